@@ -1,0 +1,1023 @@
+//! Every setting: its name, its default and its reason.
+//!
+//! A setting is a flag and an environment variable of the same name (`--base-url`,
+//! `LATCHKEY_BASE_URL`). They are read as text and then turned into types that cannot hold a bad
+//! value; a missing or malformed one stops the start with one line that names it and says what it
+//! should be. Values are never echoed, because some of them are secrets.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use clap::{Args, Parser};
+use url::{Host, Url};
+
+use crate::secret::Secret;
+use crate::vault::SealingKey;
+
+/// A setting that is missing or malformed, in one line.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{setting} {problem}: it should be {should_be}")]
+pub struct Invalid {
+    /// The environment variable's name.
+    pub setting: &'static str,
+    problem: &'static str,
+    should_be: &'static str,
+}
+
+/// The settings as text, the way the command line and the environment give them.
+#[derive(Args, Clone, Default)]
+#[command(next_help_heading = "Settings")]
+pub struct Settings {
+    /// Public URL of this app, required. https, unless loopback is allowed. It may have a path;
+    /// everything is then served under it
+    #[arg(
+        long,
+        global = true,
+        env = "LATCHKEY_BASE_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub base_url: Option<String>,
+
+    /// Address to serve on. Put TLS in front of it [default: 127.0.0.1:8080]
+    #[arg(
+        long,
+        global = true,
+        env = "LATCHKEY_LISTEN",
+        value_name = "ADDRESS",
+        hide_env_values = true
+    )]
+    pub listen: Option<String>,
+
+    /// Second address, for /metrics in the Prometheus text format; none means off. Keep it private
+    #[arg(
+        long,
+        global = true,
+        env = "LATCHKEY_METRICS_LISTEN",
+        value_name = "ADDRESS",
+        hide_env_values = true
+    )]
+    pub metrics_listen: Option<String>,
+
+    /// Where everything is kept: sqlite://FILE for one machine, postgres://… for more than one
+    /// replica [default: sqlite://latchkey.db]
+    #[arg(
+        long,
+        global = true,
+        env = "LATCHKEY_DATABASE_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub database_url: Option<String>,
+
+    /// Keys that encrypt what is kept, required: `kid:base64 of 32 bytes`, comma separated. The first
+    /// seals, all open. Make one with: openssl rand -base64 32
+    #[arg(
+        long,
+        global = true,
+        env = "LATCHKEY_SEALING_KEYS",
+        value_name = "KEYS",
+        hide_env_values = true
+    )]
+    pub sealing_keys: Option<String>,
+
+    /// Key of the Connect app: letters, digits, `.`, `-` and `_`, 64 at most [default: latchkey]
+    #[arg(
+        long,
+        global = true,
+        env = "LATCHKEY_APP_KEY",
+        value_name = "KEY",
+        hide_env_values = true
+    )]
+    pub app_key: Option<String>,
+
+    /// Name of the app as Jira shows it [default: Latchkey]
+    #[arg(
+        long,
+        global = true,
+        env = "LATCHKEY_APP_NAME",
+        value_name = "NAME",
+        hide_env_values = true
+    )]
+    pub app_name: Option<String>,
+
+    /// Key of the Jira user property that holds the API key [default: the app key]
+    #[arg(
+        long,
+        global = true,
+        env = "LATCHKEY_PROPERTY_KEY",
+        value_name = "KEY",
+        hide_env_values = true
+    )]
+    pub property_key: Option<String>,
+
+    /// Which module shows the link in an issue: `context` (jiraIssueContexts) or `glance`
+    /// (jiraIssueGlances, deprecated by Atlassian) [default: context]
+    #[arg(
+        long,
+        global = true,
+        env = "LATCHKEY_ISSUE_MODULE",
+        value_name = "KIND",
+        hide_env_values = true
+    )]
+    pub issue_module: Option<String>,
+
+    /// May portal customers of Jira Service Management link: `deny` or `allow` [default: deny]
+    #[arg(
+        long,
+        global = true,
+        env = "LATCHKEY_CUSTOMERS",
+        value_name = "POLICY",
+        hide_env_values = true
+    )]
+    pub customers: Option<String>,
+
+    /// Where the public keys of lifecycle tokens are fetched, as URL/{kid}
+    /// [default: https://connect-install-keys.atlassian.com]
+    #[arg(
+        long,
+        global = true,
+        env = "LATCHKEY_INSTALL_KEYS_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub install_keys_url: Option<String>,
+
+    /// The script that connects a framed page with Jira
+    /// [default: https://connect-cdn.atl-paas.net/all.js]
+    #[arg(
+        long,
+        global = true,
+        env = "LATCHKEY_CONNECT_JS_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub connect_js_url: Option<String>,
+
+    /// Atlassian's authorization server for acting as a user
+    /// [default: https://oauth-2-authorization-server.services.atlassian.com]
+    #[arg(
+        long,
+        global = true,
+        env = "LATCHKEY_IMPERSONATION_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub impersonation_url: Option<String>,
+
+    /// Hosts that a tenant's base URL may have, comma separated; `*.` stands for any subdomain
+    /// [default: *.atlassian.net,*.jira.com]
+    #[arg(
+        long,
+        global = true,
+        env = "LATCHKEY_SITE_HOSTS",
+        value_name = "HOSTS",
+        hide_env_values = true
+    )]
+    pub site_hosts: Option<String>,
+
+    /// Allow plain http for loopback addresses and *.localhost: `true` or `false`. For demonstrations
+    /// and tests only [default: false]
+    #[arg(long, global = true, env = "LATCHKEY_ALLOW_LOOPBACK_HTTP", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", hide_env_values = true)]
+    pub allow_loopback_http: Option<String>,
+
+    /// Name of the service as people know it, required
+    #[arg(
+        long,
+        global = true,
+        env = "LATCHKEY_PROVIDER_NAME",
+        value_name = "NAME",
+        hide_env_values = true
+    )]
+    pub provider_name: Option<String>,
+
+    /// OpenID Connect issuer of the service; its endpoints come from discovery
+    #[arg(
+        long,
+        global = true,
+        env = "LATCHKEY_PROVIDER_ISSUER",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub provider_issuer: Option<String>,
+
+    /// Authorization endpoint, where there is no discovery
+    #[arg(
+        long,
+        global = true,
+        env = "LATCHKEY_PROVIDER_AUTHORIZE_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub provider_authorize_url: Option<String>,
+
+    /// Token endpoint, where there is no discovery
+    #[arg(
+        long,
+        global = true,
+        env = "LATCHKEY_PROVIDER_TOKEN_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub provider_token_url: Option<String>,
+
+    /// Revocation endpoint (RFC 7009), where there is no discovery
+    #[arg(
+        long,
+        global = true,
+        env = "LATCHKEY_PROVIDER_REVOKE_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub provider_revoke_url: Option<String>,
+
+    /// Endpoint that tells whose access token it is, where there is no discovery: JSON with `sub` or
+    /// `id`, and a name
+    #[arg(
+        long,
+        global = true,
+        env = "LATCHKEY_PROVIDER_IDENTITY_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub provider_identity_url: Option<String>,
+
+    /// Client id that the service gave this app, required
+    #[arg(
+        long,
+        global = true,
+        env = "LATCHKEY_PROVIDER_CLIENT_ID",
+        value_name = "ID",
+        hide_env_values = true
+    )]
+    pub provider_client_id: Option<String>,
+
+    /// Client secret that the service gave this app, required. Prefer the variable: flags can be seen
+    /// by every user of the machine
+    #[arg(
+        long,
+        global = true,
+        env = "LATCHKEY_PROVIDER_CLIENT_SECRET",
+        value_name = "SECRET",
+        hide_env_values = true
+    )]
+    pub provider_client_secret: Option<String>,
+
+    /// What to ask the service for [default: openid profile offline_access]
+    #[arg(
+        long,
+        global = true,
+        env = "LATCHKEY_PROVIDER_SCOPES",
+        value_name = "SCOPES",
+        hide_env_values = true
+    )]
+    pub provider_scopes: Option<String>,
+
+    /// What the API key is: `access-token` (the service's access token) or `endpoint` (minted at the
+    /// key endpoint) [default: access-token]
+    #[arg(
+        long,
+        global = true,
+        env = "LATCHKEY_API_KEY_FROM",
+        value_name = "SOURCE",
+        hide_env_values = true
+    )]
+    pub api_key_from: Option<String>,
+
+    /// The key endpoint, with `endpoint`: POST mints {"apiKey","expiresAt","id"}, DELETE /{id} revokes
+    #[arg(
+        long,
+        global = true,
+        env = "LATCHKEY_API_KEY_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub api_key_url: Option<String>,
+
+    /// What to log, as a tracing filter [default: info]
+    #[arg(
+        long,
+        global = true,
+        env = "LATCHKEY_LOG",
+        value_name = "FILTER",
+        hide_env_values = true
+    )]
+    pub log: Option<String>,
+
+    /// How to log: `text` or `json` [default: text]
+    #[arg(
+        long,
+        global = true,
+        env = "LATCHKEY_LOG_FORMAT",
+        value_name = "FORMAT",
+        hide_env_values = true
+    )]
+    pub log_format: Option<String>,
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Settings(…)")
+    }
+}
+
+/// The settings as types. Everything in it has been checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where people and Jira reach this app.
+    pub base_url: BaseUrl,
+    /// Where the server listens.
+    pub listen: SocketAddr,
+    /// Where `/metrics` is served, if anywhere.
+    pub metrics_listen: Option<SocketAddr>,
+    /// Which database.
+    pub database: Database,
+    /// At least one; the first seals.
+    pub sealing_keys: Vec<SealingKey>,
+    /// Key of the Connect app.
+    pub app_key: String,
+    /// Name of the app in Jira.
+    pub app_name: String,
+    /// Key of the user property.
+    pub property_key: String,
+    /// Which module stands in the issue.
+    pub issue_module: IssueModule,
+    /// Whether portal customers may link.
+    pub customers: Customers,
+    /// Without a slash at its end, as all URLs here.
+    pub install_keys_url: String,
+    /// The Connect bridge.
+    pub connect_js_url: Url,
+    /// Atlassian's JWT bearer grant.
+    pub impersonation_url: String,
+    /// Hosts of tenants.
+    pub site_hosts: SiteHosts,
+    /// Plain http on loopback.
+    pub allow_loopback_http: bool,
+    /// The service.
+    pub provider: ProviderConfig,
+    /// Filter of the log.
+    pub log: String,
+    /// Whether the log is JSON.
+    pub log_json: bool,
+}
+
+/// The public URL, taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseUrl {
+    origin: String,
+    path: String,
+}
+
+impl BaseUrl {
+    /// The whole URL without a slash at its end. It is `baseUrl` of the descriptor and the audience of
+    /// lifecycle tokens.
+    #[must_use]
+    pub fn full(&self) -> String {
+        format!("{}{}", self.origin, self.path)
+    }
+
+    /// Scheme, host and port.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The path in front of every route: empty, or `/` and more, without a slash at its end.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+}
+
+/// Which database holds everything.
+#[derive(Debug, Clone)]
+pub enum Database {
+    /// A file on this machine.
+    Sqlite(String),
+    /// A server; its address may hold a password.
+    Postgres(Secret),
+}
+
+/// Which module of Jira shows the link in an issue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IssueModule {
+    /// `jiraIssueContexts`.
+    Context,
+    /// `jiraIssueGlances`, deprecated.
+    Glance,
+}
+
+/// Whether portal customers of Jira Service Management may link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Customers {
+    /// They are refused.
+    Deny,
+    /// They are treated like everybody else.
+    Allow,
+}
+
+/// The service and how it is reached.
+#[derive(Debug, Clone)]
+pub struct ProviderConfig {
+    /// As people know it.
+    pub name: String,
+    /// Discovery, where there is some. The addresses below then override what it finds.
+    pub issuer: Option<String>,
+    /// Authorization endpoint.
+    pub authorize_url: Option<Url>,
+    /// Token endpoint.
+    pub token_url: Option<Url>,
+    /// Revocation endpoint.
+    pub revoke_url: Option<Url>,
+    /// Identity endpoint.
+    pub identity_url: Option<Url>,
+    /// Client registration.
+    pub client_id: String,
+    /// Client registration.
+    pub client_secret: Secret,
+    /// Separated by spaces.
+    pub scopes: String,
+    /// Where API keys come from.
+    pub api_key: ApiKeySource,
+}
+
+/// Where the API key comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ApiKeySource {
+    /// It is the service's access token.
+    AccessToken,
+    /// It is minted at this address with the access token.
+    Endpoint(Url),
+}
+
+/// The hosts that a tenant's base URL may have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SiteHosts(Vec<String>);
+
+impl SiteHosts {
+    /// Whether `host`, in lower case, is one of them. `*.` stands for one or more labels.
+    #[must_use]
+    pub fn allow(&self, host: &str) -> bool {
+        self.0
+            .iter()
+            .any(|pattern| match pattern.strip_prefix("*.") {
+                Some(domain) => host
+                    .strip_suffix(domain)
+                    .and_then(|sub| sub.strip_suffix('.'))
+                    .is_some_and(|sub| !sub.is_empty()),
+                None => host == pattern,
+            })
+    }
+
+    /// The patterns, which are also the host sources of a CSP.
+    pub fn patterns(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+}
+
+/// Whether a host is this machine: a loopback address, `localhost` or a name under it (RFC 6761).
+#[must_use]
+pub fn is_loopback(host: &Host<&str>) -> bool {
+    match host {
+        Host::Domain(name) => *name == "localhost" || name.ends_with(".localhost"),
+        Host::Ipv4(ip) => IpAddr::V4(*ip).is_loopback(),
+        Host::Ipv6(ip) => IpAddr::V6(*ip).is_loopback(),
+    }
+}
+
+impl Config {
+    /// Reads settings by the names of their variables, for programs that do not come from a command
+    /// line. An unknown name is an error of the programmer.
+    ///
+    /// # Panics
+    /// On a name that is no setting.
+    pub fn from_pairs<'a>(
+        pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, Invalid> {
+        #[derive(Parser)]
+        struct Line {
+            #[command(flatten)]
+            settings: Settings,
+        }
+        let arguments = pairs.into_iter().map(|(name, value)| {
+            let flag = name
+                .strip_prefix("LATCHKEY_")
+                .unwrap_or(name)
+                .to_lowercase()
+                .replace('_', "-");
+            format!("--{flag}={value}")
+        });
+        let line = Line::try_parse_from(std::iter::once("latchkey".to_owned()).chain(arguments))
+            .expect("only names of settings are given");
+        Self::read(line.settings)
+    }
+
+    /// Checks every setting.
+    pub fn read(settings: Settings) -> Result<Self, Invalid> {
+        let loopback = read_bool(
+            "LATCHKEY_ALLOW_LOOPBACK_HTTP",
+            settings.allow_loopback_http.as_deref(),
+        )?;
+        let urls = Urls { loopback };
+        let app_key = given(settings.app_key).unwrap_or_else(|| "latchkey".to_owned());
+        // Atlassian's pattern for app keys.
+        if app_key.len() > 64
+            || !app_key
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
+        {
+            return Err(malformed(
+                "LATCHKEY_APP_KEY",
+                "at most 64 letters, digits, dots, hyphens and underscores",
+            ));
+        }
+        let property_key = given(settings.property_key).unwrap_or_else(|| app_key.clone());
+        if property_key.chars().count() > 255
+            || property_key
+                .chars()
+                .any(|c| c.is_control() || "/?#%".contains(c))
+        {
+            return Err(malformed(
+                "LATCHKEY_PROPERTY_KEY",
+                "at most 255 characters, none of them a slash, `?`, `#` or `%`",
+            ));
+        }
+        let base_url = urls.required(
+            "LATCHKEY_BASE_URL",
+            settings.base_url,
+            "the public https URL of this app, like https://latchkey.example.com",
+        )?;
+        Ok(Self {
+            base_url: BaseUrl {
+                origin: base_url.origin().ascii_serialization(),
+                path: base_url.path().trim_end_matches('/').to_owned(),
+            },
+            listen: read_address("LATCHKEY_LISTEN", given(settings.listen))?
+                .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
+            metrics_listen: read_address(
+                "LATCHKEY_METRICS_LISTEN",
+                given(settings.metrics_listen),
+            )?,
+            database: read_database(given(settings.database_url))?,
+            sealing_keys: read_sealing_keys(given(settings.sealing_keys))?,
+            app_key,
+            app_name: given(settings.app_name).unwrap_or_else(|| "Latchkey".to_owned()),
+            property_key,
+            issue_module: match given(settings.issue_module).as_deref() {
+                None | Some("context") => IssueModule::Context,
+                Some("glance") => IssueModule::Glance,
+                Some(_) => return Err(malformed("LATCHKEY_ISSUE_MODULE", "`context` or `glance`")),
+            },
+            customers: match given(settings.customers).as_deref() {
+                None | Some("deny") => Customers::Deny,
+                Some("allow") => Customers::Allow,
+                Some(_) => return Err(malformed("LATCHKEY_CUSTOMERS", "`deny` or `allow`")),
+            },
+            install_keys_url: urls.prefix(
+                "LATCHKEY_INSTALL_KEYS_URL",
+                settings.install_keys_url,
+                "https://connect-install-keys.atlassian.com",
+            )?,
+            connect_js_url: urls
+                .optional("LATCHKEY_CONNECT_JS_URL", settings.connect_js_url)?
+                .map_or_else(
+                    || {
+                        urls.parse(
+                            "LATCHKEY_CONNECT_JS_URL",
+                            "https://connect-cdn.atl-paas.net/all.js",
+                        )
+                    },
+                    Ok,
+                )?,
+            impersonation_url: urls.prefix(
+                "LATCHKEY_IMPERSONATION_URL",
+                settings.impersonation_url,
+                "https://oauth-2-authorization-server.services.atlassian.com",
+            )?,
+            site_hosts: read_site_hosts(given(settings.site_hosts))?,
+            allow_loopback_http: loopback,
+            provider: ProviderConfig::read(
+                &urls,
+                Registration {
+                    name: settings.provider_name,
+                    issuer: settings.provider_issuer,
+                    authorize_url: settings.provider_authorize_url,
+                    token_url: settings.provider_token_url,
+                    revoke_url: settings.provider_revoke_url,
+                    identity_url: settings.provider_identity_url,
+                    client_id: settings.provider_client_id,
+                    client_secret: settings.provider_client_secret,
+                    scopes: settings.provider_scopes,
+                    api_key_from: settings.api_key_from,
+                    api_key_url: settings.api_key_url,
+                },
+            )?,
+            log: given(settings.log).unwrap_or_else(|| "info".to_owned()),
+            log_json: match given(settings.log_format).as_deref() {
+                None | Some("text") => false,
+                Some("json") => true,
+                Some(_) => return Err(malformed("LATCHKEY_LOG_FORMAT", "`text` or `json`")),
+            },
+        })
+    }
+}
+
+struct Registration {
+    name: Option<String>,
+    issuer: Option<String>,
+    authorize_url: Option<String>,
+    token_url: Option<String>,
+    revoke_url: Option<String>,
+    identity_url: Option<String>,
+    client_id: Option<String>,
+    client_secret: Option<String>,
+    scopes: Option<String>,
+    api_key_from: Option<String>,
+    api_key_url: Option<String>,
+}
+
+impl ProviderConfig {
+    fn read(urls: &Urls, given_as: Registration) -> Result<Self, Invalid> {
+        let name = given(given_as.name).ok_or(missing(
+            "LATCHKEY_PROVIDER_NAME",
+            "the name of the service as people know it",
+        ))?;
+        // The issuer is compared as text with what the service says of itself, so it stays as given.
+        let issuer = given(given_as.issuer);
+        if let Some(issuer) = &issuer {
+            urls.parse("LATCHKEY_PROVIDER_ISSUER", issuer)?;
+        }
+        let authorize_url =
+            urls.optional("LATCHKEY_PROVIDER_AUTHORIZE_URL", given_as.authorize_url)?;
+        let token_url = urls.optional("LATCHKEY_PROVIDER_TOKEN_URL", given_as.token_url)?;
+        let identity_url =
+            urls.optional("LATCHKEY_PROVIDER_IDENTITY_URL", given_as.identity_url)?;
+        if issuer.is_none() {
+            const OR_ISSUER: &str =
+                "a URL of the service, or LATCHKEY_PROVIDER_ISSUER should be given for discovery";
+            if authorize_url.is_none() && token_url.is_none() && identity_url.is_none() {
+                return Err(missing(
+                    "LATCHKEY_PROVIDER_ISSUER",
+                    "the OpenID Connect issuer of the service, or the endpoints should be given one by one",
+                ));
+            }
+            for (url, setting) in [
+                (&authorize_url, "LATCHKEY_PROVIDER_AUTHORIZE_URL"),
+                (&token_url, "LATCHKEY_PROVIDER_TOKEN_URL"),
+                (&identity_url, "LATCHKEY_PROVIDER_IDENTITY_URL"),
+            ] {
+                if url.is_none() {
+                    return Err(missing(setting, OR_ISSUER));
+                }
+            }
+        }
+        let api_key_url = urls.optional("LATCHKEY_API_KEY_URL", given_as.api_key_url)?;
+        let api_key = match (given(given_as.api_key_from).as_deref(), api_key_url) {
+            (None | Some("access-token"), _) => ApiKeySource::AccessToken,
+            (Some("endpoint"), Some(url)) => ApiKeySource::Endpoint(url),
+            (Some("endpoint"), None) => {
+                return Err(missing(
+                    "LATCHKEY_API_KEY_URL",
+                    "the URL of the key endpoint, as LATCHKEY_API_KEY_FROM is `endpoint`",
+                ));
+            }
+            (Some(_), _) => {
+                return Err(malformed(
+                    "LATCHKEY_API_KEY_FROM",
+                    "`access-token` or `endpoint`",
+                ));
+            }
+        };
+        Ok(Self {
+            name,
+            issuer,
+            authorize_url,
+            token_url,
+            revoke_url: urls.optional("LATCHKEY_PROVIDER_REVOKE_URL", given_as.revoke_url)?,
+            identity_url,
+            client_id: given(given_as.client_id).ok_or(missing(
+                "LATCHKEY_PROVIDER_CLIENT_ID",
+                "the client id that the service gave this app",
+            ))?,
+            client_secret: given(given_as.client_secret)
+                .map(Secret::new)
+                .ok_or(missing(
+                    "LATCHKEY_PROVIDER_CLIENT_SECRET",
+                    "the client secret that the service gave this app",
+                ))?,
+            scopes: given(given_as.scopes)
+                .unwrap_or_else(|| "openid profile offline_access".to_owned()),
+            api_key,
+        })
+    }
+}
+
+/// An empty variable is one that was not given.
+fn given(value: Option<String>) -> Option<String> {
+    value
+        .map(|text| text.trim().to_owned())
+        .filter(|text| !text.is_empty())
+}
+
+fn missing(setting: &'static str, should_be: &'static str) -> Invalid {
+    Invalid {
+        setting,
+        problem: "is missing",
+        should_be,
+    }
+}
+
+fn malformed(setting: &'static str, should_be: &'static str) -> Invalid {
+    Invalid {
+        setting,
+        problem: "is malformed",
+        should_be,
+    }
+}
+
+/// How URLs among the settings are read.
+struct Urls {
+    loopback: bool,
+}
+
+impl Urls {
+    fn parse(&self, setting: &'static str, text: &str) -> Result<Url, Invalid> {
+        let should_be = if self.loopback {
+            "an https URL without user, query or fragment, or http on a loopback host"
+        } else {
+            "an https URL without user, query or fragment"
+        };
+        let url = Url::parse(text).map_err(|_| malformed(setting, should_be))?;
+        let secure = match url.scheme() {
+            "https" => true,
+            "http" => self.loopback && url.host().is_some_and(|host| is_loopback(&host)),
+            _ => false,
+        };
+        let plain = url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+            && url.fragment().is_none();
+        if secure && plain && url.has_host() {
+            Ok(url)
+        } else {
+            Err(malformed(setting, should_be))
+        }
+    }
+
+    fn optional(
+        &self,
+        setting: &'static str,
+        text: Option<String>,
+    ) -> Result<Option<Url>, Invalid> {
+        given(text)
+            .map(|text| self.parse(setting, &text))
+            .transpose()
+    }
+
+    fn required(
+        &self,
+        setting: &'static str,
+        text: Option<String>,
+        should_be: &'static str,
+    ) -> Result<Url, Invalid> {
+        let text = given(text).ok_or(missing(setting, should_be))?;
+        self.parse(setting, &text)
+    }
+
+    /// A URL that paths are put behind.
+    fn prefix(
+        &self,
+        setting: &'static str,
+        text: Option<String>,
+        default: &str,
+    ) -> Result<String, Invalid> {
+        let text = given(text).unwrap_or_else(|| default.to_owned());
+        self.parse(setting, &text)
+            .map(|url| url.as_str().trim_end_matches('/').to_owned())
+    }
+}
+
+fn read_bool(setting: &'static str, text: Option<&str>) -> Result<bool, Invalid> {
+    match text.map(str::trim) {
+        None | Some("" | "false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(malformed(setting, "`true` or `false`")),
+    }
+}
+
+fn read_address(
+    setting: &'static str,
+    text: Option<String>,
+) -> Result<Option<SocketAddr>, Invalid> {
+    text.map(|text| {
+        text.parse()
+            .map_err(|_| malformed(setting, "an address and a port, like 127.0.0.1:8080"))
+    })
+    .transpose()
+}
+
+fn read_database(text: Option<String>) -> Result<Database, Invalid> {
+    let text = text.unwrap_or_else(|| "sqlite://latchkey.db".to_owned());
+    if let Some(file) = text.strip_prefix("sqlite:") {
+        let file = file.strip_prefix("//").unwrap_or(file);
+        // A database in memory would lose every link with the process.
+        if !file.is_empty() && !file.contains(":memory:") && !file.contains('?') {
+            return Ok(Database::Sqlite(file.to_owned()));
+        }
+    } else if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+        return Ok(Database::Postgres(Secret::new(text)));
+    }
+    Err(malformed(
+        "LATCHKEY_DATABASE_URL",
+        "sqlite://FILE or postgres://USER:PASSWORD@HOST/DATABASE",
+    ))
+}
+
+fn read_sealing_keys(text: Option<String>) -> Result<Vec<SealingKey>, Invalid> {
+    const SETTING: &str = "LATCHKEY_SEALING_KEYS";
+    const SHOULD_BE: &str = "one or more `kid:base64 of 32 bytes`, comma separated, with different kids of 1 to 32 letters, digits, `-`, `_` and `.`";
+    let text = text.ok_or(missing(SETTING, SHOULD_BE))?;
+    let mut keys: Vec<SealingKey> = Vec::new();
+    for entry in text.split(',') {
+        let key = entry
+            .trim()
+            .split_once(':')
+            .filter(|(kid, _)| {
+                (1..=32).contains(&kid.len())
+                    && kid
+                        .bytes()
+                        .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+            })
+            .and_then(|(kid, key)| Some((kid, STANDARD.decode(key).ok()?)))
+            .and_then(|(kid, key)| Some(SealingKey::new(kid.to_owned(), key.try_into().ok()?)))
+            .filter(|key| keys.iter().all(|other| other.kid() != key.kid()))
+            .ok_or(malformed(SETTING, SHOULD_BE))?;
+        keys.push(key);
+    }
+    Ok(keys)
+}
+
+fn read_site_hosts(text: Option<String>) -> Result<SiteHosts, Invalid> {
+    let text = text.unwrap_or_else(|| "*.atlassian.net,*.jira.com".to_owned());
+    let hosts: Vec<String> = text
+        .split(',')
+        .map(|host| host.trim().to_ascii_lowercase())
+        .collect();
+    let plain = hosts.iter().all(|host| {
+        let name = host.strip_prefix("*.").unwrap_or(host);
+        !name.is_empty()
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-.:[]".contains(&b))
+    });
+    if plain {
+        Ok(SiteHosts(hosts))
+    } else {
+        Err(malformed(
+            "LATCHKEY_SITE_HOSTS",
+            "host names, comma separated, like *.atlassian.net",
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    const GOOD: [(&str, &str); 6] = [
+        ("LATCHKEY_BASE_URL", "https://latchkey.example.com/"),
+        ("LATCHKEY_SEALING_KEYS", KEY),
+        ("LATCHKEY_PROVIDER_NAME", "Acme"),
+        ("LATCHKEY_PROVIDER_ISSUER", "https://acme.example.com"),
+        ("LATCHKEY_PROVIDER_CLIENT_ID", "client"),
+        ("LATCHKEY_PROVIDER_CLIENT_SECRET", "s3cret"),
+    ];
+
+    fn with<'a>(changes: &[(&'a str, &'a str)]) -> Result<Config, Invalid> {
+        let kept = GOOD
+            .into_iter()
+            .filter(|(name, _)| changes.iter().all(|(changed, _)| changed != name));
+        Config::from_pairs(kept.chain(changes.iter().copied()))
+    }
+
+    #[test]
+    fn defaults_stand_where_nothing_is_said() {
+        let config = with(&[]).unwrap();
+        assert_eq!(config.base_url.full(), "https://latchkey.example.com");
+        assert_eq!(config.base_url.path(), "");
+        assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+        assert_eq!(config.property_key, "latchkey");
+        assert_eq!(config.provider.scopes, "openid profile offline_access");
+        assert_eq!(config.issue_module, IssueModule::Context);
+        assert!(!config.allow_loopback_http);
+        assert!(matches!(config.database, Database::Sqlite(file) if file == "latchkey.db"));
+        let config = with(&[("LATCHKEY_BASE_URL", "https://example.com/apps/key/")]).unwrap();
+        assert_eq!(config.base_url.path(), "/apps/key");
+    }
+
+    #[test]
+    fn each_missing_setting_is_named_in_one_line() {
+        for (name, _) in GOOD {
+            let error = with(&[(name, " ")]).unwrap_err();
+            assert_eq!(error.setting, name);
+            let line = error.to_string();
+            assert!(
+                line.starts_with(&format!("{name} is missing: it should be")),
+                "{line}"
+            );
+            assert!(!line.contains('\n'));
+        }
+    }
+
+    #[test]
+    fn each_malformed_setting_is_named_and_its_value_is_not_repeated() {
+        let bad = [
+            ("LATCHKEY_BASE_URL", "http://latchkey.example.com"),
+            ("LATCHKEY_BASE_URL", "http://localhost:8080"),
+            ("LATCHKEY_BASE_URL", "https://user:pw@latchkey.example.com"),
+            ("LATCHKEY_BASE_URL", "https://latchkey.example.com/?a=b"),
+            ("LATCHKEY_BASE_URL", "latchkey"),
+            ("LATCHKEY_LISTEN", "8080"),
+            ("LATCHKEY_METRICS_LISTEN", "nine"),
+            ("LATCHKEY_DATABASE_URL", "mysql://x"),
+            ("LATCHKEY_DATABASE_URL", "sqlite::memory:"),
+            ("LATCHKEY_SEALING_KEYS", "k1:c2hvcnQ="),
+            ("LATCHKEY_SEALING_KEYS", "AAAA"),
+            ("LATCHKEY_APP_KEY", "no spaces"),
+            ("LATCHKEY_PROPERTY_KEY", "a/b"),
+            ("LATCHKEY_ISSUE_MODULE", "panel"),
+            ("LATCHKEY_CUSTOMERS", "maybe"),
+            ("LATCHKEY_INSTALL_KEYS_URL", "ftp://keys"),
+            ("LATCHKEY_CONNECT_JS_URL", "//cdn/all.js"),
+            ("LATCHKEY_IMPERSONATION_URL", "x"),
+            ("LATCHKEY_SITE_HOSTS", "*.atlassian.net,"),
+            ("LATCHKEY_SITE_HOSTS", "https://acme.atlassian.net"),
+            ("LATCHKEY_ALLOW_LOOPBACK_HTTP", "yes"),
+            ("LATCHKEY_PROVIDER_ISSUER", "acme"),
+            (
+                "LATCHKEY_PROVIDER_REVOKE_URL",
+                "http://acme.example.com/revoke",
+            ),
+            ("LATCHKEY_API_KEY_FROM", "magic"),
+            ("LATCHKEY_LOG_FORMAT", "xml"),
+        ];
+        for (name, value) in bad {
+            let error = with(&[(name, value)]).unwrap_err();
+            assert_eq!(error.setting, name, "{value}");
+            assert!(
+                !error.to_string().contains(value) || value.len() < 2,
+                "{error}"
+            );
+        }
+        let twice = format!("{KEY},{KEY}");
+        assert!(with(&[("LATCHKEY_SEALING_KEYS", &twice)]).is_err());
+    }
+
+    #[test]
+    fn without_discovery_the_endpoints_are_needed() {
+        let some = [
+            ("LATCHKEY_PROVIDER_ISSUER", ""),
+            (
+                "LATCHKEY_PROVIDER_AUTHORIZE_URL",
+                "https://a.example.com/authorize",
+            ),
+            ("LATCHKEY_PROVIDER_IDENTITY_URL", "https://a.example.com/me"),
+        ];
+        assert_eq!(
+            with(&some).unwrap_err().setting,
+            "LATCHKEY_PROVIDER_TOKEN_URL"
+        );
+        let endpoint = [("LATCHKEY_API_KEY_FROM", "endpoint")];
+        assert_eq!(with(&endpoint).unwrap_err().setting, "LATCHKEY_API_KEY_URL");
+    }
+
+    #[test]
+    fn loopback_http_is_for_loopback_only() {
+        let allowed = |url| {
+            with(&[
+                ("LATCHKEY_ALLOW_LOOPBACK_HTTP", "true"),
+                ("LATCHKEY_BASE_URL", url),
+            ])
+        };
+        assert!(allowed("http://localhost:8080").is_ok());
+        assert!(allowed("http://latchkey.localhost:8080").is_ok());
+        assert!(allowed("http://127.0.0.1:8080/base").is_ok());
+        assert!(allowed("http://[::1]:8080").is_ok());
+        assert!(allowed("http://latchkey.example.com").is_err());
+        assert!(allowed("http://localhost.example.com").is_err());
+    }
+
+    #[test]
+    fn site_hosts_match_on_label_boundaries() {
+        let hosts = read_site_hosts(None).unwrap();
+        assert!(hosts.allow("acme.atlassian.net"));
+        assert!(!hosts.allow("atlassian.net"));
+        assert!(!hosts.allow("evilatlassian.net"));
+        assert!(!hosts.allow(".atlassian.net"));
+        assert!(!hosts.allow("acme.atlassian.net.evil.example"));
+    }
+}

@@ -1,0 +1,74 @@
+//! The app descriptor: what Jira is told about the app.
+//!
+//! Atlassian's "App descriptor" page has the fields. Every address that Jira uses is found here, so
+//! nothing else needs to know the paths.
+
+use serde_json::{Value, json};
+
+use crate::config::IssueModule;
+
+/// Key of the module in the issue. Module keys take letters, digits and hyphens.
+pub const ISSUE_MODULE: &str = "latchkey-issue";
+/// Key of the page that the way back from the service leads to.
+pub const FINISH_MODULE: &str = "latchkey-finish";
+
+/// What the descriptor is made from.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// Public URL of the app, without a slash at its end.
+    pub base_url: &'a str,
+    /// Key of the app.
+    pub app_key: &'a str,
+    /// Name of the app.
+    pub app_name: &'a str,
+    /// Name of the service.
+    pub service: &'a str,
+    /// Path of the icon under the base URL.
+    pub icon: &'a str,
+    /// Which module stands in the issue.
+    pub issue_module: IssueModule,
+}
+
+/// The descriptor.
+#[must_use]
+pub fn descriptor(facts: &Facts<'_>) -> Value {
+    let issue_module = json!([{
+        "key": ISSUE_MODULE,
+        "name": {"value": facts.service},
+        "icon": {"url": facts.icon, "width": 24, "height": 24},
+        "content": {"type": "label", "label": {"value": facts.service}},
+        "target": {"type": "web_panel", "url": "/connect/glance?issue={issue.key}"},
+    }]);
+    let name = match facts.issue_module {
+        IssueModule::Context => "jiraIssueContexts",
+        IssueModule::Glance => "jiraIssueGlances",
+    };
+    json!({
+        "key": facts.app_key,
+        "name": facts.app_name,
+        "description": format!("Connects people in Jira with their account at {}.", facts.service),
+        "baseUrl": facts.base_url,
+        "links": {"self": format!("{}/atlassian-connect.json", facts.base_url)},
+        "vendor": {"name": facts.service, "url": facts.base_url},
+        "authentication": {"type": "jwt"},
+        "apiVersion": 1,
+        "apiMigrations": {"gdpr": true, "signed-install": true, "context-qsh": true},
+        "lifecycle": {
+            "installed": "/connect/installed",
+            "uninstalled": "/connect/uninstalled",
+            "enabled": "/connect/enabled",
+            "disabled": "/connect/disabled",
+        },
+        // DELETE implies WRITE implies READ; naming all three keeps the consent screen honest.
+        "scopes": ["READ", "WRITE", "DELETE", "ACT_AS_USER"],
+        "modules": {
+            name: issue_module,
+            "generalPages": [{
+                "key": FINISH_MODULE,
+                "name": {"value": facts.app_name},
+                "location": "none",
+                "url": "/connect/finish?attempt={ac.attempt}&handle={ac.handle}",
+            }],
+        },
+    })
+}

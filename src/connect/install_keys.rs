@@ -1,0 +1,130 @@
+//! The public keys of lifecycle tokens, fetched by kid and remembered.
+//!
+//! A kid never changes its key, so what was fetched once is kept. What a caller can make us do is
+//! bounded: the kid must be a short plain token before it becomes part of an address, one fetch runs at
+//! a time, and a kid that is not there is not asked for again for a minute.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use jsonwebtoken::DecodingKey;
+
+use crate::clock::{Clock, Seconds};
+use crate::error::Error;
+use crate::outbound::{Outbound, Outcome};
+
+/// How many kids are remembered, found or not. Atlassian has a handful.
+const REMEMBERED: usize = 64;
+/// How long a kid counts as unknown after it was not found, in seconds.
+const UNKNOWN_FOR: Seconds = 60;
+/// A PEM of an RSA key has less than a kilobyte.
+const LARGEST_KEY: usize = 16 * 1024;
+
+/// Fetches and remembers.
+#[derive(Debug)]
+pub struct InstallKeys {
+    url: String,
+    http: Outbound,
+    clock: Clock,
+    known: Mutex<HashMap<String, Known>>,
+    fetching: tokio::sync::Mutex<()>,
+}
+
+#[derive(Clone)]
+enum Known {
+    Key(DecodingKey),
+    Missing { until: Seconds },
+}
+
+impl std::fmt::Debug for Known {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Key(_) => "Key",
+            Self::Missing { .. } => "Missing",
+        })
+    }
+}
+
+impl InstallKeys {
+    /// Keys at `{url}/{kid}`.
+    #[must_use]
+    pub fn new(url: String, http: Outbound, clock: Clock) -> Self {
+        Self {
+            url,
+            http,
+            clock,
+            known: Mutex::new(HashMap::new()),
+            fetching: tokio::sync::Mutex::new(()),
+        }
+    }
+
+    /// The key of a kid.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`] for a kid that is malformed or unknown, [`Error::JiraUnreachable`] when
+    /// the key server does not answer.
+    pub async fn key(&self, kid: &str) -> Result<DecodingKey, Error> {
+        let plain = (1..=128).contains(&kid.len())
+            && !kid.contains("..")
+            && kid
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+        if !plain {
+            return Err(Error::Unauthorized("the kid is not a plain token"));
+        }
+        if let Some(known) = self.remembered(kid) {
+            return known;
+        }
+        let _one_at_a_time = self.fetching.lock().await;
+        if let Some(known) = self.remembered(kid) {
+            return known;
+        }
+        let answer = self
+            .http
+            .get(&format!("{}/{kid}", self.url), LARGEST_KEY)
+            .await
+            .map_err(|error| Error::JiraUnreachable(format!("install keys: {error}")))?;
+        let key = match answer {
+            Outcome { status, body, .. } if status.is_success() => DecodingKey::from_rsa_pem(&body)
+                .map_err(|_| Error::JiraUnreachable("install keys: not an RSA key".to_owned()))?,
+            Outcome { status, .. } if status == 404 || status == 400 || status == 403 => {
+                let until = self.clock.now() + UNKNOWN_FOR;
+                self.remember(kid, Known::Missing { until });
+                return Err(Error::Unauthorized("nobody knows the kid"));
+            }
+            Outcome { status, .. } => {
+                return Err(Error::JiraUnreachable(format!("install keys: {status}")));
+            }
+        };
+        self.remember(kid, Known::Key(key.clone()));
+        Ok(key)
+    }
+
+    fn remembered(&self, kid: &str) -> Option<Result<DecodingKey, Error>> {
+        let known = self
+            .known
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        match known.get(kid)? {
+            Known::Key(key) => Some(Ok(key.clone())),
+            Known::Missing { until } if *until > self.clock.now() => {
+                Some(Err(Error::Unauthorized("nobody knows the kid")))
+            }
+            Known::Missing { .. } => None,
+        }
+    }
+
+    fn remember(&self, kid: &str, what: Known) {
+        let mut known = self
+            .known
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if known.len() >= REMEMBERED {
+            // Made-up kids must not push real keys out.
+            known.retain(|_, what| matches!(what, Known::Key(_)));
+        }
+        if known.len() < REMEMBERED {
+            known.insert(kid.to_owned(), what);
+        }
+    }
+}

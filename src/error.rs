@@ -1,0 +1,355 @@
+//! What can go wrong: words for the person, a status, and the way back.
+//!
+//! One value has two faces: a problem document (RFC 9457) where a program asks, and a page where a
+//! person looks (`web::pages`). The words never tell an attacker which check failed; the log does.
+
+use http::StatusCode;
+
+use crate::clock::Seconds;
+
+/// Everything a request or a job can end with, other than well.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A token is missing, forged, expired, of another kind or of an unknown tenant. The text is for
+    /// the log only.
+    #[error("not authorized: {0}")]
+    Unauthorized(&'static str),
+
+    /// The person is known and may not link.
+    #[error("may not link: {0:?}")]
+    NotAllowed(Refusal),
+
+    /// Whoever finished is not who started.
+    #[error("the attempt was started by somebody else")]
+    WrongPerson {
+        /// Who is signed in to Jira, by name, if Jira said so.
+        signed_in_as: Option<String>,
+    },
+
+    /// The browser has no session of this attempt, or not the handle that was given to the one that
+    /// came back from the service.
+    #[error("this is another browser")]
+    WrongBrowser,
+
+    /// The person said no at the service.
+    #[error("the person denied it at the service")]
+    Denied,
+
+    /// A browser sent a form that another site made.
+    #[error("cross-site request")]
+    CrossSite,
+
+    /// The attempt is finished, replaced, expired, ended, or not of this browser.
+    #[error("the attempt is over: {0}")]
+    AttemptOver(&'static str),
+
+    /// The one-time handle has been used.
+    #[error("the handle was used before")]
+    AlreadyUsed,
+
+    /// There is no link to renew.
+    #[error("not linked")]
+    NotLinked,
+
+    /// The request cannot be understood. The text is for the person who wrote the program.
+    #[error("bad request: {0}")]
+    BadRequest(&'static str),
+
+    /// Nothing lives at this address.
+    #[error("no such address")]
+    NotFound,
+
+    /// The address does not take this method.
+    #[error("method not allowed")]
+    MethodNotAllowed,
+
+    /// The body is larger than 64 KiB.
+    #[error("the body is too large")]
+    TooLarge,
+
+    /// Too many requests.
+    #[error("too many requests")]
+    TooMany {
+        /// When to come back.
+        retry_after: Seconds,
+    },
+
+    /// The service does not accept the code or the tokens, or answers nonsense.
+    #[error("the service refused: {0}")]
+    ServiceRefused(String),
+
+    /// The service cannot be reached, or is not well.
+    #[error("the service cannot be reached: {0}")]
+    ServiceUnreachable(String),
+
+    /// Jira cannot be reached, or is not well.
+    #[error("Jira cannot be reached: {0}")]
+    JiraUnreachable(String),
+
+    /// The database cannot be reached.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(sqlx::Error),
+
+    /// A bug, or a damaged database.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+/// Why somebody may not link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// Nobody is signed in to Jira.
+    Anonymous,
+    /// A portal customer, where customers may not link.
+    Customer,
+    /// An app's account.
+    App,
+    /// An account of a kind that Jira does not name.
+    UnknownKind,
+    /// The account is deactivated or gone.
+    Deactivated,
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        let elsewhere = match &error {
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => true,
+            // PostgreSQL: connection, resources, shutdown. SQLite: busy, locked, I/O, full.
+            sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+                ["08", "53", "57", "58"]
+                    .iter()
+                    .any(|class| code.len() == 5 && code.starts_with(class))
+                    || code.parse::<u32>().is_ok_and(|code| {
+                        code < 10_000 && matches!(code & 0xff, 5 | 6 | 10 | 13 | 14)
+                    })
+            }),
+            _ => false,
+        };
+        if elsewhere {
+            Self::Unavailable(error)
+        } else {
+            Self::Internal(format!("store: {error}"))
+        }
+    }
+}
+
+/// The words of an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Words {
+    /// A stable name, also the end of the problem's `type`.
+    pub name: &'static str,
+    /// A short heading.
+    pub title: &'static str,
+    /// What happened and what to do.
+    pub detail: String,
+}
+
+impl Error {
+    /// HTTP status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
+            Self::NotAllowed(_)
+            | Self::WrongPerson { .. }
+            | Self::WrongBrowser
+            | Self::Denied
+            | Self::CrossSite => StatusCode::FORBIDDEN,
+            Self::AttemptOver(_) => StatusCode::GONE,
+            Self::AlreadyUsed => StatusCode::CONFLICT,
+            Self::NotLinked | Self::NotFound => StatusCode::NOT_FOUND,
+            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::ServiceRefused(_) => StatusCode::BAD_GATEWAY,
+            Self::ServiceUnreachable(_) | Self::JiraUnreachable(_) | Self::Unavailable(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The words for the person, with the service called by its name.
+    #[must_use]
+    pub fn words(&self, service: &str) -> Words {
+        let (name, title, detail) = match self {
+            Self::Unauthorized(_) => (
+                "unauthorized",
+                "Jira did not confirm who you are",
+                "Reload the issue in Jira and try again. If this happens again, ask a Jira admin to \
+                 reinstall the app."
+                    .to_owned(),
+            ),
+            Self::NotAllowed(refusal) => {
+                let (title, detail) = refusal.explain(service);
+                ("not-allowed", title, detail)
+            }
+            Self::WrongPerson { signed_in_as } => (
+                "wrong-person",
+                "This connection was started by somebody else",
+                match signed_in_as {
+                    Some(name) => format!(
+                        "You are signed in to Jira as {name}, and somebody else started to connect. \
+                         Nothing was connected. If you want to connect your own account, open an issue \
+                         and click Connect there."
+                    ),
+                    None => "Somebody else started to connect. Nothing was connected. If you want to \
+                             connect your own account, open an issue and click Connect there."
+                        .to_owned(),
+                },
+            ),
+            Self::WrongBrowser => (
+                "wrong-browser",
+                "This page does not belong to this browser",
+                "It was opened in another browser, or too long ago. Nothing was connected. Open the \
+                 issue in Jira and click Connect again."
+                    .to_owned(),
+            ),
+            Self::Denied => (
+                "denied",
+                "You did not give permission",
+                format!(
+                    "{service} did not get your permission, so nothing was connected. If that was a \
+                     mistake, open the issue in Jira and click Connect again."
+                ),
+            ),
+            Self::CrossSite => (
+                "cross-site",
+                "This request came from another site",
+                "Nothing was changed. Open the issue in Jira and click Connect there.".to_owned(),
+            ),
+            Self::AttemptOver(_) => (
+                "attempt-over",
+                "This attempt to connect is over",
+                "It took too long, was started again elsewhere, or belongs to another browser. Nothing \
+                 was connected. Open the issue in Jira and click Connect again."
+                    .to_owned(),
+            ),
+            Self::AlreadyUsed => (
+                "already-used",
+                "This page has been used",
+                "Each way back from the service works once. If the issue in Jira does not show you as \
+                 connected, click Connect there again."
+                    .to_owned(),
+            ),
+            Self::NotLinked => (
+                "not-linked",
+                "No account is connected",
+                "There is nothing to renew. Click Connect first.".to_owned(),
+            ),
+            Self::BadRequest(what) => (
+                "bad-request",
+                "The request cannot be understood",
+                format!("{what}."),
+            ),
+            Self::NotFound => (
+                "not-found",
+                "There is no such page",
+                "Go back to Jira and open the issue you came from.".to_owned(),
+            ),
+            Self::MethodNotAllowed => (
+                "method-not-allowed",
+                "This address cannot be used like that",
+                "Go back to Jira and open the issue you came from.".to_owned(),
+            ),
+            Self::TooLarge => (
+                "too-large",
+                "The request is too large",
+                "At most 64 KiB are taken.".to_owned(),
+            ),
+            Self::TooMany { .. } => (
+                "too-many",
+                "Too many requests",
+                "Wait a moment and try again.".to_owned(),
+            ),
+            Self::ServiceRefused(_) => (
+                "service-refused",
+                "The service did not go along",
+                format!(
+                    "{service} did not accept the request. Nothing was connected. Click Connect in the \
+                     issue to try again."
+                ),
+            ),
+            Self::ServiceUnreachable(_) => (
+                "service-unreachable",
+                "The service cannot be reached",
+                format!("{service} does not answer at the moment. Try again in a minute."),
+            ),
+            Self::JiraUnreachable(_) => (
+                "jira-unreachable",
+                "Jira cannot be reached",
+                "Jira does not answer at the moment. Try again in a minute.".to_owned(),
+            ),
+            Self::Unavailable(_) => (
+                "unavailable",
+                "Not available at the moment",
+                "Try again in a minute. Nothing was lost.".to_owned(),
+            ),
+            Self::Internal(_) => (
+                "internal",
+                "Something went wrong here",
+                "It was recorded. Try again, and if it happens again, tell the vendor of the app."
+                    .to_owned(),
+            ),
+        };
+        Words {
+            name,
+            title,
+            detail,
+        }
+    }
+
+    /// Says once, where the error leaves the crate, what the person is not told.
+    pub fn log(&self) {
+        match self {
+            Self::Internal(_) => {
+                tracing::error!(error = %self, "a request failed by our own fault")
+            }
+            Self::Unavailable(_) => {
+                tracing::warn!(error = %self, "a request failed because the store is unavailable");
+            }
+            Self::ServiceRefused(_) | Self::ServiceUnreachable(_) | Self::JiraUnreachable(_) => {
+                tracing::warn!(error = %self, "a request failed because of another server");
+            }
+            _ => tracing::debug!(error = %self, "a request was refused"),
+        }
+    }
+}
+
+impl Refusal {
+    fn explain(self, service: &str) -> (&'static str, String) {
+        match self {
+            Self::Anonymous => (
+                "Sign in to Jira first",
+                "Jira shows this issue to visitors. Sign in to Jira, reload the issue and connect your \
+                 account then."
+                    .to_owned(),
+            ),
+            Self::Customer => (
+                "Portal customers cannot connect",
+                format!(
+                    "You use this site as a customer of its help centre. Only people with a Jira account \
+                     can connect {service}. Ask a Jira admin for an account."
+                ),
+            ),
+            Self::App => (
+                "Apps cannot connect",
+                "This is the account of an app. Sign in to Jira as a person.".to_owned(),
+            ),
+            Self::UnknownKind => (
+                "This account cannot connect",
+                "Jira does not say what kind of account this is. Ask a Jira admin.".to_owned(),
+            ),
+            Self::Deactivated => (
+                "This account is deactivated",
+                "Jira says that this account is not active. Ask a Jira admin.".to_owned(),
+            ),
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Latchkey: linking accounts from inside Jira.
+//!
+//! A person in Jira clicks Connect, logs in at the vendor's service, and comes back through Jira, which
+//! says who they are; only then is anything linked. From then on an expiring API key stands in their
+//! Jira user property and is renewed until they disconnect.
+//!
+//! The map, from what is used to who uses it:
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | [`clock`], [`random`], [`secret`], [`error`], [`config`] | time, chance, what is never printed, what can go wrong, the settings |
+//! | [`model`] | the nouns |
+//! | [`outbound`] | how any other server is called |
+//! | [`vault`], [`store`] | what is kept, and sealed |
+//! | [`connect`], [`jira`], [`provider`] | Atlassian's tokens, a tenant's Jira, the service |
+//! | [`cleanup`], [`renewal`], [`linking`] | the verbs |
+//! | [`worker`], [`web`] | who calls them: the loop and the routes |
+//! | [`server`] | starts and stops both |
+//!
+//! Use points upwards in this table only.
+
+pub mod cleanup;
+pub mod clock;
+pub mod config;
+pub mod connect;
+pub mod error;
+pub mod jira;
+pub mod linking;
+pub mod model;
+pub mod outbound;
+pub mod provider;
+pub mod random;
+pub mod renewal;
+pub mod secret;
+pub mod server;
+pub mod store;
+pub mod vault;
+pub mod web;
+pub mod worker;
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use clock::Clock;
+use config::{Config, Customers, IssueModule};
+use connect::install_keys::InstallKeys;
+use connect::{Connect, Signer};
+use jira::Jira;
+use outbound::Outbound;
+use provider::Provider;
+use random::Random;
+use renewal::Gate;
+use store::{OpenError, Store};
+use vault::Vault;
+
+/// What comes from outside the process and is passed in.
+#[derive(Debug, Clone)]
+pub struct Outside {
+    /// The time.
+    pub clock: Clock,
+    /// Chance.
+    pub random: Random,
+    /// The HTTP client.
+    pub http: Outbound,
+}
+
+impl Outside {
+    /// The real ones.
+    ///
+    /// # Errors
+    /// When the TLS backend cannot be set up.
+    pub fn real(config: &Config) -> Result<Self, reqwest::Error> {
+        Ok(Self {
+            clock: Clock::system(),
+            random: Random::system(),
+            http: Outbound::new(config.allow_loopback_http)?,
+        })
+    }
+}
+
+/// All that a request or a job may use.
+#[derive(Debug)]
+pub struct App {
+    /// The time.
+    pub clock: Clock,
+    /// Chance.
+    pub random: Random,
+    /// What is kept.
+    pub store: Store,
+    /// Verifies what Atlassian sends.
+    pub connect: Connect,
+    /// Calls to tenants' Jira.
+    pub jira: Jira,
+    /// Calls to the service.
+    pub provider: Provider,
+    /// Whether portal customers may link.
+    pub customers: Customers,
+    /// Name of the app in Jira.
+    pub app_name: String,
+    /// Which module stands in the issue.
+    pub issue_module: IssueModule,
+    /// The Connect bridge.
+    pub connect_js: url::Url,
+    /// Names this process among the replicas.
+    pub replica: String,
+    /// Closed while the service wants no refresh.
+    pub service_gate: Gate,
+    /// Closed while Jira's quota of all tenants is used up.
+    pub jira_gate: Gate,
+    /// Wakes the worker before its time.
+    pub wake: Notify,
+}
+
+impl App {
+    /// Opens the store and puts everything together.
+    ///
+    /// # Errors
+    /// When the store cannot be opened.
+    pub async fn new(config: Config, outside: Outside) -> Result<Arc<Self>, OpenError> {
+        let Outside {
+            clock,
+            random,
+            http,
+        } = outside;
+        let vault = Vault::new(config.sealing_keys, random.clone());
+        let store = Store::open(&config.database, vault, random.clone()).await?;
+        let install_keys = InstallKeys::new(config.install_keys_url, http.clone(), clock.clone());
+        let callback = format!("{}/link/callback", config.base_url.full());
+        Ok(Arc::new(Self {
+            connect: Connect::new(
+                config.base_url,
+                config.app_key.clone(),
+                config.site_hosts,
+                config.allow_loopback_http,
+                install_keys,
+                store.clone(),
+                clock.clone(),
+            ),
+            jira: Jira::new(
+                http.clone(),
+                Signer::new(config.app_key, clock.clone()),
+                config.impersonation_url,
+                config.property_key,
+            ),
+            provider: Provider::new(
+                config.provider,
+                callback,
+                config.allow_loopback_http,
+                http,
+                clock.clone(),
+            ),
+            customers: config.customers,
+            app_name: config.app_name,
+            issue_module: config.issue_module,
+            connect_js: config.connect_js_url,
+            replica: random.id(),
+            service_gate: Gate::default(),
+            jira_gate: Gate::default(),
+            wake: Notify::new(),
+            store,
+            clock,
+            random,
+        }))
+    }
+}

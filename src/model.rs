@@ -1,0 +1,603 @@
+//! The nouns: plain types without I/O. A state that must not exist cannot be written down here.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::clock::{Seconds, rfc3339};
+use crate::secret::{Secret, TenantKey};
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+        pub struct $name(pub String);
+
+        impl $name {
+            /// The id as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text_id!(
+    /// Atlassian's id of a tenant, `iss` of its JWTs.
+    ClientKey
+);
+text_id!(
+    /// The Atlassian account of a person: opaque, up to 128 characters, may hold `:` and `-`.
+    AccountId
+);
+text_id!(
+    /// Names one person's try at linking. It stands in addresses and is not a secret.
+    AttemptId
+);
+text_id!(
+    /// Names one link. Linking again gives a new one, so that whatever was under way for the old link
+    /// finds nothing to write to.
+    LinkId
+);
+
+/// One Jira site with the app installed.
+#[derive(Debug, Clone)]
+pub struct Tenant {
+    /// Its id.
+    pub client_key: ClientKey,
+    /// Counts how often the app was installed anew after an uninstall. What began under another
+    /// installation is not finished under this one.
+    pub installation: i64,
+    /// Where its REST API lives, without a slash at its end. Its host was checked at install.
+    pub base_url: String,
+    /// What people see, custom domains among them; only for `frame-ancestors`.
+    pub display_urls: Vec<String>,
+    /// The HMAC key that Atlassian and this app share for it.
+    pub shared_secret: Secret,
+    /// Names the app when it acts as a user.
+    pub oauth_client_id: Option<String>,
+    /// Whether an admin has the app switched on.
+    pub enabled: bool,
+    /// Whether properties are written as the person, because the app user may not.
+    pub acts_as_user: bool,
+    /// Everything of this tenant is sealed under it.
+    pub key: TenantKey,
+}
+
+impl Tenant {
+    /// The host people know the site by, `acme.atlassian.net`.
+    #[must_use]
+    pub fn site(&self) -> &str {
+        self.base_url
+            .split_once("://")
+            .map_or(self.base_url.as_str(), |(_, host)| host)
+    }
+
+    /// Where a person goes back to: the issue they came from, or the site.
+    #[must_use]
+    pub fn back(&self, issue: Option<&IssueKey>) -> String {
+        match issue {
+            Some(issue) => format!("{}/browse/{issue}", self.base_url),
+            None => self.base_url.clone(),
+        }
+    }
+}
+
+/// What an `installed` callback says, after every check.
+#[derive(Debug, Clone)]
+pub struct Installation {
+    /// The tenant's id.
+    pub client_key: ClientKey,
+    /// Where its REST API lives; an allowed host.
+    pub base_url: String,
+    /// What people see: origins.
+    pub display_urls: Vec<String>,
+    /// The new HMAC key.
+    pub shared_secret: Secret,
+    /// For acting as a user.
+    pub oauth_client_id: Option<String>,
+}
+
+/// The key of a Jira issue, `ABC-12`. Only used to lead back to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssueKey(String);
+
+impl IssueKey {
+    /// Takes what looks like an issue key; anything else cannot become part of an address.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (project, number) = text.split_once('-')?;
+        let plain = text.len() <= 64
+            && project.starts_with(|c: char| c.is_ascii_alphabetic())
+            && project
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'_')
+            && !number.is_empty()
+            && number.bytes().all(|b| b.is_ascii_digit());
+        plain.then(|| Self(text.to_owned()))
+    }
+
+    /// The key as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for IssueKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What Jira says about a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// `accountType`.
+    pub kind: AccountKind,
+    /// False once the account is deactivated or closed.
+    pub active: bool,
+    /// Their name in Jira.
+    pub display_name: String,
+}
+
+/// `accountType` of Jira's user resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountKind {
+    /// A regular account.
+    Atlassian,
+    /// A portal-only account of Jira Service Management.
+    Customer,
+    /// An app's own account.
+    App,
+    /// Whatever else Jira says; nobody links with it.
+    Unknown,
+}
+
+impl AccountKind {
+    /// Reads Jira's word.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        match text {
+            "atlassian" => Self::Atlassian,
+            "customer" => Self::Customer,
+            "app" => Self::App,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Jira's word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Atlassian => "atlassian",
+            Self::Customer => "customer",
+            Self::App => "app",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// An account at the service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Its id there.
+    pub subject: String,
+    /// Its human name.
+    pub display_name: String,
+}
+
+/// One person's try at linking, and how far it has come.
+#[derive(Debug)]
+pub struct Attempt {
+    /// Its name.
+    pub id: AttemptId,
+    /// Who started, at which site.
+    pub client_key: ClientKey,
+    /// The installation of the tenant it began under.
+    pub installation: i64,
+    /// Who started.
+    pub account_id: AccountId,
+    /// Where they came from.
+    pub issue: Option<IssueKey>,
+    /// When it is over, finished or not.
+    pub expires_at: Seconds,
+    /// How far it has come.
+    pub phase: Phase,
+}
+
+/// The phases of an attempt, each with just what it needs to go on.
+#[derive(Debug)]
+pub enum Phase {
+    /// The person has seen who they are; the service has not been asked.
+    Begun,
+    /// The person was sent to the service.
+    Authorizing(Authorizing),
+    /// The service sent the person back. The code is kept and not redeemed.
+    Returned(Returned),
+    /// Jira named the person who started; the code is being redeemed, once.
+    Redeeming,
+    /// The code is redeemed; the person is looking at both accounts.
+    Proved(Proved),
+}
+
+/// See [`Phase::Authorizing`].
+#[derive(Debug)]
+pub struct Authorizing {
+    /// Fingerprint of `state`.
+    pub state_hash: String,
+    /// PKCE (RFC 7636).
+    pub code_verifier: Secret,
+    /// OpenID Connect's link between ID token and attempt.
+    pub nonce: Secret,
+}
+
+/// See [`Phase::Returned`].
+#[derive(Debug)]
+pub struct Returned {
+    /// The authorization code.
+    pub code: Secret,
+    /// PKCE (RFC 7636).
+    pub code_verifier: Secret,
+    /// OpenID Connect.
+    pub nonce: Secret,
+    /// Fingerprint of the handle that only the browser of the callback knows.
+    pub handle_hash: String,
+    /// When the handle is too old.
+    pub handle_expires_at: Seconds,
+}
+
+/// See [`Phase::Proved`].
+#[derive(Debug)]
+pub struct Proved {
+    /// Fingerprint of the handle, which confirming and cancelling still need.
+    pub handle_hash: String,
+    /// Whose account it is.
+    pub identity: Identity,
+    /// What the service gave for the code.
+    pub tokens: Tokens,
+}
+
+/// What the token endpoint gave.
+#[derive(Debug, Clone)]
+pub struct Tokens {
+    /// The access token.
+    pub access_token: Secret,
+    /// When the request for it started.
+    pub requested_at: Seconds,
+    /// When the access token runs out, counted from the moment the request started; none when the
+    /// service does not say.
+    pub expires_at: Option<Seconds>,
+    /// The refresh token, if one was given.
+    pub refresh_token: Option<Secret>,
+}
+
+/// Access and refresh token of a link and its API key. Always sealed at rest.
+#[derive(Debug, Clone)]
+pub struct Credential {
+    /// The tokens of this generation.
+    pub tokens: Tokens,
+    /// The refresh token that this generation replaced. Some services honour it until the new one is
+    /// used, so disconnecting revokes it too.
+    pub previous_refresh_token: Option<Secret>,
+    /// The API key of this generation; none while it has still to be minted.
+    pub api_key: Option<ApiKey>,
+    /// What was replaced and is revoked as soon as Jira holds the new key, and not before.
+    pub retiring: Vec<Revocation>,
+}
+
+/// The expiring key that goes into the Jira user property.
+#[derive(Debug, Clone)]
+pub struct ApiKey {
+    /// The key.
+    pub key: Secret,
+    /// When the request for it started; its life counts from here.
+    pub requested_at: Seconds,
+    /// When it runs out.
+    pub expires_at: Seconds,
+    /// Its name at the key endpoint, when it comes from there.
+    pub id: Option<String>,
+}
+
+/// Something at the service that must end.
+#[derive(Debug, Clone)]
+pub struct Revocation {
+    /// The account at the service.
+    pub subject: String,
+    /// A key at the key endpoint, and the access token that may delete it.
+    pub key: Option<MintedKey>,
+    /// Tokens for RFC 7009, in the order in which they are revoked.
+    pub tokens: Vec<RevocableToken>,
+}
+
+impl Revocation {
+    /// Whether there is nothing to revoke.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.key.is_none() && self.tokens.is_empty()
+    }
+}
+
+/// A key at the key endpoint.
+#[derive(Debug, Clone)]
+pub struct MintedKey {
+    /// Its name there.
+    pub id: String,
+    /// What authorises its deletion.
+    pub access_token: Secret,
+}
+
+/// A token and what to call it (RFC 7009, `token_type_hint`).
+#[derive(Debug, Clone)]
+pub struct RevocableToken {
+    /// The token.
+    pub token: Secret,
+    /// Whether it is a refresh token.
+    pub refresh: bool,
+}
+
+/// A person at a tenant tied to one account at the service.
+#[derive(Debug, Clone)]
+pub struct Link {
+    /// Its name.
+    pub id: LinkId,
+    /// The tenant.
+    pub client_key: ClientKey,
+    /// The tenant's installation it belongs to.
+    pub installation: i64,
+    /// The person.
+    pub account_id: AccountId,
+    /// The account at the service.
+    pub identity: Identity,
+    /// Whether it is renewed.
+    pub state: LinkState,
+    /// Counts the renewals.
+    pub generation: i64,
+    /// What Jira holds, if it holds anything yet.
+    pub published: Option<Published>,
+}
+
+/// What Jira has confirmed to hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Published {
+    /// Generation of the key.
+    pub generation: i64,
+    /// When that key runs out.
+    pub expires_at: Seconds,
+    /// When Jira took it.
+    pub at: Seconds,
+}
+
+/// Whether a link is renewed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkState {
+    /// It is.
+    Live,
+    /// It rests for a while, because renewing it failed in a way that trying again at once cannot
+    /// mend.
+    Aside(AsideReason),
+    /// Only the person can bring it back.
+    Reconnect(ReconnectReason),
+}
+
+/// Why a link rests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AsideReason {
+    /// Its credential does not open.
+    Sealed,
+    /// Three renewals in a row ended without any outcome.
+    NoOutcome,
+    /// Jira lets neither the app nor the app as this person write the property.
+    JiraRefuses,
+}
+
+/// Why a person has to connect again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReconnectReason {
+    /// The service ended the grant.
+    Revoked,
+    /// The answer to a renewal was lost, and the service allows no second try.
+    RotationLost,
+    /// The service gave no refresh token, and the key has run out.
+    NoRefreshToken,
+}
+
+macro_rules! words {
+    ($name:ident { $($variant:ident = $word:literal),* $(,)? }) => {
+        impl $name {
+            /// The word in the database and in logs.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),* }
+            }
+
+            /// Reads the word.
+            #[must_use]
+            pub fn parse(word: &str) -> Option<Self> {
+                match word { $($word => Some(Self::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+words!(AsideReason {
+    Sealed = "seal_broken",
+    NoOutcome = "no_outcome",
+    JiraRefuses = "jira_refuses",
+});
+words!(ReconnectReason {
+    Revoked = "revoked",
+    RotationLost = "rotation_lost",
+    NoRefreshToken = "no_refresh_token",
+});
+
+impl ReconnectReason {
+    /// Words for the person.
+    #[must_use]
+    pub fn explain(self, service: &str) -> String {
+        match self {
+            Self::Revoked => format!(
+                "{service} no longer accepts this connection. It was ended there, or it has expired."
+            ),
+            Self::RotationLost => format!(
+                "An answer from {service} was lost while the key was renewed, and {service} does not \
+                 repeat it."
+            ),
+            Self::NoRefreshToken => {
+                format!("The key has expired, and {service} did not allow it to be renewed.")
+            }
+        }
+    }
+}
+
+impl AsideReason {
+    /// Words for the person, for when their key has run out meanwhile.
+    #[must_use]
+    pub fn explain(self, service: &str) -> String {
+        match self {
+            Self::Sealed => "What was stored for this connection cannot be read any more.".to_owned(),
+            Self::NoOutcome => format!("The key from {service} could not be renewed."),
+            Self::JiraRefuses => {
+                "Jira does not allow the key to be stored. A Jira admin can check the permissions of \
+                 the app."
+                    .to_owned()
+            }
+        }
+    }
+}
+
+/// The answer of `GET /api/link`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LinkStatus {
+    /// `unlinked`, `linking`, `linked` or `reconnect`.
+    pub state: &'static str,
+    /// Name of the service.
+    pub service: String,
+    /// Account id there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Name there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    /// When the key in Jira runs out, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
+    /// When Jira took it, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub renewed_at: Option<String>,
+    /// Why the person has to reconnect, in words for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl LinkStatus {
+    /// What a person without a link sees.
+    #[must_use]
+    pub fn without_link(service: &str, linking: bool) -> Self {
+        Self {
+            state: if linking { "linking" } else { "unlinked" },
+            service: service.to_owned(),
+            subject: None,
+            display_name: None,
+            expires_at: None,
+            renewed_at: None,
+            reason: None,
+        }
+    }
+
+    /// What a person with a link sees. A link whose first key is not in Jira yet is still linking.
+    #[must_use]
+    pub fn of(link: &Link, service: &str, now: Seconds) -> Self {
+        let alive = link
+            .published
+            .is_some_and(|published| published.expires_at > now);
+        let (state, reason) = match link.state {
+            LinkState::Reconnect(why) => ("reconnect", Some(why.explain(service))),
+            LinkState::Aside(why) if !alive => ("reconnect", Some(why.explain(service))),
+            LinkState::Live if link.published.is_none() => ("linking", None),
+            LinkState::Live | LinkState::Aside(_) => ("linked", None),
+        };
+        Self {
+            state,
+            service: service.to_owned(),
+            subject: Some(link.identity.subject.clone()),
+            display_name: Some(link.identity.display_name.clone()),
+            expires_at: link
+                .published
+                .map(|published| rfc3339(published.expires_at)),
+            renewed_at: link.published.map(|published| rfc3339(published.at)),
+            reason,
+        }
+    }
+}
+
+/// The value of the user property.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Property<'a> {
+    /// Of this format: 1.
+    pub version: u8,
+    /// The key.
+    pub api_key: &'a str,
+    /// When it runs out, RFC 3339.
+    pub expires_at: String,
+    /// Name of the service.
+    pub service: &'a str,
+    /// Account id there.
+    pub subject: &'a str,
+    /// Name there.
+    pub display_name: &'a str,
+    /// Counts the renewals.
+    pub generation: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_issue_keys_become_part_of_an_address() {
+        assert!(IssueKey::parse("ABC-12").is_some());
+        assert!(IssueKey::parse("A_1-1").is_some());
+        for text in [
+            "",
+            "ABC",
+            "-1",
+            "ABC-",
+            "AB/C-1",
+            "ABC-1/..",
+            "1A-1",
+            "ABC-1?x",
+            "{issue.key}",
+        ] {
+            assert!(IssueKey::parse(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_property_has_the_shape_that_readers_expect() {
+        let property = Property {
+            version: 1,
+            api_key: "k",
+            expires_at: rfc3339(1_795_298_400),
+            service: "Acme",
+            subject: "u-1",
+            display_name: "Robin",
+            generation: 7,
+        };
+        let json = serde_json::to_value(&property).unwrap();
+        assert_eq!(
+            json,
+            serde_json::json!({"version": 1, "apiKey": "k", "expiresAt": "2026-11-21T22:00:00Z",
+                "service": "Acme", "subject": "u-1", "displayName": "Robin", "generation": 7})
+        );
+    }
+}

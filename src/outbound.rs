@@ -1,0 +1,156 @@
+//! Calls to other servers: each with a time limit, a size limit and no redirect.
+//!
+//! A redirect is an answer like any other here: following one could carry a token to a host that was
+//! never checked. What went wrong says whether the request can have reached the other side, because
+//! for a refresh token that makes all the difference.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use http::{HeaderMap, StatusCode};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+use crate::clock::Seconds;
+
+/// From the first byte out to the last byte in.
+pub const TIME_LIMIT: Duration = Duration::from_secs(30);
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+/// Enough for discovery documents and key sets; token and user answers have a few kilobytes.
+pub const SIZE_LIMIT: usize = 256 * 1024;
+
+/// The HTTP client, with its limits.
+#[derive(Debug, Clone)]
+pub struct Outbound(reqwest::Client);
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Status.
+    pub status: StatusCode,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// Body, at most as long as was allowed.
+    pub body: Vec<u8>,
+}
+
+impl Outcome {
+    /// The body as JSON.
+    pub fn json<T: serde::de::DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_slice(&self.body).ok()
+    }
+
+    /// `Retry-After` in seconds, clamped to an hour; a date or nonsense counts as not there.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Seconds> {
+        let text = self.headers.get(http::header::RETRY_AFTER)?.to_str().ok()?;
+        let digits = text.trim();
+        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        // More digits than a number holds is a long time too.
+        Some(digits.parse::<Seconds>().unwrap_or(3600).clamp(1, 3600))
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Nothing was sent: no address, no connection, no TLS.
+    #[error("no connection ({0})")]
+    NotSent(String),
+    /// It was sent, or part of it, and nobody knows what came of it.
+    #[error("no answer ({0})")]
+    Unknown(String),
+}
+
+impl Outbound {
+    /// The client of a real process. With `loopback_names`, `localhost` and the names under it lead to
+    /// this machine (RFC 6761), which not every resolver knows.
+    ///
+    /// # Errors
+    /// When the TLS backend cannot be set up.
+    pub fn new(loopback_names: bool) -> Result<Self, reqwest::Error> {
+        let mut builder = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT_LIMIT)
+            .timeout(TIME_LIMIT)
+            .pool_idle_timeout(Duration::from_secs(30))
+            .user_agent(concat!("latchkey/", env!("CARGO_PKG_VERSION")));
+        if loopback_names {
+            // A proxy cannot reach this machine's loopback.
+            builder = builder.dns_resolver(LoopbackNames).no_proxy();
+        }
+        builder.build().map(Self)
+    }
+
+    /// To build a request with.
+    #[must_use]
+    pub fn client(&self) -> &reqwest::Client {
+        &self.0
+    }
+
+    /// A plain GET.
+    pub async fn get(&self, url: &str, largest: usize) -> Result<Outcome, Failure> {
+        self.send(self.0.get(url), largest).await
+    }
+
+    /// Sends a request and reads the answer, up to `largest` bytes.
+    pub async fn send(
+        &self,
+        request: reqwest::RequestBuilder,
+        largest: usize,
+    ) -> Result<Outcome, Failure> {
+        let mut response = request.send().await.map_err(failure)?;
+        let status = response.status();
+        let headers = response.headers().clone();
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(failure)? {
+            if body.len() + chunk.len() > largest {
+                return Err(Failure::Unknown("the answer is too large".to_owned()));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Outcome {
+            status,
+            headers,
+            body,
+        })
+    }
+}
+
+/// The address is left out of the words: it may hold an account id, and the caller knows it.
+fn failure(error: reqwest::Error) -> Failure {
+    let error = error.without_url();
+    let mut words = error.to_string();
+    let mut source = std::error::Error::source(&error);
+    while let Some(inner) = source {
+        words = format!("{words}: {inner}");
+        source = inner.source();
+    }
+    if error.is_connect() || error.is_builder() {
+        Failure::NotSent(words)
+    } else {
+        Failure::Unknown(words)
+    }
+}
+
+struct LoopbackNames;
+
+impl Resolve for LoopbackNames {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let host = name.as_str();
+            let addresses: Addrs = if host == "localhost" || host.ends_with(".localhost") {
+                let loopback = [
+                    SocketAddr::from(([127, 0, 0, 1], 0)),
+                    SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 0)),
+                ];
+                Box::new(loopback.into_iter())
+            } else {
+                let found: Vec<SocketAddr> = tokio::net::lookup_host((host, 0)).await?.collect();
+                Box::new(found.into_iter())
+            };
+            Ok(addresses)
+        })
+    }
+}

@@ -1,0 +1,808 @@
+//! The service: authorize address, code to tokens, refresh, revoke, identity, API key.
+//!
+//! OpenID Connect by discovery, or plain OAuth 2.0 with its endpoints as settings. The grants are
+//! built by the `oauth2` crate and sent by our own client with its limits.
+
+mod id_token;
+mod token_response;
+
+use std::pin::Pin;
+use std::sync::Mutex;
+
+use oauth2::basic::{
+    BasicErrorResponse, BasicErrorResponseType, BasicRevocationErrorResponse,
+    BasicTokenIntrospectionResponse,
+};
+use oauth2::{
+    AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken,
+    EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, PkceCodeChallenge, PkceCodeVerifier,
+    RedirectUrl, RefreshToken, RequestTokenError, Scope, StandardRevocableToken, TokenResponse,
+    TokenUrl,
+};
+use serde::Deserialize;
+use serde_json::Value;
+use url::Url;
+
+use crate::clock::{Clock, Seconds, parse_rfc3339};
+use crate::config::{ApiKeySource, ProviderConfig, is_loopback};
+use crate::error::Error;
+use crate::model::{ApiKey, Identity, MintedKey, RevocableToken, Tokens};
+use crate::outbound::{Failure, Outbound, Outcome, SIZE_LIMIT};
+use crate::secret::{Secret, same};
+
+use id_token::{Expected, IdTokenError, KeySet};
+use token_response::TokenAnswer;
+
+/// How long the service's metadata is believed, in seconds.
+const METADATA_FRESH_FOR: Seconds = 3600;
+/// What a key is taken to live when the service does not say.
+const LIFE_UNLESS_SAID: Seconds = 3600;
+/// Names and subjects are shown and stored; a service that sends novels is cut short.
+const LONGEST_NAME: usize = 200;
+
+type Client = oauth2::Client<
+    BasicErrorResponse,
+    TokenAnswer,
+    BasicTokenIntrospectionResponse,
+    StandardRevocableToken,
+    BasicRevocationErrorResponse,
+    EndpointSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointSet,
+>;
+
+/// Talks to the service.
+#[derive(Debug)]
+pub struct Provider {
+    config: ProviderConfig,
+    redirect_uri: String,
+    http: Outbound,
+    clock: Clock,
+    loopback_http: bool,
+    metadata: Mutex<Option<(Metadata, Seconds)>>,
+    key_set: KeySet,
+}
+
+/// Where the service's endpoints are (RFC 8414, OpenID Connect Discovery 1.0).
+#[derive(Debug, Clone)]
+struct Metadata {
+    issuer: Option<String>,
+    authorize: Url,
+    token: Url,
+    revoke: Option<Url>,
+    identity: Option<Url>,
+    jwks: Option<Url>,
+    /// RFC 9207: every answer carries `iss`.
+    announces_iss: bool,
+    secret_in_body: bool,
+}
+
+#[derive(Deserialize)]
+struct Discovered {
+    issuer: String,
+    authorization_endpoint: String,
+    token_endpoint: String,
+    revocation_endpoint: Option<String>,
+    userinfo_endpoint: Option<String>,
+    jwks_uri: Option<String>,
+    #[serde(default)]
+    authorization_response_iss_parameter_supported: bool,
+    token_endpoint_auth_methods_supported: Option<Vec<String>>,
+}
+
+/// The names a service may give an account, best first.
+#[derive(Debug, Default, Deserialize)]
+pub struct Names {
+    #[serde(default)]
+    name: Option<Value>,
+    #[serde(default)]
+    display_name: Option<Value>,
+    #[serde(default)]
+    preferred_username: Option<Value>,
+    #[serde(default)]
+    login: Option<Value>,
+    #[serde(default)]
+    username: Option<Value>,
+    #[serde(default)]
+    nickname: Option<Value>,
+    #[serde(default)]
+    email: Option<Value>,
+}
+
+impl Names {
+    fn best(&self) -> Option<String> {
+        [
+            &self.name,
+            &self.display_name,
+            &self.preferred_username,
+            &self.login,
+            &self.username,
+            &self.nickname,
+            &self.email,
+        ]
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(str::trim)
+        .find(|name| !name.is_empty())
+        .map(shortened)
+    }
+}
+
+fn shortened(text: &str) -> String {
+    text.chars()
+        .filter(|c| !c.is_control())
+        .take(LONGEST_NAME)
+        .collect()
+}
+
+/// Why a refresh brought nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum RefreshError {
+    /// The request was not sent.
+    #[error("the service cannot be reached: {0}")]
+    NotSent(String),
+    /// It was sent, and nobody knows whether the refresh token was used up.
+    #[error("the outcome is unknown: {0}")]
+    Unknown(String),
+    /// 429, or 503 with a time to wait. The refresh token was not used.
+    #[error("the service asks to wait")]
+    Wait {
+        /// `Retry-After`, if given.
+        seconds: Option<Seconds>,
+    },
+    /// `invalid_grant`: the refresh token is no good.
+    #[error("the service refuses the refresh token")]
+    InvalidGrant,
+    /// `invalid_client` and its kin: nothing can be renewed until the operator does something.
+    #[error("the service refuses this app: {0}")]
+    InvalidClient(String),
+}
+
+/// Why a key was not minted.
+#[derive(Debug, thiserror::Error)]
+pub enum MintError {
+    /// 401: the access token is no good.
+    #[error("the key endpoint refuses the access token")]
+    Unauthorized,
+    /// 429 or 503 with a time to wait.
+    #[error("the key endpoint asks to wait")]
+    Wait {
+        /// `Retry-After`, if given.
+        seconds: Option<Seconds>,
+    },
+    /// Anything else.
+    #[error("the key endpoint failed: {0}")]
+    Failed(String),
+}
+
+/// What the callback carries.
+#[derive(Debug, Default, Deserialize)]
+pub struct CallbackQuery {
+    /// The authorization code.
+    pub code: Option<Secret>,
+    /// Our state.
+    pub state: Option<Secret>,
+    /// RFC 9207.
+    pub iss: Option<String>,
+    /// RFC 6749 section 4.1.2.1.
+    pub error: Option<String>,
+}
+
+impl Provider {
+    /// The service as the settings describe it. `redirect_uri` is our callback.
+    #[must_use]
+    pub fn new(
+        config: ProviderConfig,
+        redirect_uri: String,
+        loopback_http: bool,
+        http: Outbound,
+        clock: Clock,
+    ) -> Self {
+        Self {
+            config,
+            redirect_uri,
+            key_set: KeySet::new(clock.clone()),
+            http,
+            clock,
+            loopback_http,
+            metadata: Mutex::new(None),
+        }
+    }
+
+    /// Its name as people know it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    /// Whether API keys are minted at a key endpoint.
+    #[must_use]
+    pub fn mints(&self) -> bool {
+        matches!(self.config.api_key, ApiKeySource::Endpoint(_))
+    }
+
+    async fn metadata(&self) -> Result<Metadata, Error> {
+        let now = self.clock.now();
+        let known = self
+            .metadata
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone();
+        if let Some((metadata, fetched_at)) = &known
+            && now - fetched_at < METADATA_FRESH_FOR
+        {
+            return Ok(metadata.clone());
+        }
+        match (self.discover().await, known) {
+            (Ok(metadata), _) => {
+                *self
+                    .metadata
+                    .lock()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner) =
+                    Some((metadata.clone(), now));
+                Ok(metadata)
+            }
+            // What was true an hour ago is better than failing every renewal.
+            (Err(error), Some((metadata, _))) => {
+                tracing::warn!(%error, "discovery fails; the endpoints known before are used");
+                Ok(metadata)
+            }
+            (Err(error), None) => Err(error),
+        }
+    }
+
+    async fn discover(&self) -> Result<Metadata, Error> {
+        let config = &self.config;
+        let Some(issuer) = &config.issuer else {
+            // `config` has made sure of these when there is no issuer.
+            let missing = || Error::Internal("an endpoint of the service is missing".to_owned());
+            return Ok(Metadata {
+                issuer: None,
+                authorize: config.authorize_url.clone().ok_or_else(missing)?,
+                token: config.token_url.clone().ok_or_else(missing)?,
+                revoke: config.revoke_url.clone(),
+                identity: config.identity_url.clone(),
+                jwks: None,
+                announces_iss: false,
+                secret_in_body: false,
+            });
+        };
+        let address = format!(
+            "{}/.well-known/openid-configuration",
+            issuer.strip_suffix('/').unwrap_or(issuer)
+        );
+        let answer = self
+            .http
+            .get(&address, SIZE_LIMIT)
+            .await
+            .map_err(|error| Error::ServiceUnreachable(format!("discovery: {error}")))?;
+        if !answer.status.is_success() {
+            let status = answer.status;
+            return Err(Error::ServiceUnreachable(format!("discovery: {status}")));
+        }
+        let found: Discovered = answer
+            .json()
+            .ok_or_else(|| Error::ServiceRefused("discovery: not metadata".to_owned()))?;
+        // OpenID Connect Discovery 1.0, section 4.3: or anybody could speak for anybody.
+        if found.issuer != *issuer {
+            return Err(Error::ServiceRefused(
+                "discovery: the metadata is of another issuer".to_owned(),
+            ));
+        }
+        let given_or = |given: &Option<Url>, found: Option<&String>| match (given, found) {
+            (Some(url), _) => Ok(Some(url.clone())),
+            (None, Some(text)) => self.endpoint(text).map(Some),
+            (None, None) => Ok(None),
+        };
+        let required = |url: Option<Url>| {
+            url.ok_or_else(|| Error::ServiceRefused("discovery: an endpoint is missing".to_owned()))
+        };
+        Ok(Metadata {
+            authorize: required(given_or(
+                &config.authorize_url,
+                Some(&found.authorization_endpoint),
+            )?)?,
+            token: required(given_or(&config.token_url, Some(&found.token_endpoint))?)?,
+            revoke: given_or(&config.revoke_url, found.revocation_endpoint.as_ref())?,
+            identity: given_or(&config.identity_url, found.userinfo_endpoint.as_ref())?,
+            jwks: given_or(&None, found.jwks_uri.as_ref())?,
+            announces_iss: found.authorization_response_iss_parameter_supported,
+            secret_in_body: found
+                .token_endpoint_auth_methods_supported
+                .is_some_and(|methods| {
+                    let has = |method| methods.iter().any(|m| m == method);
+                    has("client_secret_post") && !has("client_secret_basic")
+                }),
+            issuer: Some(found.issuer),
+        })
+    }
+
+    /// An endpoint that discovery names is as strict as one that is a setting.
+    fn endpoint(&self, text: &str) -> Result<Url, Error> {
+        Url::parse(text)
+            .ok()
+            .filter(|url| match url.scheme() {
+                "https" => true,
+                "http" => self.loopback_http && url.host().is_some_and(|host| is_loopback(&host)),
+                _ => false,
+            })
+            .ok_or_else(|| Error::ServiceRefused("discovery: an endpoint is not https".to_owned()))
+    }
+
+    fn client(&self, metadata: &Metadata) -> Result<Client, Error> {
+        let internal = |_| Error::Internal("an address of the service is malformed".to_owned());
+        let redirect = RedirectUrl::new(self.redirect_uri.clone()).map_err(internal)?;
+        Ok(
+            oauth2::Client::new(ClientId::new(self.config.client_id.clone()))
+                .set_client_secret(ClientSecret::new(
+                    self.config.client_secret.expose().to_owned(),
+                ))
+                .set_auth_type(if metadata.secret_in_body {
+                    AuthType::RequestBody
+                } else {
+                    AuthType::BasicAuth
+                })
+                .set_auth_uri(AuthUrl::from_url(metadata.authorize.clone()))
+                .set_token_uri(TokenUrl::from_url(metadata.token.clone()))
+                .set_redirect_uri(redirect),
+        )
+    }
+
+    /// Where the person logs in: authorization code with PKCE S256, `state`, and `nonce` where there is
+    /// OpenID Connect.
+    pub async fn authorize_url(
+        &self,
+        state: &Secret,
+        nonce: &Secret,
+        code_verifier: &Secret,
+    ) -> Result<String, Error> {
+        let metadata = self.metadata().await?;
+        let client = self.client(&metadata)?;
+        let challenge = PkceCodeChallenge::from_code_verifier_sha256(&PkceCodeVerifier::new(
+            code_verifier.expose().to_owned(),
+        ));
+        let mut request = client
+            .authorize_url(|| CsrfToken::new(state.expose().to_owned()))
+            .set_pkce_challenge(challenge);
+        let scopes: Vec<&str> = self.config.scopes.split_whitespace().collect();
+        for scope in &scopes {
+            request = request.add_scope(Scope::new((*scope).to_owned()));
+        }
+        if scopes.contains(&"openid") {
+            request = request.add_extra_param("nonce", nonce.expose().to_owned());
+        }
+        if scopes.contains(&"offline_access") {
+            // OpenID Connect Core 1.0, section 11: without it, offline access is not granted.
+            request = request.add_extra_param("prompt", "consent");
+        }
+        let (url, _) = request.url();
+        Ok(url.into())
+    }
+
+    /// Checks that the answer is the service's own (RFC 9207), before anything in it is used.
+    ///
+    /// # Errors
+    /// [`Error::ServiceRefused`] when `iss` is missing where it was announced, or is another's.
+    pub async fn check_issuer(&self, callback: &CallbackQuery) -> Result<(), Error> {
+        let metadata = self.metadata().await?;
+        match (&callback.iss, &metadata.issuer) {
+            (Some(iss), Some(issuer)) if same(iss, issuer) => Ok(()),
+            (Some(_), Some(_)) => Err(Error::ServiceRefused(
+                "the answer is from another issuer".to_owned(),
+            )),
+            (None, _) if metadata.announces_iss => Err(Error::ServiceRefused(
+                "the answer does not say which issuer it is from".to_owned(),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Redeems a code and finds out whose account it is.
+    pub async fn redeem(
+        &self,
+        code: &Secret,
+        code_verifier: &Secret,
+        nonce: &Secret,
+    ) -> Result<(Identity, Tokens), RedeemError> {
+        let metadata = self.metadata().await?;
+        let client = self.client(&metadata)?;
+        let started_at = self.clock.now();
+        let http = Transport(&self.http);
+        let answer = client
+            .exchange_code(AuthorizationCode::new(code.expose().to_owned()))
+            .set_pkce_verifier(PkceCodeVerifier::new(code_verifier.expose().to_owned()))
+            .request_async(&http)
+            .await
+            .map_err(|error| match error {
+                RequestTokenError::Request(failure) => {
+                    Error::ServiceUnreachable(format!("token endpoint: {failure}"))
+                }
+                RequestTokenError::ServerResponse(refusal) => {
+                    Error::ServiceRefused(format!("token endpoint: {}", refusal.error().as_ref()))
+                }
+                RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
+                    Error::ServiceRefused("token endpoint: not a token answer".to_owned())
+                }
+            })?;
+        let tokens = tokens(&answer, started_at);
+        match self.identify(&metadata, &answer, &tokens, nonce).await {
+            Ok(identity) => Ok((identity, tokens)),
+            Err(why) => Err(RedeemError {
+                why,
+                brought: Some(tokens),
+            }),
+        }
+    }
+
+    async fn identify(
+        &self,
+        metadata: &Metadata,
+        answer: &TokenAnswer,
+        tokens: &Tokens,
+        nonce: &Secret,
+    ) -> Result<Identity, Error> {
+        let openid = self.config.scopes.split_whitespace().any(|s| s == "openid");
+        let verified = match (&metadata.issuer, &metadata.jwks, answer.id_token()) {
+            (Some(issuer), Some(jwks), Some(token)) => {
+                let expected = Expected {
+                    issuer,
+                    client_id: &self.config.client_id,
+                    nonce,
+                };
+                let claims = self
+                    .key_set
+                    .verify(&self.http, jwks.as_str(), token, &expected)
+                    .await
+                    .map_err(|error| match error {
+                        IdTokenError::Invalid(_) => Error::ServiceRefused(error.to_string()),
+                        IdTokenError::NoKeys(_) => Error::ServiceUnreachable(error.to_string()),
+                    })?;
+                Some(claims)
+            }
+            (Some(_), _, None) if openid => {
+                return Err(Error::ServiceRefused("there is no ID token".to_owned()));
+            }
+            _ => None,
+        };
+        if let Some(claims) = &verified
+            && let Some(display_name) = claims.names.best()
+        {
+            return Ok(Identity {
+                subject: shortened(&claims.sub),
+                display_name,
+            });
+        }
+        let (subject, name) = match (&metadata.identity, &verified) {
+            (Some(url), _) => self.ask_identity(url, tokens).await?,
+            (None, Some(claims)) => (claims.sub.clone(), None),
+            (None, None) => {
+                return Err(Error::ServiceRefused(
+                    "there is neither an ID token nor an identity endpoint".to_owned(),
+                ));
+            }
+        };
+        // OpenID Connect Core 1.0, section 5.3.2: they must be the same.
+        if verified.is_some_and(|claims| claims.sub != subject) {
+            return Err(Error::ServiceRefused(
+                "the identity endpoint names another account than the ID token".to_owned(),
+            ));
+        }
+        Ok(Identity {
+            display_name: name.unwrap_or_else(|| shortened(&subject)),
+            subject: shortened(&subject),
+        })
+    }
+
+    async fn ask_identity(
+        &self,
+        url: &Url,
+        tokens: &Tokens,
+    ) -> Result<(String, Option<String>), Error> {
+        #[derive(Deserialize)]
+        struct Answer {
+            sub: Option<Value>,
+            id: Option<Value>,
+            #[serde(flatten)]
+            names: Names,
+        }
+        let request = self
+            .http
+            .client()
+            .get(url.clone())
+            .bearer_auth(tokens.access_token.expose())
+            .header(http::header::ACCEPT, "application/json");
+        let answer =
+            self.http.send(request, SIZE_LIMIT).await.map_err(|error| {
+                Error::ServiceUnreachable(format!("identity endpoint: {error}"))
+            })?;
+        if answer.status.is_server_error() {
+            let status = answer.status;
+            return Err(Error::ServiceUnreachable(format!(
+                "identity endpoint: {status}"
+            )));
+        }
+        let refused = || Error::ServiceRefused("identity endpoint: it does not say who".to_owned());
+        if !answer.status.is_success() {
+            return Err(refused());
+        }
+        let answer: Answer = answer.json().ok_or_else(refused)?;
+        let subject = answer
+            .sub
+            .or(answer.id)
+            .and_then(|id| match id {
+                Value::String(text) => Some(text),
+                Value::Number(number) => Some(number.to_string()),
+                _ => None,
+            })
+            .filter(|subject| !subject.is_empty())
+            .ok_or_else(refused)?;
+        Ok((subject, answer.names.best()))
+    }
+
+    /// Exchanges a refresh token. The caller has written its intent and does not cancel this.
+    pub async fn refresh(&self, refresh_token: &Secret) -> Result<Tokens, RefreshError> {
+        let not_sent = |error: Error| RefreshError::NotSent(error.to_string());
+        let metadata = self.metadata().await.map_err(not_sent)?;
+        let client = self.client(&metadata).map_err(not_sent)?;
+        let started_at = self.clock.now();
+        let http = Transport(&self.http);
+        let result = client
+            .exchange_refresh_token(&RefreshToken::new(refresh_token.expose().to_owned()))
+            .request_async(&http)
+            .await;
+        match result {
+            Ok(answer) => Ok(tokens(&answer, started_at)),
+            Err(RequestTokenError::Request(SendError::Failed(Failure::NotSent(why)))) => {
+                Err(RefreshError::NotSent(why))
+            }
+            Err(RequestTokenError::Request(SendError::Failed(Failure::Unknown(why)))) => {
+                Err(RefreshError::Unknown(why))
+            }
+            Err(RequestTokenError::Request(SendError::Wait(seconds))) => {
+                Err(RefreshError::Wait { seconds })
+            }
+            Err(RequestTokenError::Request(SendError::ServerError(status))) => {
+                Err(RefreshError::Unknown(status.to_string()))
+            }
+            Err(RequestTokenError::ServerResponse(refusal)) => Err(match refusal.error() {
+                BasicErrorResponseType::InvalidGrant => RefreshError::InvalidGrant,
+                // Nothing is wrong with the link: the service does not know us, or not like this.
+                kind => RefreshError::InvalidClient(kind.as_ref().to_owned()),
+            }),
+            // 200 with HTML or half an answer: it may have been carried out.
+            Err(RequestTokenError::Parse(..) | RequestTokenError::Other(_)) => Err(
+                RefreshError::Unknown("the answer is not a token answer".to_owned()),
+            ),
+        }
+    }
+
+    /// The API key of an access token: the token itself, or one minted for it.
+    pub async fn api_key(&self, tokens: &Tokens) -> Result<ApiKey, MintError> {
+        let ApiKeySource::Endpoint(url) = &self.config.api_key else {
+            return Ok(self.token_as_key(tokens));
+        };
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Minted {
+            api_key: Secret,
+            expires_at: String,
+            id: Value,
+        }
+        let requested_at = self.clock.now();
+        let request = self
+            .http
+            .client()
+            .post(url.clone())
+            .bearer_auth(tokens.access_token.expose())
+            .header(http::header::ACCEPT, "application/json");
+        let answer = self
+            .http
+            .send(request, SIZE_LIMIT)
+            .await
+            .map_err(|error| MintError::Failed(error.to_string()))?;
+        match answer.status {
+            status if status.is_success() => {}
+            http::StatusCode::UNAUTHORIZED => return Err(MintError::Unauthorized),
+            http::StatusCode::TOO_MANY_REQUESTS | http::StatusCode::SERVICE_UNAVAILABLE => {
+                return Err(MintError::Wait {
+                    seconds: answer.retry_after(),
+                });
+            }
+            status => return Err(MintError::Failed(status.to_string())),
+        }
+        let nonsense = || MintError::Failed("the answer is not a key".to_owned());
+        let minted: Minted = answer.json().ok_or_else(nonsense)?;
+        let id = match minted.id {
+            Value::String(text) => text,
+            Value::Number(number) => number.to_string(),
+            _ => return Err(nonsense()),
+        };
+        Ok(ApiKey {
+            key: minted.api_key,
+            requested_at,
+            expires_at: parse_rfc3339(&minted.expires_at).ok_or_else(nonsense)?,
+            id: Some(id),
+        })
+    }
+
+    /// The access token as API key.
+    #[must_use]
+    pub fn token_as_key(&self, tokens: &Tokens) -> ApiKey {
+        ApiKey {
+            key: tokens.access_token.clone(),
+            requested_at: tokens.requested_at,
+            expires_at: tokens
+                .expires_at
+                .unwrap_or(tokens.requested_at + LIFE_UNLESS_SAID),
+            id: None,
+        }
+    }
+
+    /// Revokes a token (RFC 7009). A service without a revocation endpoint lets tokens run out.
+    pub async fn revoke(&self, token: &RevocableToken) -> Result<(), RevokeError> {
+        let metadata = self
+            .metadata()
+            .await
+            .map_err(|error| RevokeError(error.to_string()))?;
+        let Some(url) = metadata.revoke else {
+            return Ok(());
+        };
+        let hint = if token.refresh {
+            "refresh_token"
+        } else {
+            "access_token"
+        };
+        let mut form = vec![("token", token.token.expose()), ("token_type_hint", hint)];
+        let mut request = self.http.client().post(url);
+        if metadata.secret_in_body {
+            form.push(("client_id", &self.config.client_id));
+            form.push(("client_secret", self.config.client_secret.expose()));
+        } else {
+            // RFC 6749 section 2.3.1: both are form-encoded before they become user and password.
+            let encoded = |text: &str| -> String {
+                url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+            };
+            request = request.basic_auth(
+                encoded(&self.config.client_id),
+                Some(encoded(self.config.client_secret.expose())),
+            );
+        }
+        let answer = self.http.send(request.form(&form), SIZE_LIMIT).await?;
+        // An unknown token is revoked enough (RFC 7009 section 2.2), whichever way a service says so.
+        match answer.status {
+            status if status.is_success() => Ok(()),
+            http::StatusCode::BAD_REQUEST if is_invalid_token(&answer) => Ok(()),
+            status => Err(RevokeError(status.to_string())),
+        }
+    }
+
+    /// Deletes a minted key. That it is gone, or its access token is, ends it as well as can be.
+    pub async fn delete_key(&self, key: &MintedKey) -> Result<(), RevokeError> {
+        let ApiKeySource::Endpoint(url) = &self.config.api_key else {
+            return Ok(());
+        };
+        let address = format!(
+            "{}/{}",
+            url.as_str().trim_end_matches('/'),
+            crate::connect::qsh::encode(&key.id)
+        );
+        let request = self
+            .http
+            .client()
+            .delete(address)
+            .bearer_auth(key.access_token.expose());
+        let answer = self.http.send(request, SIZE_LIMIT).await?;
+        match answer.status {
+            status if status.is_success() => Ok(()),
+            http::StatusCode::NOT_FOUND | http::StatusCode::GONE => Ok(()),
+            http::StatusCode::UNAUTHORIZED => {
+                tracing::warn!(
+                    "a key cannot be deleted because its access token has ended; it runs out by itself"
+                );
+                Ok(())
+            }
+            status => Err(RevokeError(status.to_string())),
+        }
+    }
+}
+
+fn is_invalid_token(answer: &Outcome) -> bool {
+    #[derive(Deserialize)]
+    struct Refusal {
+        error: String,
+    }
+    answer
+        .json::<Refusal>()
+        .is_some_and(|refusal| refusal.error == "invalid_token" || refusal.error == "invalid_grant")
+}
+
+fn tokens(answer: &TokenAnswer, started_at: Seconds) -> Tokens {
+    Tokens {
+        access_token: Secret::new(answer.access_token().secret().clone()),
+        requested_at: started_at,
+        expires_at: answer.life().map(|life| started_at + life),
+        refresh_token: answer
+            .refresh_token()
+            .map(|token| Secret::new(token.secret().clone())),
+    }
+}
+
+/// Why a code brought no account, and what it brought all the same.
+#[derive(Debug)]
+pub struct RedeemError {
+    /// Why.
+    pub why: Error,
+    /// Tokens that must be revoked.
+    pub brought: Option<Tokens>,
+}
+
+impl From<Error> for RedeemError {
+    fn from(why: Error) -> Self {
+        Self { why, brought: None }
+    }
+}
+
+/// Why something at the service could not be ended yet.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct RevokeError(String);
+
+impl From<Failure> for RevokeError {
+    fn from(failure: Failure) -> Self {
+        Self(failure.to_string())
+    }
+}
+
+/// Our client as the `oauth2` crate wants to see it.
+struct Transport<'a>(&'a Outbound);
+
+impl<'c> AsyncHttpClient<'c> for Transport<'_> {
+    type Error = SendError;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, SendError>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(self.send(request))
+    }
+}
+
+impl Transport<'_> {
+    /// Sends a grant that the `oauth2` crate has built.
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, SendError> {
+        let (parts, body) = request.into_parts();
+        let request = self
+            .0
+            .client()
+            .request(parts.method, parts.uri.to_string())
+            .headers(parts.headers)
+            .body(body);
+        let answer = self.0.send(request, SIZE_LIMIT).await?;
+        let retry_after = answer.retry_after();
+        match answer.status {
+            http::StatusCode::TOO_MANY_REQUESTS => return Err(SendError::Wait(retry_after)),
+            http::StatusCode::SERVICE_UNAVAILABLE if retry_after.is_some() => {
+                return Err(SendError::Wait(retry_after));
+            }
+            status if status.is_server_error() || status.is_redirection() => {
+                return Err(SendError::ServerError(status));
+            }
+            _ => {}
+        }
+        let mut response = HttpResponse::new(answer.body);
+        *response.status_mut() = answer.status;
+        *response.headers_mut() = answer.headers;
+        Ok(response)
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum SendError {
+    #[error(transparent)]
+    Failed(#[from] Failure),
+    #[error("it asks to wait")]
+    Wait(Option<Seconds>),
+    #[error("it answered {0}")]
+    ServerError(http::StatusCode),
+}

@@ -1,0 +1,193 @@
+//! Verifies ID tokens (OpenID Connect Core 1.0, section 3.1.3.7).
+
+use std::sync::Mutex;
+
+use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use serde::Deserialize;
+
+use crate::clock::{Clock, Seconds};
+use crate::outbound::{Failure, Outbound, SIZE_LIMIT};
+use crate::secret::{Secret, same};
+
+const LEEWAY: Seconds = 30;
+/// How old the key set may be before it is fetched again, in seconds.
+const FRESH_FOR: Seconds = 3600;
+/// A kid that is not in the set has it fetched again, but not more often than this, in seconds.
+const AT_MOST_EVERY: Seconds = 10;
+/// What a service may sign with. Symmetric algorithms are not among them: one confusion fewer.
+const ALGORITHMS: [Algorithm; 8] = [
+    Algorithm::RS256,
+    Algorithm::RS384,
+    Algorithm::RS512,
+    Algorithm::PS256,
+    Algorithm::PS384,
+    Algorithm::ES256,
+    Algorithm::ES384,
+    Algorithm::EdDSA,
+];
+
+/// The service's public keys, remembered.
+#[derive(Debug)]
+pub struct KeySet {
+    clock: Clock,
+    known: Mutex<Option<(JwkSet, Seconds)>>,
+}
+
+/// What must be in the token.
+pub struct Expected<'a> {
+    /// Issuer.
+    pub issuer: &'a str,
+    /// Our client id.
+    pub client_id: &'a str,
+    /// The attempt's nonce.
+    pub nonce: &'a Secret,
+}
+
+/// What a verified token says.
+#[derive(Debug, Deserialize)]
+pub struct IdClaims {
+    /// Subject.
+    pub sub: String,
+    /// Names, of which a service gives some.
+    #[serde(flatten)]
+    pub names: super::Names,
+    iss: String,
+    aud: Audience,
+    azp: Option<String>,
+    exp: Seconds,
+    iat: Seconds,
+    nonce: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Many(Vec<String>),
+}
+
+/// Why an ID token is not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum IdTokenError {
+    /// It is not what it should be.
+    #[error("the ID token is not valid: {0}")]
+    Invalid(&'static str),
+    /// The key set cannot be had.
+    #[error("the key set cannot be fetched: {0}")]
+    NoKeys(String),
+}
+
+impl KeySet {
+    /// Nothing is fetched before it is needed.
+    #[must_use]
+    pub fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            known: Mutex::new(None),
+        }
+    }
+
+    /// Verifies a token with the keys at `jwks_uri`.
+    pub async fn verify(
+        &self,
+        http: &Outbound,
+        jwks_uri: &str,
+        token: &str,
+        expected: &Expected<'_>,
+    ) -> Result<IdClaims, IdTokenError> {
+        let header = jsonwebtoken::decode_header(token)
+            .map_err(|_| IdTokenError::Invalid("it is malformed"))?;
+        if !ALGORITHMS.contains(&header.alg) {
+            return Err(IdTokenError::Invalid("its algorithm is not accepted"));
+        }
+        let keys = self.keys(http, jwks_uri, header.kid.as_deref()).await?;
+        let candidates = keys.keys.iter().filter(|key| match &header.kid {
+            Some(kid) => key.common.key_id.as_ref() == Some(kid),
+            None => true,
+        });
+        let mut validation = Validation::new(header.alg);
+        // Times are checked below, with the clock that was passed in.
+        validation.validate_exp = false;
+        validation.validate_aud = false;
+        validation.required_spec_claims.clear();
+        let claims = candidates
+            .filter_map(|key| DecodingKey::from_jwk(key).ok())
+            .find_map(|key| jsonwebtoken::decode::<IdClaims>(token, &key, &validation).ok())
+            .ok_or(IdTokenError::Invalid("no key of the service has signed it"))?
+            .claims;
+        self.check(&claims, expected)?;
+        Ok(claims)
+    }
+
+    fn check(&self, claims: &IdClaims, expected: &Expected<'_>) -> Result<(), IdTokenError> {
+        let now = self.clock.now();
+        if claims.iss != expected.issuer {
+            return Err(IdTokenError::Invalid("it is from another issuer"));
+        }
+        let (ours, others) = match &claims.aud {
+            Audience::One(aud) => (aud == expected.client_id, false),
+            Audience::Many(auds) => (
+                auds.iter().any(|aud| aud == expected.client_id),
+                auds.len() > 1,
+            ),
+        };
+        let authorized = claims.azp.as_deref();
+        if !ours
+            || (others && authorized.is_none())
+            || authorized.is_some_and(|azp| azp != expected.client_id)
+        {
+            return Err(IdTokenError::Invalid("it is for another client"));
+        }
+        if claims.exp.saturating_add(LEEWAY) <= now || claims.iat > now + LEEWAY {
+            return Err(IdTokenError::Invalid("it is not of now"));
+        }
+        if !claims
+            .nonce
+            .as_deref()
+            .is_some_and(|nonce| same(nonce, expected.nonce.expose()))
+        {
+            return Err(IdTokenError::Invalid("its nonce is of another attempt"));
+        }
+        if claims.sub.is_empty() {
+            return Err(IdTokenError::Invalid("it has no subject"));
+        }
+        Ok(())
+    }
+
+    async fn keys(
+        &self,
+        http: &Outbound,
+        jwks_uri: &str,
+        kid: Option<&str>,
+    ) -> Result<JwkSet, IdTokenError> {
+        let now = self.clock.now();
+        let known = self
+            .known
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone();
+        if let Some((keys, fetched_at)) = known {
+            let age = now - fetched_at;
+            let has_kid = kid.is_none_or(|kid| keys.find(kid).is_some());
+            if age < AT_MOST_EVERY || (age < FRESH_FOR && has_kid) {
+                return Ok(keys);
+            }
+        }
+        let answer = http
+            .get(jwks_uri, SIZE_LIMIT)
+            .await
+            .map_err(|error: Failure| IdTokenError::NoKeys(error.to_string()))?;
+        if !answer.status.is_success() {
+            return Err(IdTokenError::NoKeys(answer.status.to_string()));
+        }
+        let keys: JwkSet = answer
+            .json()
+            .ok_or_else(|| IdTokenError::NoKeys("it is not a key set".to_owned()))?;
+        *self
+            .known
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = Some((keys.clone(), now));
+        Ok(keys)
+    }
+}

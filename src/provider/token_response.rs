@@ -1,0 +1,149 @@
+//! What a token endpoint answers, read as leniently as is safe.
+//!
+//! An answer that holds tokens must never be thrown away because of a field around them: the refresh
+//! token in it may be the only one left. So only `access_token` is needed, and `expires_in` may be a
+//! number, a text or nonsense.
+
+use std::time::Duration;
+
+use oauth2::basic::BasicTokenType;
+use oauth2::{AccessToken, RefreshToken, Scope, TokenResponse};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::clock::Seconds;
+
+/// A year; more is not believed, so that times stay numbers that can be added.
+const LONGEST: Seconds = 366 * 24 * 3600;
+
+/// RFC 6749 section 5.1, and OpenID Connect's ID token.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+pub struct TokenAnswer {
+    access_token: AccessToken,
+    #[serde(default, deserialize_with = "non_empty")]
+    refresh_token: Option<RefreshToken>,
+    #[serde(default)]
+    expires_in: Value,
+    #[serde(default, deserialize_with = "text_or_nothing")]
+    id_token: IdTokenText,
+    /// Everybody means a bearer token, in one spelling or another.
+    #[serde(skip, default = "bearer")]
+    token_type: BasicTokenType,
+}
+
+/// The ID token as it came; never printed.
+#[derive(Clone, Default, Deserialize, Serialize)]
+pub struct IdTokenText(pub Option<String>);
+
+impl std::fmt::Debug for IdTokenText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("IdTokenText(…)")
+    }
+}
+
+fn bearer() -> BasicTokenType {
+    BasicTokenType::Bearer
+}
+
+/// An empty refresh token, or one that is no text, is none: it must not replace a good one.
+fn non_empty<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<RefreshToken>, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::String(text) if !text.is_empty() => Some(RefreshToken::new(text)),
+        _ => None,
+    })
+}
+
+fn text_or_nothing<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<IdTokenText, D::Error> {
+    Ok(IdTokenText(match Value::deserialize(deserializer)? {
+        Value::String(text) => Some(text),
+        _ => None,
+    }))
+}
+
+impl TokenAnswer {
+    /// The ID token, if there is one.
+    pub fn id_token(&self) -> Option<&str> {
+        self.id_token.0.as_deref()
+    }
+
+    /// Life of the access token in seconds; none when the service does not say anything sensible.
+    pub fn life(&self) -> Option<Seconds> {
+        let seconds = match &self.expires_in {
+            Value::Number(number) => number
+                .as_i64()
+                .or_else(|| number.as_u64().map(|_| LONGEST))
+                .or_else(|| number.as_f64().map(|seconds| seconds as Seconds)),
+            Value::String(text) => text.trim().parse::<Seconds>().ok(),
+            _ => None,
+        }?;
+        (seconds > 0).then_some(seconds.min(LONGEST))
+    }
+}
+
+impl TokenResponse for TokenAnswer {
+    type TokenType = BasicTokenType;
+
+    fn access_token(&self) -> &AccessToken {
+        &self.access_token
+    }
+
+    fn token_type(&self) -> &Self::TokenType {
+        &self.token_type
+    }
+
+    fn expires_in(&self) -> Option<Duration> {
+        self.life()
+            .and_then(|seconds| u64::try_from(seconds).ok())
+            .map(Duration::from_secs)
+    }
+
+    fn refresh_token(&self) -> Option<&RefreshToken> {
+        self.refresh_token.as_ref()
+    }
+
+    fn scopes(&self) -> Option<&Vec<Scope>> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn life(expires_in: &str) -> Option<Seconds> {
+        let text = format!(r#"{{"access_token":"a","expires_in":{expires_in}}}"#);
+        serde_json::from_str::<TokenAnswer>(&text).unwrap().life()
+    }
+
+    #[test]
+    fn lives_of_every_kind() {
+        assert_eq!(life("3600"), Some(3600));
+        assert_eq!(life("\"3600\""), Some(3600));
+        assert_eq!(life("59.9"), Some(59));
+        for nonsense in ["0", "-5", "\"soon\"", "null", "{}", "[]", "\"\"", "-1e300"] {
+            assert_eq!(life(nonsense), None, "{nonsense}");
+        }
+        for huge in ["99999999999", "18446744073709551615", "1e300"] {
+            assert_eq!(life(huge), Some(LONGEST), "{huge}");
+        }
+    }
+
+    #[test]
+    fn tokens_survive_nonsense_around_them() {
+        let answer: TokenAnswer = serde_json::from_str(
+            r#"{"access_token":"a","token_type":7,"refresh_token":"r","id_token":{},"scope":[1]}"#,
+        )
+        .unwrap();
+        assert_eq!(answer.refresh_token().unwrap().secret(), "r");
+        assert_eq!(answer.id_token(), None);
+        let answer: TokenAnswer =
+            serde_json::from_str(r#"{"access_token":"a","refresh_token":""}"#).unwrap();
+        assert!(answer.refresh_token().is_none());
+        assert!(serde_json::from_str::<TokenAnswer>(r#"{"token_type":"bearer"}"#).is_err());
+        assert!(!format!("{answer:?}").contains("\"a\""));
+    }
+}

@@ -1,0 +1,462 @@
+//! The verbs of renewing: renew one, publish, give up.
+//!
+//! The link row is its own job. Whoever moved its `due_at` forward holds it for a lease; every write
+//! names the generation that was claimed. The order of the steps is what keeps a link alive through
+//! any crash: intent, send, durable commit, publish, record, and only then revoke the old key.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use crate::App;
+use crate::clock::{Seconds, rfc3339};
+use crate::error::Error;
+use crate::jira::{Authority, JiraError};
+use crate::model::{
+    AsideReason, Credential, MintedKey, Property, ReconnectReason, RevocableToken, Revocation,
+    Tokens,
+};
+use crate::provider::{MintError, RefreshError};
+use crate::store::Claim;
+use crate::vault::Broken;
+
+/// How long a claimed link is one process's alone, in seconds. A token request ends well before
+/// (`outbound::TIME_LIMIT`), so two are never in flight.
+pub const LEASE: Seconds = 45;
+/// After writing its intent, a process must send within this many seconds or not at all: it may have
+/// been asleep since.
+const PROMPTLY: Seconds = 5;
+/// A key with less than this to live is not worth publishing; a new one is, in seconds.
+const WORTH_PUBLISHING: Seconds = 3;
+/// An access token with less than this to live is refreshed before a key is minted with it.
+const WORTH_MINTING: Seconds = 60;
+/// Claims in a row without an outcome before a link is set aside.
+const CLAIMS_WITHOUT_OUTCOME: i64 = 3;
+/// How long a link that was set aside rests before it is probed, in seconds.
+const REST: Seconds = 900;
+/// The longest wait between two tries, in seconds.
+const LONGEST_WAIT: Seconds = 300;
+
+/// Closed until a moment; open after it. Shared by all jobs of a process.
+#[derive(Debug, Default)]
+pub struct Gate(AtomicI64);
+
+impl Gate {
+    /// Keeps it closed until `until`, at least.
+    pub fn close_until(&self, until: Seconds) {
+        self.0.fetch_max(until, Ordering::SeqCst);
+    }
+
+    /// When it opens; in the past if it is open.
+    #[must_use]
+    pub fn opens_at(&self) -> Seconds {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// Tries until the database takes it. A macro, because a closure that lends itself to a future is more
+/// than the compiler can see to be `Send`.
+macro_rules! persist {
+    ($attempt:expr) => {{
+        let mut wait = Duration::from_millis(100);
+        loop {
+            match $attempt.await {
+                Ok(done) => break done,
+                Err(error) => {
+                    tracing::warn!(%error, "the outcome of a renewal cannot be written yet; it is held and tried again");
+                    tokio::time::sleep(wait).await;
+                    wait = (wait * 2).min(Duration::from_secs(2));
+                }
+            }
+        }
+    }};
+}
+
+/// What a step came to.
+enum Step {
+    /// Go on with this.
+    Next(Claim, Credential),
+    /// There is nothing more to do now; the row says what comes next.
+    Over,
+}
+
+/// Renews one claimed link, or publishes what Jira still lacks. Runs in a task of its own that nobody
+/// cancels.
+///
+/// # Errors
+/// When the store is unavailable; the lease then brings the link back.
+pub async fn renew(app: &App, claim: Claim) -> Result<(), Error> {
+    let now = app.clock.now();
+    let credential = match &claim.credential {
+        Ok(credential) => credential.clone(),
+        Err(Broken) => {
+            tracing::error!(event = "seal_failure", tenant = %claim.link.client_key, account = %claim.link.account_id, "a credential does not open; its link is set aside");
+            return app
+                .store
+                .set_aside(&claim, AsideReason::Sealed, now + REST)
+                .await;
+        }
+    };
+    if claim.claims > CLAIMS_WITHOUT_OUTCOME {
+        tracing::error!(tenant = %claim.link.client_key, account = %claim.link.account_id, "three renewals ended without an outcome; the link is set aside");
+        return app
+            .store
+            .set_aside(&claim, AsideReason::NoOutcome, now + REST)
+            .await;
+    }
+    let step = if claim.is_unpublished() && worth_publishing(app, &credential, now) {
+        Step::Next(claim, credential)
+    } else {
+        next_generation(app, claim, credential).await?
+    };
+    let Step::Next(claim, credential) = step else {
+        return Ok(());
+    };
+    publish(app, claim, credential).await
+}
+
+fn worth_publishing(app: &App, credential: &Credential, now: Seconds) -> bool {
+    match &credential.api_key {
+        Some(key) => key.expires_at > now + WORTH_PUBLISHING,
+        None => app.provider.mints() && outlives(&credential.tokens, now),
+    }
+}
+
+fn outlives(tokens: &Tokens, now: Seconds) -> bool {
+    tokens
+        .expires_at
+        .is_none_or(|expires_at| expires_at > now + WORTH_MINTING)
+}
+
+/// Makes the next generation of a link: by a refresh, or, where keys are minted and the access token is
+/// good for another, by asking for a new key.
+async fn next_generation(app: &App, claim: Claim, credential: Credential) -> Result<Step, Error> {
+    let now = app.clock.now();
+    if app.provider.mints() && credential.api_key.is_some() && outlives(&credential.tokens, now) {
+        let mut next = credential;
+        retire(&mut next, &claim, None);
+        return commit(app, claim, next).await;
+    }
+    let Some(refresh_token) = credential.tokens.refresh_token.clone() else {
+        let end = credential
+            .api_key
+            .as_ref()
+            .map_or(now, |key| key.expires_at);
+        if end > now {
+            app.store.put_off(&claim, end, false, false).await?;
+        } else {
+            give_up(app, &claim, ReconnectReason::NoRefreshToken).await?;
+        }
+        return Ok(Step::Over);
+    };
+    let opens_at = app.service_gate.opens_at();
+    if opens_at > now {
+        let due_at = opens_at + app.random.up_to(10);
+        app.store.put_off(&claim, due_at, false, false).await?;
+        return Ok(Step::Over);
+    }
+    if !app.store.intend(&claim, now, now + LEASE).await? {
+        tracing::debug!(tenant = %claim.link.client_key, account = %claim.link.account_id, "a renewal was not sent: its claim is over");
+        return Ok(Step::Over);
+    }
+    if app.clock.now() > now + PROMPTLY {
+        app.store
+            .put_off(&claim, app.clock.now(), false, true)
+            .await?;
+        return Ok(Step::Over);
+    }
+    match app.provider.refresh(&refresh_token).await {
+        Ok(tokens) => {
+            let mut next = credential;
+            retire(&mut next, &claim, Some(tokens));
+            if !app.provider.mints() {
+                next.api_key = Some(app.provider.token_as_key(&next.tokens));
+            }
+            commit(app, claim, next).await
+        }
+        Err(error) => {
+            refused(app, &claim, &credential, error).await?;
+            Ok(Step::Over)
+        }
+    }
+}
+
+/// Moves a credential on: the old key and access token are to be revoked once Jira holds the new key,
+/// and an answer without a refresh token keeps the old one.
+fn retire(credential: &mut Credential, claim: &Claim, tokens: Option<Tokens>) {
+    let minted = credential.api_key.take().and_then(|key| key.id);
+    let mut old = Revocation {
+        subject: claim.link.identity.subject.clone(),
+        key: None,
+        tokens: Vec::new(),
+    };
+    if let Some(tokens) = tokens {
+        let before = std::mem::replace(&mut credential.tokens, tokens);
+        match &credential.tokens.refresh_token {
+            Some(_) => credential.previous_refresh_token = before.refresh_token,
+            None => credential.tokens.refresh_token = before.refresh_token,
+        }
+        old.tokens.push(RevocableToken {
+            token: before.access_token,
+            refresh: false,
+        });
+    }
+    // The newest access token deletes the old key: the one it was minted with may have run out.
+    old.key = minted.map(|id| MintedKey {
+        id,
+        access_token: credential.tokens.access_token.clone(),
+    });
+    if !old.is_empty() {
+        credential.retiring.push(old);
+    }
+}
+
+/// The first act after an answer: keep it, whatever the database is doing. Once the service has given
+/// a new refresh token, forgetting it would lose the link.
+async fn commit(app: &App, mut claim: Claim, credential: Credential) -> Result<Step, Error> {
+    let generation =
+        if credential.api_key.is_some() && claim_holds_this_generation(&claim, &credential) {
+            claim.link.generation
+        } else {
+            claim.link.generation + 1
+        };
+    if persist!(app.store.commit(&claim, &credential, generation)) {
+        claim.link.generation = generation;
+        return Ok(Step::Next(claim, credential));
+    }
+    // Unlinked, linked anew or uninstalled meanwhile: what came back is nobody's.
+    persist!(
+        app.store
+            .discard(&claim, credential.clone(), app.clock.now())
+    );
+    Ok(Step::Over)
+}
+
+/// Whether a commit fills in the key of the claimed generation rather than replacing it.
+fn claim_holds_this_generation(claim: &Claim, credential: &Credential) -> bool {
+    credential
+        .api_key
+        .as_ref()
+        .is_some_and(|key| key.id.is_some())
+        && claim
+            .credential
+            .as_ref()
+            .is_ok_and(|before| before.api_key.is_none())
+}
+
+async fn refused(
+    app: &App,
+    claim: &Claim,
+    credential: &Credential,
+    error: RefreshError,
+) -> Result<(), Error> {
+    let now = app.clock.now();
+    let tenant = claim.link.client_key.as_str();
+    let account = claim.link.account_id.as_str();
+    match error {
+        RefreshError::InvalidGrant => {
+            // With an unknown outcome before it, the likely reason is that the answer with the next
+            // refresh token was lost.
+            let reason = if claim.unsettled {
+                ReconnectReason::RotationLost
+            } else {
+                ReconnectReason::Revoked
+            };
+            give_up(app, claim, reason).await
+        }
+        RefreshError::InvalidClient(code) => {
+            tracing::error!(%code, "the service refuses this app: nothing can be renewed until its client registration is mended");
+            app.service_gate.close_until(now + 30);
+            let due_at = now + 30 + app.random.up_to(10);
+            app.store.put_off(claim, due_at, false, true).await
+        }
+        RefreshError::Wait { seconds } => {
+            let wait = seconds.unwrap_or(10).clamp(1, 3600);
+            tracing::warn!(tenant, account, wait, "the service asks to wait");
+            app.service_gate.close_until(now + wait);
+            let due_at = now + wait + app.random.up_to(10);
+            app.store.put_off(claim, due_at, true, true).await
+        }
+        RefreshError::NotSent(error) => {
+            tracing::warn!(tenant, account, %error, "a renewal could not be sent");
+            let due_at = now + backoff(app, claim, credential, now);
+            app.store.put_off(claim, due_at, true, true).await
+        }
+        RefreshError::Unknown(error) => {
+            tracing::warn!(tenant, account, %error, "a renewal has an unknown outcome");
+            let due_at = now + backoff(app, claim, credential, now);
+            app.store.put_off(claim, due_at, true, false).await
+        }
+    }
+}
+
+/// Full jitter, doubling from two seconds; quicker while there is a key to save.
+fn backoff(app: &App, claim: &Claim, credential: &Credential, now: Seconds) -> Seconds {
+    let left = credential
+        .api_key
+        .as_ref()
+        .map_or(0, |key| key.expires_at - now);
+    let most = if left > 0 {
+        (left / 4).clamp(2, LONGEST_WAIT)
+    } else {
+        LONGEST_WAIT
+    };
+    1 + app
+        .random
+        .up_to((2_i64 << claim.failures.clamp(0, 10)).min(most))
+}
+
+async fn give_up(app: &App, claim: &Claim, reason: ReconnectReason) -> Result<(), Error> {
+    if app.store.reconnect(claim, reason).await? {
+        tracing::warn!(tenant = %claim.link.client_key, account = %claim.link.account_id, reason = reason.as_str(), "a person has to reconnect");
+    }
+    Ok(())
+}
+
+/// Puts the newest key into Jira, minting it first where it is minted, and records it. From here on a
+/// failure loses nothing: the row says that Jira lacks this generation.
+///
+/// # Errors
+/// When the store is unavailable; the lease then brings the link back.
+pub async fn publish(app: &App, claim: Claim, credential: Credential) -> Result<(), Error> {
+    let (claim, credential) = if credential.api_key.is_some() {
+        (claim, credential)
+    } else {
+        match mint(app, claim, credential).await? {
+            Step::Next(claim, credential) => (claim, credential),
+            Step::Over => return Ok(()),
+        }
+    };
+    let Some(key) = &credential.api_key else {
+        return Ok(());
+    };
+    // The tenant as it is now: it may have been uninstalled, or have a new secret or address.
+    let tenant = app
+        .store
+        .tenant(&claim.link.client_key)
+        .await?
+        .filter(|tenant| tenant.installation == claim.link.installation);
+    let Some(tenant) = tenant else {
+        return Ok(());
+    };
+    let property = Property {
+        version: 1,
+        api_key: key.key.expose(),
+        expires_at: rfc3339(key.expires_at),
+        service: app.provider.name(),
+        subject: &claim.link.identity.subject,
+        display_name: &claim.link.identity.display_name,
+        generation: claim.link.generation,
+    };
+    match app
+        .jira
+        .put_property(&tenant, &claim.link.account_id, &property)
+        .await
+    {
+        Ok(authority) => {
+            let as_person = authority == Authority::Person;
+            if as_person != tenant.acts_as_user {
+                app.store.remember_acts_as_user(&tenant, as_person).await?;
+            }
+            let now = app.clock.now();
+            let due_at = due_at(app, key.requested_at, key.expires_at, now);
+            let recorded = app
+                .store
+                .published(&claim, &credential, key.expires_at, now, due_at)
+                .await?;
+            if recorded {
+                tracing::debug!(tenant = %tenant.client_key, account = %claim.link.account_id, generation = claim.link.generation, "a key was renewed");
+            }
+            // The old key is revoked as work of its own.
+            app.wake.notify_one();
+            Ok(())
+        }
+        Err(error) => unpublished(app, &claim, &credential, error).await,
+    }
+}
+
+/// Two thirds of a key's life after it was asked for, up to a tenth earlier so that many keys of one
+/// moment spread out. Short lives get a floor of a second.
+fn due_at(app: &App, requested_at: Seconds, expires_at: Seconds, now: Seconds) -> Seconds {
+    let life = (expires_at - requested_at).max(1);
+    let due_at = requested_at + life * 2 / 3 - app.random.up_to(life / 10);
+    due_at.max(now + 1)
+}
+
+async fn mint(app: &App, claim: Claim, mut credential: Credential) -> Result<Step, Error> {
+    let now = app.clock.now();
+    let error = match app.provider.api_key(&credential.tokens).await {
+        Ok(key) => {
+            credential.api_key = Some(key);
+            let mut claim = claim;
+            // What the row holds now is this generation without its key.
+            if let Ok(before) = &mut claim.credential {
+                before.api_key = None;
+            }
+            return commit(app, claim, credential).await;
+        }
+        Err(error) => error,
+    };
+    let wait = match &error {
+        MintError::Wait { seconds } => seconds.unwrap_or(10),
+        MintError::Unauthorized | MintError::Failed(_) => backoff(app, &claim, &credential, now),
+    };
+    tracing::warn!(tenant = %claim.link.client_key, account = %claim.link.account_id, %error, "a key could not be minted");
+    if matches!(error, MintError::Unauthorized) && credential.tokens.refresh_token.is_some() {
+        // The access token has ended before its time: it counts as run out, so that the next try
+        // refreshes it first.
+        let mut spent = credential;
+        spent.tokens.expires_at = Some(now);
+        let generation = claim.link.generation;
+        persist!(app.store.commit(&claim, &spent, generation));
+    }
+    app.store.put_off(&claim, now + wait, true, false).await?;
+    Ok(Step::Over)
+}
+
+async fn unpublished(
+    app: &App,
+    claim: &Claim,
+    credential: &Credential,
+    error: JiraError,
+) -> Result<(), Error> {
+    let now = app.clock.now();
+    let tenant = &claim.tenant;
+    let account = claim.link.account_id.as_str();
+    match error {
+        JiraError::NotFound => {
+            tracing::info!(tenant = %tenant.client_key, account, "the person is gone from Jira; their link is closed");
+            app.store
+                .unlink(tenant, &claim.link.account_id, now)
+                .await?;
+            app.wake.notify_one();
+            Ok(())
+        }
+        JiraError::Forbidden => {
+            tracing::warn!(tenant = %tenant.client_key, account, "Jira lets neither the app nor the app as this person write the property");
+            app.store
+                .set_aside(claim, AsideReason::JiraRefuses, now + REST)
+                .await
+        }
+        JiraError::Wait { seconds, reason } => {
+            tracing::warn!(tenant = %tenant.client_key, seconds, %reason, "Jira asks to wait");
+            if reason == "jira-quota-global-based" {
+                // A hard wall for all tenants until the top of the hour.
+                app.jira_gate.close_until((now / 3600 + 1) * 3600);
+            }
+            app.store.wait_for_tenant(tenant, now + seconds).await?;
+            let due_at = now + seconds + app.random.up_to(5);
+            app.store.put_off(claim, due_at, true, false).await
+        }
+        JiraError::Unauthorized => {
+            tracing::warn!(tenant = %tenant.client_key, "Jira does not accept the app's tokens; was the app uninstalled?");
+            app.store.wait_for_tenant(tenant, now + 60).await?;
+            let due_at = now + 60 + app.random.up_to(30);
+            app.store.put_off(claim, due_at, true, false).await
+        }
+        JiraError::Answered(_) | JiraError::NoAnswer(_) | JiraError::Nonsense => {
+            tracing::warn!(tenant = %tenant.client_key, account, %error, "a key could not be put into Jira");
+            let due_at = now + backoff(app, claim, credential, now);
+            app.store.put_off(claim, due_at, true, false).await
+        }
+    }
+}

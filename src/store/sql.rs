@@ -1,0 +1,184 @@
+//! Every statement, written once for SQLite and PostgreSQL.
+//!
+//! Rules that keep them portable: `$1` parameters, no functions that only one database has, `true` and
+//! `false` for booleans, times as bound numbers. A claim is one statement; PostgreSQL adds
+//! `for update skip locked` where replicas would otherwise wait for one another, and that is the only
+//! difference ([`ALL`] holds both forms).
+
+macro_rules! statements {
+    ($($(#[$doc:meta])* $name:ident = $sql:expr;)*) => {
+        $($(#[$doc])* pub(super) const $name: &str = $sql;)*
+
+        /// Name and text of each, so that a test can prepare them all on both databases.
+        pub const ALL: &[(&str, &str)] = &[$((stringify!($name), $name)),*];
+    };
+}
+
+statements! {
+    PING = "select 1";
+
+    // Tenants.
+
+    TENANT_STUB = "insert into tenant (client_key, installation, base_url, display_urls, shared_secret, installed, \
+        enabled, acts_as_user, draining, wait_until, updated_at) \
+        values ($1, 0, '', '', '', false, false, false, false, 0, $2) on conflict (client_key) do nothing";
+    /// An update first, because it locks the row on both databases.
+    TENANT_LOCK = "update tenant set updated_at = $2 where client_key = $1 returning *";
+    TENANT_INSTALL = "update tenant set installation = $2, base_url = $3, display_urls = $4, \
+        oauth_client_id = $5, data_key = $6, shared_secret = $7, installed = true, enabled = true, \
+        acts_as_user = false, wait_until = 0 where client_key = $1";
+    TENANT_BY_KEY = "select * from tenant where client_key = $1";
+    TENANT_UNINSTALL = "update tenant set installed = false, enabled = false, draining = true, \
+        updated_at = $2 where client_key = $1 and installed";
+    TENANT_ENABLE = "update tenant set enabled = $2, updated_at = $3 where client_key = $1 and installed";
+    TENANT_ACTS_AS_USER = "update tenant set acts_as_user = $2 where client_key = $1";
+    TENANT_WAIT = "update tenant set wait_until = $2 where client_key = $1 and wait_until < $2";
+    TENANTS_DRAINING = "select * from tenant where draining limit 20";
+    /// Destroying the key is what forgets an uninstalled tenant.
+    TENANT_DRAINED = "update tenant set draining = false, \
+        data_key = case when installed then data_key else null end, \
+        shared_secret = case when installed then shared_secret else '' end \
+        where client_key = $1 and draining and not exists (select 1 from link \
+        where link.client_key = tenant.client_key \
+        and (link.installation < tenant.installation or not tenant.installed))";
+    TENANT_PEOPLE_DELETE = "delete from person where client_key = $1 and exists \
+        (select 1 from tenant where tenant.client_key = person.client_key and not tenant.installed)";
+
+    // People.
+
+    PERSON = "select * from person where client_key = $1 and account_id = $2";
+    PERSON_REMEMBER = "insert into person (client_key, account_id, kind, active, display_name, checked_at) \
+        values ($1, $2, $3, $4, $5, $6) on conflict (client_key, account_id) do update set \
+        kind = excluded.kind, active = excluded.active, display_name = excluded.display_name, \
+        checked_at = excluded.checked_at";
+
+    // Attempts.
+
+    ATTEMPT_BEGIN = "insert into attempt (id, client_key, installation, account_id, issue, phase, \
+        created_at, expires_at) values ($1, $2, $3, $4, $5, 'begun', $6, $7) \
+        on conflict (client_key, account_id) do update set id = excluded.id, \
+        installation = excluded.installation, issue = excluded.issue, phase = excluded.phase, \
+        state_hash = null, handle_hash = null, handle_expires_at = null, kept = null, \
+        created_at = excluded.created_at, expires_at = excluded.expires_at";
+    ATTEMPT_BY_ID = "select * from attempt where id = $1";
+    ATTEMPT_OF_PERSON = "select * from attempt where client_key = $1 and account_id = $2";
+    ATTEMPTS_OF_TENANT = "select * from attempt where client_key = $1";
+    ATTEMPTS_EXPIRED = "select * from attempt where expires_at <= $1 order by expires_at limit 100";
+    /// Going back in the browser and clicking Continue again is allowed; it starts over at the service.
+    ATTEMPT_AUTHORIZING = "update attempt set phase = 'authorizing', state_hash = $3, kept = $4 \
+        where id = $1 and phase in ('begun', 'authorizing') and expires_at > $2";
+    ATTEMPT_RETURNED = "update attempt set phase = 'returned', state_hash = null, handle_hash = $4, \
+        handle_expires_at = $5, kept = $6 \
+        where id = $1 and phase = 'authorizing' and state_hash = $3 and expires_at > $2";
+    ATTEMPT_REDEEM = "update attempt set phase = 'redeeming', kept = null \
+        where id = $1 and phase = 'returned' and handle_hash = $3 and handle_expires_at > $2 \
+        and expires_at > $2";
+    ATTEMPT_PROVED = "update attempt set phase = 'proved', kept = $2 where id = $1 and phase = 'redeeming'";
+    ATTEMPT_DELETE = "delete from attempt where id = $1 returning *";
+    ATTEMPT_CONFIRM = "delete from attempt where id = $1 and phase = 'proved' and handle_hash = $3 \
+        and client_key = $4 and account_id = $5 and installation = $6 and expires_at > $2";
+
+    // Sessions and spent tokens.
+
+    SESSION_CREATE = "insert into session (id_hash, data, expires_at) values ($1, $2, $3) \
+        on conflict (id_hash) do nothing";
+    SESSION_SAVE = "insert into session (id_hash, data, expires_at) values ($1, $2, $3) \
+        on conflict (id_hash) do update set data = excluded.data, expires_at = excluded.expires_at";
+    SESSION_LOAD = "select data, expires_at from session where id_hash = $1 and expires_at > $2";
+    SESSION_DELETE = "delete from session where id_hash = $1";
+    SESSIONS_EXPIRED = "delete from session where id_hash in \
+        (select id_hash from session where expires_at <= $1 limit 1000)";
+    TOKEN_SPEND = "insert into spent_token (token_hash, expires_at) values ($1, $2) \
+        on conflict (token_hash) do nothing";
+    TOKENS_EXPIRED = "delete from spent_token where token_hash in \
+        (select token_hash from spent_token where expires_at <= $1 limit 1000)";
+
+    // Links.
+
+    LINK_OF_PERSON = "select * from link where client_key = $1 and account_id = $2 and installation = $3";
+    LINK_OF_PERSON_ANY = "select * from link where client_key = $1 and account_id = $2";
+    LINK_PUT = "insert into link (id, client_key, installation, account_id, subject, display_name, state, \
+        generation, credential, key_expires_at, published_generation, published_expires_at, published_at, \
+        due_at, failures, claims, claim, claimed_by, unsettled, created_at) \
+        values ($1, $2, $3, $4, $5, $6, 'live', $7, $8, $9, 0, 0, 0, $10, 0, 1, $11, $12, false, $13) \
+        on conflict (client_key, account_id) do update set id = excluded.id, \
+        installation = excluded.installation, subject = excluded.subject, \
+        display_name = excluded.display_name, state = excluded.state, reason = null, \
+        generation = excluded.generation, credential = excluded.credential, \
+        key_expires_at = excluded.key_expires_at, published_generation = 0, published_expires_at = 0, \
+        published_at = 0, due_at = excluded.due_at, failures = 0, claims = 1, claim = excluded.claim, \
+        claimed_by = excluded.claimed_by, intent_at = null, unsettled = false";
+    LINK_DELETE = "delete from link where client_key = $1 and account_id = $2 returning *";
+    LINK_DELETE_BY_ID = "delete from link where id = $1 returning *";
+    LINKS_OF_OLD_INSTALLATION = "select * from link where client_key = $1 and (installation < $2 or $3) limit 100";
+    LINK_EXISTS = "select count(*) from link where client_key = $1 and account_id = $2";
+    /// The newest generation is put again, whoever asked.
+    LINK_PUT_AGAIN = "update link set published_generation = 0, due_at = $3 \
+        where client_key = $1 and account_id = $2";
+    LINK_RENEW_NOW = "update link set due_at = case when claim is null then $4 else due_at end, failures = 0 \
+        where client_key = $1 and account_id = $2 and installation = $3 and state in ('live', 'aside')";
+
+    // Renewal. The lease is `due_at`: while it lies ahead, nobody else takes the row.
+
+    CLAIM_SQLITE = "update link set due_at = $2, claims = claims + 1, claim = $3, claimed_by = $4 \
+        where id in (select l.id from link l join tenant t on t.client_key = l.client_key \
+        where l.due_at <= $1 and l.state in ('live', 'aside') and t.installed and t.enabled \
+        and t.installation = l.installation and t.wait_until <= $1 \
+        order by l.due_at limit $5) returning *";
+    CLAIM_POSTGRES = "update link set due_at = $2, claims = claims + 1, claim = $3, claimed_by = $4 \
+        where id in (select l.id from link l join tenant t on t.client_key = l.client_key \
+        where l.due_at <= $1 and l.state in ('live', 'aside') and t.installed and t.enabled \
+        and t.installation = l.installation and t.wait_until <= $1 \
+        order by l.due_at limit $5 for update of l skip locked) returning *";
+    /// Only while the lease holds: whoever slept through it finds no row and must not send.
+    INTENT = "update link set intent_at = $2, due_at = $3, unsettled = (unsettled or intent_at is not null) \
+        where id = $1 and generation = $4 and claim = $5 and due_at > $2 and exists \
+        (select 1 from tenant t where t.client_key = link.client_key and t.installed \
+        and t.installation = link.installation)";
+    /// Not bound to the claim: what the service has given is kept, however late it comes.
+    COMMIT = "update link set credential = $3, generation = $4, key_expires_at = $5, intent_at = null, \
+        unsettled = false where id = $1 and generation = $2 and exists \
+        (select 1 from tenant t where t.client_key = link.client_key and t.installed \
+        and t.installation = link.installation)";
+    RECORD_PUBLISHED = "update link set state = 'live', reason = null, credential = $3, \
+        published_generation = generation, \
+        published_expires_at = $4, published_at = $5, due_at = $6, failures = 0, claims = 0, claim = null, \
+        claimed_by = null where id = $1 and generation = $2";
+    PUT_OFF = "update link set due_at = $4, failures = failures + $5, claims = 0, claim = null, \
+        claimed_by = null, intent_at = case when $6 then null else intent_at end \
+        where id = $1 and generation = $2 and claim = $3";
+    /// The refusal counts only if the row is still what was sent: the second reading before a person is
+    /// asked to reconnect.
+    RECONNECT = "update link set state = 'reconnect', reason = $4, claim = null, claimed_by = null, \
+        claims = 0, intent_at = null where id = $1 and generation = $2 and claim = $3";
+    SET_ASIDE = "update link set state = 'aside', reason = $4, due_at = $5, claim = null, \
+        claimed_by = null, claims = 0 where id = $1 and generation = $2 and claim = $3";
+    OWNERS = "select distinct claimed_by from link where claim is not null and claimed_by <> $1";
+    RELEASE_OWNER = "update link set due_at = $2, claim = null, claimed_by = null \
+        where claimed_by = $1 and claim is not null";
+
+    // What is left to do after something ended.
+
+    CLEANUP_ADD = "insert into cleanup (id, kind, client_key, installation, account_id, held_for_subject, \
+        revocation, due_at, failures, expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9)";
+    CLEANUP_CLAIM_SQLITE = "update cleanup set due_at = $2 where id in (select id from cleanup \
+        where due_at <= $1 and held_for_subject is null order by due_at limit $3) returning *";
+    CLEANUP_CLAIM_POSTGRES = "update cleanup set due_at = $2 where id in (select id from cleanup \
+        where due_at <= $1 and held_for_subject is null order by due_at limit $3 \
+        for update skip locked) returning *";
+    CLEANUP_CLAIM_ONE = "update cleanup set due_at = $2 where id = $3 and due_at <= $1 \
+        and held_for_subject is null returning *";
+    CLEANUP_DONE = "delete from cleanup where id = $1";
+    CLEANUP_LATER = "update cleanup set due_at = $2, failures = failures + 1 where id = $1";
+    CLEANUP_LET_GO = "update cleanup set held_for_subject = null where held_for_subject is not null \
+        and not exists (select 1 from link where link.subject = cleanup.held_for_subject)";
+    CLEANUP_LEFT = "select count(*) from cleanup where held_for_subject is null";
+
+    // Figures.
+
+    LINKS_BY_STATE = "select state, count(*) as links from link group by state";
+    LINKS_DUE = "select count(*) from link where state = 'live' and due_at <= $1";
+    LINKS_UNSETTLED = "select count(*) from link where intent_at is not null";
+    EARLIEST_EXPIRY = "select min(published_expires_at) from link where state <> 'reconnect' \
+        and published_generation > 0";
+}

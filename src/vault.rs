@@ -1,0 +1,333 @@
+//! Seal and open: encryption at rest, bound to the row.
+//!
+//! A sealed value is `version | algorithm | length of kid | kid | nonce | ciphertext`, in base64. The
+//! cipher is XChaCha20-Poly1305 with a random 192-bit nonce. The associated data names the place the
+//! value stands in ([`Place`]), so a value that is moved to another row, column, tenant, person or
+//! generation does not open.
+//!
+//! Each tenant has a key of its own, wrapped by the operator's sealing keys. The first sealing key
+//! seals, all of them open: adding a key in front and keeping the old one behind it is how keys change.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use zeroize::Zeroizing;
+
+use crate::random::Random;
+use crate::secret::{Secret, TenantKey};
+
+const VERSION: u8 = 1;
+const XCHACHA20_POLY1305: u8 = 1;
+const NONCE: usize = 24;
+/// The kid of values sealed under a tenant's own key, of which there is one at a time.
+const TENANT_KID: &str = "tenant";
+
+/// Where a sealed value stands. It opens nowhere else.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// Table and column, `link.credential`.
+    pub column: &'static str,
+    /// The tenant's client key.
+    pub tenant: &'a str,
+    /// The account id, or the row's own id where the row is not a person's.
+    pub row: &'a str,
+    /// The row's generation; 0 where it has none.
+    pub generation: i64,
+}
+
+impl Place<'_> {
+    /// Each part with its length in front, so that no two places are written alike.
+    fn associated_data(&self, kid: &str) -> Vec<u8> {
+        let generation = self.generation.to_string();
+        let mut data = vec![VERSION, XCHACHA20_POLY1305];
+        for part in [kid, self.column, self.tenant, self.row, &generation] {
+            data.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            data.extend_from_slice(part.as_bytes());
+        }
+        data
+    }
+}
+
+/// A value that did not open: altered, moved, or sealed by a key that is not here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a sealed value does not open")]
+pub struct Broken;
+
+/// One of the operator's sealing keys.
+#[derive(Clone)]
+pub struct SealingKey {
+    kid: String,
+    key: Zeroizing<[u8; 32]>,
+}
+
+impl SealingKey {
+    /// A key and the id it is known by (1 to 32 characters).
+    #[must_use]
+    pub fn new(kid: String, key: [u8; 32]) -> Self {
+        Self {
+            kid,
+            key: Zeroizing::new(key),
+        }
+    }
+
+    /// The id it is known by.
+    #[must_use]
+    pub fn kid(&self) -> &str {
+        &self.kid
+    }
+}
+
+impl std::fmt::Debug for SealingKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SealingKey({})", self.kid)
+    }
+}
+
+/// Holds the sealing keys.
+#[derive(Clone, Debug)]
+pub struct Vault {
+    keys: Vec<SealingKey>,
+    random: Random,
+}
+
+impl Vault {
+    /// A vault with at least one key, which `config` has made sure of. The first seals.
+    #[must_use]
+    pub fn new(keys: Vec<SealingKey>, random: Random) -> Self {
+        Self { keys, random }
+    }
+
+    /// A new key for a tenant, and the same key wrapped for the database.
+    #[must_use]
+    pub fn new_tenant_key(&self, client_key: &str) -> (TenantKey, String) {
+        let key = TenantKey(Zeroizing::new(self.random.bytes()));
+        let wrapped = self.seal_root(tenant_key_place(client_key), &key.0[..]);
+        (key, wrapped)
+    }
+
+    /// Unwraps a tenant's key.
+    pub fn open_tenant_key(&self, client_key: &str, wrapped: &str) -> Result<TenantKey, Broken> {
+        let bytes = self.open_root(tenant_key_place(client_key), wrapped)?;
+        let key: [u8; 32] = bytes.as_slice().try_into().map_err(|_| Broken)?;
+        Ok(TenantKey(Zeroizing::new(key)))
+    }
+
+    /// Seals a value of a tenant.
+    #[must_use]
+    pub fn seal(&self, key: &TenantKey, place: Place<'_>, value: &Secret) -> String {
+        encrypt(
+            &self.random,
+            TENANT_KID,
+            &key.0,
+            place,
+            value.expose().as_bytes(),
+        )
+    }
+
+    /// Opens a value of a tenant.
+    pub fn open(&self, key: &TenantKey, place: Place<'_>, sealed: &str) -> Result<Secret, Broken> {
+        let parts = Parts::read(sealed)?;
+        if parts.kid != TENANT_KID {
+            return Err(Broken);
+        }
+        text(parts.decrypt(&key.0, place)?)
+    }
+
+    /// Seals a value that must outlive its tenant's key: what is still to be revoked after an
+    /// uninstall.
+    #[must_use]
+    pub fn seal_beyond_tenant(&self, place: Place<'_>, value: &Secret) -> String {
+        self.seal_root(place, value.expose().as_bytes())
+    }
+
+    /// Opens what [`Vault::seal_beyond_tenant`] sealed.
+    pub fn open_beyond_tenant(&self, place: Place<'_>, sealed: &str) -> Result<Secret, Broken> {
+        text(self.open_root(place, sealed)?)
+    }
+
+    fn seal_root(&self, place: Place<'_>, value: &[u8]) -> String {
+        let first = &self.keys[0];
+        encrypt(&self.random, &first.kid, &first.key, place, value)
+    }
+
+    fn open_root(&self, place: Place<'_>, sealed: &str) -> Result<Zeroizing<Vec<u8>>, Broken> {
+        let parts = Parts::read(sealed)?;
+        let key = self
+            .keys
+            .iter()
+            .find(|key| key.kid == parts.kid)
+            .ok_or(Broken)?;
+        parts.decrypt(&key.key, place)
+    }
+}
+
+fn tenant_key_place(client_key: &str) -> Place<'_> {
+    Place {
+        column: "tenant.data_key",
+        tenant: client_key,
+        row: "",
+        generation: 0,
+    }
+}
+
+fn text(bytes: Zeroizing<Vec<u8>>) -> Result<Secret, Broken> {
+    std::str::from_utf8(&bytes)
+        .map(Secret::new)
+        .map_err(|_| Broken)
+}
+
+fn encrypt(random: &Random, kid: &str, key: &[u8; 32], place: Place<'_>, value: &[u8]) -> String {
+    let nonce: [u8; NONCE] = random.bytes();
+    let payload = Payload {
+        msg: value,
+        aad: &place.associated_data(kid),
+    };
+    let ciphertext = XChaCha20Poly1305::new(key.into())
+        .encrypt(&XNonce::from(nonce), payload)
+        .expect("only values beyond 256 GiB cannot be encrypted");
+    let mut sealed = vec![VERSION, XCHACHA20_POLY1305, kid.len() as u8];
+    sealed.extend_from_slice(kid.as_bytes());
+    sealed.extend_from_slice(&nonce);
+    sealed.extend_from_slice(&ciphertext);
+    STANDARD.encode(sealed)
+}
+
+/// A sealed value taken apart, not yet opened.
+struct Parts {
+    kid: String,
+    nonce: [u8; NONCE],
+    ciphertext: Vec<u8>,
+}
+
+impl Parts {
+    fn read(sealed: &str) -> Result<Self, Broken> {
+        let bytes = STANDARD.decode(sealed).map_err(|_| Broken)?;
+        let [VERSION, XCHACHA20_POLY1305, kid_length, rest @ ..] = bytes.as_slice() else {
+            return Err(Broken);
+        };
+        let (kid, rest) = rest
+            .split_at_checked(usize::from(*kid_length))
+            .ok_or(Broken)?;
+        let (nonce, ciphertext) = rest.split_at_checked(NONCE).ok_or(Broken)?;
+        Ok(Self {
+            kid: std::str::from_utf8(kid).map_err(|_| Broken)?.to_owned(),
+            nonce: nonce.try_into().map_err(|_| Broken)?,
+            ciphertext: ciphertext.to_vec(),
+        })
+    }
+
+    fn decrypt(&self, key: &[u8; 32], place: Place<'_>) -> Result<Zeroizing<Vec<u8>>, Broken> {
+        let payload = Payload {
+            msg: &self.ciphertext,
+            aad: &place.associated_data(&self.kid),
+        };
+        XChaCha20Poly1305::new(key.into())
+            .decrypt(&XNonce::from(self.nonce), payload)
+            .map(Zeroizing::new)
+            .map_err(|_| Broken)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: Place<'_> = Place {
+        column: "link.credential",
+        tenant: "tenant-a",
+        row: "557058:1",
+        generation: 3,
+    };
+
+    fn vault(kids: &[(&str, u8)]) -> Vault {
+        let keys = kids
+            .iter()
+            .map(|(kid, byte)| SealingKey::new((*kid).to_owned(), [*byte; 32]))
+            .collect();
+        Vault::new(keys, Random::system())
+    }
+
+    #[test]
+    fn a_value_opens_only_where_it_was_sealed() {
+        let vault = vault(&[("k1", 1)]);
+        let (key, _) = vault.new_tenant_key("tenant-a");
+        let (other_key, _) = vault.new_tenant_key("tenant-b");
+        let sealed = vault.seal(&key, HERE, &Secret::new("token"));
+        assert_eq!(vault.open(&key, HERE, &sealed).unwrap().expose(), "token");
+
+        let elsewhere = [
+            Place {
+                column: "link.other",
+                ..HERE
+            },
+            Place {
+                tenant: "tenant-b",
+                ..HERE
+            },
+            Place {
+                row: "557058:2",
+                ..HERE
+            },
+            Place {
+                generation: 2,
+                ..HERE
+            },
+        ];
+        for place in elsewhere {
+            assert_eq!(
+                vault.open(&key, place, &sealed).unwrap_err(),
+                Broken,
+                "{place:?}"
+            );
+        }
+        assert!(vault.open(&other_key, HERE, &sealed).is_err());
+    }
+
+    #[test]
+    fn parts_of_a_place_cannot_be_shifted_into_one_another() {
+        let one = Place {
+            tenant: "ab",
+            row: "c",
+            ..HERE
+        };
+        let two = Place {
+            tenant: "a",
+            row: "bc",
+            ..HERE
+        };
+        assert_ne!(one.associated_data("k"), two.associated_data("k"));
+    }
+
+    #[test]
+    fn every_flipped_bit_and_every_cut_is_noticed() {
+        let vault = vault(&[("k1", 1)]);
+        let (key, _) = vault.new_tenant_key("tenant-a");
+        let sealed = STANDARD
+            .decode(vault.seal(&key, HERE, &Secret::new("token")))
+            .unwrap();
+        for index in 0..sealed.len() {
+            let mut flipped = sealed.clone();
+            flipped[index] ^= 1;
+            assert!(vault.open(&key, HERE, &STANDARD.encode(&flipped)).is_err());
+            assert!(
+                vault
+                    .open(&key, HERE, &STANDARD.encode(&sealed[..index]))
+                    .is_err()
+            );
+        }
+    }
+
+    #[test]
+    fn a_second_key_opens_what_the_first_sealed() {
+        let before = vault(&[("old", 1)]);
+        let (_, wrapped) = before.new_tenant_key("tenant-a");
+        let both = vault(&[("new", 2), ("old", 1)]);
+        assert!(both.open_tenant_key("tenant-a", &wrapped).is_ok());
+        assert!(both.open_tenant_key("tenant-b", &wrapped).is_err());
+        let (_, wrapped_new) = both.new_tenant_key("tenant-a");
+        assert!(before.open_tenant_key("tenant-a", &wrapped_new).is_err());
+        let impostor = vault(&[("old", 9)]);
+        assert!(impostor.open_tenant_key("tenant-a", &wrapped).is_err());
+    }
+}

@@ -1,0 +1,142 @@
+//! The routes, on one page. What a route takes as proof stands in its handler's arguments.
+//!
+//! An error is one value with two faces: a problem document where a program asks, a page where a person
+//! looks. Which one is a matter of the group a route is in.
+
+mod api;
+mod assets;
+mod extract;
+mod framed;
+mod headers;
+mod lifecycle;
+mod linking;
+mod metrics;
+mod pages;
+mod session;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::Value;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::trace::TraceLayer;
+
+use crate::App;
+use crate::connect::descriptor::{Facts, descriptor};
+use crate::error::Error;
+
+use pages::Face;
+
+pub use metrics::router as metrics_router;
+
+/// Largest body that is taken, in bytes.
+const LARGEST_BODY: usize = 64 * 1024;
+/// How long `/readyz` waits for the database.
+const READY_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Everything that is served, under the path of the base URL.
+pub fn router(app: Arc<App>) -> Router {
+    let faced = |face| from_fn_with_state((app.clone(), face), pages::give_face);
+
+    // For programs: Jira's own calls, our scripts in Jira's frames, and whoever watches us.
+    let programs = Router::new()
+        .route("/atlassian-connect.json", get(app_descriptor))
+        .route("/connect/installed", post(lifecycle::installed))
+        .route("/connect/uninstalled", post(lifecycle::uninstalled))
+        .route("/connect/enabled", post(lifecycle::enabled))
+        .route("/connect/disabled", post(lifecycle::disabled))
+        .route("/link/{id}/prove", post(linking::prove))
+        .route("/link/{id}/confirm", post(linking::confirm))
+        .route("/link/{id}/cancel", post(linking::cancel))
+        .route("/api/link", get(api::status).delete(api::unlink))
+        .route("/api/link/renew", post(api::renew))
+        .route("/healthz", get(|| async { "ok" }))
+        .route("/readyz", get(ready))
+        .route("/static/{file}", get(assets::file))
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(faced(Face::Problem));
+
+    // For people, framed by Jira: no cookie here.
+    let framed = Router::new()
+        .route("/connect/glance", get(framed::glance))
+        .route("/connect/finish", get(framed::finish))
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(faced(Face::FramedPage));
+
+    // For people, in a tab of their own, with a session.
+    let pages = Router::new()
+        .route("/link", get(linking::begin_by_address).post(linking::begin))
+        .route(
+            "/link/{id}",
+            get(linking::introduce).post(linking::authorize),
+        )
+        .route("/link/callback", get(linking::returned))
+        .method_not_allowed_fallback(method_not_allowed)
+        .fallback(|| async { Error::NotFound })
+        .layer(session::layer(&app))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(faced(Face::Page));
+
+    let base_path = app.connect.base_url.path().to_owned();
+    let routes = programs.merge(framed).merge(pages);
+    let routes = if base_path.is_empty() {
+        routes
+    } else {
+        Router::new()
+            .nest(&base_path, routes)
+            .fallback(|| async { Error::NotFound })
+            .layer(faced(Face::Page))
+    };
+    routes
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(from_fn(headers::on_every_answer))
+        .layer(
+            TraceLayer::new_for_http()
+                .make_span_with(span)
+                .on_failure(()),
+        )
+        .with_state(app)
+}
+
+/// Method and route, and nothing of the address: it may hold a token.
+fn span(request: &Request) -> tracing::Span {
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("-", MatchedPath::as_str);
+    tracing::debug_span!("request", method = %request.method(), route)
+}
+
+fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
+    Error::Internal("a handler panicked".to_owned()).into_response()
+}
+
+async fn method_not_allowed() -> Error {
+    Error::MethodNotAllowed
+}
+
+async fn app_descriptor(State(app): State<Arc<App>>) -> Json<Value> {
+    Json(descriptor(&Facts {
+        base_url: &app.connect.base_url.full(),
+        app_key: &app.connect.app_key,
+        app_name: &app.app_name,
+        service: app.provider.name(),
+        icon: "/static/icon.svg",
+        issue_module: app.issue_module,
+    }))
+}
+
+async fn ready(State(app): State<Arc<App>>) -> Result<StatusCode, Error> {
+    match tokio::time::timeout(READY_PATIENCE, app.store.ping()).await {
+        Ok(answer) => answer.map(|()| StatusCode::OK),
+        Err(_) => Err(Error::Unavailable(sqlx::Error::PoolTimedOut)),
+    }
+}

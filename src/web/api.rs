@@ -1,0 +1,34 @@
+//! What the glance's script calls. The proof is a context token in a header that no form of another
+//! site can send.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+
+use crate::App;
+use crate::connect::Viewer;
+use crate::error::Error;
+use crate::linking;
+use crate::model::LinkStatus;
+
+/// `GET /api/link`.
+pub async fn status(
+    State(app): State<Arc<App>>,
+    viewer: Viewer,
+) -> Result<Json<LinkStatus>, Error> {
+    linking::status(&app, &viewer).await.map(Json)
+}
+
+/// `DELETE /api/link`.
+pub async fn unlink(State(app): State<Arc<App>>, viewer: Viewer) -> Result<StatusCode, Error> {
+    linking::unlink(&app, &viewer).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /api/link/renew`.
+pub async fn renew(State(app): State<Arc<App>>, viewer: Viewer) -> Result<StatusCode, Error> {
+    linking::renew(&app, &viewer).await?;
+    Ok(StatusCode::ACCEPTED)
+}

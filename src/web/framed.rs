@@ -1,0 +1,70 @@
+//! The pages that Jira frames. They hold no data of anybody: their scripts ask for it with a context
+//! token of whoever looks.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+
+use super::extract::{Framed, Query};
+use super::headers;
+use super::pages::{FinishPage, GlancePage, asset, page};
+use crate::App;
+use crate::error::{Error, Refusal};
+use crate::model::{AttemptId, IssueKey};
+
+/// `GET /connect/glance`.
+pub async fn glance(
+    State(app): State<Arc<App>>,
+    Framed(token): Framed,
+    query: Query,
+) -> Result<Response, Error> {
+    // Jira's bridge has no token for a visitor, so the script could never say why.
+    if token.is_anonymous() {
+        return Err(Error::NotAllowed(Refusal::Anonymous));
+    }
+    let issue = query
+        .only("issue")
+        .and_then(|issue| IssueKey::parse(&issue));
+    let template = GlancePage {
+        app_name: app.app_name.clone(),
+        service: app.provider.name().to_owned(),
+        connect_js: app.connect_js.to_string(),
+        css: asset(&app, "latchkey.css"),
+        frame_js: asset(&app, "frame.js"),
+        js: asset(&app, "glance.js"),
+        base: app.connect.base_url.path().to_owned(),
+        issue: issue.map(|issue| issue.to_string()).unwrap_or_default(),
+    };
+    page(&template, &headers::framed_by(&app, token.tenant()))
+}
+
+/// `GET /connect/finish`.
+pub async fn finish(
+    State(app): State<Arc<App>>,
+    Framed(token): Framed,
+    query: Query,
+) -> Result<Response, Error> {
+    let tenant = token.tenant();
+    let attempt = query.only("attempt").unwrap_or_default();
+    // The issue is only told to the site it is of.
+    let issue = app
+        .store
+        .attempt(&AttemptId(attempt.clone()), app.clock.now())
+        .await?
+        .filter(|(of, _)| of.client_key == tenant.client_key)
+        .and_then(|(_, attempt)| attempt.issue);
+    let template = FinishPage {
+        app_name: app.app_name.clone(),
+        service: app.provider.name().to_owned(),
+        connect_js: app.connect_js.to_string(),
+        css: asset(&app, "latchkey.css"),
+        frame_js: asset(&app, "frame.js"),
+        js: asset(&app, "finish.js"),
+        base: app.connect.base_url.path().to_owned(),
+        attempt,
+        handle: query.only("handle").unwrap_or_default(),
+        back: tenant.back(issue.as_ref()),
+    };
+    page(&template, &headers::framed_by(&app, tenant))
+}

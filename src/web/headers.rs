@@ -1,0 +1,90 @@
+//! Headers on every answer, and the content security policies.
+
+use axum::extract::Request;
+use axum::http::HeaderValue;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use crate::App;
+use crate::model::Tenant;
+
+/// For answers that are no page: they load nothing and stand in no frame.
+const NOTHING: &str =
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// Puts the headers on that Atlassian and good sense ask for. Pages bring their own policy.
+pub async fn on_every_answer(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    let fixed: [(HeaderName, &'static str); 4] = [
+        (CACHE_CONTROL, "no-cache, no-store"),
+        (REFERRER_POLICY, "no-referrer"),
+        (
+            STRICT_TRANSPORT_SECURITY,
+            "max-age=31536000; includeSubDomains",
+        ),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    for (name, value) in fixed {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers
+        .entry(CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static(NOTHING));
+    response
+}
+
+/// For a page in a tab of its own.
+///
+/// `form-action` covers redirects in Chromium, and the form of the linking page is redirected to the
+/// service, which may lead on to wherever it has people log in. So any https address may come.
+pub fn top_level(app: &App) -> String {
+    let loopback = if app.connect.base_url.origin().starts_with("http://") {
+        " http:"
+    } else {
+        ""
+    };
+    format!(
+        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; \
+         form-action 'self' https:{loopback}; frame-ancestors 'none'"
+    )
+}
+
+/// For a page that a tenant frames: that tenant's hosts and nobody else.
+pub fn framed_by(app: &App, tenant: &Tenant) -> String {
+    let hosts: Vec<&str> = std::iter::once(tenant.base_url.as_str())
+        .chain(tenant.display_urls.iter().map(String::as_str))
+        .collect();
+    framed(app, &hosts.join(" "))
+}
+
+/// For an error page before the tenant is known: any Jira site may show it, as there is nothing on it
+/// to click and nothing of anybody's.
+pub fn framed_by_any_site(app: &App) -> String {
+    let loopback = app.connect.base_url.origin().starts_with("http://");
+    let hosts: Vec<String> = app
+        .connect
+        .site_hosts()
+        .patterns()
+        .map(|host| {
+            if loopback {
+                format!("http://{host}:*")
+            } else {
+                format!("https://{host}")
+            }
+        })
+        .collect();
+    framed(app, &hosts.join(" "))
+}
+
+fn framed(app: &App, ancestors: &str) -> String {
+    let bridge = app.connect_js.origin().ascii_serialization();
+    format!(
+        "default-src 'none'; script-src 'self' {bridge}; style-src 'self' {bridge}; img-src 'self'; \
+         connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors {ancestors}"
+    )
+}

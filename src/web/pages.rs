@@ -1,0 +1,209 @@
+//! Pages, and the two faces of an error.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{Html, IntoResponse, Response};
+use serde_json::json;
+
+use super::extract::refuse_large;
+use super::headers;
+use crate::App;
+use crate::error::Error;
+use crate::linking::Failed;
+
+/// Names of problems begin with this.
+const PROBLEM: &str = "urn:latchkey:problem:";
+
+/// How an error looks in a group of routes.
+#[derive(Debug, Clone, Copy)]
+pub enum Face {
+    /// RFC 9457.
+    Problem,
+    /// A page in a tab.
+    Page,
+    /// A page in Jira's frame.
+    FramedPage,
+}
+
+/// The glance in the issue.
+#[derive(Template)]
+#[template(path = "glance.html")]
+pub struct GlancePage {
+    pub app_name: String,
+    pub service: String,
+    pub connect_js: String,
+    pub css: String,
+    pub frame_js: String,
+    pub js: String,
+    pub base: String,
+    pub issue: String,
+}
+
+/// The page that proves and confirms.
+#[derive(Template)]
+#[template(path = "finish.html")]
+pub struct FinishPage {
+    pub app_name: String,
+    pub service: String,
+    pub connect_js: String,
+    pub css: String,
+    pub frame_js: String,
+    pub js: String,
+    pub base: String,
+    pub attempt: String,
+    pub handle: String,
+    pub back: String,
+}
+
+/// The linking page.
+#[derive(Template)]
+#[template(path = "link.html")]
+pub struct LinkPage {
+    pub app_name: String,
+    pub service: String,
+    pub css: String,
+    pub site: String,
+    pub person: String,
+    pub avatar_initials: String,
+    pub action: String,
+    pub back: String,
+    pub issue: Option<String>,
+    pub notice: Option<String>,
+}
+
+/// What a person sees when something is wrong.
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage {
+    app_name: String,
+    css: String,
+    framed: bool,
+    connect_js: Option<String>,
+    frame_js: Option<String>,
+    title: String,
+    message: String,
+    code: String,
+    back: Option<Back>,
+}
+
+struct Back {
+    href: String,
+    label: String,
+}
+
+/// The address of an asset.
+pub fn asset(app: &App, name: &str) -> String {
+    format!("{}/static/{name}", app.connect.base_url.path())
+}
+
+/// Renders a page under its policy.
+pub fn page(template: &impl Template, policy: &str) -> Result<Response, Error> {
+    let html = template
+        .render()
+        .map_err(|error| Error::Internal(format!("a page does not render: {error}")))?;
+    let policy = HeaderValue::from_str(policy)
+        .map_err(|_| Error::Internal("a policy is not a header".to_owned()))?;
+    Ok(([(CONTENT_SECURITY_POLICY, policy)], Html(html)).into_response())
+}
+
+/// An error on its way to its face, which [`give_face`] knows.
+#[derive(Clone)]
+struct Unfaced(Arc<Failed>);
+
+impl IntoResponse for Failed {
+    fn into_response(self) -> Response {
+        self.error.log();
+        let status = self.error.status();
+        let mut response = status.into_response();
+        if let Error::TooMany { retry_after } = self.error {
+            response
+                .headers_mut()
+                .insert(RETRY_AFTER, HeaderValue::from(retry_after));
+        }
+        response.extensions_mut().insert(Unfaced(Arc::new(self)));
+        response
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        Failed::from(self).into_response()
+    }
+}
+
+/// Gives errors of a group of routes their face, and refuses bodies that say they are too large.
+pub async fn give_face(
+    State((app, face)): State<(Arc<App>, Face)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let mut response = match refuse_large(&request) {
+        Ok(()) => next.run(request).await,
+        Err(error) => error.into_response(),
+    };
+    let Some(Unfaced(failed)) = response.extensions_mut().remove::<Unfaced>() else {
+        return response;
+    };
+    let faced = match face {
+        Face::Problem => problem(&app, &failed.error),
+        Face::Page => error_page(&app, &failed, false),
+        Face::FramedPage => error_page(&app, &failed, true),
+    };
+    let (mut parts, _) = response.into_parts();
+    let (faced_parts, body) = faced.into_parts();
+    // The length is that of the body which is replaced.
+    parts.headers.remove(axum::http::header::CONTENT_LENGTH);
+    parts.headers.extend(faced_parts.headers);
+    Response::from_parts(parts, body)
+}
+
+fn problem(app: &App, error: &Error) -> Response {
+    let words = error.words(app.provider.name());
+    let mut body = json!({
+        "type": format!("{PROBLEM}{}", words.name),
+        "title": words.title,
+        "status": error.status().as_u16(),
+        "detail": words.detail,
+    });
+    if let Error::WrongPerson {
+        signed_in_as: Some(name),
+    } = error
+    {
+        body["signedInAs"] = json!(name);
+    }
+    (
+        [(CONTENT_TYPE, "application/problem+json")],
+        Json(body).into_response().into_body(),
+    )
+        .into_response()
+}
+
+fn error_page(app: &App, failed: &Failed, framed: bool) -> Response {
+    let words = failed.error.words(app.provider.name());
+    let template = ErrorPage {
+        app_name: app.app_name.clone(),
+        css: asset(app, "latchkey.css"),
+        framed,
+        connect_js: framed.then(|| app.connect_js.to_string()),
+        frame_js: framed.then(|| asset(app, "frame.js")),
+        title: words.title.to_owned(),
+        message: words.detail,
+        code: words.name.to_owned(),
+        back: failed.back.as_ref().map(|href| Back {
+            href: href.clone(),
+            label: "Back to Jira".to_owned(),
+        }),
+    };
+    let policy = if framed {
+        headers::framed_by_any_site(app)
+    } else {
+        headers::top_level(app)
+    };
+    page(&template, &policy).unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+}

@@ -1,0 +1,134 @@
+//! Sessions of the top-level pages: tower-sessions, kept in the database.
+//!
+//! A session holds one thing, the id of the attempt that this browser began. Its cookie is
+//! `__Host-latchkey`: no other host can set it, scripts cannot read it, and it goes along when the
+//! service sends the person back (`Lax`), but not with another site's forms. The database knows only
+//! the hash of its value.
+
+use async_trait::async_trait;
+use time::OffsetDateTime;
+use tower_sessions::cookie::SameSite;
+use tower_sessions::cookie::time::Duration;
+use tower_sessions::session::{Id, Record};
+use tower_sessions::session_store::{self, SessionStore};
+use tower_sessions::{Expiry, Session, SessionManagerLayer};
+
+use crate::App;
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::linking::ATTEMPT_LIFE;
+use crate::model::AttemptId;
+use crate::secret::fingerprint;
+use crate::store::Store;
+
+const COOKIE: &str = "__Host-latchkey";
+const ATTEMPT: &str = "attempt";
+
+/// The layer that reads and sets the cookie.
+pub fn layer(app: &App) -> SessionManagerLayer<Sessions> {
+    let sessions = Sessions {
+        store: app.store.clone(),
+        clock: app.clock.clone(),
+    };
+    SessionManagerLayer::new(sessions)
+        .with_name(COOKIE)
+        .with_secure(true)
+        .with_http_only(true)
+        .with_same_site(SameSite::Lax)
+        .with_path("/")
+        .with_expiry(Expiry::OnInactivity(Duration::seconds(ATTEMPT_LIFE)))
+}
+
+/// Starts a session anew for an attempt. Whatever id the browser came with is ended: somebody else may
+/// know it.
+pub async fn start(session: &Session, attempt: &AttemptId) -> Result<(), Error> {
+    session.flush().await.map_err(failed)?;
+    session
+        .insert(ATTEMPT, attempt.as_str())
+        .await
+        .map_err(failed)
+}
+
+/// The attempt that this browser began.
+pub async fn attempt(session: &Session) -> Result<AttemptId, Error> {
+    session
+        .get::<String>(ATTEMPT)
+        .await
+        .map_err(failed)?
+        .map(AttemptId)
+        .ok_or(Error::WrongBrowser)
+}
+
+fn failed(error: tower_sessions::session::Error) -> Error {
+    Error::Unavailable(sqlx::Error::Io(std::io::Error::other(error.to_string())))
+}
+
+/// The sessions' table as tower-sessions wants to see it.
+#[derive(Debug, Clone)]
+pub struct Sessions {
+    store: Store,
+    clock: Clock,
+}
+
+fn key(id: &Id) -> String {
+    fingerprint(&id.to_string())
+}
+
+fn data(record: &Record) -> session_store::Result<String> {
+    serde_json::to_string(&record.data)
+        .map_err(|error| session_store::Error::Encode(error.to_string()))
+}
+
+fn backend(error: Error) -> session_store::Error {
+    session_store::Error::Backend(error.to_string())
+}
+
+#[async_trait]
+impl SessionStore for Sessions {
+    async fn create(&self, record: &mut Record) -> session_store::Result<()> {
+        let expires_at = record.expiry_date.unix_timestamp();
+        let data = data(record)?;
+        while !self
+            .store
+            .create_session(&key(&record.id), &data, expires_at)
+            .await
+            .map_err(backend)?
+        {
+            record.id = Id::default();
+        }
+        Ok(())
+    }
+
+    async fn save(&self, record: &Record) -> session_store::Result<()> {
+        self.store
+            .save_session(
+                &key(&record.id),
+                &data(record)?,
+                record.expiry_date.unix_timestamp(),
+            )
+            .await
+            .map_err(backend)
+    }
+
+    async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
+        let row = self
+            .store
+            .load_session(&key(id), self.clock.now())
+            .await
+            .map_err(backend)?;
+        let Some((data, expires_at)) = row else {
+            return Ok(None);
+        };
+        let decode = |error: String| session_store::Error::Decode(error);
+        Ok(Some(Record {
+            id: *id,
+            data: serde_json::from_str(&data).map_err(|error| decode(error.to_string()))?,
+            expiry_date: OffsetDateTime::from_unix_timestamp(expires_at)
+                .map_err(|error| decode(error.to_string()))?,
+        }))
+    }
+
+    async fn delete(&self, id: &Id) -> session_store::Result<()> {
+        self.store.delete_session(&key(id)).await.map_err(backend)
+    }
+}

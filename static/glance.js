@@ -1,0 +1,240 @@
+// The glance: shows what GET /api/link says about the person looking, and keeps itself up to date.
+(() => {
+  "use strict";
+  const { root, part, Problem, token, call, show, say, working } = window.Latchkey;
+  const form = part("begin");
+  const UNREACHABLE = part("unreachable-title").textContent;
+
+  const STATES = ["unlinked", "linking", "linked", "reconnect"];
+  const FAST = 2_000;
+  const SLOW = 30_000;
+  // How long an answer is awaited eagerly after a click that changes things elsewhere.
+  const EAGER = 60_000;
+
+  let link = null; // the last answer understood; stays on view while the server is out of reach
+  let turn = 0; // an answer to an older question than this is dropped
+  let nextAsk = 0;
+  let notBefore = 0; // what a 429 asked for binds clicks and wake-ups too
+  let eagerUntil = 0;
+  let renewing = false;
+  let failures = 0;
+  let skew = 0; // the key runs out by the server's clock, whatever this computer's says
+
+  const now = () => Date.now() + skew;
+  const eager = () => Date.now() < eagerUntil;
+
+  async function ask() {
+    const mine = ++turn;
+    nextAsk = Infinity;
+    try {
+      const { data, serverTime } = await call("GET", "/api/link");
+      if (mine !== turn) return;
+      if (!STATES.includes(data?.state)) throw new Problem("internal");
+      // The Date header is whole seconds: smaller differences are no difference.
+      const off = serverTime - Date.now();
+      skew = Math.abs(off) > 2_000 ? off : 0;
+      learn(data);
+    } catch (problem) {
+      if (mine === turn) miss(problem);
+    }
+  }
+
+  function learn(answer) {
+    const renewed = renewing && link?.renewedAt !== answer.renewedAt;
+    const moved = link?.state !== answer.state;
+    link = answer;
+    failures = 0;
+    notBefore = 0;
+    if (moved || renewed) {
+      eagerUntil = 0;
+      complain(null);
+    }
+    if (moved) sure(false);
+    renewing = renewing && !renewed && eager() && link.state === "linked";
+    nextAsk = Date.now() + pause();
+    root.removeAttribute("aria-busy");
+    fill();
+    show(link.state);
+    if (renewed) say("The key was renewed.");
+  }
+
+  // The shorter a key lives, the closer it is watched, so that a renewal shows when it happens.
+  function pause() {
+    if (link.state === "linking" || eager()) return FAST;
+    if (link.state !== "linked" || !link.expiresAt) return SLOW;
+    const left = Date.parse(link.expiresAt) - now();
+    return left > 0 ? Math.min(Math.max(left / 4, FAST), SLOW) : 5_000;
+  }
+
+  function miss(problem) {
+    failures += 1;
+    root.removeAttribute("aria-busy");
+    const wait = problem.retryAfter ?? Math.min(2 ** failures, 60) * 1000 * (0.8 + 0.4 * Math.random());
+    notBefore = problem.retryAfter ? Date.now() + wait : 0;
+    nextAsk = Date.now() + wait;
+    // Jira did name the person, and the server refused: nothing seen before is theirs to see now.
+    if (problem.status === 401 || problem.status === 403) {
+      link = null;
+      sure(false);
+      complain(null);
+      nextAsk = Date.now() + SLOW;
+      part("refusal").textContent = problem.detail || problem.title || "Ask a Jira admin of this site.";
+      return show(problem.status === 401 ? "not-installed" : "not-allowed");
+    }
+    const waits = Boolean(problem.retryAfter);
+    part("unreachable-title").textContent = problem.name === "too-many" ? "One moment, please" : UNREACHABLE;
+    part("unreachable-text").textContent = waits
+      ? `It tries again at ${clock(new Date(notBefore), { second: "2-digit" })}.`
+      : problem.name === "no-bridge"
+        ? "Jira does not answer this panel. It tries again by itself; reloading the issue may help."
+        : "It tries again by itself.";
+    part("retry").hidden = waits;
+    show("unreachable", link?.state ?? "");
+  }
+
+  // Only the words that change; the template holds the rest. Names go in as text, never as markup.
+  function fill() {
+    const name = link.displayName || link.subject || "";
+    part("who").textContent = name;
+    part("was").textContent = name;
+    part("reconnect-as").hidden = !name;
+    part("reason").textContent = link.reason || "The key could not be renewed. Connecting again fixes it.";
+    part("expiry").hidden = !link.expiresAt;
+    part("renewal").hidden = !link.renewedAt;
+    part("life").hidden = !link.expiresAt || !link.renewedAt;
+    stamp(part("until"), link.expiresAt);
+    stamp(part("renewed"), link.renewedAt);
+    part("renew").textContent = renewing ? "Renewing…" : "Renew now";
+    part("renew").disabled = renewing;
+    count();
+  }
+
+  // Once a second, and in no live region: a screen reader reads it when asked to.
+  function count() {
+    if (link?.state !== "linked") return;
+    const until = Date.parse(link.expiresAt);
+    const since = Date.parse(link.renewedAt);
+    const left = until - now();
+    part("left").textContent = left > 0 ? `(in ${span(left)})` : "(ran out; a new key is on its way)";
+    part("ago").textContent = now() - since < 1000 ? "(just now)" : `(${span(now() - since, true)} ago)`;
+    if (!Number.isFinite(until - since)) return;
+    // The whole life is what this key had when it was new; the bar empties with it.
+    part("life").max = Math.max(until - since, 1);
+    part("life").value = Math.max(left, 0);
+  }
+
+  function stamp(element, value) {
+    const date = new Date(value ?? NaN);
+    if (Number.isNaN(date.getTime())) return element.replaceChildren();
+    element.dateTime = date.toISOString();
+    element.title = date.toLocaleString(undefined, { dateStyle: "full", timeStyle: "long" });
+    element.textContent = clock(date);
+  }
+
+  function clock(date, more = {}) {
+    const today = date.toDateString() === new Date(now()).toDateString();
+    const day = today ? {} : { day: "numeric", month: "short" };
+    return date.toLocaleString(undefined, { ...day, hour: "2-digit", minute: "2-digit", ...more });
+  }
+
+  // Two units at most; what is long past or far off needs no seconds.
+  function span(milliseconds, rough = false) {
+    const seconds = Math.floor(milliseconds / 1000);
+    const [days, hours, minutes] = [86400, 3600, 60].map((unit) => Math.floor(seconds / unit));
+    if (days >= 2) return `${days} days`;
+    if (hours >= 1) return rough || minutes % 60 === 0 ? `${hours} h` : `${hours} h ${minutes % 60} min`;
+    if (minutes >= 1) return rough ? `${minutes} min` : `${minutes} min ${seconds % 60} s`;
+    return `${seconds} s`;
+  }
+
+  function complain(problem) {
+    part("trouble").hidden = !problem;
+    part("trouble").textContent = problem
+      ? problem.detail || problem.title || "That did not work. Try again in a moment."
+      : "";
+  }
+
+  function sure(open) {
+    part("sure").hidden = !open;
+    part("actions").classList.toggle("replaced", open);
+  }
+
+  // A form in a new tab, so that the linking page is the person's own first-party page. The token
+  // is in the document only for the moment the browser takes to build the request.
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    complain(null);
+    working(event.submitter ?? form, async () => {
+      const jwt = await token();
+      // A bridge slower than the browser's patience with a click gets the new tab blocked, silently.
+      if (navigator.userActivation && !navigator.userActivation.isActive) {
+        return complain(new Problem("slow", 0, { detail: "That took a moment. Please click once more." }));
+      }
+      const field = form.elements.namedItem("jwt");
+      field.value = jwt;
+      form.submit();
+      field.removeAttribute("value");
+      eagerUntil = Date.now() + EAGER;
+      nextAsk = Date.now() + 1_000;
+    }).catch(complain);
+  });
+
+  part("disconnect").addEventListener("click", () => {
+    complain(null);
+    sure(true);
+    part("sure-text").focus();
+  });
+
+  function keep() {
+    sure(false);
+    part("disconnect").focus();
+  }
+  part("disconnect-no").addEventListener("click", keep);
+  part("sure").addEventListener("keydown", (event) => event.key === "Escape" && keep());
+
+  part("disconnect-yes").addEventListener("click", (event) => {
+    working(event.currentTarget, async () => {
+      turn += 1; // a poll under way would bring back what is being removed
+      nextAsk = Infinity;
+      try {
+        await call("DELETE", "/api/link");
+      } catch (problem) {
+        nextAsk = Date.now();
+        if (problem.name !== "not-linked") throw problem;
+      }
+      learn({ state: "unlinked" });
+    }).catch(complain);
+  });
+
+  part("renew").addEventListener("click", (event) => {
+    complain(null);
+    working(event.currentTarget, async () => {
+      await call("POST", "/api/link/renew");
+      renewing = true;
+      eagerUntil = Date.now() + EAGER;
+      say("Renewing the key.");
+    }).catch(complain).finally(ask);
+  });
+
+  for (const button of root.querySelectorAll("[data-retry]")) {
+    button.addEventListener("click", () => working(button, async () => {
+      if (Date.now() >= notBefore) await ask();
+    }));
+  }
+
+  // One heartbeat drives the countdown and the polling; out of sight it does nothing.
+  function beat() {
+    if (document.hidden) return;
+    count();
+    if (Date.now() >= nextAsk) ask();
+  }
+
+  function wake() {
+    if (nextAsk !== Infinity) nextAsk = Math.max(notBefore, Date.now());
+    beat();
+  }
+  document.addEventListener("visibilitychange", wake);
+  window.addEventListener("online", wake);
+  setInterval(beat, 1_000);
+  beat();
+})();
