@@ -1,0 +1,388 @@
+//! The simulator's own tests: what it must refuse, or it proves nothing about the product.
+
+use axum::Router;
+use axum::response::Json;
+use axum::routing::{get, post};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::{
+    Fault, FaultKind, Jira, LifecycleEvent, Limits, MIA, OMAR, Overrides, PAT, Scope,
+    loopback_client, percent, query_hash, tokens,
+};
+
+const PROPERTY: &str = "/rest/api/3/user/properties/example-app";
+
+/// A Jira with a small app installed on both sites; the app lives on the landing host.
+async fn jira_with_app() -> Jira {
+    let jira = Jira::start().await;
+    let base_url = jira.landing_url();
+    let descriptor = json!({
+        "key": "example-app", "name": "Example", "baseUrl": base_url, "apiVersion": 1,
+        "authentication": {"type": "jwt"},
+        "apiMigrations": {"gdpr": true, "signed-install": true, "context-qsh": true},
+        "lifecycle": {"installed": "/installed", "uninstalled": "/uninstalled"},
+        "scopes": ["READ", "WRITE", "DELETE", "ACT_AS_USER"],
+        "modules": {
+            "jiraIssueContexts": [{
+                "key": "panel", "name": {"value": "Example"},
+                "icon": {"url": "/icon.svg", "width": 16, "height": 16},
+                "content": {"type": "label", "label": {"value": "Example"}},
+                "target": {"type": "web_panel", "url": "/panel?issue={issue.key}"},
+            }],
+            "generalPages": [{
+                "key": "page", "name": {"value": "Page"}, "location": "none",
+                "url": "/page?a={ac.a}&b={ac.b}",
+            }],
+        },
+    });
+    let icon = || async { ([("content-type", "image/svg+xml")], "<svg/>") };
+    jira.set_landing(
+        Router::new()
+            .route("/descriptor", get(async move || Json(descriptor)))
+            .route("/icon.svg", get(icon))
+            .route("/installed", post(async || ()))
+            .route("/uninstalled", post(async || ())),
+    );
+    for site in ["acme", "globex"] {
+        let address = format!("{base_url}/descriptor");
+        jira.install(site, &address).await.expect("the app is fine");
+    }
+    jira
+}
+
+/// An app JWT for this call, bent by the overrides.
+fn app_token(jira: &Jira, method: &str, path: &str, query: &str, overrides: &Overrides) -> String {
+    let site = jira.site("acme");
+    let claims = json!({
+        "iss": "example-app", "aud": site.client_key, "iat": jira.now(), "exp": jira.now() + 60,
+        "qsh": query_hash(method, path, query),
+    });
+    let app = site.app.expect("installed");
+    let secret = app.secrets.last().expect("it has a secret");
+    tokens::mint(
+        json!({"typ": "JWT", "alg": "HS256"}),
+        claims,
+        secret,
+        overrides,
+    )
+}
+
+async fn call(
+    jira: &Jira,
+    site: &str,
+    method: Method,
+    path_and_query: &str,
+    authorization: &str,
+    body: &str,
+) -> StatusCode {
+    let address = format!("{}{path_and_query}", jira.url(site));
+    let request = loopback_client()
+        .request(method, address)
+        .header("authorization", authorization)
+        .header("content-type", "application/json")
+        .body(body.to_owned());
+    request.send().await.expect("an answer").status()
+}
+
+/// Puts a property of this person at acme with an app JWT bent by the overrides.
+async fn put(jira: &Jira, account: &str, overrides: &Overrides) -> StatusCode {
+    let query = format!("accountId={}", percent(account));
+    let token = app_token(jira, "PUT", PROPERTY, &query, overrides);
+    let (to, authorization) = (format!("{PROPERTY}?{query}"), format!("JWT {token}"));
+    call(
+        jira,
+        "acme",
+        Method::PUT,
+        &to,
+        &authorization,
+        r#"{"generation":1}"#,
+    )
+    .await
+}
+
+async fn bearer(jira: &Jira, site: &str, account: &str, overrides: &Overrides) -> Value {
+    let found = jira.site(site);
+    let app = found.app.expect("installed");
+    let claims = json!({
+        "iss": format!("urn:atlassian:connect:clientid:{}", app.oauth_client_id),
+        "sub": format!("urn:atlassian:connect:useraccountid:{account}"),
+        "tnt": jira.url(site), "aud": jira.impersonation_url(),
+        "iat": jira.now(), "exp": jira.now() + 60,
+    });
+    let secret = app.secrets.last().expect("it has a secret");
+    let assertion = tokens::mint(json!({"alg": "HS256"}), claims, secret, overrides);
+    let form = [
+        ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
+        ("assertion", &assertion),
+    ];
+    let request = loopback_client().post(format!("{}/oauth2/token", jira.impersonation_url()));
+    let answer = request.form(&form).send().await.expect("an answer");
+    answer.json().await.expect("JSON")
+}
+
+#[tokio::test]
+async fn a_property_is_made_then_replaced() {
+    let jira = jira_with_app().await;
+    assert_eq!(put(&jira, OMAR, &Overrides::none()).await, 201);
+    assert_eq!(put(&jira, OMAR, &Overrides::none()).await, 200);
+    jira.wait_for_property("acme", OMAR, "example-app", |value| {
+        value["generation"] == 1
+    })
+    .await;
+    assert_eq!(jira.property("globex", OMAR, "example-app"), None);
+    assert_eq!(jira.property_writes().len(), 2);
+    assert!(jira.generations_gone_back().is_empty());
+    assert_eq!(jira.unexpected(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_wrong_app_token_is_refused() {
+    let jira = jira_with_app().await;
+    let now = jira.now();
+    let none = Overrides::none;
+    let foreign = jira.site("globex").client_key;
+    for wrong in [
+        none().claim("qsh", query_hash("PUT", PROPERTY, "accountId=x")),
+        none().claim("qsh", "context-qsh"),
+        none().without("qsh"),
+        none().secret("another secret"),
+        none().header("alg", "none"),
+        none().claim("iss", "another-app"),
+        none().claim("aud", foreign),
+        none().claim("exp", now - 60),
+        none().without("exp"),
+        none().without("iat"),
+        none().claim("exp", now + 3600),
+    ] {
+        assert_eq!(put(&jira, OMAR, &wrong).await, 401);
+    }
+    assert_eq!(jira.unexpected().len(), 11);
+    assert!(jira.property_writes().is_empty());
+}
+
+#[tokio::test]
+async fn a_token_in_the_query_is_refused() {
+    let jira = jira_with_app().await;
+    let query = format!("accountId={}", percent(OMAR));
+    let token = app_token(&jira, "PUT", PROPERTY, &query, &Overrides::none());
+    let to = format!("{PROPERTY}?{query}&jwt={token}");
+    let status = call(
+        &jira,
+        "acme",
+        Method::PUT,
+        &to,
+        &format!("JWT {token}"),
+        "1",
+    )
+    .await;
+    assert_eq!(status, 401);
+    assert!(jira.take_unexpected()[0].contains("query string"));
+}
+
+#[tokio::test]
+async fn scopes_rights_and_people_are_checked() {
+    let jira = jira_with_app().await;
+    assert_eq!(put(&jira, "nobody", &Overrides::none()).await, 404);
+    jira.set_app_is_admin("acme", false);
+    assert_eq!(put(&jira, OMAR, &Overrides::none()).await, 403);
+    jira.set_app_is_admin("acme", true);
+    assert!(jira.take_unexpected().is_empty());
+
+    let drop_write = |site: &mut super::Site| {
+        let scopes = Scope::with_implied([Scope::Read]);
+        site.app.as_mut().expect("installed").scopes = scopes;
+    };
+    jira.edit_site("acme", drop_write);
+    assert_eq!(put(&jira, OMAR, &Overrides::none()).await, 403);
+    assert_eq!(jira.take_unexpected().len(), 1);
+
+    jira.uninstall("acme").await.expect("the app answers");
+    assert_eq!(put(&jira, OMAR, &Overrides::none()).await, 401);
+}
+
+#[tokio::test]
+async fn large_values_and_long_keys_are_refused() {
+    let jira = jira_with_app().await;
+    let query = format!("accountId={MIA}");
+    let long = format!("/rest/api/3/user/properties/{}", "k".repeat(256));
+    let large = format!("\"{}\"", "v".repeat(32_767));
+    let fits = format!("\"{}\"", "v".repeat(32_766));
+    for (path, body, status) in [
+        (long.as_str(), "1", 400),
+        (PROPERTY, large.as_str(), 400),
+        (PROPERTY, "not JSON", 400),
+        (PROPERTY, fits.as_str(), 201),
+    ] {
+        let token = app_token(&jira, "PUT", path, &query, &Overrides::none());
+        let to = format!("{path}?{query}");
+        let answer = call(
+            &jira,
+            "acme",
+            Method::PUT,
+            &to,
+            &format!("JWT {token}"),
+            body,
+        )
+        .await;
+        assert_eq!(answer, status);
+    }
+}
+
+#[tokio::test]
+async fn a_bearer_token_serves_one_person_on_one_site() {
+    let jira = jira_with_app().await;
+    let token = bearer(&jira, "acme", OMAR, &Overrides::none()).await;
+    let token = format!(
+        "Bearer {}",
+        token["access_token"].as_str().expect("a token")
+    );
+    jira.set_app_is_admin("acme", false);
+    let own = format!("{PROPERTY}?accountId={}", percent(OMAR));
+    let others = format!("{PROPERTY}?accountId={MIA}");
+    assert_eq!(
+        call(&jira, "acme", Method::PUT, &own, &token, "1").await,
+        201
+    );
+    assert_eq!(
+        call(&jira, "acme", Method::PUT, &others, &token, "1").await,
+        403
+    );
+    assert_eq!(
+        call(&jira, "globex", Method::PUT, &own, &token, "1").await,
+        401
+    );
+    jira.advance(std::time::Duration::from_secs(1000));
+    assert_eq!(
+        call(&jira, "acme", Method::PUT, &own, &token, "1").await,
+        401
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_assertion_is_refused() {
+    let jira = jira_with_app().await;
+    let none = Overrides::none;
+    for wrong in [
+        none().claim("tnt", jira.url("globex")),
+        none().claim("aud", "https://elsewhere.example"),
+        none().claim("iss", "example-app"),
+        none().claim("sub", OMAR),
+        none().claim("exp", jira.now() + 120),
+        none().secret("another secret"),
+    ] {
+        let answer = bearer(&jira, "acme", OMAR, &wrong).await;
+        assert_eq!(answer["error"], "invalid_grant");
+    }
+    let answer = bearer(&jira, "acme", "nobody", &none()).await;
+    assert_eq!(answer["error"], "access_denied");
+}
+
+#[tokio::test]
+async fn a_bad_descriptor_is_refused() {
+    let jira = jira_with_app().await;
+    let good = jira.site("acme").app.expect("installed").descriptor;
+    for (pointer, bad) in [
+        ("/key", json!("with space")),
+        ("/baseUrl", json!("http://app.example")),
+        ("/authentication/type", json!("none")),
+        (
+            "/lifecycle/installed",
+            json!("https://elsewhere.example/installed"),
+        ),
+        ("/scopes", json!(["EVERYTHING"])),
+        ("/modules/generalPages/0/key", json!("under_score")),
+        ("/modules/generalPages/0/key", json!("panel")),
+        ("/modules/jiraIssueContexts/0/target/type", json!("page")),
+        (
+            "/modules/jiraIssueContexts/0/icon",
+            json!({"url": "/icon.svg"}),
+        ),
+        ("/apiMigrations/signed-install", json!(false)),
+    ] {
+        let mut descriptor = good.clone();
+        *descriptor.pointer_mut(pointer).expect("it is there") = bad;
+        let refused = super::descriptor::check(&descriptor);
+        assert!(refused.is_err(), "{pointer} was taken");
+    }
+    assert!(super::descriptor::check(&good).is_ok());
+}
+
+#[tokio::test]
+async fn an_app_that_refuses_is_not_installed() {
+    let jira = Jira::start().await;
+    let address = format!("{}/descriptor", jira.landing_url());
+    assert!(jira.install("acme", &address).await.is_err());
+    assert!(jira.site("acme").app.is_none());
+}
+
+#[tokio::test]
+async fn faults_limits_and_records() {
+    let jira = jira_with_app().await;
+    jira.fault(Fault::new(FaultKind::CutAfter).on_property("PUT").times(1));
+    let query = format!("accountId={MIA}");
+    let token = app_token(&jira, "PUT", PROPERTY, &query, &Overrides::none());
+    let lost = loopback_client()
+        .put(format!("{}{PROPERTY}?{query}", jira.url("acme")))
+        .header("authorization", format!("JWT {token}"))
+        .header("content-type", "application/json")
+        .body("1");
+    assert!(lost.send().await.is_err());
+    assert!(jira.property("acme", MIA, "example-app").is_some());
+
+    jira.fault(Fault::status(503).at("acme").account(OMAR).times(1));
+    assert_eq!(put(&jira, MIA, &Overrides::none()).await, 200);
+    assert_eq!(put(&jira, OMAR, &Overrides::none()).await, 503);
+    assert_eq!(put(&jira, OMAR, &Overrides::none()).await, 201);
+
+    jira.set_limits(Limits {
+        quota: Some(4),
+        burst: None,
+    });
+    assert_eq!(put(&jira, OMAR, &Overrides::none()).await, 200);
+    assert_eq!(put(&jira, OMAR, &Overrides::none()).await, 429);
+    assert!(jira.unexpected().is_empty());
+}
+
+#[tokio::test]
+async fn pages_ask_to_sign_in_and_frame_the_app() {
+    let jira = jira_with_app().await;
+    let way_back = "/plugins/servlet/ac/example-app/page?ac.a=1%202&ac.c=3";
+    let client = loopback_client();
+    let open = |cookie: String| {
+        let request = client.get(format!("{}{way_back}", jira.url("acme")));
+        request.header("cookie", cookie).send()
+    };
+    let away = open(String::new()).await.expect("an answer");
+    let to = away.headers()["location"]
+        .to_str()
+        .expect("text")
+        .to_owned();
+    assert_eq!(to, format!("/login?dest-url={}", percent(way_back)));
+
+    let page = open(jira.sign_in("acme", PAT)).await.expect("an answer");
+    let page = page.text().await.expect("a page");
+    assert!(page.contains("/page?a=1%202&amp;b=&amp;xdm_e="));
+    let framed = jira.page_frame("acme", PAT, way_back).expect("it exists");
+    assert!(framed.contains("/page?a=1%202&b=&xdm_e="));
+    assert!(
+        jira.issue_frame("acme", PAT, "KEY-2")
+            .contains("/panel?issue=KEY-2&")
+    );
+}
+
+#[tokio::test]
+async fn a_forged_lifecycle_token_is_not_the_real_one() {
+    let jira = jira_with_app().await;
+    let token =
+        |overrides: Overrides| jira.lifecycle_token("acme", LifecycleEvent::Installed, &overrides);
+    let key = jsonwebtoken::DecodingKey::from_rsa_pem(tokens::install_key_pem().as_bytes());
+    let key = key.expect("a public key");
+    let mut checks = jsonwebtoken::Validation::new(jsonwebtoken::Algorithm::RS256);
+    checks.set_audience(&[jira.landing_url()]);
+    let reads = |token: String| jsonwebtoken::decode::<Value>(&token, &key, &checks).is_ok();
+    assert!(reads(token(Overrides::none())));
+    assert!(!reads(token(Overrides::none().foreign_key())));
+    assert!(!reads(token(Overrides::none().header("alg", "HS256"))));
+    assert!(!reads(token(Overrides::none().header("alg", "none"))));
+}
