@@ -1,0 +1,669 @@
+//! A real browser, in the words a story uses: go to, click, wait for, follow into the new tab.
+//!
+//! Every word waits until it can be done and fails the story when that takes too long, with a
+//! picture in the target directory. Third-party cookies are blocked, as strict browsers do.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
+use axum::routing::get;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use thirtyfour::prelude::*;
+use thirtyfour::{Capabilities, WindowHandle};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::child::Process;
+
+/// How long a story waits for what it names, on a slow and busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(40);
+
+/// Browsers at once: each is several busy processes, and more only make each other late.
+static SEATS: Semaphore = Semaphore::const_new(2);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Theme {
+    Light,
+    Dark,
+}
+
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub theme: Theme,
+    pub width: u32,
+    pub height: u32,
+    /// Only the check that blocking works turns this on.
+    pub third_party_cookies: bool,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            theme: Theme::Light,
+            width: 1280,
+            height: 900,
+            third_party_cookies: false,
+        }
+    }
+}
+
+/// One person's browser, with nothing in it at first.
+pub struct Browser {
+    driver: WebDriver,
+    /// The frames a story is inside of, by selector, to find back in when a page was replaced.
+    frames: RefCell<Vec<String>>,
+    known_tabs: RefCell<HashSet<WindowHandle>>,
+    // Last, so that the driver has let go of them before they are removed or given on.
+    profile: TempDir,
+    _seat: SemaphorePermit<'static>,
+}
+
+impl Browser {
+    /// The only browser of a story. For two take `pair`, or two stories may wait for each other.
+    pub async fn new(options: Options) -> Browser {
+        let seat = SEATS.acquire().await.expect("seats are never closed");
+        Browser::launch(&options, seat).await
+    }
+
+    /// The browsers of two people who share nothing.
+    pub async fn pair(options: Options) -> (Browser, Browser) {
+        let mut seats = SEATS.acquire_many(2).await.expect("never closed");
+        let seat = seats.split(1).expect("two were taken");
+        (
+            Browser::launch(&options, seats).await,
+            Browser::launch(&options, seat).await,
+        )
+    }
+
+    async fn launch(options: &Options, seat: SemaphorePermit<'static>) -> Browser {
+        let chromedriver = ChromeDriver::running();
+        let profile = tempfile::Builder::new()
+            .prefix("profile-")
+            .tempdir_in(&chromedriver.directory)
+            .expect("a temporary directory");
+        // A proxy of the environment must not come between us and a local port. No connection is
+        // kept: one that belongs to the runtime of a failed story cannot be used to end its browser.
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .pool_max_idle_per_host(0)
+            .timeout(Duration::from_secs(120))
+            .build()
+            .expect("an HTTP client");
+        let driver =
+            WebDriver::builder(&chromedriver.address, capabilities(options, profile.path()))
+                .client(client)
+                .await
+                .expect("Chromium starts");
+        let first = driver.window().await.expect("a first tab");
+        Browser {
+            driver,
+            frames: RefCell::default(),
+            known_tabs: RefCell::new(HashSet::from([first])),
+            profile,
+            _seat: seat,
+        }
+    }
+
+    /// Ends the browser. Dropping it does the same and holds the thread up meanwhile.
+    pub async fn close(self) {
+        self.driver.clone().quit().await.expect("Chromium ends");
+    }
+
+    pub async fn goto(&self, address: &str) {
+        self.frames.borrow_mut().clear();
+        if let Err(error) = self.driver.goto(address).await {
+            self.fail(&format!("{address} to open: {error}")).await;
+        }
+    }
+
+    pub async fn reload(&self) {
+        self.frames.borrow_mut().clear();
+        if let Err(error) = self.driver.refresh().await {
+            self.fail(&format!("the page to load again: {error}")).await;
+        }
+    }
+
+    pub async fn address(&self) -> String {
+        self.driver
+            .current_url()
+            .await
+            .map_or_else(|error| error.to_string(), String::from)
+    }
+
+    pub async fn wait_address(&self, part: &str) {
+        self.until(&format!("an address with {part:?}"), async || {
+            Ok(self.driver.current_url().await?.as_str().contains(part))
+        })
+        .await;
+    }
+
+    /// Clicks the button or link that shows this text, in the frame the story is in.
+    pub async fn click_text(&self, text: &str) {
+        let text_literal = xpath_literal(text);
+        let xpath = format!(
+            "//*[(self::button or self::a or self::summary or @role='button') \
+               and normalize-space()={text_literal}] \
+             | //input[(@type='submit' or @type='button') and @value={text_literal}]"
+        );
+        self.click(&format!("a button {text:?}"), By::XPath(xpath))
+            .await;
+    }
+
+    pub async fn click_css(&self, css: &str) {
+        self.click(&format!("something to click at {css}"), By::Css(css))
+            .await;
+    }
+
+    async fn click(&self, what: &str, by: By) {
+        // A click that meets a page in motion is refused by the driver; the next try finds it still.
+        self.until(what, async || {
+            for element in self.driver.find_all(by.clone()).await? {
+                if element.is_displayed().await? && element.is_enabled().await? {
+                    element.click().await?;
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        })
+        .await;
+    }
+
+    /// Runs `work` inside the frame that `css` selects, and comes back out.
+    pub async fn in_frame<T>(&self, css: &str, work: impl AsyncFnOnce() -> T) -> T {
+        self.enter_frame(css).await;
+        let done = work().await;
+        self.leave_frame().await;
+        done
+    }
+
+    pub async fn enter_frame(&self, css: &str) {
+        self.until(&format!("a frame {css}"), async || {
+            let frame = self.driver.find(By::Css(css)).await?;
+            frame.enter_frame().await?;
+            Ok(true)
+        })
+        .await;
+        self.frames.borrow_mut().push(css.to_owned());
+    }
+
+    pub async fn leave_frame(&self) {
+        let left = self.frames.borrow_mut().pop();
+        assert!(left.is_some(), "the story is in no frame");
+        // Down from the top: the parent of a frame that is gone cannot be asked for.
+        self.until("the page around the frame", async || {
+            self.enter_frames_again().await.map(|()| true)
+        })
+        .await;
+    }
+
+    async fn enter_frames_again(&self) -> WebDriverResult<()> {
+        self.driver.enter_default_frame().await?;
+        let frames = self.frames.borrow().clone();
+        for css in frames {
+            let frame = self.driver.find(By::Css(css)).await?;
+            frame.enter_frame().await?;
+        }
+        Ok(())
+    }
+
+    /// The text a person can read in the page, or in the frame the story is in.
+    pub async fn text(&self) -> String {
+        match self.driver.find(By::Css("body")).await {
+            Ok(body) => body.text().await.unwrap_or_default(),
+            Err(_) => String::new(),
+        }
+    }
+
+    pub async fn wait_text(&self, text: &str) {
+        self.until(&format!("the text {text:?}"), async || {
+            let body = self.driver.find(By::Css("body")).await?;
+            Ok(body.text().await?.contains(text))
+        })
+        .await;
+    }
+
+    pub async fn wait_no_text(&self, text: &str) {
+        self.until(&format!("the text {text:?} to go"), async || {
+            let body = self.driver.find(By::Css("body")).await?;
+            Ok(!body.text().await?.contains(text))
+        })
+        .await;
+    }
+
+    /// Waits until the element's attribute has the value, as in `data-state="linked"`.
+    pub async fn wait_state(&self, css: &str, attribute: &str, value: &str) {
+        let what = format!("{css} with {attribute}={value:?}");
+        self.until(&what, async || {
+            let element = self.driver.find(By::Css(css)).await?;
+            Ok(element.attr(attribute).await?.as_deref() == Some(value))
+        })
+        .await;
+    }
+
+    /// Goes on in the tab that has opened since the last call, waiting for it.
+    pub async fn follow_new_tab(&self) {
+        let tab = RefCell::new(None);
+        self.until("a new tab", async || {
+            let tabs = self.driver.windows().await?;
+            let known = self.known_tabs.borrow();
+            *tab.borrow_mut() = tabs.into_iter().find(|tab| !known.contains(tab));
+            Ok(tab.borrow().is_some())
+        })
+        .await;
+        if let Some(tab) = tab.into_inner() {
+            self.known_tabs.borrow_mut().insert(tab.clone());
+            self.switch_to(tab).await;
+        }
+    }
+
+    /// The tab the story is in, to come back to with `switch_to`.
+    pub async fn tab(&self) -> WindowHandle {
+        self.driver.window().await.expect("the story is in a tab")
+    }
+
+    pub async fn switch_to(&self, tab: WindowHandle) {
+        self.frames.borrow_mut().clear();
+        if let Err(error) = self.driver.switch_to_window(tab).await {
+            self.fail(&format!("the other tab: {error}")).await;
+        }
+    }
+
+    /// Closes the tab the story is in and goes on in another that is open.
+    pub async fn close_tab(&self) {
+        self.driver.close_window().await.expect("a tab closes");
+        let tabs = self.driver.windows().await.expect("tabs are listed");
+        let another = tabs.into_iter().next().expect("a tab is left");
+        self.switch_to(another).await;
+    }
+
+    pub async fn tab_count(&self) -> usize {
+        self.driver.windows().await.expect("tabs are listed").len()
+    }
+
+    /// A picture of what the tab shows.
+    pub async fn screenshot(&self, path: &Path) {
+        self.driver.screenshot(path).await.expect("a picture");
+    }
+
+    /// A picture of one element, as for a document.
+    pub async fn screenshot_of(&self, css: &str, path: &Path) {
+        let element = self.driver.find(By::Css(css)).await.expect("it is there");
+        element.screenshot(path).await.expect("a picture");
+    }
+
+    /// The value a script returns in the page or frame the story is in.
+    pub async fn evaluate(&self, script: &str) -> Value {
+        match self.driver.execute(script, Vec::new()).await {
+            Ok(answer) => answer.json().clone(),
+            Err(error) => self.fail(&format!("{script:?} to run: {error}")).await,
+        }
+    }
+
+    /// Everything the consoles of all tabs and frames said so far: scripts that failed, what
+    /// a content security policy forbade, what a script printed.
+    ///
+    /// The driver's own log knows nothing of a frame from another site, so this is Chromium's.
+    pub async fn console(&self) -> Vec<String> {
+        // What comes after a mark of our own can wait; what came before it has been written.
+        static MARKS: AtomicU32 = AtomicU32::new(0);
+        let mark = format!(
+            "mark {} of the story",
+            MARKS.fetch_add(1, Ordering::Relaxed)
+        );
+        self.evaluate(&format!("console.info('{mark}')")).await;
+        let log = self.profile.path().join("chrome_debug.log");
+        let written = RefCell::new(String::new());
+        self.until("the console's log to be written", async || {
+            let bytes = std::fs::read(&log).unwrap_or_default();
+            *written.borrow_mut() = String::from_utf8_lossy(&bytes).into_owned();
+            Ok(written.borrow().contains(&mark))
+        })
+        .await;
+        written
+            .into_inner()
+            .split("\n[")
+            .filter_map(|entry| Some(entry.split_once("INFO:CONSOLE")?.1.to_owned()))
+            .filter(|message| !message.contains(" of the story"))
+            .collect()
+    }
+
+    /// Fails if a console said anything but what contains one of `expected`.
+    pub async fn assert_console_quiet(&self, expected: &[&str]) {
+        let mut messages = self.console().await;
+        messages.retain(|message| !expected.iter().any(|part| message.contains(part)));
+        assert!(messages.is_empty(), "the console says:\n{messages:#?}");
+    }
+
+    /// Fails unless this browser keeps cookies from a frame of another site, while it does take the
+    /// same cookie from the same site at the top.
+    pub async fn assert_third_party_cookies_blocked(&self) {
+        assert!(!self.frame_gets_its_cookie().await, "they are not blocked");
+    }
+
+    async fn frame_gets_its_cookie(&self) -> bool {
+        let sites = ProbeSites::start().await;
+        self.goto(&sites.address("framed", "/cookie/set")).await;
+        self.wait_text("cookie came back").await;
+        self.driver.delete_all_cookies().await.expect("no cookies");
+        self.goto(&sites.address("top", "/")).await;
+        self.in_frame("iframe", async || {
+            self.wait_text("cookie ").await;
+            self.text().await.contains("came back")
+        })
+        .await
+    }
+
+    /// Asks again and again, and fails the story when it has waited long enough.
+    async fn until(&self, what: &str, mut done: impl AsyncFnMut() -> WebDriverResult<bool>) {
+        let deadline = Instant::now() + PATIENCE;
+        let mut last_error = None;
+        loop {
+            match timeout(PATIENCE, done()).await {
+                Ok(Ok(true)) => return,
+                Ok(Ok(false)) => {}
+                Ok(Err(error)) => {
+                    // The frame may have been replaced under us: another stands in its place.
+                    if !self.frames.borrow().is_empty() {
+                        let _ = self.enter_frames_again().await;
+                    }
+                    last_error = Some(error);
+                }
+                Err(_) => {}
+            }
+            if Instant::now() > deadline {
+                let because = last_error.map_or(String::new(), |error| format!(" ({error})"));
+                self.fail(&format!("{what}{because}")).await;
+            }
+            sleep(POLL).await;
+        }
+    }
+
+    async fn fail(&self, waited_for: &str) -> ! {
+        static PICTURES: AtomicU32 = AtomicU32::new(0);
+        let number = PICTURES.fetch_add(1, Ordering::Relaxed);
+        let picture =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("browser-failure-{number}.png"));
+        let _ = self.driver.screenshot(&picture).await;
+        panic!(
+            "waited in vain for {waited_for}\nat {}\nwhich says:\n{}\npicture: {}",
+            self.address().await,
+            self.text().await,
+            picture.display()
+        );
+    }
+}
+
+fn capabilities(options: &Options, profile: &Path) -> Capabilities {
+    // 0 is dark and 1 is light; set here it holds for every tab, as the system's setting does.
+    let scheme = match options.theme {
+        Theme::Dark => 0,
+        Theme::Light => 1,
+    };
+    let mut arguments = vec![
+        "--headless=new".to_owned(),
+        format!("--user-data-dir={}", profile.display()),
+        format!("--window-size={},{}", options.width, options.height),
+        format!("--blink-settings=preferredColorScheme={scheme}"),
+        // Whatever is not on this machine does not exist: a page that needs it fails its story.
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE *.localhost, \
+         EXCLUDE 127.0.0.1"
+            .to_owned(),
+    ];
+    arguments.extend(
+        [
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-dev-shm-usage",
+            "--disable-gpu",
+            "--disable-quic",
+            "--disable-sync",
+            "--no-default-browser-check",
+            "--no-first-run",
+            "--no-proxy-server",
+        ]
+        .map(str::to_owned),
+    );
+    let we_are_root = std::fs::metadata("/proc/self")
+        .is_ok_and(|process| std::os::unix::fs::MetadataExt::uid(&process) == 0);
+    if we_are_root {
+        // Chromium's sandbox refuses to be set up by root.
+        arguments.push("--no-sandbox".to_owned());
+    }
+    let preferences = json!({
+        "credentials_enable_service": false,
+        "profile.block_third_party_cookies": !options.third_party_cookies,
+        // 1 blocks, 0 allows; this is the choice of the settings page, the one above its older name.
+        "profile.cookie_controls_mode": u8::from(!options.third_party_cookies),
+    });
+    let mut chrome = json!({
+        "args": arguments,
+        "prefs": preferences,
+        // The driver would let any script open windows; for people the blocker is on.
+        "excludeSwitches": ["disable-popup-blocking"],
+    });
+    if let Some(chromium) = on_path("chromium") {
+        chrome["binary"] = json!(chromium);
+    }
+    let mut capabilities = Capabilities::new();
+    for (name, value) in [
+        ("browserName", json!("chrome")),
+        ("goog:chromeOptions", chrome),
+    ] {
+        capabilities.set(name, value).expect("JSON stays JSON");
+    }
+    capabilities
+}
+
+fn on_path(program: &str) -> Option<String> {
+    std::env::split_paths(&std::env::var_os("PATH")?)
+        .map(|directory| directory.join(program))
+        .find(|candidate| candidate.exists())
+        .and_then(|found| found.into_os_string().into_string().ok())
+}
+
+/// The one ChromeDriver of this process, which starts the browsers.
+struct ChromeDriver {
+    address: String,
+    /// Its temporary files and the browsers' profiles; the watchdog of the process removes it.
+    directory: PathBuf,
+    _process: Mutex<Process>,
+}
+
+impl ChromeDriver {
+    fn running() -> &'static ChromeDriver {
+        static DRIVER: OnceLock<ChromeDriver> = OnceLock::new();
+        DRIVER.get_or_init(ChromeDriver::start)
+    }
+
+    fn start() -> ChromeDriver {
+        let directory = tempfile::Builder::new()
+            .prefix("latchkey-browsers-")
+            .tempdir()
+            .expect("a temporary directory")
+            .keep();
+        let mut process = Process::spawn(
+            Command::new("chromedriver")
+                .arg("--port=0")
+                .env("TMPDIR", &directory)
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null()),
+            "TERM",
+            Some(&directory),
+        )
+        .expect("chromedriver is not installed: scripts/test installs it");
+        let mut lines = BufReader::new(process.take_stdout()).lines();
+        let port = lines
+            .find_map(|line| {
+                let line = line.ok()?;
+                let said = line.strip_prefix("ChromeDriver was started successfully on port ")?;
+                Some(said.trim_end_matches('.').to_owned())
+            })
+            .expect("ChromeDriver names its port");
+        // Read on, or it stops when the pipe is full.
+        std::thread::spawn(move || lines.for_each(drop));
+        ChromeDriver {
+            address: format!("http://127.0.0.1:{port}"),
+            directory,
+            _process: Mutex::new(process),
+        }
+    }
+}
+
+/// XPath has no escapes: a text with both kinds of quotes is put together from pieces.
+fn xpath_literal(text: &str) -> String {
+    if !text.contains('"') {
+        return format!("\"{text}\"");
+    }
+    let pieces: Vec<String> = text
+        .split('"')
+        .map(|piece| format!("\"{piece}\""))
+        .collect();
+    format!("concat({})", pieces.join(", '\"', "))
+}
+
+/// Two sites to try a browser on: one frames the other, which sets a cookie and reads it back.
+struct ProbeSites {
+    port: u16,
+    server: tokio::task::JoinHandle<()>,
+}
+
+impl ProbeSites {
+    async fn start() -> ProbeSites {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .expect("a loopback port");
+        let port = listener.local_addr().expect("a bound port").port();
+        let html = move |body: &str| {
+            (
+                [
+                    (CONTENT_TYPE, "text/html; charset=utf-8"),
+                    (CONTENT_SECURITY_POLICY, "script-src 'none'"),
+                ],
+                format!("<!doctype html><link rel=icon href='data:,'>{body}"),
+            )
+        };
+        let top = html(&format!(
+            "<title>top</title><p>top page</p><iframe src='http://framed.localhost:{port}/cookie/set'></iframe>"
+        ));
+        let framed = html(
+            "<p id=state data-state=shown>framed page</p><a href='/cookie/read' target=_blank>Open a \"new\" 'tab'</a>",
+        );
+        let offender = html("<p>offender</p><script>document.title = 'ran'</script>");
+        let nested = html(&format!(
+            "<iframe src='http://framed.localhost:{port}/framed'></iframe>\
+             <iframe id=offender src='http://framed.localhost:{port}/offender'></iframe>"
+        ));
+        let app = Router::new()
+            .route("/", get(async move || top))
+            .route("/framed", get(async move || framed))
+            .route("/offender", get(async move || offender))
+            .route("/nested", get(async move || nested))
+            .route(
+                "/cookie/set",
+                get(async || {
+                    (
+                        axum::http::StatusCode::SEE_OTHER,
+                        [
+                            (SET_COOKIE, "probe=1; Path=/; SameSite=None; Secure"),
+                            (LOCATION, "/cookie/read"),
+                        ],
+                    )
+                }),
+            )
+            .route(
+                "/cookie/read",
+                get(async move |headers: HeaderMap| {
+                    html(if headers.contains_key(COOKIE) {
+                        "cookie came back"
+                    } else {
+                        "cookie was kept away"
+                    })
+                }),
+            );
+        let server = tokio::spawn(async move {
+            axum::serve(listener, app).await.expect("a server");
+        });
+        ProbeSites { port, server }
+    }
+
+    fn address(&self, site: &str, path: &str) -> String {
+        format!("http://{site}.localhost:{}{path}", self.port)
+    }
+}
+
+impl Drop for ProbeSites {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+#[tokio::test]
+async fn third_party_cookies_are_blocked_and_it_would_be_noticed() {
+    let browser = Browser::new(Options::default()).await;
+    browser.assert_third_party_cookies_blocked().await;
+    browser.close().await;
+
+    let lenient = Browser::new(Options {
+        third_party_cookies: true,
+        ..Options::default()
+    })
+    .await;
+    assert!(lenient.frame_gets_its_cookie().await);
+    lenient.close().await;
+}
+
+#[tokio::test]
+async fn a_story_finds_its_way_through_frames_tabs_and_themes() {
+    let sites = ProbeSites::start().await;
+    let browser = Browser::new(Options {
+        theme: Theme::Dark,
+        width: 500,
+        height: 400,
+        ..Options::default()
+    })
+    .await;
+    browser.goto(&sites.address("top", "/nested")).await;
+    let dark = "return matchMedia('(prefers-color-scheme: dark)').matches";
+    assert_eq!(browser.evaluate(dark).await, json!(true));
+    let first = browser.tab().await;
+    browser
+        .in_frame("iframe", async || {
+            browser.wait_state("#state", "data-state", "shown").await;
+            browser.click_text("Open a \"new\" 'tab'").await;
+        })
+        .await;
+    browser.follow_new_tab().await;
+    browser.wait_text("cookie ").await;
+    browser.wait_address("framed.localhost").await;
+    assert_eq!(browser.evaluate(dark).await, json!(true));
+    assert_eq!(browser.tab_count().await, 2);
+    browser.close_tab().await;
+    assert_eq!(browser.tab().await, first);
+
+    // What a policy forbade in a frame of another site is in the console too.
+    let said = browser.console().await;
+    assert!(
+        said.iter().any(|it| it.contains("Content Security Policy")),
+        "{said:?}"
+    );
+    browser
+        .assert_console_quiet(&["Content Security Policy"])
+        .await;
+    browser.reload().await;
+    let picture = tempfile::Builder::new().suffix(".png").tempfile();
+    let picture = picture.expect("a file").into_temp_path();
+    browser.screenshot(&picture).await;
+    let bytes = std::fs::read(&picture).expect("a picture");
+    assert!(bytes.starts_with(b"\x89PNG"));
+}

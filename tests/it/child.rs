@@ -1,0 +1,355 @@
+//! Child processes: none outlives the test process, however that ends. The real binary is one.
+
+use std::ffi::OsStr;
+use std::io::{self, Read};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::logs;
+
+const POLL: Duration = Duration::from_millis(10);
+
+/// A child and all it starts: a process group that dies with us.
+///
+/// Destructors do not run for statics, nor when a test process is killed. So a second child, the
+/// watchdog, waits for our end of a pipe to close, which the kernel sees to in every case.
+pub struct Process {
+    child: Child,
+    watchdog: Child,
+    last_signal: &'static str,
+}
+
+impl Process {
+    /// Starts `command` in a group of its own. `last_signal` is what the group gets in the end, and
+    /// `leftover` a directory that goes with it.
+    pub fn spawn(
+        command: &mut Command,
+        last_signal: &'static str,
+        leftover: Option<&Path>,
+    ) -> io::Result<Process> {
+        let mut child = command.stdin(Stdio::null()).process_group(0).spawn()?;
+        let watchdog = Command::new("sh")
+            .arg("-c")
+            .arg(
+                r#"cat
+                kill -s "$1" -- "-$2"
+                if [ -n "$3" ]; then
+                    for _ in $(seq 100); do kill -0 -- "-$2" || break; sleep 0.05; done
+                    rm -rf -- "$3"
+                fi"#,
+            )
+            .arg("sh")
+            .arg(last_signal)
+            .arg(child.id().to_string())
+            .arg(leftover.map_or(OsStr::new(""), Path::as_os_str))
+            .stdin(Stdio::piped())
+            // An inherited output would keep whoever reads the test's output waiting.
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            // Ctrl-C goes to the whole foreground group and must not take the watchdog first.
+            .process_group(0)
+            .spawn()
+            .inspect_err(|_| {
+                let _ = child.kill();
+                let _ = child.wait();
+            })?;
+        Ok(Process {
+            child,
+            watchdog,
+            last_signal,
+        })
+    }
+
+    pub fn take_stdout(&mut self) -> ChildStdout {
+        self.child.stdout.take().expect("stdout is piped")
+    }
+
+    pub fn take_stderr(&mut self) -> ChildStderr {
+        self.child.stderr.take().expect("stderr is piped")
+    }
+
+    /// Sends a signal such as `TERM` to the whole group.
+    pub fn signal(&self, name: &str) {
+        // The standard library can send KILL only; the shell's own `kill` knows them all.
+        let _ = Command::new("sh")
+            .args(["-c", r#"kill -s "$1" -- "-$2""#, "sh", name])
+            .arg(self.child.id().to_string())
+            .stderr(Stdio::null())
+            .status();
+    }
+
+    /// SIGKILL, at once: no shell in between.
+    pub fn kill9(&mut self) {
+        let _ = self.child.kill();
+    }
+
+    pub fn exited(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child can be waited for")
+    }
+
+    pub async fn exit(&mut self, within: Duration) -> ExitStatus {
+        let id = self.child.id();
+        timeout(within, async {
+            loop {
+                if let Some(status) = self.exited() {
+                    return status;
+                }
+                sleep(POLL).await;
+            }
+        })
+        .await
+        .unwrap_or_else(|_| panic!("process {id} was still running after {within:?}"))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // The watchdog first: once the child is reaped, its number may be somebody else's.
+        let _ = self.watchdog.kill();
+        let _ = self.watchdog.wait();
+        if self.exited().is_none() {
+            self.signal(self.last_signal);
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// A port nobody listens on right now. Somebody may a moment later: callers try again.
+pub fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|listener| listener.local_addr())
+        .expect("a loopback port")
+        .port()
+}
+
+/// What a child wrote, while it runs and after.
+#[derive(Clone, Default)]
+struct Output(Arc<Mutex<Vec<u8>>>);
+
+impl Output {
+    /// Keeps reading until the stream ends. What comes is part of the captured log of the run.
+    fn follow(&self, mut stream: impl Read + Send + 'static) -> JoinHandle<()> {
+        let kept = self.clone();
+        std::thread::spawn(move || {
+            let mut chunk = [0; 8192];
+            while let Ok(length @ 1..) = stream.read(&mut chunk) {
+                logs::absorb(&chunk[..length]);
+                let mut kept = kept.0.lock().unwrap_or_else(PoisonError::into_inner);
+                kept.extend_from_slice(&chunk[..length]);
+            }
+        })
+    }
+
+    fn text(&self) -> String {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&kept).into_owned()
+    }
+}
+
+/// Settings of the binary by their environment names.
+pub type Settings = Vec<(&'static str, String)>;
+
+/// The real binary, serving.
+pub struct Latchkey {
+    process: Process,
+    output: Output,
+    settings: Settings,
+    port: u16,
+}
+
+/// The real binary, run to its end.
+#[derive(Debug)]
+pub struct Finished {
+    pub status: ExitStatus,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Latchkey {
+    /// Starts `latchkey serve` and waits until it is ready. The settings may depend on the port it
+    /// listens on, as the base URL does; `LATCHKEY_LISTEN` is set here.
+    pub async fn start(settings: impl Fn(u16) -> Settings) -> Latchkey {
+        for _ in 0..5 {
+            let port = free_port();
+            match Latchkey::try_start(settings(port), port).await {
+                Ok(latchkey) => return latchkey,
+                Err(said) if said.contains("in use") => {}
+                Err(said) => panic!("latchkey did not become ready; it said:\n{said}"),
+            }
+        }
+        panic!("every port tried was taken by somebody else first");
+    }
+
+    /// The same again, on the same port: what an operator's restart is.
+    pub async fn restart(mut self) -> Latchkey {
+        if self.process.exited().is_none() {
+            self.terminate();
+            self.exit(Duration::from_secs(30)).await;
+        }
+        let (settings, port) = (self.settings.clone(), self.port);
+        drop(self);
+        Latchkey::try_start(settings, port)
+            .await
+            .unwrap_or_else(|said| panic!("latchkey did not come back; it said:\n{said}"))
+    }
+
+    async fn try_start(settings: Settings, port: u16) -> Result<Latchkey, String> {
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string();
+        let mut process = Process::spawn(
+            binary(&settings)
+                .arg("serve")
+                .env("LATCHKEY_LISTEN", listen)
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped()),
+            "KILL",
+            None,
+        )
+        .expect("the binary starts");
+        let output = Output::default();
+        let readers = [
+            output.follow(process.take_stdout()),
+            output.follow(process.take_stderr()),
+        ];
+        let mut latchkey = Latchkey {
+            process,
+            output,
+            settings,
+            port,
+        };
+
+        let ready = latchkey.address("/readyz");
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(Duration::from_secs(2))
+            .build()
+            .expect("an HTTP client");
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            if latchkey.process.exited().is_some() {
+                for reader in readers {
+                    let _ = reader.join();
+                }
+                return Err(latchkey.output());
+            }
+            if let Ok(answer) = client.get(&ready).send().await
+                && answer.status() == 200
+            {
+                return Ok(latchkey);
+            }
+            if Instant::now() > deadline {
+                return Err(format!("{}\n({ready} never gave 200)", latchkey.output()));
+            }
+            sleep(POLL).await;
+        }
+    }
+
+    /// Runs the binary to its end, as `--help`, `migrate` and a refused setting do.
+    pub async fn run(arguments: &[&str], settings: &Settings) -> Finished {
+        let mut process = Process::spawn(
+            binary(settings)
+                .args(arguments)
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped()),
+            "KILL",
+            None,
+        )
+        .expect("the binary starts");
+        let (stdout, stderr) = (Output::default(), Output::default());
+        let readers = [
+            stdout.follow(process.take_stdout()),
+            stderr.follow(process.take_stderr()),
+        ];
+        let status = process.exit(Duration::from_secs(30)).await;
+        for reader in readers {
+            reader.join().expect("a reader does not panic");
+        }
+        Finished {
+            status,
+            stdout: stdout.text(),
+            stderr: stderr.text(),
+        }
+    }
+
+    /// Where a path of the app is reached on this replica. The base URL's own path comes first,
+    /// its host does not: behind it may be a proxy, or another replica.
+    pub fn address(&self, path: &str) -> String {
+        let prefix = self
+            .settings
+            .iter()
+            .find(|(name, _)| *name == "LATCHKEY_BASE_URL")
+            .and_then(|(_, base_url)| url::Url::parse(base_url).ok())
+            .map(|base_url| base_url.path().trim_end_matches('/').to_owned())
+            .unwrap_or_default();
+        format!("http://127.0.0.1:{}{prefix}{path}", self.port)
+    }
+
+    /// Everything written to standard output and standard error so far.
+    pub fn output(&self) -> String {
+        self.output.text()
+    }
+
+    /// SIGKILL and gone: nothing of the process runs when this returns.
+    pub async fn kill9(&mut self) {
+        self.process.kill9();
+        self.exit(Duration::from_secs(5)).await;
+    }
+
+    /// SIGTERM, the polite request; `exit` waits for what follows.
+    pub fn terminate(&self) {
+        self.process.signal("TERM");
+    }
+
+    /// SIGSTOP: the process keeps its connections and does nothing, as a stalled machine does.
+    pub fn pause(&self) {
+        self.process.signal("STOP");
+    }
+
+    pub fn resume(&self) {
+        self.process.signal("CONT");
+    }
+
+    pub async fn exit(&mut self, within: Duration) -> ExitStatus {
+        self.process.exit(within).await
+    }
+}
+
+fn binary(settings: &Settings) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_latchkey"));
+    command.env_clear();
+    for (name, value) in settings {
+        command.env(name, value);
+    }
+    command
+}
+
+#[tokio::test]
+async fn a_child_dies_with_the_process_that_started_it() {
+    // A shell stands in for the test process: it holds the pipe and is killed without warning.
+    let directory = tempfile::tempdir().expect("a directory");
+    let leftover = directory.path().join("leftover");
+    std::fs::create_dir(&leftover).expect("a directory");
+    let mut process = Process::spawn(
+        Command::new("sleep").arg("60").stdout(Stdio::null()),
+        "TERM",
+        Some(&leftover),
+    )
+    .expect("sleep starts");
+
+    drop(process.watchdog.stdin.take());
+    let status = process.exit(Duration::from_secs(5)).await;
+    assert!(!status.success(), "sleep was ended by a signal");
+    timeout(Duration::from_secs(5), async {
+        while leftover.exists() {
+            sleep(POLL).await;
+        }
+    })
+    .await
+    .expect("the watchdog removes what was left over");
+}
