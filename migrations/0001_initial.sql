@@ -87,6 +87,9 @@ create table link (
     published_generation bigint not null,
     published_expires_at bigint not null,
     published_at bigint not null,
+    -- Counts how often somebody else's late write may have come to stand in Jira since the newest key
+    -- was put there; not 0 means that it has to be put again.
+    put_again bigint not null,
     -- When the worker looks at it again. A claim moves it forward by the lease.
     due_at bigint not null,
     -- Failures in a row, for the backoff.

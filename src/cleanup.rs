@@ -1,6 +1,10 @@
 //! What is left to do after something ended: revoke tokens, delete properties. It is retried until it
 //! is done or there is no use in it any more.
 
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
 use crate::App;
 use crate::clock::Seconds;
 use crate::error::Error;
@@ -20,22 +24,32 @@ enum NotYet {
     Service(#[from] crate::provider::RevokeError),
     #[error("{0}")]
     Jira(#[from] JiraError),
+    #[error("the app is disabled at the tenant")]
+    Disabled,
     #[error("{0}")]
     Store(#[from] Error),
 }
 
-/// Takes what is due off the list, at most `most` entries, and does it. Says how many there were.
+/// Takes what is due off the list, at most `most` entries, and does it, all at once. Says how many
+/// there were.
 ///
 /// # Errors
 /// When the store is unavailable.
-pub async fn run_due(app: &App, most: i64) -> Result<usize, Error> {
+pub async fn run_due(app: &Arc<App>, most: i64) -> Result<usize, Error> {
     app.store.let_go().await?;
     let now = app.clock.now();
     let due = app.store.claim_cleanup(now, now + LEASE, most).await?;
     let count = due.len();
+    let mut tasks = JoinSet::new();
     for entry in due {
-        run(app, entry).await?;
+        let app = app.clone();
+        tasks.spawn(async move {
+            if let Err(error) = run(&app, entry).await {
+                tracing::warn!(%error, "cleaning up was interrupted; its lease brings it back");
+            }
+        });
     }
+    while tasks.join_next().await.is_some() {}
     Ok(count)
 }
 
@@ -105,6 +119,9 @@ async fn delete_property(app: &App, entry: &Cleanup) -> Result<(), NotYet> {
         // After an uninstall nothing may be written, and the app could not.
         return Ok(());
     };
+    if !tenant.enabled {
+        return Err(NotYet::Disabled);
+    }
     app.jira.delete_property(&tenant, &entry.account_id).await?;
     // If they linked while the call was under way, it may have deleted the new key.
     if app

@@ -941,7 +941,7 @@ mod tests {
             ("LATCHKEY_BASE_URL", "https://user:pw@latchkey.example.com"),
             ("LATCHKEY_BASE_URL", "https://latchkey.example.com/?a=b"),
             ("LATCHKEY_BASE_URL", "latchkey"),
-            ("LATCHKEY_LISTEN", "8080"),
+            ("LATCHKEY_LISTEN", "port 9"),
             ("LATCHKEY_METRICS_LISTEN", "nine"),
             ("LATCHKEY_DATABASE_URL", "mysql://x"),
             ("LATCHKEY_DATABASE_URL", "sqlite::memory:"),

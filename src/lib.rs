@@ -108,8 +108,10 @@ pub struct App {
     pub service_gate: Gate,
     /// Closed while Jira's quota of all tenants is used up.
     pub jira_gate: Gate,
-    /// Wakes the worker before its time.
+    /// Wakes renewing before its time.
     pub wake: Notify,
+    /// Wakes cleaning up before its time.
+    pub wake_cleanup: Notify,
 }
 
 impl App {
@@ -158,6 +160,7 @@ impl App {
             service_gate: Gate::default(),
             jira_gate: Gate::default(),
             wake: Notify::new(),
+            wake_cleanup: Notify::new(),
             store,
             clock,
             random,

@@ -451,7 +451,7 @@ async fn redeem(app: &App, viewer: &Viewer, attempt: Attempt) -> Result<BothAcco
                 app.store
                     .revoke_unlinked(tenant, &attempt.account_id, "", &tokens, now)
                     .await?;
-                app.wake.notify_one();
+                app.wake_cleanup.notify_one();
             }
             return Err(error.why);
         }
@@ -567,7 +567,7 @@ pub async fn cancel(
 ) -> Result<(), Error> {
     of_this_viewer(app, viewer, id, handle).await?;
     app.store.end_attempt(id, app.clock.now()).await?;
-    app.wake.notify_one();
+    app.wake_cleanup.notify_one();
     Ok(())
 }
 

@@ -156,9 +156,13 @@ pub enum RefreshError {
     /// `invalid_grant`: the refresh token is no good.
     #[error("the service refuses the refresh token")]
     InvalidGrant,
-    /// `invalid_client` and its kin: nothing can be renewed until the operator does something.
+    /// `invalid_client`, `unauthorized_client`: nothing can be renewed until the operator does
+    /// something.
     #[error("the service refuses this app: {0}")]
     InvalidClient(String),
+    /// Any other error of RFC 6749 section 5.2: answered, and about this request only.
+    #[error("the service refuses the request: {0}")]
+    Refused(String),
 }
 
 /// Why a key was not minted.
@@ -222,6 +226,14 @@ impl Provider {
     #[must_use]
     pub fn mints(&self) -> bool {
         matches!(self.config.api_key, ApiKeySource::Endpoint(_))
+    }
+
+    /// Makes sure that the endpoints are known, so that what follows sends just what it means to send.
+    ///
+    /// # Errors
+    /// [`Error::ServiceUnreachable`] and [`Error::ServiceRefused`], when discovery fails.
+    pub async fn prepare(&self) -> Result<(), Error> {
+        self.metadata().await.map(|_| ())
     }
 
     async fn metadata(&self) -> Result<Metadata, Error> {
@@ -570,7 +582,11 @@ impl Provider {
             Err(RequestTokenError::ServerResponse(refusal)) => Err(match refusal.error() {
                 BasicErrorResponseType::InvalidGrant => RefreshError::InvalidGrant,
                 // Nothing is wrong with the link: the service does not know us, or not like this.
-                kind => RefreshError::InvalidClient(kind.as_ref().to_owned()),
+                kind @ (BasicErrorResponseType::InvalidClient
+                | BasicErrorResponseType::UnauthorizedClient) => {
+                    RefreshError::InvalidClient(kind.as_ref().to_owned())
+                }
+                kind => RefreshError::Refused(kind.as_ref().chars().take(64).collect()),
             }),
             // 200 with HTML or half an answer: it may have been carried out.
             Err(RequestTokenError::Parse(..) | RequestTokenError::Other(_)) => Err(

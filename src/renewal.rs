@@ -71,13 +71,8 @@ macro_rules! persist {
     }};
 }
 
-/// What a step came to.
-enum Step {
-    /// Go on with this.
-    Next(Claim, Credential),
-    /// There is nothing more to do now; the row says what comes next.
-    Over,
-}
+/// What to go on with, or nothing: then there is no more to do now, and the row says what comes next.
+type Step = Option<(Claim, Credential)>;
 
 /// Renews one claimed link, or publishes what Jira still lacks. Runs in a task of its own that nobody
 /// cancels.
@@ -104,11 +99,11 @@ pub async fn renew(app: &App, claim: Claim) -> Result<(), Error> {
             .await;
     }
     let step = if claim.is_unpublished() && worth_publishing(app, &credential, now) {
-        Step::Next(claim, credential)
+        Some((claim, credential))
     } else {
         next_generation(app, claim, credential).await?
     };
-    let Step::Next(claim, credential) = step else {
+    let Some((claim, credential)) = step else {
         return Ok(());
     };
     publish(app, claim, credential).await
@@ -133,8 +128,9 @@ async fn next_generation(app: &App, claim: Claim, credential: Credential) -> Res
     let now = app.clock.now();
     if app.provider.mints() && credential.api_key.is_some() && outlives(&credential.tokens, now) {
         let mut next = credential;
-        retire(&mut next, &claim, None);
-        return commit(app, claim, next).await;
+        retire(&mut next, &claim, None, now);
+        let generation = claim.link.generation + 1;
+        return commit(app, claim, next, generation).await;
     }
     let Some(refresh_token) = credential.tokens.refresh_token.clone() else {
         let end = credential
@@ -146,44 +142,63 @@ async fn next_generation(app: &App, claim: Claim, credential: Credential) -> Res
         } else {
             give_up(app, &claim, ReconnectReason::NoRefreshToken).await?;
         }
-        return Ok(Step::Over);
+        return Ok(None);
     };
     let opens_at = app.service_gate.opens_at();
     if opens_at > now {
         let due_at = opens_at + app.random.up_to(10);
         app.store.put_off(&claim, due_at, false, false).await?;
-        return Ok(Step::Over);
+        return Ok(None);
     }
+    // Before the intent: discovery may take as long as a token request, and the lease is for one.
+    if let Err(error) = app.provider.prepare().await {
+        refused(
+            app,
+            &claim,
+            &credential,
+            RefreshError::NotSent(error.to_string()),
+        )
+        .await?;
+        return Ok(None);
+    }
+    let now = app.clock.now();
     if !app.store.intend(&claim, now, now + LEASE).await? {
         tracing::debug!(tenant = %claim.link.client_key, account = %claim.link.account_id, "a renewal was not sent: its claim is over");
-        return Ok(Step::Over);
+        return Ok(None);
     }
     if app.clock.now() > now + PROMPTLY {
         app.store
             .put_off(&claim, app.clock.now(), false, true)
             .await?;
-        return Ok(Step::Over);
+        return Ok(None);
     }
     match app.provider.refresh(&refresh_token).await {
         Ok(tokens) => {
             let mut next = credential;
-            retire(&mut next, &claim, Some(tokens));
+            retire(&mut next, &claim, Some(tokens), now);
             if !app.provider.mints() {
                 next.api_key = Some(app.provider.token_as_key(&next.tokens));
             }
-            commit(app, claim, next).await
+            let generation = claim.link.generation + 1;
+            commit(app, claim, next, generation).await
         }
         Err(error) => {
             refused(app, &claim, &credential, error).await?;
-            Ok(Step::Over)
+            Ok(None)
         }
     }
 }
 
 /// Moves a credential on: the old key and access token are to be revoked once Jira holds the new key,
 /// and an answer without a refresh token keeps the old one.
-fn retire(credential: &mut Credential, claim: &Claim, tokens: Option<Tokens>) {
-    let minted = credential.api_key.take().and_then(|key| key.id);
+fn retire(credential: &mut Credential, claim: &Claim, tokens: Option<Tokens>, now: Seconds) {
+    // What has run out needs no revoking.
+    let alive = |expires_at: Option<Seconds>| expires_at.is_none_or(|at| at > now);
+    let minted = credential
+        .api_key
+        .take()
+        .filter(|key| alive(Some(key.expires_at)))
+        .and_then(|key| key.id);
     let mut old = Revocation {
         subject: claim.link.identity.subject.clone(),
         key: None,
@@ -195,10 +210,12 @@ fn retire(credential: &mut Credential, claim: &Claim, tokens: Option<Tokens>) {
             Some(_) => credential.previous_refresh_token = before.refresh_token,
             None => credential.tokens.refresh_token = before.refresh_token,
         }
-        old.tokens.push(RevocableToken {
-            token: before.access_token,
-            refresh: false,
-        });
+        if alive(before.expires_at) {
+            old.tokens.push(RevocableToken {
+                token: before.access_token,
+                refresh: false,
+            });
+        }
     }
     // The newest access token deletes the old key: the one it was minted with may have run out.
     old.key = minted.map(|id| MintedKey {
@@ -212,35 +229,23 @@ fn retire(credential: &mut Credential, claim: &Claim, tokens: Option<Tokens>) {
 
 /// The first act after an answer: keep it, whatever the database is doing. Once the service has given
 /// a new refresh token, forgetting it would lose the link.
-async fn commit(app: &App, mut claim: Claim, credential: Credential) -> Result<Step, Error> {
-    let generation =
-        if credential.api_key.is_some() && claim_holds_this_generation(&claim, &credential) {
-            claim.link.generation
-        } else {
-            claim.link.generation + 1
-        };
+async fn commit(
+    app: &App,
+    mut claim: Claim,
+    credential: Credential,
+    generation: i64,
+) -> Result<Step, Error> {
     if persist!(app.store.commit(&claim, &credential, generation)) {
         claim.link.generation = generation;
-        return Ok(Step::Next(claim, credential));
+        return Ok(Some((claim, credential)));
     }
     // Unlinked, linked anew or uninstalled meanwhile: what came back is nobody's.
     persist!(
         app.store
             .discard(&claim, credential.clone(), app.clock.now())
     );
-    Ok(Step::Over)
-}
-
-/// Whether a commit fills in the key of the claimed generation rather than replacing it.
-fn claim_holds_this_generation(claim: &Claim, credential: &Credential) -> bool {
-    credential
-        .api_key
-        .as_ref()
-        .is_some_and(|key| key.id.is_some())
-        && claim
-            .credential
-            .as_ref()
-            .is_ok_and(|before| before.api_key.is_none())
+    app.wake_cleanup.notify_one();
+    Ok(None)
 }
 
 async fn refused(
@@ -274,6 +279,11 @@ async fn refused(
             tracing::warn!(tenant, account, wait, "the service asks to wait");
             app.service_gate.close_until(now + wait);
             let due_at = now + wait + app.random.up_to(10);
+            app.store.put_off(claim, due_at, true, true).await
+        }
+        RefreshError::Refused(code) => {
+            tracing::warn!(tenant, account, %code, "the service refuses a renewal");
+            let due_at = now + backoff(app, claim, credential, now);
             app.store.put_off(claim, due_at, true, true).await
         }
         RefreshError::NotSent(error) => {
@@ -322,8 +332,8 @@ pub async fn publish(app: &App, claim: Claim, credential: Credential) -> Result<
         (claim, credential)
     } else {
         match mint(app, claim, credential).await? {
-            Step::Next(claim, credential) => (claim, credential),
-            Step::Over => return Ok(()),
+            Some((claim, credential)) => (claim, credential),
+            None => return Ok(()),
         }
     };
     let Some(key) = &credential.api_key else {
@@ -338,6 +348,13 @@ pub async fn publish(app: &App, claim: Claim, credential: Credential) -> Result<
     let Some(tenant) = tenant else {
         return Ok(());
     };
+    if !tenant.enabled {
+        // Due at once when the app is enabled again; until then nobody claims it.
+        return app
+            .store
+            .put_off(&claim, app.clock.now(), false, false)
+            .await;
+    }
     let property = Property {
         version: 1,
         api_key: key.key.expose(),
@@ -367,7 +384,7 @@ pub async fn publish(app: &App, claim: Claim, credential: Credential) -> Result<
                 tracing::debug!(tenant = %tenant.client_key, account = %claim.link.account_id, generation = claim.link.generation, "a key was renewed");
             }
             // The old key is revoked as work of its own.
-            app.wake.notify_one();
+            app.wake_cleanup.notify_one();
             Ok(())
         }
         Err(error) => unpublished(app, &claim, &credential, error).await,
@@ -386,13 +403,10 @@ async fn mint(app: &App, claim: Claim, mut credential: Credential) -> Result<Ste
     let now = app.clock.now();
     let error = match app.provider.api_key(&credential.tokens).await {
         Ok(key) => {
+            // It fills in what the generation lacked, and so makes no new one.
             credential.api_key = Some(key);
-            let mut claim = claim;
-            // What the row holds now is this generation without its key.
-            if let Ok(before) = &mut claim.credential {
-                before.api_key = None;
-            }
-            return commit(app, claim, credential).await;
+            let generation = claim.link.generation;
+            return commit(app, claim, credential, generation).await;
         }
         Err(error) => error,
     };
@@ -401,7 +415,11 @@ async fn mint(app: &App, claim: Claim, mut credential: Credential) -> Result<Ste
         MintError::Unauthorized | MintError::Failed(_) => backoff(app, &claim, &credential, now),
     };
     tracing::warn!(tenant = %claim.link.client_key, account = %claim.link.account_id, %error, "a key could not be minted");
-    if matches!(error, MintError::Unauthorized) && credential.tokens.refresh_token.is_some() {
+    if matches!(error, MintError::Unauthorized) {
+        if credential.tokens.refresh_token.is_none() {
+            give_up(app, &claim, ReconnectReason::Revoked).await?;
+            return Ok(None);
+        }
         // The access token has ended before its time: it counts as run out, so that the next try
         // refreshes it first.
         let mut spent = credential;
@@ -410,7 +428,7 @@ async fn mint(app: &App, claim: Claim, mut credential: Credential) -> Result<Ste
         persist!(app.store.commit(&claim, &spent, generation));
     }
     app.store.put_off(&claim, now + wait, true, false).await?;
-    Ok(Step::Over)
+    Ok(None)
 }
 
 async fn unpublished(
@@ -428,7 +446,7 @@ async fn unpublished(
             app.store
                 .unlink(tenant, &claim.link.account_id, now)
                 .await?;
-            app.wake.notify_one();
+            app.wake_cleanup.notify_one();
             Ok(())
         }
         JiraError::Forbidden => {

@@ -12,6 +12,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -22,8 +23,8 @@ use crate::config::Database;
 use crate::error::Error;
 use crate::model::{
     AccountId, AccountKind, AsideReason, Attempt, AttemptId, Authorizing, ClientKey, Credential,
-    Identity, Installation, IssueKey, Link, LinkId, LinkState, Person, Phase, Proved, Published,
-    ReconnectReason, Returned, RevocableToken, Revocation, Tenant, Tokens,
+    Identity, Installation, IssueKey, Link, LinkId, LinkState, MintedKey, Person, Phase, Proved,
+    Published, ReconnectReason, Returned, RevocableToken, Revocation, Tenant, Tokens,
 };
 use crate::random::Random;
 use crate::secret::TenantKey;
@@ -106,16 +107,19 @@ pub struct Claim {
     pub claims: i64,
     /// Whether an earlier token request has an outcome that nobody knows.
     pub unsettled: bool,
+    put_again: i64,
     token: String,
 }
 
 impl Claim {
-    /// Whether Jira does not hold the newest generation.
+    /// Whether Jira does not hold the newest generation, or may not.
     #[must_use]
     pub fn is_unpublished(&self) -> bool {
-        self.link
-            .published
-            .is_none_or(|published| published.generation < self.link.generation)
+        self.put_again > 0
+            || self
+                .link
+                .published
+                .is_none_or(|published| published.generation < self.link.generation)
     }
 }
 
@@ -213,6 +217,7 @@ struct LinkRow {
     claim: Option<String>,
     intent_at: Option<i64>,
     unsettled: bool,
+    put_again: i64,
 }
 
 #[derive(FromRow)]
@@ -316,12 +321,10 @@ fn all_of(credential: Credential, subject: &str) -> Revocation {
     } = credential;
     let mut all = Revocation {
         subject: subject.to_owned(),
-        key: api_key
-            .and_then(|key| key.id)
-            .map(|id| crate::model::MintedKey {
-                id,
-                access_token: tokens.access_token.clone(),
-            }),
+        key: api_key.and_then(|key| key.id).map(|id| MintedKey {
+            id,
+            access_token: tokens.access_token.clone(),
+        }),
         tokens: Vec::new(),
     };
     let refresh_tokens = tokens
@@ -626,7 +629,8 @@ impl Store {
                 .bind(!tenant.installed)
                 .fetch_all(pool)
                 .await)?;
-            more |= !links.is_empty();
+            let drained = links.is_empty();
+            more |= !drained;
             let key = tenant
                 .data_key
                 .as_deref()
@@ -634,7 +638,7 @@ impl Store {
             for link in links {
                 self.end_link(link, key.as_ref(), now).await?;
             }
-            if !more {
+            if drained {
                 on!(self, pool => {
                     sqlx::query(sql::TENANT_DRAINED).bind(&tenant.client_key).execute(pool).await?;
                     sqlx::query(sql::TENANT_PEOPLE_DELETE).bind(&tenant.client_key).execute(pool).await?;
@@ -1211,6 +1215,7 @@ impl Store {
             failures: 0,
             claims: 1,
             unsettled: false,
+            put_again: 0,
             token,
         }))
     }
@@ -1343,6 +1348,7 @@ impl Store {
                 failures: row.failures,
                 claims: row.claims,
                 unsettled: row.unsettled || row.intent_at.is_some(),
+                put_again: row.put_again,
                 token: row.claim.unwrap_or_default(),
                 tenant,
             });
@@ -1440,6 +1446,7 @@ impl Store {
                 .bind(expires_at)
                 .bind(now)
                 .bind(due_at)
+                .bind(claim.put_again)
                 .execute(&mut *tx)
                 .await?
                 .rows_affected();
@@ -1544,28 +1551,34 @@ impl Store {
             .map(|done| done.rows_affected()))?)
     }
 
+    /// Whether other processes may work on this database.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        matches!(self.pool, Pool::Postgres(_))
+    }
+
     /// A sign of life that ends with the process: on PostgreSQL an advisory lock of a connection of
-    /// its own. SQLite needs none, as it serves one process.
+    /// its own. None on SQLite, which serves one process, and while the lock cannot be had.
     pub async fn sign_of_life(&self, owner: &str) -> Result<Option<SignOfLife>, Error> {
         let Pool::Postgres(pool) = &self.pool else {
             return Ok(None);
         };
         let mut connection = pool.acquire().await?.detach();
-        sqlx::query("select pg_advisory_lock($1)")
+        let taken: bool = sqlx::query_scalar(sql::LIFE_TAKE_POSTGRES)
             .bind(lock_number(owner))
-            .execute(&mut connection)
+            .fetch_one(&mut connection)
             .await?;
-        Ok(Some(SignOfLife(connection)))
+        Ok(taken.then_some(SignOfLife(connection)))
     }
 
-    /// Whether a process that holds claims has died.
+    /// Whether a process that holds claims shows no sign of life.
     pub async fn has_died(&self, owner: &str) -> Result<bool, Error> {
         let Pool::Postgres(pool) = &self.pool else {
             return Ok(true);
         };
         // For the length of one transaction, so that nothing is left behind on the pooled connection.
         let mut tx = pool.begin().await?;
-        let free: bool = sqlx::query_scalar("select pg_try_advisory_xact_lock($1)")
+        let free: bool = sqlx::query_scalar(sql::LIFE_PROBE_POSTGRES)
             .bind(lock_number(owner))
             .fetch_one(&mut *tx)
             .await?;
@@ -1839,7 +1852,7 @@ impl SignOfLife {
 
 /// Advisory locks are named by numbers: the first eight bytes of the name's hash.
 fn lock_number(owner: &str) -> i64 {
-    let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, owner.as_bytes());
+    let hash = digest(&SHA256, owner.as_bytes());
     let mut bytes = [0; 8];
     bytes.copy_from_slice(&hash.as_ref()[..8]);
     i64::from_be_bytes(bytes)

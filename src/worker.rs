@@ -1,5 +1,5 @@
-//! The loop that calls the verbs of renewing: claim what is due, renew it in tasks that nobody cancels,
-//! clean up what is left, and find the claims of processes that died.
+//! The loops that call the verbs: one claims what is due and renews it in tasks that nobody cancels, one
+//! cleans up what is left, so that neither waits for the other's servers.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,33 +16,36 @@ use crate::store::SignOfLife;
 
 /// How many links are renewed at once.
 const AT_ONCE: usize = 32;
-/// How often the worker looks when nobody wakes it.
+/// How many entries are cleaned up at once.
+const CLEANUP_AT_ONCE: i64 = 16;
+/// How often the loops look when nobody wakes them.
 const TICK: Duration = Duration::from_secs(1);
-/// A process whose sign of life is gone for this long has died, in seconds.
+/// A process that shows no sign of life for this long has died, in seconds.
 const DEAD_AFTER: Seconds = 3;
 /// How often expired rows are swept away, in seconds.
 const SWEEP_EVERY: Seconds = 30;
 /// How long renewals that have started may take after a stop.
 const LAST_RENEWALS: Duration = Duration::from_secs(9);
 
-/// Renews until `stop` turns true; then finishes what has started and gives the rest back.
-pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
+/// Renews and cleans up until `stop` turns true; then finishes what has started and gives the rest
+/// back.
+pub async fn run(app: Arc<App>, stop: watch::Receiver<bool>) {
+    tokio::join!(renew_loop(&app, stop.clone()), cleanup_loop(&app, stop));
+}
+
+async fn renew_loop(app: &Arc<App>, mut stop: watch::Receiver<bool>) {
     let permits = Arc::new(Semaphore::new(AT_ONCE));
     let mut tasks = JoinSet::new();
     let mut watchman = Watchman::default();
-    let mut swept_at = app.clock.now();
     while !*stop.borrow() {
-        if let Err(error) = watchman.look(&app).await {
+        if let Err(error) = watchman.look(app).await {
             tracing::warn!(%error, "the worker cannot look for claims of processes that died");
         }
-        match renew_due(&app, &permits, &mut tasks).await {
-            // There may be more, as soon as a task has ended.
+        match renew_due(app, &permits, &mut tasks).await {
+            // There may be more.
             Ok(claimed) if claimed > 0 && permits.available_permits() > 0 => continue,
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "the worker cannot claim"),
-        }
-        if let Err(error) = tidy(&app, &mut swept_at).await {
-            tracing::warn!(%error, "the worker cannot clean up");
         }
         tokio::select! {
             () = app.wake.notified() => {}
@@ -93,31 +96,37 @@ async fn renew_due(
     Ok(count)
 }
 
-async fn tidy(app: &App, swept_at: &mut Seconds) -> Result<(), Error> {
-    crate::cleanup::run_due(app, 50).await?;
+async fn cleanup_loop(app: &Arc<App>, mut stop: watch::Receiver<bool>) {
+    let mut swept_at = app.clock.now();
+    while !*stop.borrow() {
+        let tidied = tokio::select! {
+            tidied = tidy(app, &mut swept_at) => tidied,
+            // Everything here can be done twice, so it may be broken off; its lease brings it back.
+            _ = stop.wait_for(|stop| *stop) => return,
+        };
+        match tidied {
+            Ok(true) => continue,
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, "the worker cannot clean up"),
+        }
+        tokio::select! {
+            () = app.wake_cleanup.notified() => {}
+            () = tokio::time::sleep(TICK) => {}
+            _ = stop.changed() => {}
+        }
+    }
+}
+
+/// Says whether there may be more to do at once.
+async fn tidy(app: &Arc<App>, swept_at: &mut Seconds) -> Result<bool, Error> {
     let now = app.clock.now();
-    app.store.drain(now).await?;
+    let drained_some = app.store.drain(now).await?;
     if now - *swept_at >= SWEEP_EVERY {
         *swept_at = now;
         app.store.sweep(now).await?;
     }
-    Ok(())
-}
-
-/// One turn of everything the worker does, for a program that has no loop: renews what is due, waits
-/// for it, and cleans up. Says how many links it looked at.
-///
-/// # Errors
-/// When the store is unavailable.
-pub async fn turn(app: &Arc<App>) -> Result<usize, Error> {
-    let permits = Arc::new(Semaphore::new(AT_ONCE));
-    let mut tasks = JoinSet::new();
-    let count = renew_due(app, &permits, &mut tasks).await?;
-    while tasks.join_next().await.is_some() {}
-    crate::cleanup::run_due(app, 50).await?;
-    app.store.drain(app.clock.now()).await?;
-    app.store.sweep(app.clock.now()).await?;
-    Ok(count)
+    let done = crate::cleanup::run_due(app, CLEANUP_AT_ONCE).await?;
+    Ok(drained_some || done > 0)
 }
 
 /// Finds claims whose process has died, so that nobody waits for their leases: at start, and then with
@@ -141,7 +150,7 @@ impl Watchman {
             Some(life) => life.stands().await,
             None => false,
         };
-        if !stands {
+        if !stands && app.store.is_shared() {
             self.life = app.store.sign_of_life(&app.replica).await?;
         }
         let owners = app.store.owners_besides(&app.replica).await?;
@@ -151,10 +160,10 @@ impl Watchman {
                 self.suspects.remove(&owner);
                 continue;
             }
-            // On SQLite there can be no other process. Elsewhere a connection may have been cut while
-            // its process lives on and takes the lock again.
+            // Without replicas there can be no other process. With them, a connection may have been cut
+            // while its process lives on and takes the lock again.
             let since = *self.suspects.entry(owner.clone()).or_insert(now);
-            if self.life.is_none() || now - since >= DEAD_AFTER {
+            if !app.store.is_shared() || now - since >= DEAD_AFTER {
                 let freed = app.store.release(&owner, now).await?;
                 tracing::info!(freed, "claims of a process that died are taken over");
                 self.suspects.remove(&owner);

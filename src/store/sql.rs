@@ -99,21 +99,22 @@ statements! {
     LINK_OF_PERSON_ANY = "select * from link where client_key = $1 and account_id = $2";
     LINK_PUT = "insert into link (id, client_key, installation, account_id, subject, display_name, state, \
         generation, credential, key_expires_at, published_generation, published_expires_at, published_at, \
-        due_at, failures, claims, claim, claimed_by, unsettled, created_at) \
-        values ($1, $2, $3, $4, $5, $6, 'live', $7, $8, $9, 0, 0, 0, $10, 0, 1, $11, $12, false, $13) \
+        put_again, due_at, failures, claims, claim, claimed_by, unsettled, created_at) \
+        values ($1, $2, $3, $4, $5, $6, 'live', $7, $8, $9, 0, 0, 0, 0, $10, 0, 1, $11, $12, false, $13) \
         on conflict (client_key, account_id) do update set id = excluded.id, \
         installation = excluded.installation, subject = excluded.subject, \
         display_name = excluded.display_name, state = excluded.state, reason = null, \
         generation = excluded.generation, credential = excluded.credential, \
         key_expires_at = excluded.key_expires_at, published_generation = 0, published_expires_at = 0, \
-        published_at = 0, due_at = excluded.due_at, failures = 0, claims = 1, claim = excluded.claim, \
+        published_at = 0, put_again = 0, due_at = excluded.due_at, failures = 0, claims = 1, claim = excluded.claim, \
         claimed_by = excluded.claimed_by, intent_at = null, unsettled = false";
     LINK_DELETE = "delete from link where client_key = $1 and account_id = $2 returning *";
     LINK_DELETE_BY_ID = "delete from link where id = $1 returning *";
     LINKS_OF_OLD_INSTALLATION = "select * from link where client_key = $1 and (installation < $2 or $3) limit 100";
     LINK_EXISTS = "select count(*) from link where client_key = $1 and account_id = $2";
-    /// The newest generation is put again, whoever asked.
-    LINK_PUT_AGAIN = "update link set published_generation = 0, due_at = $3 \
+    /// The newest generation is put again. Whoever holds the row goes on holding it.
+    LINK_PUT_AGAIN = "update link set put_again = put_again + 1, \
+        due_at = case when claim is null then $3 else due_at end \
         where client_key = $1 and account_id = $2";
     LINK_RENEW_NOW = "update link set due_at = case when claim is null then $4 else due_at end, failures = 0 \
         where client_key = $1 and account_id = $2 and installation = $3 and state in ('live', 'aside')";
@@ -140,10 +141,13 @@ statements! {
         unsettled = false where id = $1 and generation = $2 and exists \
         (select 1 from tenant t where t.client_key = link.client_key and t.installed \
         and t.installation = link.installation)";
+    /// What was asked to be put again since the claim is still to be put.
     RECORD_PUBLISHED = "update link set state = 'live', reason = null, credential = $3, \
-        published_generation = generation, \
-        published_expires_at = $4, published_at = $5, due_at = $6, failures = 0, claims = 0, claim = null, \
-        claimed_by = null where id = $1 and generation = $2";
+        published_generation = generation, published_expires_at = $4, published_at = $5, \
+        due_at = case when put_again = $7 then $6 else $5 end, \
+        put_again = case when put_again = $7 then 0 else put_again end, \
+        failures = 0, claims = 0, claim = null, claimed_by = null \
+        where id = $1 and generation = $2";
     PUT_OFF = "update link set due_at = $4, failures = failures + $5, claims = 0, claim = null, \
         claimed_by = null, intent_at = case when $6 then null else intent_at end \
         where id = $1 and generation = $2 and claim = $3";
@@ -156,6 +160,10 @@ statements! {
     OWNERS = "select distinct claimed_by from link where claim is not null and claimed_by <> $1";
     RELEASE_OWNER = "update link set due_at = $2, claim = null, claimed_by = null \
         where claimed_by = $1 and claim is not null";
+
+    /// A lock that ends with its connection: the sign of life of a replica.
+    LIFE_TAKE_POSTGRES = "select pg_try_advisory_lock($1)";
+    LIFE_PROBE_POSTGRES = "select pg_try_advisory_xact_lock($1)";
 
     // What is left to do after something ended.
 

@@ -35,7 +35,7 @@ pub async fn uninstalled(
     let client_key = app.connect.uninstalled(&token, &body)?;
     app.store.uninstall(&client_key, app.clock.now()).await?;
     tracing::info!(tenant = %client_key, "the app was uninstalled");
-    app.wake.notify_one();
+    app.wake_cleanup.notify_one();
     Ok(StatusCode::NO_CONTENT)
 }
 
