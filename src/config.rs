@@ -823,8 +823,10 @@ fn read_database(text: Option<String>) -> Result<Database, Invalid> {
     let text = text.unwrap_or_else(|| "sqlite://latchkey.db".to_owned());
     if let Some(file) = text.strip_prefix("sqlite:") {
         let file = file.strip_prefix("//").unwrap_or(file);
+        // Options that other programs write behind the file are ours to choose.
+        let file = file.split('?').next().unwrap_or_default();
         // A database in memory would lose every link with the process.
-        if !file.is_empty() && !file.contains(":memory:") && !file.contains('?') {
+        if !file.is_empty() && !file.contains(":memory:") {
             return Ok(Database::Sqlite(file.to_owned()));
         }
     } else if text.starts_with("postgres://") || text.starts_with("postgresql://") {

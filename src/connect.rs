@@ -423,10 +423,8 @@ impl Connect {
             .ok_or(Error::BadRequest("The base URL is not that of a Jira site"))?;
         let shared_secret = body
             .shared_secret
-            .filter(|secret| (16..=1024).contains(&secret.expose().len()))
-            .ok_or(Error::BadRequest(
-                "The shared secret is missing or too short",
-            ))?;
+            .filter(|secret| (1..=1024).contains(&secret.expose().len()))
+            .ok_or(Error::BadRequest("The shared secret is missing"))?;
         // Display URLs are shown and may frame; a custom domain can be any host. One that is no plain
         // origin is left out rather than failing the installation.
         let display_urls = [body.display_url, body.display_url_servicedesk_help_center]

@@ -124,8 +124,7 @@ impl Jira {
         #[serde(rename_all = "camelCase")]
         struct User {
             account_type: Option<String>,
-            #[serde(default)]
-            active: bool,
+            active: Option<bool>,
             display_name: Option<String>,
         }
         let (_, answer) = self
@@ -134,7 +133,8 @@ impl Jira {
         let user: User = answer.json().ok_or(JiraError::Nonsense)?;
         Ok(Person {
             kind: AccountKind::parse(user.account_type.as_deref().unwrap_or_default()),
-            active: user.active,
+            // Jira always says; silence is not a deactivation.
+            active: user.active.unwrap_or(true),
             display_name: user
                 .display_name
                 .filter(|name| !name.trim().is_empty())
