@@ -215,8 +215,8 @@ impl Error {
                 "denied",
                 "You did not give permission",
                 format!(
-                    "{service} did not get your permission, so nothing was connected. If that was a \
-                     mistake, open the issue in Jira and click Connect again."
+                    "You said no at {service}, so nothing was connected. If that was a mistake, open \
+                     the issue in Jira and click Connect again."
                 ),
             ),
             Self::CrossSite => (
@@ -227,8 +227,8 @@ impl Error {
             Self::AttemptOver(_) => (
                 "attempt-over",
                 "This attempt to connect is over",
-                "It took too long, was started again elsewhere, or belongs to another browser. Nothing \
-                 was connected. Open the issue in Jira and click Connect again."
+                "It was finished or cancelled before, was started again elsewhere, or took too long. If \
+                 the issue in Jira does not show you as connected, click Connect there again."
                     .to_owned(),
             ),
             Self::AlreadyUsed => (

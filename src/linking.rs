@@ -21,8 +21,8 @@ use crate::connect::{ContextToken, Viewer};
 use crate::error::{Error, Refusal};
 use crate::jira::JiraError;
 use crate::model::{
-    AccountId, AccountKind, Attempt, AttemptId, Authorizing, Credential, IssueKey, LinkStatus,
-    Person, Phase, Proved, Returned, Tenant,
+    AccountId, AccountKind, Attempt, AttemptId, Authorizing, Credential, IssueKey, LinkState,
+    LinkStatus, Person, Phase, Proved, Returned, Tenant,
 };
 use crate::provider::CallbackQuery;
 use crate::renewal::LEASE;
@@ -83,9 +83,7 @@ pub struct Introduction {
     pub site: String,
     /// Where they came from.
     pub issue: Option<IssueKey>,
-    /// Address to go back to.
-    pub back: String,
-    /// The account at the service that is linked already.
+    /// The account at the service that is linked already, and works.
     pub linked_as: Option<String>,
 }
 
@@ -217,10 +215,22 @@ pub async fn introduce(app: &App, id: &AttemptId) -> Result<Introduction, Error>
             |(person, _)| person.display_name,
         ),
         site: tenant.site().to_owned(),
-        back: tenant.back(attempt.issue.as_ref()),
         issue: attempt.issue,
-        linked_as: link.map(|link| link.identity.display_name),
+        // One that only the person can bring back is no connection to be warned about.
+        linked_as: link
+            .filter(|link| !matches!(link.state, LinkState::Reconnect(_)))
+            .map(|link| link.identity.display_name),
     })
+}
+
+/// Ends an attempt on its first page. Returns where the person came from.
+///
+/// # Errors
+/// [`Error::AttemptOver`].
+pub async fn turn_back(app: &App, id: &AttemptId) -> Result<String, Error> {
+    let (tenant, attempt) = under_way(app, id).await?;
+    app.store.end_attempt(id, app.clock.now()).await?;
+    Ok(tenant.back(attempt.issue.as_ref()))
 }
 
 /// Sends the person to the service: the address to go to.

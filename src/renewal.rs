@@ -12,8 +12,7 @@ use crate::clock::{Seconds, rfc3339};
 use crate::error::Error;
 use crate::jira::{Authority, JiraError};
 use crate::model::{
-    AsideReason, Credential, MintedKey, Property, ReconnectReason, RevocableToken, Revocation,
-    Tokens,
+    AsideReason, Credential, MintedKey, Property, ReconnectReason, Revocation, Tokens,
 };
 use crate::provider::{MintError, RefreshError};
 use crate::store::Claim;
@@ -189,15 +188,17 @@ async fn next_generation(app: &App, claim: Claim, credential: Credential) -> Res
     }
 }
 
-/// Moves a credential on: the old key and access token are to be revoked once Jira holds the new key,
-/// and an answer without a refresh token keeps the old one.
+/// Moves a credential on: the old key is to be revoked once Jira holds the new one, and an answer
+/// without a refresh token keeps the old one.
+///
+/// The old access token is left to run out. Where it is revoked, a service may end its whole grant
+/// (RFC 7009, section 2.1), and some do: the link would be lost with its first renewal.
 fn retire(credential: &mut Credential, claim: &Claim, tokens: Option<Tokens>, now: Seconds) {
     // What has run out needs no revoking.
-    let alive = |expires_at: Option<Seconds>| expires_at.is_none_or(|at| at > now);
     let minted = credential
         .api_key
         .take()
-        .filter(|key| alive(Some(key.expires_at)))
+        .filter(|key| key.expires_at > now)
         .and_then(|key| key.id);
     let mut old = Revocation {
         subject: claim.link.identity.subject.clone(),
@@ -209,12 +210,6 @@ fn retire(credential: &mut Credential, claim: &Claim, tokens: Option<Tokens>, no
         match &credential.tokens.refresh_token {
             Some(_) => credential.previous_refresh_token = before.refresh_token,
             None => credential.tokens.refresh_token = before.refresh_token,
-        }
-        if alive(before.expires_at) {
-            old.tokens.push(RevocableToken {
-                token: before.access_token,
-                refresh: false,
-            });
         }
     }
     // The newest access token deletes the old key: the one it was minted with may have run out.

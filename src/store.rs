@@ -366,6 +366,26 @@ macro_rules! add_cleanup {
     }};
 }
 
+/// Puts a revocation on that list. Says the ids of its rows.
+///
+/// While a link uses the account at the service, tokens wait (`held_for_subject`): some services end
+/// every grant of an account, or of the browser session it was made in, with any one of its tokens.
+macro_rules! add_revocation {
+    ($store:expr, $tx:expr, $owner:expr, $revocation:expr, $now:expr) => {{
+        let revocation: Revocation = $revocation;
+        let links: i64 = sqlx::query_scalar(sql::SUBJECT_IN_USE)
+            .bind(&revocation.subject)
+            .fetch_one(&mut *$tx)
+            .await?;
+        let mut ids = Vec::new();
+        for row in $store.revocation_rows($owner, revocation, links > 0, $now) {
+            ids.push(row.id.clone());
+            add_cleanup!($tx, row);
+        }
+        ids
+    }};
+}
+
 struct NewCleanup {
     id: String,
     kind: &'static str,
@@ -663,10 +683,7 @@ impl Store {
             if let (Some(row), Some(key)) = (row, key)
                 && let Ok(credential) = self.open_credential(key, &row)
             {
-                let rows = self.revocation_rows(&row_owner(&row), all_of(credential, &row.subject), now);
-                for new in rows {
-                    add_cleanup!(tx, new);
-                }
+                add_revocation!(self, tx, &row_owner(&row), all_of(credential, &row.subject), now);
             }
         });
         Ok(())
@@ -982,9 +999,7 @@ impl Store {
                         installation: owner.1,
                         account_id: owner.2,
                     };
-                    for new in self.revocation_rows(&owner, tokens_only(&proved.tokens, &proved.identity.subject), now) {
-                        add_cleanup!(tx, new);
-                    }
+                    add_revocation!(self, tx, &owner, tokens_only(&proved.tokens, &proved.identity.subject), now);
                 }
             });
         }
@@ -1016,9 +1031,7 @@ impl Store {
             account_id: account.0.clone(),
         };
         transaction!(self, tx => {
-            for new in self.revocation_rows(&owner, tokens_only(tokens, subject), now) {
-                add_cleanup!(tx, new);
-            }
+            add_revocation!(self, tx, &owner, tokens_only(tokens, subject), now);
         });
         Ok(())
     }
@@ -1263,10 +1276,7 @@ impl Store {
                 let owner = row_owner(&row);
                 match self.open_credential(&tenant.key, &row) {
                     Ok(credential) => {
-                        for new in self.revocation_rows(&owner, all_of(credential, &row.subject), now) {
-                            left.push(new.id.clone());
-                            add_cleanup!(tx, new);
-                        }
+                        left.extend(add_revocation!(self, tx, &owner, all_of(credential, &row.subject), now));
                     }
                     Err(Broken) => tracing::error!(
                         event = "seal_failure",
@@ -1411,9 +1421,7 @@ impl Store {
     ) -> Result<(), Error> {
         let owner = claim_owner(claim);
         transaction!(self, tx => {
-            for new in self.revocation_rows(&owner, all_of(credential, &claim.link.identity.subject), now) {
-                add_cleanup!(tx, new);
-            }
+            add_revocation!(self, tx, &owner, all_of(credential, &claim.link.identity.subject), now);
         });
         Ok(())
     }
@@ -1452,9 +1460,7 @@ impl Store {
                 .rows_affected();
             if rows == 1 {
                 for old in retiring {
-                    for new in self.revocation_rows(&owner, old, now) {
-                        add_cleanup!(tx, new);
-                    }
+                    add_revocation!(self, tx, &owner, old, now);
                 }
                 true
             } else {
@@ -1602,39 +1608,27 @@ impl Store {
         }
     }
 
-    /// A revocation as rows. Refresh tokens get one of their own that waits until no link uses the
-    /// account at the service any more, because some services end every grant of an account with one
-    /// of them; [`Store::let_go`] sees to it. A minted key goes first, as deleting it takes the access
-    /// token.
+    /// A revocation as rows: one, in which the key goes first, as deleting it takes the access token,
+    /// and then what could bring new access tokens. Or two, when the tokens have to wait.
     fn revocation_rows(
         &self,
         owner: &Owner,
-        revocation: Revocation,
+        mut revocation: Revocation,
+        wait: bool,
         now: Seconds,
     ) -> Vec<NewCleanup> {
-        let (refresh, access): (Vec<_>, Vec<_>) = revocation
-            .tokens
-            .into_iter()
-            .partition(|token| token.refresh);
-        let subject = revocation.subject;
-        let parts = [
-            (
-                Revocation {
-                    subject: subject.clone(),
-                    key: revocation.key,
-                    tokens: access,
-                },
-                None,
-            ),
-            (
-                Revocation {
-                    subject: subject.clone(),
-                    key: None,
-                    tokens: refresh,
-                },
-                Some(subject),
-            ),
-        ];
+        revocation.tokens.sort_by_key(|token| !token.refresh);
+        let subject = revocation.subject.clone();
+        let parts = if wait {
+            let key = Revocation {
+                subject: subject.clone(),
+                key: revocation.key.take(),
+                tokens: Vec::new(),
+            };
+            vec![(key, None), (revocation, Some(subject))]
+        } else {
+            vec![(revocation, None)]
+        };
         parts
             .into_iter()
             .filter(|(part, _)| !part.is_empty())

@@ -8,16 +8,19 @@
   root.removeAttribute("data-handle");
 
   const START_AGAIN = "Go back to Jira and click Connect again.";
+  const LOOK = "Look at the issue: if it says Connected, all is done. If not, click Connect again.";
   const LATER = "Nothing was linked yet. Try again in a moment.";
   // A confirmation whose answer is missing may have arrived all the same.
   const UNSURE = "The accounts may be linked already. Try again in a moment, or look at the issue.";
   // What a person can do about each refusal: [title, text, advice, worth trying again].
   const WORDS = {
-    "attempt-over": ["This took too long", "Linking has to be finished within a few minutes. Nothing was linked.", START_AGAIN],
-    "already-used": ["This page was used before", "It works only once, also when it is reloaded.", "Look at the issue: if it says Connected, all is done. If not, click Connect again."],
+    // Over is also what was linked or cancelled here before a reload: the issue knows which.
+    "attempt-over": ["This attempt is over", "It was finished or cancelled before, or it took too long.", LOOK],
+    "already-used": ["This page was used before", "It works only once, also when it is reloaded.", LOOK],
     unauthorized: ["Jira could not say who you are", "Nothing was linked.", "Reload this page. If you see this again, ask a Jira admin of this site to reinstall the app."],
     "service-refused": [`${service} said no`, `${service} did not accept this connection. Nothing was linked.`, START_AGAIN],
-    "service-unreachable": [`${service} does not answer`, LATER, "", true],
+    // What the service gave is good for one try, so there is nothing to try again with.
+    "service-unreachable": [`${service} does not answer`, "Nothing was linked.", "Wait a moment, go back to Jira and click Connect again."],
     "jira-unreachable": ["Jira does not answer", LATER, "", true],
     "too-many": ["One moment, please", LATER, "There were too many requests at once.", true],
     unavailable: ["Out of reach just now", LATER, "", true],
@@ -79,11 +82,11 @@
     const name = (account) => account.displayName || account.subject || account.accountId || "";
     part("jira-name").textContent = name(jira);
     part("jira-site").textContent = jira.site;
-    part("jira-initial").textContent = initial(name(jira));
+    part("jira-initial").textContent = initials(name(jira));
     part("service-label").textContent = other.name || service;
     part("service-name").textContent = name(other);
     part("service-subject").textContent = other.subject === name(other) ? "" : other.subject;
-    part("service-initial").textContent = initial(name(other));
+    part("service-initial").textContent = initials(name(other));
     part("replaces").hidden = !replaces;
     if (!replaces) return;
     // Two accounts may share a display name; then only the account id tells old from new.
@@ -93,7 +96,12 @@
     for (const next of root.querySelectorAll("[data-new]")) next.textContent = full(other);
   }
 
-  const initial = (name) => ([...name.trim()][0] ?? "").toUpperCase();
+  // Of the first and the last word, as on the linking page.
+  function initials(name) {
+    const words = name.trim().split(/\s+/);
+    const ends = words.length > 1 ? [words[0], words.at(-1)] : words;
+    return ends.map((word) => [...word][0] ?? "").join("").toUpperCase();
+  }
 
   // Only a web address becomes a link, whoever it came from.
   function wayBack(address) {

@@ -36,7 +36,7 @@ pub fn descriptor(facts: &Facts<'_>) -> Value {
         "key": ISSUE_MODULE,
         "name": {"value": facts.service},
         "icon": {"url": facts.icon, "width": 24, "height": 24},
-        "content": {"type": "label", "label": {"value": facts.service}},
+        "content": {"type": "label", "label": {"value": "Account"}},
         "target": {"type": "web_panel", "url": "/connect/glance?issue={issue.key}"},
     }]);
     let name = match facts.issue_module {

@@ -119,6 +119,8 @@ statements! {
     LINK_RENEW_NOW = "update link set due_at = case when claim is null then $4 else due_at end, failures = 0 \
         where client_key = $1 and account_id = $2 and installation = $3 and state in ('live', 'aside')";
 
+    SUBJECT_IN_USE = "select count(*) from link where subject = $1";
+
     // Renewal. The lease is `due_at`: while it lies ahead, nobody else takes the row.
 
     CLAIM_SQLITE = "update link set due_at = $2, claims = claims + 1, claim = $3, claimed_by = $4 \

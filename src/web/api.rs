@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 
+use super::extract::SmallBody;
 use crate::App;
 use crate::connect::Viewer;
 use crate::error::Error;
@@ -28,7 +29,11 @@ pub async fn unlink(State(app): State<Arc<App>>, viewer: Viewer) -> Result<Statu
 }
 
 /// `POST /api/link/renew`.
-pub async fn renew(State(app): State<Arc<App>>, viewer: Viewer) -> Result<StatusCode, Error> {
+pub async fn renew(
+    State(app): State<Arc<App>>,
+    viewer: Viewer,
+    _: SmallBody,
+) -> Result<StatusCode, Error> {
     linking::renew(&app, &viewer).await?;
     Ok(StatusCode::ACCEPTED)
 }

@@ -93,11 +93,11 @@ pub async fn introduce(
     let template = LinkPage {
         app_name: app.app_name.clone(),
         css: asset(&app, "latchkey.css"),
+        icon: asset(&app, "icon.svg"),
         avatar_initials: initials(&introduction.person),
         site: introduction.site,
         person: introduction.person,
         action: address(&app, &id),
-        back: introduction.back,
         issue: introduction.issue.map(|issue| issue.to_string()),
         notice: introduction.linked_as.map(|name| {
             format!("You are connected to {service} as {name}. That stays until you confirm another account.")
@@ -118,16 +118,21 @@ fn initials(name: &str) -> String {
         .collect()
 }
 
-/// `POST /link/{id}`: on to the service.
+/// `POST /link/{id}`: on to the service, or, by the form's other button, back to Jira.
 pub async fn authorize(
     State(app): State<Arc<App>>,
     _: SameSite,
     session: Session,
     Path(id): Path<String>,
-    _: SmallBody,
+    body: SmallBody,
 ) -> Result<Response, Failed> {
     let id = own(&session, id).await?;
-    Ok(see_other(&linking::authorize(&app, &id).await?))
+    let location = if Form::of(&body).only("cancel").is_some() {
+        linking::turn_back(&app, &id).await?
+    } else {
+        linking::authorize(&app, &id).await?
+    };
+    Ok(see_other(&location))
 }
 
 /// `GET /link/callback`: back from the service, and on through Jira.

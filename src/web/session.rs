@@ -14,7 +14,7 @@ use tower_sessions::session_store::{self, SessionStore};
 use tower_sessions::{Expiry, Session, SessionManagerLayer};
 
 use crate::App;
-use crate::clock::Clock;
+use crate::clock::{Clock, Seconds};
 use crate::error::Error;
 use crate::linking::ATTEMPT_LIFE;
 use crate::model::AttemptId;
@@ -42,7 +42,9 @@ pub fn layer(app: &App) -> SessionManagerLayer<Sessions> {
 /// Starts a session anew for an attempt. Whatever id the browser came with is ended: somebody else may
 /// know it.
 pub async fn start(session: &Session, attempt: &AttemptId) -> Result<(), Error> {
-    session.flush().await.map_err(failed)?;
+    // Not `flush`: it deletes the row, but what is inserted next goes by the same id again.
+    session.clear().await;
+    session.cycle_id().await.map_err(failed)?;
     session
         .insert(ATTEMPT, attempt.as_str())
         .await
@@ -70,6 +72,13 @@ pub struct Sessions {
     clock: Clock,
 }
 
+impl Sessions {
+    /// A record has an end of its own, but by the system's clock, and attempts go by ours.
+    fn expires_at(&self) -> Seconds {
+        self.clock.now() + ATTEMPT_LIFE
+    }
+}
+
 fn key(id: &Id) -> String {
     fingerprint(&id.to_string())
 }
@@ -86,7 +95,7 @@ fn backend(error: Error) -> session_store::Error {
 #[async_trait]
 impl SessionStore for Sessions {
     async fn create(&self, record: &mut Record) -> session_store::Result<()> {
-        let expires_at = record.expiry_date.unix_timestamp();
+        let expires_at = self.expires_at();
         let data = data(record)?;
         while !self
             .store
@@ -101,11 +110,7 @@ impl SessionStore for Sessions {
 
     async fn save(&self, record: &Record) -> session_store::Result<()> {
         self.store
-            .save_session(
-                &key(&record.id),
-                &data(record)?,
-                record.expiry_date.unix_timestamp(),
-            )
+            .save_session(&key(&record.id), &data(record)?, self.expires_at())
             .await
             .map_err(backend)
     }
