@@ -9,7 +9,9 @@ use crate::App;
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::jira::JiraError;
-use crate::model::Revocation;
+use crate::model::{RevocableToken, Revocation, Tokens};
+use crate::provider::{RefreshError, RevokeError};
+use crate::renewal;
 use crate::store::{Chore, Cleanup};
 
 /// How long an entry is one process's alone, in seconds. Longer than any call takes.
@@ -21,11 +23,13 @@ const LONGEST_WAIT: Seconds = 3600;
 #[derive(Debug, thiserror::Error)]
 enum NotYet {
     #[error("{0}")]
-    Service(#[from] crate::provider::RevokeError),
+    Service(#[from] RevokeError),
     #[error("{0}")]
     Jira(#[from] JiraError),
     #[error("the app is disabled at the tenant")]
     Disabled,
+    #[error("Jira has asked to wait {0} s")]
+    Waiting(Seconds),
     #[error("{0}")]
     Store(#[from] Error),
 }
@@ -53,15 +57,17 @@ pub async fn run_due(app: &Arc<App>, most: i64) -> Result<usize, Error> {
     Ok(count)
 }
 
-/// Does these entries now, because somebody is waiting. What fails is tried again later.
+/// Does these entries now, because somebody is waiting; the worker leaves them alone until `due_by`.
+/// What fails is tried again later.
 ///
 /// # Errors
 /// When the store is unavailable.
-pub async fn run_these(app: &App, ids: &[String]) -> Result<(), Error> {
+pub async fn run_these(app: &App, ids: &[String], due_by: Seconds) -> Result<(), Error> {
     app.store.let_go().await?;
     for id in ids {
-        let now = app.clock.now();
-        if let Some(entry) = app.store.claim_cleanup_of(id, now, now + LEASE).await? {
+        let lease_until = app.clock.now() + LEASE;
+        let entry = app.store.claim_cleanup_of(id, due_by, lease_until).await?;
+        if let Some(entry) = entry {
             run(app, entry).await?;
         }
     }
@@ -87,7 +93,7 @@ async fn run(app: &App, entry: Cleanup) -> Result<(), Error> {
     }
     tracing::warn!(%error, tenant = %entry.client_key, account = %entry.account_id, failures = entry.failures + 1, "something could not be ended yet; it is tried again");
     let asked = match &error {
-        NotYet::Jira(JiraError::Wait { seconds, .. }) => *seconds,
+        NotYet::Waiting(seconds) => *seconds,
         _ => 0,
     };
     let backoff = (2_i64 << entry.failures.clamp(0, 12)).min(LONGEST_WAIT);
@@ -96,13 +102,59 @@ async fn run(app: &App, entry: Cleanup) -> Result<(), Error> {
 }
 
 async fn revoke(app: &App, revocation: &Revocation) -> Result<(), NotYet> {
-    if let Some(key) = &revocation.key {
-        app.provider.delete_key(key).await?;
+    let mut brought = None;
+    for key in &revocation.keys {
+        let access_token = brought
+            .as_ref()
+            .map_or(&key.access_token, |tokens: &Tokens| &tokens.access_token);
+        match app.provider.delete_key(&key.id, access_token).await {
+            Ok(()) => {}
+            Err(RevokeError::AccessTokenEnded) if brought.is_none() => {
+                let Some(tokens) = fresh_tokens(app, revocation).await? else {
+                    tracing::warn!(
+                        "a key cannot be deleted, as its grant has ended; it runs out by itself"
+                    );
+                    break;
+                };
+                app.provider
+                    .delete_key(&key.id, &tokens.access_token)
+                    .await?;
+                brought = Some(tokens);
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
-    for token in &revocation.tokens {
-        app.provider.revoke(token).await?;
+    let refresh = brought
+        .as_ref()
+        .and_then(|tokens| tokens.refresh_token.clone());
+    let access = brought.map(|tokens| tokens.access_token);
+    let more = refresh
+        .map(|token| RevocableToken {
+            token,
+            refresh: true,
+        })
+        .into_iter()
+        .chain(access.map(|token| RevocableToken {
+            token,
+            refresh: false,
+        }));
+    for token in more.chain(revocation.tokens.iter().cloned()) {
+        app.provider.revoke(&token).await?;
     }
     Ok(())
+}
+
+/// Deleting keys takes an access token, which may have run out since: the refresh token that is about to
+/// be revoked gives a last one. None when the grant has ended, or others still use it.
+async fn fresh_tokens(app: &App, revocation: &Revocation) -> Result<Option<Tokens>, NotYet> {
+    let Some(token) = revocation.tokens.iter().find(|token| token.refresh) else {
+        return Ok(None);
+    };
+    match app.provider.refresh(&token.token).await {
+        Ok(tokens) => Ok(Some(tokens)),
+        Err(RefreshError::InvalidGrant) => Ok(None),
+        Err(error) => Err(RevokeError::Failed(error.to_string()).into()),
+    }
 }
 
 async fn delete_property(app: &App, entry: &Cleanup) -> Result<(), NotYet> {
@@ -122,7 +174,18 @@ async fn delete_property(app: &App, entry: &Cleanup) -> Result<(), NotYet> {
     if !tenant.enabled {
         return Err(NotYet::Disabled);
     }
-    app.jira.delete_property(&tenant, &entry.account_id).await?;
+    let now = app.clock.now();
+    let opens_at = app.jira_gate.opens_at().max(tenant.wait_until);
+    if opens_at > now {
+        return Err(NotYet::Waiting(opens_at - now));
+    }
+    match app.jira.delete_property(&tenant, &entry.account_id).await {
+        Err(JiraError::Wait { seconds, reason }) => {
+            renewal::leave_alone(app, &tenant, seconds, &reason).await?;
+            return Err(NotYet::Waiting(seconds));
+        }
+        deleted => deleted?,
+    }
     // If they linked while the call was under way, it may have deleted the new key.
     if app
         .store

@@ -32,150 +32,66 @@ pub struct Invalid {
 pub struct Settings {
     /// Public URL of this app, required. https, unless loopback is allowed. It may have a path;
     /// everything is then served under it
-    #[arg(
-        long,
-        global = true,
-        env = "LATCHKEY_BASE_URL",
-        value_name = "URL",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "LATCHKEY_BASE_URL", value_name = "URL")]
     pub base_url: Option<String>,
 
     /// Address to serve on. Put TLS in front of it [default: 127.0.0.1:8080]
-    #[arg(
-        long,
-        global = true,
-        env = "LATCHKEY_LISTEN",
-        value_name = "ADDRESS",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "LATCHKEY_LISTEN", value_name = "ADDRESS")]
     pub listen: Option<String>,
 
     /// Second address, for /metrics in the Prometheus text format; none means off. Keep it private
-    #[arg(
-        long,
-        global = true,
-        env = "LATCHKEY_METRICS_LISTEN",
-        value_name = "ADDRESS",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "LATCHKEY_METRICS_LISTEN", value_name = "ADDRESS")]
     pub metrics_listen: Option<String>,
 
     /// Where everything is kept: sqlite://FILE for one machine, postgres://… for more than one
     /// replica [default: sqlite://latchkey.db]
-    #[arg(
-        long,
-        global = true,
-        env = "LATCHKEY_DATABASE_URL",
-        value_name = "URL",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "LATCHKEY_DATABASE_URL", value_name = "URL")]
     pub database_url: Option<String>,
 
     /// Keys that encrypt what is kept, required: `kid:base64 of 32 bytes`, comma separated. The first
     /// seals, all open. Make one with: openssl rand -base64 32
-    #[arg(
-        long,
-        global = true,
-        env = "LATCHKEY_SEALING_KEYS",
-        value_name = "KEYS",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "LATCHKEY_SEALING_KEYS", value_name = "KEYS")]
     pub sealing_keys: Option<String>,
 
     /// Key of the Connect app: letters, digits, `.`, `-` and `_`, 64 at most [default: latchkey]
-    #[arg(
-        long,
-        global = true,
-        env = "LATCHKEY_APP_KEY",
-        value_name = "KEY",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "LATCHKEY_APP_KEY", value_name = "KEY")]
     pub app_key: Option<String>,
 
     /// Name of the app as Jira shows it [default: Latchkey]
-    #[arg(
-        long,
-        global = true,
-        env = "LATCHKEY_APP_NAME",
-        value_name = "NAME",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "LATCHKEY_APP_NAME", value_name = "NAME")]
     pub app_name: Option<String>,
 
     /// Key of the Jira user property that holds the API key [default: the app key]
-    #[arg(
-        long,
-        global = true,
-        env = "LATCHKEY_PROPERTY_KEY",
-        value_name = "KEY",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "LATCHKEY_PROPERTY_KEY", value_name = "KEY")]
     pub property_key: Option<String>,
 
     /// Which module shows the link in an issue: `context` (jiraIssueContexts) or `glance`
     /// (jiraIssueGlances, deprecated by Atlassian) [default: context]
-    #[arg(
-        long,
-        global = true,
-        env = "LATCHKEY_ISSUE_MODULE",
-        value_name = "KIND",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "LATCHKEY_ISSUE_MODULE", value_name = "KIND")]
     pub issue_module: Option<String>,
 
     /// May portal customers of Jira Service Management link: `deny` or `allow` [default: deny]
-    #[arg(
-        long,
-        global = true,
-        env = "LATCHKEY_CUSTOMERS",
-        value_name = "POLICY",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "LATCHKEY_CUSTOMERS", value_name = "POLICY")]
     pub customers: Option<String>,
 
     /// Where the public keys of lifecycle tokens are fetched, as URL/{kid}
     /// [default: https://connect-install-keys.atlassian.com]
-    #[arg(
-        long,
-        global = true,
-        env = "LATCHKEY_INSTALL_KEYS_URL",
-        value_name = "URL",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "LATCHKEY_INSTALL_KEYS_URL", value_name = "URL")]
     pub install_keys_url: Option<String>,
 
     /// The script that connects a framed page with Jira
     /// [default: https://connect-cdn.atl-paas.net/all.js]
-    #[arg(
-        long,
-        global = true,
-        env = "LATCHKEY_CONNECT_JS_URL",
-        value_name = "URL",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "LATCHKEY_CONNECT_JS_URL", value_name = "URL")]
     pub connect_js_url: Option<String>,
 
     /// Atlassian's authorization server for acting as a user
     /// [default: https://oauth-2-authorization-server.services.atlassian.com]
-    #[arg(
-        long,
-        global = true,
-        env = "LATCHKEY_IMPERSONATION_URL",
-        value_name = "URL",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "LATCHKEY_IMPERSONATION_URL", value_name = "URL")]
     pub impersonation_url: Option<String>,
 
     /// Hosts that a tenant's base URL may have, comma separated; `*.` stands for any subdomain
     /// [default: *.atlassian.net,*.jira.com]
-    #[arg(
-        long,
-        global = true,
-        env = "LATCHKEY_SITE_HOSTS",
-        value_name = "HOSTS",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "LATCHKEY_SITE_HOSTS", value_name = "HOSTS")]
     pub site_hosts: Option<String>,
 
     /// Allow plain http for loopback addresses and *.localhost: `true` or `false`. For demonstrations
@@ -184,137 +100,68 @@ pub struct Settings {
     pub allow_loopback_http: Option<String>,
 
     /// Name of the service as people know it, required
-    #[arg(
-        long,
-        global = true,
-        env = "LATCHKEY_PROVIDER_NAME",
-        value_name = "NAME",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "LATCHKEY_PROVIDER_NAME", value_name = "NAME")]
     pub provider_name: Option<String>,
 
     /// OpenID Connect issuer of the service; its endpoints come from discovery
-    #[arg(
-        long,
-        global = true,
-        env = "LATCHKEY_PROVIDER_ISSUER",
-        value_name = "URL",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "LATCHKEY_PROVIDER_ISSUER", value_name = "URL")]
     pub provider_issuer: Option<String>,
 
     /// Authorization endpoint, where there is no discovery
-    #[arg(
-        long,
-        global = true,
-        env = "LATCHKEY_PROVIDER_AUTHORIZE_URL",
-        value_name = "URL",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "LATCHKEY_PROVIDER_AUTHORIZE_URL", value_name = "URL")]
     pub provider_authorize_url: Option<String>,
 
     /// Token endpoint, where there is no discovery
-    #[arg(
-        long,
-        global = true,
-        env = "LATCHKEY_PROVIDER_TOKEN_URL",
-        value_name = "URL",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "LATCHKEY_PROVIDER_TOKEN_URL", value_name = "URL")]
     pub provider_token_url: Option<String>,
 
     /// Revocation endpoint (RFC 7009), where there is no discovery
-    #[arg(
-        long,
-        global = true,
-        env = "LATCHKEY_PROVIDER_REVOKE_URL",
-        value_name = "URL",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "LATCHKEY_PROVIDER_REVOKE_URL", value_name = "URL")]
     pub provider_revoke_url: Option<String>,
 
     /// Endpoint that tells whose access token it is, where there is no discovery: JSON with `sub` or
     /// `id`, and a name
-    #[arg(
-        long,
-        global = true,
-        env = "LATCHKEY_PROVIDER_IDENTITY_URL",
-        value_name = "URL",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "LATCHKEY_PROVIDER_IDENTITY_URL", value_name = "URL")]
     pub provider_identity_url: Option<String>,
 
     /// Client id that the service gave this app, required
-    #[arg(
-        long,
-        global = true,
-        env = "LATCHKEY_PROVIDER_CLIENT_ID",
-        value_name = "ID",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "LATCHKEY_PROVIDER_CLIENT_ID", value_name = "ID")]
     pub provider_client_id: Option<String>,
 
     /// Client secret that the service gave this app, required. Prefer the variable: flags can be seen
     /// by every user of the machine
-    #[arg(
-        long,
-        global = true,
-        env = "LATCHKEY_PROVIDER_CLIENT_SECRET",
-        value_name = "SECRET",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "LATCHKEY_PROVIDER_CLIENT_SECRET", value_name = "SECRET")]
     pub provider_client_secret: Option<String>,
 
     /// What to ask the service for [default: openid profile offline_access]
-    #[arg(
-        long,
-        global = true,
-        env = "LATCHKEY_PROVIDER_SCOPES",
-        value_name = "SCOPES",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "LATCHKEY_PROVIDER_SCOPES", value_name = "SCOPES")]
     pub provider_scopes: Option<String>,
 
     /// What the API key is: `access-token` (the service's access token) or `endpoint` (minted at the
     /// key endpoint) [default: access-token]
-    #[arg(
-        long,
-        global = true,
-        env = "LATCHKEY_API_KEY_FROM",
-        value_name = "SOURCE",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "LATCHKEY_API_KEY_FROM", value_name = "SOURCE")]
     pub api_key_from: Option<String>,
 
     /// The key endpoint, with `endpoint`: POST mints {"apiKey","expiresAt","id"}, DELETE /{id} revokes
-    #[arg(
-        long,
-        global = true,
-        env = "LATCHKEY_API_KEY_URL",
-        value_name = "URL",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "LATCHKEY_API_KEY_URL", value_name = "URL")]
     pub api_key_url: Option<String>,
 
     /// What to log, as a tracing filter [default: info]
-    #[arg(
-        long,
-        global = true,
-        env = "LATCHKEY_LOG",
-        value_name = "FILTER",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "LATCHKEY_LOG", value_name = "FILTER")]
     pub log: Option<String>,
 
     /// How to log: `text` or `json` [default: text]
-    #[arg(
-        long,
-        global = true,
-        env = "LATCHKEY_LOG_FORMAT",
-        value_name = "FORMAT",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "LATCHKEY_LOG_FORMAT", value_name = "FORMAT")]
     pub log_format: Option<String>,
+}
+
+impl Settings {
+    /// Makes every setting good for each subcommand, and keeps the values of the environment, some of
+    /// which are secrets, out of the help.
+    #[must_use]
+    pub fn on(command: clap::Command) -> clap::Command {
+        command.mut_args(|argument| argument.global(true).hide_env_values(true))
+    }
 }
 
 impl fmt::Debug for Settings {

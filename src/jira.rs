@@ -188,8 +188,10 @@ impl Jira {
                 answer => return answer.map(|outcome| (Authority::App, outcome)),
             }
         }
-        let token = self.act_as(tenant, account).await?;
-        let answer = judge(send(format!("Bearer {}", token.expose())).await?);
+        let answer = match self.act_as(tenant, account).await {
+            Ok(token) => judge(send(format!("Bearer {}", token.expose())).await?),
+            Err(error) => Err(error),
+        };
         match answer {
             // The right may have been given back to the app meanwhile.
             Err(JiraError::Forbidden | JiraError::Unauthorized) if tenant.acts_as_user => {
@@ -238,6 +240,8 @@ impl Jira {
 
 fn judge(answer: Outcome) -> Result<Outcome, JiraError> {
     match answer.status {
+        // A page, as of a site that is asleep or a proxy in the way: nothing was carried out.
+        status if status.is_success() && is_page(&answer) => Err(JiraError::Nonsense),
         status if status.is_success() => Ok(answer),
         StatusCode::UNAUTHORIZED => Err(JiraError::Unauthorized),
         StatusCode::FORBIDDEN => Err(JiraError::Forbidden),
@@ -247,6 +251,11 @@ fn judge(answer: Outcome) -> Result<Outcome, JiraError> {
         // A redirect is what a renamed site answers; no token follows it to another host.
         status => Err(JiraError::Answered(status)),
     }
+}
+
+fn is_page(answer: &Outcome) -> bool {
+    let kind = answer.headers.get(http::header::CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"))
 }
 
 fn wait(answer: &Outcome, unless_said: Seconds) -> JiraError {

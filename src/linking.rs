@@ -39,6 +39,8 @@ const PERSON_FRESH_FOR: Seconds = 24 * 3600;
 const REFUSED_FRESH_FOR: Seconds = 60;
 /// How long a person who disconnects waits for the service and Jira. What takes longer goes on.
 const UNLINK_PATIENCE: Duration = Duration::from_secs(10);
+/// How long the worker leaves to them what they wait for, in seconds.
+const HANDS_OFF: Seconds = 15;
 
 /// Both accounts, for the person to look at before they are linked.
 #[derive(Debug, Serialize)]
@@ -616,9 +618,11 @@ async fn may_look(app: &App, viewer: &Viewer) -> Result<(), Error> {
 /// # Errors
 /// When the store is unavailable.
 pub async fn unlink(app: &Arc<App>, viewer: &Viewer) -> Result<(), Error> {
+    let now = app.clock.now();
+    let hands_off_until = now + HANDS_OFF;
     let left = app
         .store
-        .unlink(viewer.tenant(), viewer.account(), app.clock.now())
+        .unlink(viewer.tenant(), viewer.account(), now, hands_off_until)
         .await?;
     if left.is_empty() {
         return Ok(());
@@ -626,7 +630,7 @@ pub async fn unlink(app: &Arc<App>, viewer: &Viewer) -> Result<(), Error> {
     tracing::info!(tenant = %viewer.tenant().client_key, account = %viewer.account(), "an account was unlinked");
     let task = tokio::spawn({
         let app = app.clone();
-        async move { cleanup::run_these(&app, &left).await }
+        async move { cleanup::run_these(&app, &left, hands_off_until).await }
     });
     match tokio::time::timeout(UNLINK_PATIENCE, task).await {
         Ok(Ok(Ok(()))) => {}

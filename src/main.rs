@@ -3,7 +3,7 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
@@ -33,7 +33,8 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let line = Line::parse();
+    let matches = Settings::on(Line::command()).get_matches();
+    let line = Line::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let result = Config::read(line.settings)
         .map_err(|invalid| invalid.to_string())
         .and_then(|config| {

@@ -67,6 +67,8 @@ pub struct Tenant {
     pub enabled: bool,
     /// Whether properties are written as the person, because the app user may not.
     pub acts_as_user: bool,
+    /// Until then Jira has asked us to stay away from it.
+    pub wait_until: Seconds,
     /// Everything of this tenant is sealed under it.
     pub key: TenantKey,
 }
@@ -311,8 +313,8 @@ pub struct ApiKey {
 pub struct Revocation {
     /// The account at the service.
     pub subject: String,
-    /// A key at the key endpoint, and the access token that may delete it.
-    pub key: Option<MintedKey>,
+    /// Keys at the key endpoint.
+    pub keys: Vec<MintedKey>,
     /// Tokens for RFC 7009, in the order in which they are revoked.
     pub tokens: Vec<RevocableToken>,
 }
@@ -321,7 +323,7 @@ impl Revocation {
     /// Whether there is nothing to revoke.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.key.is_none() && self.tokens.is_empty()
+        self.keys.is_empty() && self.tokens.is_empty()
     }
 }
 

@@ -26,7 +26,7 @@ use url::Url;
 use crate::clock::{Clock, Seconds, parse_rfc3339};
 use crate::config::{ApiKeySource, ProviderConfig, is_loopback};
 use crate::error::Error;
-use crate::model::{ApiKey, Identity, MintedKey, RevocableToken, Tokens};
+use crate::model::{ApiKey, Identity, RevocableToken, Tokens};
 use crate::outbound::{Failure, Outbound, Outcome, SIZE_LIMIT};
 use crate::secret::{Secret, same};
 
@@ -662,7 +662,7 @@ impl Provider {
         let metadata = self
             .metadata()
             .await
-            .map_err(|error| RevokeError(error.to_string()))?;
+            .map_err(|error| RevokeError::Failed(error.to_string()))?;
         let Some(url) = metadata.revoke else {
             return Ok(());
         };
@@ -691,36 +691,31 @@ impl Provider {
         match answer.status {
             status if status.is_success() => Ok(()),
             http::StatusCode::BAD_REQUEST if is_invalid_token(&answer) => Ok(()),
-            status => Err(RevokeError(status.to_string())),
+            status => Err(RevokeError::Failed(status.to_string())),
         }
     }
 
-    /// Deletes a minted key. That it is gone, or its access token is, ends it as well as can be.
-    pub async fn delete_key(&self, key: &MintedKey) -> Result<(), RevokeError> {
+    /// Deletes a minted key. That it is gone is as good.
+    pub async fn delete_key(&self, id: &str, access_token: &Secret) -> Result<(), RevokeError> {
         let ApiKeySource::Endpoint(url) = &self.config.api_key else {
             return Ok(());
         };
         let address = format!(
             "{}/{}",
             url.as_str().trim_end_matches('/'),
-            crate::connect::qsh::encode(&key.id)
+            crate::connect::qsh::encode(id)
         );
         let request = self
             .http
             .client()
             .delete(address)
-            .bearer_auth(key.access_token.expose());
+            .bearer_auth(access_token.expose());
         let answer = self.http.send(request, SIZE_LIMIT).await?;
         match answer.status {
             status if status.is_success() => Ok(()),
             http::StatusCode::NOT_FOUND | http::StatusCode::GONE => Ok(()),
-            http::StatusCode::UNAUTHORIZED => {
-                tracing::warn!(
-                    "a key cannot be deleted because its access token has ended; it runs out by itself"
-                );
-                Ok(())
-            }
-            status => Err(RevokeError(status.to_string())),
+            http::StatusCode::UNAUTHORIZED => Err(RevokeError::AccessTokenEnded),
+            status => Err(RevokeError::Failed(status.to_string())),
         }
     }
 }
@@ -763,12 +758,18 @@ impl From<Error> for RedeemError {
 
 /// Why something at the service could not be ended yet.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct RevokeError(String);
+pub enum RevokeError {
+    /// The access token that would authorise it has run out.
+    #[error("the access token for it has ended")]
+    AccessTokenEnded,
+    /// Anything else.
+    #[error("{0}")]
+    Failed(String),
+}
 
 impl From<Failure> for RevokeError {
     fn from(failure: Failure) -> Self {
-        Self(failure.to_string())
+        Self::Failed(failure.to_string())
     }
 }
 

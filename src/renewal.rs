@@ -12,7 +12,8 @@ use crate::clock::{Seconds, rfc3339};
 use crate::error::Error;
 use crate::jira::{Authority, JiraError};
 use crate::model::{
-    AsideReason, Credential, MintedKey, Property, ReconnectReason, Revocation, Tokens,
+    AsideReason, Credential, MintedKey, Property, ReconnectReason, Revocation, Tenant,
+    Tokens,
 };
 use crate::provider::{MintError, RefreshError};
 use crate::store::Claim;
@@ -32,6 +33,10 @@ const WORTH_MINTING: Seconds = 60;
 const CLAIMS_WITHOUT_OUTCOME: i64 = 3;
 /// How long a link that was set aside rests before it is probed, in seconds.
 const REST: Seconds = 900;
+/// How long one rests at first whose renewals had no outcome, in seconds; twice as long each further
+/// time. Short, because most likely processes were killed again and again and nothing is wrong with the
+/// links they held; rarer and rarer, because it may be the link that brings them down.
+const REST_WITHOUT_OUTCOME: Seconds = 5;
 /// The longest wait between two tries, in seconds.
 const LONGEST_WAIT: Seconds = 300;
 
@@ -91,10 +96,11 @@ pub async fn renew(app: &App, claim: Claim) -> Result<(), Error> {
         }
     };
     if claim.claims > CLAIMS_WITHOUT_OUTCOME {
+        let rest = (REST_WITHOUT_OUTCOME << claim.failures.clamp(0, 10)).min(REST);
         tracing::error!(tenant = %claim.link.client_key, account = %claim.link.account_id, "three renewals ended without an outcome; the link is set aside");
         return app
             .store
-            .set_aside(&claim, AsideReason::NoOutcome, now + REST)
+            .set_aside(&claim, AsideReason::NoOutcome, now + rest)
             .await;
     }
     let step = if claim.is_unpublished() && worth_publishing(app, &credential, now) {
@@ -202,7 +208,7 @@ fn retire(credential: &mut Credential, claim: &Claim, tokens: Option<Tokens>, no
         .and_then(|key| key.id);
     let mut old = Revocation {
         subject: claim.link.identity.subject.clone(),
-        key: None,
+        keys: Vec::new(),
         tokens: Vec::new(),
     };
     if let Some(tokens) = tokens {
@@ -213,10 +219,10 @@ fn retire(credential: &mut Credential, claim: &Claim, tokens: Option<Tokens>, no
         }
     }
     // The newest access token deletes the old key: the one it was minted with may have run out.
-    old.key = minted.map(|id| MintedKey {
+    old.keys.extend(minted.map(|id| MintedKey {
         id,
         access_token: credential.tokens.access_token.clone(),
-    });
+    }));
     if !old.is_empty() {
         credential.retiring.push(old);
     }
@@ -267,29 +273,34 @@ async fn refused(
             tracing::error!(%code, "the service refuses this app: nothing can be renewed until its client registration is mended");
             app.service_gate.close_until(now + 30);
             let due_at = now + 30 + app.random.up_to(10);
-            app.store.put_off(claim, due_at, false, true).await
+            app.store.put_off(claim, due_at, false, true).await?;
+            Ok(())
         }
         RefreshError::Wait { seconds } => {
             let wait = seconds.unwrap_or(10).clamp(1, 3600);
             tracing::warn!(tenant, account, wait, "the service asks to wait");
             app.service_gate.close_until(now + wait);
             let due_at = now + wait + app.random.up_to(10);
-            app.store.put_off(claim, due_at, true, true).await
+            app.store.put_off(claim, due_at, true, true).await?;
+            Ok(())
         }
         RefreshError::Refused(code) => {
             tracing::warn!(tenant, account, %code, "the service refuses a renewal");
             let due_at = now + backoff(app, claim, credential, now);
-            app.store.put_off(claim, due_at, true, true).await
+            app.store.put_off(claim, due_at, true, true).await?;
+            Ok(())
         }
         RefreshError::NotSent(error) => {
             tracing::warn!(tenant, account, %error, "a renewal could not be sent");
             let due_at = now + backoff(app, claim, credential, now);
-            app.store.put_off(claim, due_at, true, true).await
+            app.store.put_off(claim, due_at, true, true).await?;
+            Ok(())
         }
         RefreshError::Unknown(error) => {
             tracing::warn!(tenant, account, %error, "a renewal has an unknown outcome");
             let due_at = now + backoff(app, claim, credential, now);
-            app.store.put_off(claim, due_at, true, false).await
+            app.store.put_off(claim, due_at, true, false).await?;
+            Ok(())
         }
     }
 }
@@ -345,10 +356,18 @@ pub async fn publish(app: &App, claim: Claim, credential: Credential) -> Result<
     };
     if !tenant.enabled {
         // Due at once when the app is enabled again; until then nobody claims it.
-        return app
-            .store
+        app.store
             .put_off(&claim, app.clock.now(), false, false)
-            .await;
+            .await?;
+        return Ok(());
+    }
+    let now = app.clock.now();
+    let opens_at = app.jira_gate.opens_at().max(tenant.wait_until);
+    if opens_at > now {
+        // Jira has asked to wait since this was claimed, or it is a confirmation, which asks nobody.
+        let due_at = opens_at + app.random.up_to(5);
+        app.store.put_off(&claim, due_at, false, false).await?;
+        return Ok(());
     }
     let property = Property {
         version: 1,
@@ -426,6 +445,25 @@ async fn mint(app: &App, claim: Claim, mut credential: Credential) -> Result<Ste
     Ok(None)
 }
 
+/// Keeps to what Jira asks for: the tenant waits, or everybody.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn leave_alone(
+    app: &App,
+    tenant: &Tenant,
+    seconds: Seconds,
+    reason: &str,
+) -> Result<(), Error> {
+    let now = app.clock.now();
+    tracing::warn!(tenant = %tenant.client_key, seconds, reason, "Jira asks to wait");
+    if reason == "jira-quota-global-based" {
+        // A hard wall for all tenants until the top of the hour.
+        app.jira_gate.close_until((now / 3600 + 1) * 3600);
+    }
+    app.store.wait_for_tenant(tenant, now + seconds).await
+}
+
 async fn unpublished(
     app: &App,
     claim: &Claim,
@@ -439,7 +477,7 @@ async fn unpublished(
         JiraError::NotFound => {
             tracing::info!(tenant = %tenant.client_key, account, "the person is gone from Jira; their link is closed");
             app.store
-                .unlink(tenant, &claim.link.account_id, now)
+                .unlink(tenant, &claim.link.account_id, now, now)
                 .await?;
             app.wake_cleanup.notify_one();
             Ok(())
@@ -451,25 +489,22 @@ async fn unpublished(
                 .await
         }
         JiraError::Wait { seconds, reason } => {
-            tracing::warn!(tenant = %tenant.client_key, seconds, %reason, "Jira asks to wait");
-            if reason == "jira-quota-global-based" {
-                // A hard wall for all tenants until the top of the hour.
-                app.jira_gate.close_until((now / 3600 + 1) * 3600);
-            }
-            app.store.wait_for_tenant(tenant, now + seconds).await?;
+            leave_alone(app, tenant, seconds, &reason).await?;
             let due_at = now + seconds + app.random.up_to(5);
-            app.store.put_off(claim, due_at, true, false).await
+            app.store.put_off(claim, due_at, true, false).await?;
+            Ok(())
         }
         JiraError::Unauthorized => {
             tracing::warn!(tenant = %tenant.client_key, "Jira does not accept the app's tokens; was the app uninstalled?");
             app.store.wait_for_tenant(tenant, now + 60).await?;
             let due_at = now + 60 + app.random.up_to(30);
-            app.store.put_off(claim, due_at, true, false).await
+            app.store.put_off(claim, due_at, true, false).await?;
+            Ok(())
         }
         JiraError::Answered(_) | JiraError::NoAnswer(_) | JiraError::Nonsense => {
             tracing::warn!(tenant = %tenant.client_key, account, %error, "a key could not be put into Jira");
             let due_at = now + backoff(app, claim, credential, now);
-            app.store.put_off(claim, due_at, true, false).await
+            app.store.perhaps_published(claim, now, due_at).await
         }
     }
 }

@@ -55,10 +55,10 @@ impl From<TokensText> for Tokens {
 fn revocation_json(revocation: &Revocation) -> Value {
     json!({
         "subject": revocation.subject,
-        "key": revocation.key.as_ref().map(|key| json!({
+        "keys": revocation.keys.iter().map(|key| json!({
             "id": key.id,
             "access_token": key.access_token.expose(),
-        })),
+        })).collect::<Vec<_>>(),
         "tokens": revocation.tokens.iter().map(|token| json!({
             "token": token.token.expose(),
             "refresh": token.refresh,
@@ -69,7 +69,7 @@ fn revocation_json(revocation: &Revocation) -> Value {
 #[derive(Deserialize)]
 struct RevocationText {
     subject: String,
-    key: Option<MintedKeyText>,
+    keys: Vec<MintedKeyText>,
     tokens: Vec<TokenText>,
 }
 
@@ -89,10 +89,14 @@ impl From<RevocationText> for Revocation {
     fn from(text: RevocationText) -> Self {
         Self {
             subject: text.subject,
-            key: text.key.map(|key| MintedKey {
-                id: key.id,
-                access_token: key.access_token,
-            }),
+            keys: text
+                .keys
+                .into_iter()
+                .map(|key| MintedKey {
+                    id: key.id,
+                    access_token: key.access_token,
+                })
+                .collect(),
             tokens: text
                 .tokens
                 .into_iter()
@@ -250,10 +254,10 @@ mod tests {
             }),
             retiring: vec![Revocation {
                 subject: "u-0".to_owned(),
-                key: Some(MintedKey {
+                keys: vec![MintedKey {
                     id: "k-0".to_owned(),
                     access_token: Secret::new("old"),
-                }),
+                }],
                 tokens: vec![RevocableToken {
                     token: Secret::new("old-refresh"),
                     refresh: true,

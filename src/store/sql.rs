@@ -146,7 +146,7 @@ statements! {
     /// What was asked to be put again since the claim is still to be put.
     RECORD_PUBLISHED = "update link set state = 'live', reason = null, credential = $3, \
         published_generation = generation, published_expires_at = $4, published_at = $5, \
-        due_at = case when put_again = $7 then $6 else $5 end, \
+        due_at = case when put_again = $7 then cast($6 as bigint) else cast($5 as bigint) end, \
         put_again = case when put_again = $7 then 0 else put_again end, \
         failures = 0, claims = 0, claim = null, claimed_by = null \
         where id = $1 and generation = $2";
@@ -157,8 +157,8 @@ statements! {
     /// asked to reconnect.
     RECONNECT = "update link set state = 'reconnect', reason = $4, claim = null, claimed_by = null, \
         claims = 0, intent_at = null where id = $1 and generation = $2 and claim = $3";
-    SET_ASIDE = "update link set state = 'aside', reason = $4, due_at = $5, claim = null, \
-        claimed_by = null, claims = 0 where id = $1 and generation = $2 and claim = $3";
+    SET_ASIDE = "update link set state = 'aside', reason = $4, due_at = $5, failures = failures + 1, \
+        claim = null, claimed_by = null, claims = 0 where id = $1 and generation = $2 and claim = $3";
     OWNERS = "select distinct claimed_by from link where claim is not null and claimed_by <> $1";
     RELEASE_OWNER = "update link set due_at = $2, claim = null, claimed_by = null \
         where claimed_by = $1 and claim is not null";
@@ -182,7 +182,8 @@ statements! {
     CLEANUP_LATER = "update cleanup set due_at = $2, failures = failures + 1 where id = $1";
     CLEANUP_LET_GO = "update cleanup set held_for_subject = null where held_for_subject is not null \
         and not exists (select 1 from link where link.subject = cleanup.held_for_subject)";
-    CLEANUP_LEFT = "select count(*) from cleanup where held_for_subject is null";
+    CLEANUP_LEFT = "select count(*) from cleanup where held_for_subject is null \
+        or not exists (select 1 from link where link.subject = cleanup.held_for_subject)";
 
     // Figures.
 

@@ -1,0 +1,261 @@
+//! The list of what is left to do after something ended.
+
+use crate::vault::Place;
+
+use super::{Pool, Store, sealed, sql};
+use crate::clock::Seconds;
+use crate::error::Error;
+use crate::model::{AccountId, ClientKey, Revocation};
+use sqlx::FromRow;
+
+/// After that, what could not be revoked or deleted is given up, with an error in the log.
+pub(super) const CLEANUP_LIFE: Seconds = 7 * 24 * 3600;
+
+/// Something that is left to do after a link or an attempt ended.
+#[derive(Debug)]
+pub struct Cleanup {
+    /// Its id.
+    pub id: String,
+    /// The tenant it was for.
+    pub client_key: ClientKey,
+    /// The installation it was for.
+    pub installation: i64,
+    /// The person it was for.
+    pub account_id: AccountId,
+    /// What to do.
+    pub chore: Chore,
+    /// Failures so far.
+    pub failures: i64,
+    /// When there is no use in it any more.
+    pub expires_at: Seconds,
+}
+
+/// What a [`Cleanup`] does.
+#[derive(Debug)]
+pub enum Chore {
+    /// End keys and tokens at the service.
+    Revoke(Revocation),
+    /// Delete the user property in Jira, unless the person has linked again.
+    DeleteProperty,
+    /// What it was cannot be opened any more.
+    Lost,
+}
+
+fn revocation_place<'a>(client_key: &'a str, id: &'a str) -> Place<'a> {
+    Place {
+        column: "cleanup.revocation",
+        tenant: client_key,
+        row: id,
+        generation: 0,
+    }
+}
+
+#[derive(FromRow)]
+pub(super) struct CleanupRow {
+    pub(super) id: String,
+    pub(super) kind: String,
+    pub(super) client_key: String,
+    pub(super) installation: i64,
+    pub(super) account_id: String,
+    pub(super) revocation: Option<String>,
+    pub(super) failures: i64,
+    pub(super) expires_at: i64,
+}
+
+pub(super) struct NewCleanup {
+    pub(super) id: String,
+    pub(super) kind: &'static str,
+    pub(super) client_key: String,
+    pub(super) installation: i64,
+    pub(super) account_id: String,
+    pub(super) held_for_subject: Option<String>,
+    pub(super) revocation: Option<String>,
+    pub(super) due_at: Seconds,
+    pub(super) expires_at: Seconds,
+}
+
+/// Whose something was.
+pub(super) struct Owner {
+    pub(super) client_key: String,
+    pub(super) installation: i64,
+    pub(super) account_id: String,
+}
+
+impl Store {
+    pub(super) fn deletion_row(&self, owner: &Owner, due_at: Seconds) -> NewCleanup {
+        NewCleanup {
+            id: self.random.id(),
+            kind: "delete_property",
+            client_key: owner.client_key.clone(),
+            installation: owner.installation,
+            account_id: owner.account_id.clone(),
+            held_for_subject: None,
+            revocation: None,
+            due_at,
+            expires_at: due_at + CLEANUP_LIFE,
+        }
+    }
+
+    /// A revocation as rows: one, in which keys go first, as deleting them takes an access token,
+    /// and then what could bring new access tokens. Or two, when the tokens have to wait.
+    pub(super) fn revocation_rows(
+        &self,
+        owner: &Owner,
+        mut revocation: Revocation,
+        wait: bool,
+        due_at: Seconds,
+    ) -> Vec<NewCleanup> {
+        revocation.tokens.sort_by_key(|token| !token.refresh);
+        let subject = revocation.subject.clone();
+        let parts = if wait {
+            let keys = Revocation {
+                subject: subject.clone(),
+                keys: std::mem::take(&mut revocation.keys),
+                tokens: Vec::new(),
+            };
+            vec![(keys, None), (revocation, Some(subject))]
+        } else {
+            vec![(revocation, None)]
+        };
+        parts
+            .into_iter()
+            .filter(|(part, _)| !part.is_empty())
+            .map(|(part, held_for_subject)| {
+                let id = self.random.id();
+                let sealed = self.vault.seal_beyond_tenant(
+                    revocation_place(&owner.client_key, &id),
+                    &sealed::write_revocation(&part),
+                );
+                NewCleanup {
+                    id,
+                    kind: "revoke",
+                    client_key: owner.client_key.clone(),
+                    installation: owner.installation,
+                    account_id: owner.account_id.clone(),
+                    held_for_subject,
+                    revocation: Some(sealed),
+                    due_at,
+                    expires_at: due_at + CLEANUP_LIFE,
+                }
+            })
+            .collect()
+    }
+
+    /// Lets refresh tokens go whose account at the service no link uses any more.
+    pub async fn let_go(&self) -> Result<(), Error> {
+        on!(self, pool => sqlx::query(sql::CLEANUP_LET_GO).execute(pool).await.map(|_| ()))?;
+        Ok(())
+    }
+
+    /// Claims what is left to do.
+    pub async fn claim_cleanup(
+        &self,
+        now: Seconds,
+        lease_until: Seconds,
+        most: i64,
+    ) -> Result<Vec<Cleanup>, Error> {
+        let statement = match &self.pool {
+            Pool::Sqlite(_) => sql::CLEANUP_CLAIM_SQLITE,
+            Pool::Postgres(_) => sql::CLEANUP_CLAIM_POSTGRES,
+        };
+        let rows = on!(self, pool => sqlx::query_as::<_, CleanupRow>(statement)
+            .bind(now)
+            .bind(lease_until)
+            .bind(most)
+            .fetch_all(pool)
+            .await)?;
+        Ok(rows.into_iter().map(|row| self.open_cleanup(row)).collect())
+    }
+
+    /// Claims one entry, if it is due at `due_by`.
+    pub async fn claim_cleanup_of(
+        &self,
+        id: &str,
+        due_by: Seconds,
+        lease_until: Seconds,
+    ) -> Result<Option<Cleanup>, Error> {
+        let row = on!(self, pool => sqlx::query_as::<_, CleanupRow>(sql::CLEANUP_CLAIM_ONE)
+            .bind(due_by)
+            .bind(lease_until)
+            .bind(id)
+            .fetch_optional(pool)
+            .await)?;
+        Ok(row.map(|row| self.open_cleanup(row)))
+    }
+
+    pub(super) fn open_cleanup(&self, row: CleanupRow) -> Cleanup {
+        let chore = if row.kind == "delete_property" {
+            Chore::DeleteProperty
+        } else {
+            row.revocation
+                .as_deref()
+                .and_then(|text| {
+                    let place = revocation_place(&row.client_key, &row.id);
+                    self.vault.open_beyond_tenant(place, text).ok()
+                })
+                .and_then(|text| sealed::read_revocation(&text).ok())
+                .map_or(Chore::Lost, Chore::Revoke)
+        };
+        Cleanup {
+            id: row.id,
+            client_key: ClientKey(row.client_key),
+            installation: row.installation,
+            account_id: AccountId(row.account_id),
+            chore,
+            failures: row.failures,
+            expires_at: row.expires_at,
+        }
+    }
+
+    /// An entry is done.
+    pub async fn cleanup_done(&self, cleanup: &Cleanup) -> Result<(), Error> {
+        on!(self, pool => sqlx::query(sql::CLEANUP_DONE)
+            .bind(&cleanup.id)
+            .execute(pool)
+            .await
+            .map(|_| ()))?;
+        Ok(())
+    }
+
+    /// An entry is tried again at `due_at`.
+    pub async fn cleanup_later(&self, cleanup: &Cleanup, due_at: Seconds) -> Result<(), Error> {
+        on!(self, pool => sqlx::query(sql::CLEANUP_LATER)
+            .bind(&cleanup.id)
+            .bind(due_at)
+            .execute(pool)
+            .await
+            .map(|_| ()))?;
+        Ok(())
+    }
+
+    /// Whether a person of a tenant has a link, in whichever installation.
+    pub async fn is_linked(
+        &self,
+        client_key: &ClientKey,
+        account: &AccountId,
+    ) -> Result<bool, Error> {
+        let links: i64 = on!(self, pool => sqlx::query_scalar(sql::LINK_EXISTS)
+            .bind(client_key.as_str())
+            .bind(account.as_str())
+            .fetch_one(pool)
+            .await)?;
+        Ok(links > 0)
+    }
+
+    /// Has the newest generation of a person's link put into Jira again.
+    pub async fn put_again(
+        &self,
+        client_key: &ClientKey,
+        account: &AccountId,
+        now: Seconds,
+    ) -> Result<(), Error> {
+        on!(self, pool => sqlx::query(sql::LINK_PUT_AGAIN)
+            .bind(client_key.as_str())
+            .bind(account.as_str())
+            .bind(now)
+            .execute(pool)
+            .await
+            .map(|_| ()))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,331 @@
+//! Links: made, taken away, asked about.
+
+use super::attempt::AttemptRow;
+use super::cleanup::{NewCleanup, Owner};
+use super::renewal::Claim;
+use super::tenant::TenantRow;
+use super::{Pool, Store, sealed, sql};
+use crate::clock::Seconds;
+use crate::error::Error;
+use crate::model::{
+    AccountId, AsideReason, Attempt, ClientKey, Credential, Identity, Link, LinkId, LinkState,
+    MintedKey, Published, ReconnectReason, RevocableToken, Revocation, Tenant,
+};
+use crate::secret::TenantKey;
+use crate::vault::Broken;
+use crate::vault::Place;
+use sqlx::FromRow;
+
+#[derive(FromRow)]
+pub(super) struct LinkRow {
+    pub(super) id: String,
+    pub(super) client_key: String,
+    pub(super) installation: i64,
+    pub(super) account_id: String,
+    pub(super) subject: String,
+    pub(super) display_name: String,
+    pub(super) state: String,
+    pub(super) reason: Option<String>,
+    pub(super) generation: i64,
+    pub(super) credential: String,
+    pub(super) published_generation: i64,
+    pub(super) published_expires_at: i64,
+    pub(super) published_at: i64,
+    pub(super) failures: i64,
+    pub(super) claims: i64,
+    pub(super) claim: Option<String>,
+    pub(super) intent_at: Option<i64>,
+    pub(super) unsettled: bool,
+    pub(super) put_again: i64,
+}
+
+impl LinkRow {
+    pub(super) fn link(&self) -> Link {
+        let reason = self.reason.as_deref();
+        Link {
+            id: LinkId(self.id.clone()),
+            client_key: ClientKey(self.client_key.clone()),
+            installation: self.installation,
+            account_id: AccountId(self.account_id.clone()),
+            identity: Identity {
+                subject: self.subject.clone(),
+                display_name: self.display_name.clone(),
+            },
+            state: match self.state.as_str() {
+                "reconnect" => LinkState::Reconnect(
+                    reason
+                        .and_then(ReconnectReason::parse)
+                        .unwrap_or(ReconnectReason::Revoked),
+                ),
+                "aside" => LinkState::Aside(
+                    reason
+                        .and_then(AsideReason::parse)
+                        .unwrap_or(AsideReason::NoOutcome),
+                ),
+                _ => LinkState::Live,
+            },
+            generation: self.generation,
+            published: (self.published_generation > 0).then_some(Published {
+                generation: self.published_generation,
+                expires_at: self.published_expires_at,
+                at: self.published_at,
+            }),
+        }
+    }
+}
+
+pub(super) fn credential_place<'a>(
+    client_key: &'a str,
+    account_id: &'a str,
+    generation: i64,
+) -> Place<'a> {
+    Place {
+        column: "link.credential",
+        tenant: client_key,
+        row: account_id,
+        generation,
+    }
+}
+
+/// Everything at the service that ends with a credential.
+pub(super) fn all_of(credential: Credential, subject: &str) -> Revocation {
+    let Credential {
+        tokens,
+        previous_refresh_token,
+        api_key,
+        retiring,
+    } = credential;
+    let mut all = Revocation {
+        subject: subject.to_owned(),
+        keys: api_key
+            .and_then(|key| key.id)
+            .map(|id| MintedKey {
+                id,
+                access_token: tokens.access_token.clone(),
+            })
+            .into_iter()
+            .collect(),
+        tokens: Vec::new(),
+    };
+    let refresh_tokens = tokens
+        .refresh_token
+        .into_iter()
+        .chain(previous_refresh_token);
+    all.tokens
+        .extend(refresh_tokens.map(|token| RevocableToken {
+            token,
+            refresh: true,
+        }));
+    all.tokens.push(RevocableToken {
+        token: tokens.access_token,
+        refresh: false,
+    });
+    for revocation in retiring {
+        all.keys.extend(revocation.keys);
+        all.tokens.extend(revocation.tokens);
+    }
+    all
+}
+
+impl Store {
+    /// A person's link.
+    pub async fn link(&self, tenant: &Tenant, account: &AccountId) -> Result<Option<Link>, Error> {
+        let row = on!(self, pool => sqlx::query_as::<_, LinkRow>(sql::LINK_OF_PERSON)
+            .bind(tenant.client_key.as_str())
+            .bind(account.as_str())
+            .bind(tenant.installation)
+            .fetch_optional(pool)
+            .await)?;
+        Ok(row.map(|row| row.link()))
+    }
+
+    /// Turns a proved attempt into a link, claimed by `owner` until `lease_until`, so that its key can
+    /// be published at once. None when the attempt is over: confirming twice makes one link.
+    ///
+    /// A link the person had is replaced; its generation goes on, and what it held at the service is
+    /// revoked as soon as Jira has the new key.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a different fact of one event"
+    )]
+    pub async fn confirm(
+        &self,
+        tenant: &Tenant,
+        attempt: &Attempt,
+        handle_hash: &str,
+        identity: &Identity,
+        credential: Credential,
+        owner: &str,
+        now: Seconds,
+        lease_until: Seconds,
+    ) -> Result<Option<Claim>, Error> {
+        let client_key = tenant.client_key.as_str();
+        let account_id = attempt.account_id.as_str();
+        let token = self.random.id();
+        let id = LinkId(self.random.id());
+        let mut credential = credential;
+        let generation = transaction!(self, tx => {
+            // Locks the tenant, so that an uninstall comes before or after, not between.
+            let current: TenantRow = sqlx::query_as(sql::TENANT_LOCK)
+                .bind(client_key)
+                .bind(now)
+                .fetch_one(&mut *tx)
+                .await?;
+            if !current.installed || current.installation != tenant.installation {
+                return Ok(None);
+            }
+            let taken = sqlx::query(sql::ATTEMPT_CONFIRM)
+                .bind(attempt.id.as_str())
+                .bind(now)
+                .bind(handle_hash)
+                .bind(client_key)
+                .bind(account_id)
+                .bind(attempt.installation)
+                .execute(&mut *tx)
+                .await?
+                .rows_affected();
+            if taken == 0 {
+                return Ok(None);
+            }
+            let old = sqlx::query_as::<_, LinkRow>(sql::LINK_OF_PERSON_ANY)
+                .bind(client_key)
+                .bind(account_id)
+                .fetch_optional(&mut *tx)
+                .await?;
+            let generation = old.as_ref().map_or(1, |old| old.generation + 1);
+            if let Some(old) = &old
+                && let Ok(held) = self.open_credential(&tenant.key, old)
+            {
+                credential.retiring.push(all_of(held, &old.subject));
+            }
+            sqlx::query(sql::LINK_PUT)
+                .bind(id.as_str())
+                .bind(client_key)
+                .bind(tenant.installation)
+                .bind(account_id)
+                .bind(&identity.subject)
+                .bind(&identity.display_name)
+                .bind(generation)
+                .bind(self.seal_credential(tenant, &attempt.account_id, generation, &credential))
+                .bind(credential.api_key.as_ref().map(|key| key.expires_at))
+                .bind(lease_until)
+                .bind(&token)
+                .bind(owner)
+                .bind(now)
+                .execute(&mut *tx)
+                .await?;
+            generation
+        });
+        Ok(Some(Claim {
+            tenant: tenant.clone(),
+            link: Link {
+                id,
+                client_key: tenant.client_key.clone(),
+                installation: tenant.installation,
+                account_id: attempt.account_id.clone(),
+                identity: identity.clone(),
+                state: LinkState::Live,
+                generation,
+                published: None,
+            },
+            credential: Ok(credential),
+            failures: 0,
+            claims: 1,
+            unsettled: false,
+            put_again: 0,
+            token,
+        }))
+    }
+
+    pub(super) fn seal_credential(
+        &self,
+        tenant: &Tenant,
+        account: &AccountId,
+        generation: i64,
+        credential: &Credential,
+    ) -> String {
+        let place = credential_place(tenant.client_key.as_str(), account.as_str(), generation);
+        self.vault
+            .seal(&tenant.key, place, &sealed::write_credential(credential))
+    }
+
+    pub(super) fn open_credential(
+        &self,
+        key: &TenantKey,
+        row: &LinkRow,
+    ) -> Result<Credential, Broken> {
+        let place = credential_place(&row.client_key, &row.account_id, row.generation);
+        let opened = self.vault.open(key, place, &row.credential)?;
+        sealed::read_credential(&opened).map_err(|_| Broken)
+    }
+
+    /// Takes a person's link and attempt away. Returns the ids of what is left to do: revoking what it
+    /// held and deleting the property. The worker leaves that to the caller until `hands_off_until`.
+    pub async fn unlink(
+        &self,
+        tenant: &Tenant,
+        account: &AccountId,
+        now: Seconds,
+        hands_off_until: Seconds,
+    ) -> Result<Vec<String>, Error> {
+        let attempts = on!(self, pool => sqlx::query_as::<_, AttemptRow>(sql::ATTEMPT_OF_PERSON)
+            .bind(tenant.client_key.as_str())
+            .bind(account.as_str())
+            .fetch_all(pool)
+            .await)?;
+        self.end_attempts(attempts, now).await?;
+        let mut left = Vec::new();
+        transaction!(self, tx => {
+            let row = sqlx::query_as::<_, LinkRow>(sql::LINK_DELETE)
+                .bind(tenant.client_key.as_str())
+                .bind(account.as_str())
+                .fetch_optional(&mut *tx)
+                .await?;
+            if let Some(row) = row {
+                let owner = row_owner(&row);
+                match self.open_credential(&tenant.key, &row) {
+                    Ok(credential) => {
+                        let all = all_of(credential, &row.subject);
+                        left.extend(add_revocation!(self, tx, &owner, all, hands_off_until));
+                    }
+                    Err(Broken) => tracing::error!(
+                        event = "seal_failure",
+                        tenant = %row.client_key,
+                        account = %row.account_id,
+                        "a link is removed whose credential does not open; its tokens cannot be revoked"
+                    ),
+                }
+                let new = self.deletion_row(&owner, hands_off_until);
+                left.push(new.id.clone());
+                add_cleanup!(tx, new);
+            }
+        });
+        Ok(left)
+    }
+
+    /// Brings a renewal forward. False when there is nothing to renew.
+    pub async fn renew_now(
+        &self,
+        tenant: &Tenant,
+        account: &AccountId,
+        now: Seconds,
+    ) -> Result<bool, Error> {
+        let rows = on!(self, pool => sqlx::query(sql::LINK_RENEW_NOW)
+            .bind(tenant.client_key.as_str())
+            .bind(account.as_str())
+            .bind(tenant.installation)
+            .bind(now)
+            .execute(pool)
+            .await
+            .map(|done| done.rows_affected()))?;
+        Ok(rows == 1)
+    }
+}
+
+pub(super) fn row_owner(row: &LinkRow) -> Owner {
+    Owner {
+        client_key: row.client_key.clone(),
+        installation: row.installation,
+        account_id: row.account_id.clone(),
+    }
+}

@@ -1,0 +1,352 @@
+//! Claims on links and what comes of them; signs of life of the processes that hold them.
+
+use super::cleanup::{NewCleanup, Owner};
+use super::link::{LinkRow, all_of};
+use super::{Pool, Store, sql};
+use crate::clock::Seconds;
+use crate::error::Error;
+use crate::model::{AsideReason, ClientKey, Credential, Link, ReconnectReason, Revocation, Tenant};
+use crate::vault::Broken;
+use aws_lc_rs::digest::SHA256;
+use aws_lc_rs::digest::digest;
+
+/// A link that this process may renew until its lease ends.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// Its tenant.
+    pub tenant: Tenant,
+    /// The link as it was claimed.
+    pub link: Link,
+    /// Its credential, unless that does not open.
+    pub credential: Result<Credential, Broken>,
+    /// Failures in a row before this claim.
+    pub failures: i64,
+    /// Claims in a row, this one included, that had no outcome yet.
+    pub claims: i64,
+    /// Whether an earlier token request has an outcome that nobody knows.
+    pub unsettled: bool,
+    pub(super) put_again: i64,
+    pub(super) token: String,
+}
+
+impl Claim {
+    /// Whether Jira does not hold the newest generation, or may not.
+    #[must_use]
+    pub fn is_unpublished(&self) -> bool {
+        self.put_again > 0
+            || self
+                .link
+                .published
+                .is_none_or(|published| published.generation < self.link.generation)
+    }
+}
+
+impl Store {
+    /// Claims links whose time has come, the most urgent first. Each is this process's until
+    /// `lease_until`.
+    pub async fn claim(
+        &self,
+        owner: &str,
+        now: Seconds,
+        lease_until: Seconds,
+        most: i64,
+    ) -> Result<Vec<Claim>, Error> {
+        let token = self.random.id();
+        let statement = match &self.pool {
+            Pool::Sqlite(_) => sql::CLAIM_SQLITE,
+            Pool::Postgres(_) => sql::CLAIM_POSTGRES,
+        };
+        let rows = on!(self, pool => sqlx::query_as::<_, LinkRow>(statement)
+            .bind(now)
+            .bind(lease_until)
+            .bind(&token)
+            .bind(owner)
+            .bind(most)
+            .fetch_all(pool)
+            .await)?;
+        let mut claims: Vec<Claim> = Vec::with_capacity(rows.len());
+        for row in rows {
+            let known = claims
+                .iter()
+                .rev()
+                .find(|claim| claim.tenant.client_key.as_str() == row.client_key)
+                .map(|claim| claim.tenant.clone());
+            let tenant = match known {
+                Some(tenant) => tenant,
+                // Uninstalled in this moment, or its keys do not open, which was logged: the lease
+                // brings the row back later, and no other row waits for it.
+                None => match self.tenant(&ClientKey(row.client_key.clone())).await {
+                    Ok(Some(tenant)) => tenant,
+                    Ok(None) | Err(Error::Internal(_)) => continue,
+                    Err(error) => return Err(error),
+                },
+            };
+            claims.push(Claim {
+                link: row.link(),
+                credential: self.open_credential(&tenant.key, &row),
+                failures: row.failures,
+                claims: row.claims,
+                unsettled: row.unsettled || row.intent_at.is_some(),
+                put_again: row.put_again,
+                token: row.claim.unwrap_or_default(),
+                tenant,
+            });
+        }
+        Ok(claims)
+    }
+
+    /// Writes down that a token request is about to leave, and renews the lease. False when the lease
+    /// is over or the link has changed: then nothing may be sent.
+    pub async fn intend(
+        &self,
+        claim: &Claim,
+        now: Seconds,
+        lease_until: Seconds,
+    ) -> Result<bool, Error> {
+        let rows = on!(self, pool => sqlx::query(sql::INTENT)
+            .bind(claim.link.id.as_str())
+            .bind(now)
+            .bind(lease_until)
+            .bind(claim.link.generation)
+            .bind(&claim.token)
+            .execute(pool)
+            .await
+            .map(|done| done.rows_affected()))?;
+        Ok(rows == 1)
+    }
+
+    /// Keeps what the service gave, as `generation`. When the link is gone or has moved on, false: then
+    /// the caller revokes it with [`Store::discard`].
+    pub async fn commit(
+        &self,
+        claim: &Claim,
+        credential: &Credential,
+        generation: i64,
+    ) -> Result<bool, Error> {
+        let text = self.seal_credential(
+            &claim.tenant,
+            &claim.link.account_id,
+            generation,
+            credential,
+        );
+        let rows = on!(self, pool => sqlx::query(sql::COMMIT)
+            .bind(claim.link.id.as_str())
+            .bind(claim.link.generation)
+            .bind(&text)
+            .bind(generation)
+            .bind(credential.api_key.as_ref().map(|key| key.expires_at))
+            .execute(pool)
+            .await
+            .map(|done| done.rows_affected()))?;
+        Ok(rows == 1)
+    }
+
+    /// Revokes what was brought for a link that is no longer there.
+    pub async fn discard(
+        &self,
+        claim: &Claim,
+        credential: Credential,
+        now: Seconds,
+    ) -> Result<(), Error> {
+        let owner = claim_owner(claim);
+        transaction!(self, tx => {
+            add_revocation!(self, tx, &owner, all_of(credential, &claim.link.identity.subject), now);
+        });
+        Ok(())
+    }
+
+    /// Records that Jira holds the claimed generation, sets the next time, and hands what was replaced
+    /// over to be revoked.
+    ///
+    /// False when the link is gone or was replaced meanwhile. Then what this claim has put must not
+    /// stay: the property is deleted, or the newest is put again.
+    pub async fn published(
+        &self,
+        claim: &Claim,
+        credential: &Credential,
+        expires_at: Seconds,
+        now: Seconds,
+        due_at: Seconds,
+    ) -> Result<bool, Error> {
+        let generation = claim.link.generation;
+        let mut kept = credential.clone();
+        let retiring = std::mem::take(&mut kept.retiring);
+        let text = self.seal_credential(&claim.tenant, &claim.link.account_id, generation, &kept);
+        let owner = claim_owner(claim);
+        Ok(transaction!(self, tx => {
+            let rows = sqlx::query(sql::RECORD_PUBLISHED)
+                .bind(claim.link.id.as_str())
+                .bind(generation)
+                .bind(&text)
+                .bind(expires_at)
+                .bind(now)
+                .bind(due_at)
+                .bind(claim.put_again)
+                .execute(&mut *tx)
+                .await?
+                .rows_affected();
+            if rows == 1 {
+                for old in retiring {
+                    add_revocation!(self, tx, &owner, old, now);
+                }
+                true
+            } else {
+                take_back!(self, tx, owner, now);
+                false
+            }
+        }))
+    }
+
+    /// After a call of which nobody knows whether it put anything: gives the claimed link back, to be
+    /// put again at `due_at`. If it is gone or was replaced meanwhile, what was put must not stay.
+    pub async fn perhaps_published(
+        &self,
+        claim: &Claim,
+        now: Seconds,
+        due_at: Seconds,
+    ) -> Result<(), Error> {
+        if !self.put_off(claim, due_at, true, false).await? {
+            let owner = claim_owner(claim);
+            transaction!(self, tx => take_back!(self, tx, owner, now));
+        }
+        Ok(())
+    }
+
+    /// Gives a claimed link back, to be looked at again at `due_at`.
+    ///
+    /// `failed` counts towards the backoff. `settled` says that nothing of a token request is open any
+    /// more: it was never sent, or it was answered. False when it is not this claim's any more.
+    pub async fn put_off(
+        &self,
+        claim: &Claim,
+        due_at: Seconds,
+        failed: bool,
+        settled: bool,
+    ) -> Result<bool, Error> {
+        let rows = on!(self, pool => sqlx::query(sql::PUT_OFF)
+            .bind(claim.link.id.as_str())
+            .bind(claim.link.generation)
+            .bind(&claim.token)
+            .bind(due_at)
+            .bind(i64::from(failed))
+            .bind(settled)
+            .execute(pool)
+            .await
+            .map(|done| done.rows_affected()))?;
+        Ok(rows == 1)
+    }
+
+    /// Asks the person to reconnect. False when the link has changed since it was claimed: then the
+    /// refusal was about something that is no longer there.
+    pub async fn reconnect(&self, claim: &Claim, reason: ReconnectReason) -> Result<bool, Error> {
+        let rows = on!(self, pool => sqlx::query(sql::RECONNECT)
+            .bind(claim.link.id.as_str())
+            .bind(claim.link.generation)
+            .bind(&claim.token)
+            .bind(reason.as_str())
+            .execute(pool)
+            .await
+            .map(|done| done.rows_affected()))?;
+        Ok(rows == 1)
+    }
+
+    /// Lets a link rest until `due_at`.
+    pub async fn set_aside(
+        &self,
+        claim: &Claim,
+        reason: AsideReason,
+        due_at: Seconds,
+    ) -> Result<(), Error> {
+        on!(self, pool => sqlx::query(sql::SET_ASIDE)
+            .bind(claim.link.id.as_str())
+            .bind(claim.link.generation)
+            .bind(&claim.token)
+            .bind(reason.as_str())
+            .bind(due_at)
+            .execute(pool)
+            .await
+            .map(|_| ()))?;
+        Ok(())
+    }
+
+    /// Other processes that hold claims.
+    pub async fn owners_besides(&self, me: &str) -> Result<Vec<String>, Error> {
+        Ok(
+            on!(self, pool => sqlx::query_scalar::<_, String>(sql::OWNERS)
+            .bind(me)
+            .fetch_all(pool)
+            .await)?,
+        )
+    }
+
+    /// Frees the claims of a process that has died, so that nobody waits for its leases.
+    pub async fn release(&self, owner: &str, now: Seconds) -> Result<u64, Error> {
+        Ok(on!(self, pool => sqlx::query(sql::RELEASE_OWNER)
+            .bind(owner)
+            .bind(now)
+            .execute(pool)
+            .await
+            .map(|done| done.rows_affected()))?)
+    }
+
+    /// Whether other processes may work on this database.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        matches!(self.pool, Pool::Postgres(_))
+    }
+
+    /// A sign of life that ends with the process: on PostgreSQL an advisory lock of a connection of
+    /// its own. None on SQLite, which serves one process, and while the lock cannot be had.
+    pub async fn sign_of_life(&self, owner: &str) -> Result<Option<SignOfLife>, Error> {
+        let Pool::Postgres(pool) = &self.pool else {
+            return Ok(None);
+        };
+        let mut connection = pool.acquire().await?.detach();
+        let taken: bool = sqlx::query_scalar(sql::LIFE_TAKE_POSTGRES)
+            .bind(lock_number(owner))
+            .fetch_one(&mut connection)
+            .await?;
+        Ok(taken.then_some(SignOfLife(connection)))
+    }
+
+    /// Whether a process that holds claims shows no sign of life.
+    pub async fn has_died(&self, owner: &str) -> Result<bool, Error> {
+        let Pool::Postgres(pool) = &self.pool else {
+            return Ok(true);
+        };
+        // For the length of one transaction, so that nothing is left behind on the pooled connection.
+        let mut tx = pool.begin().await?;
+        let free: bool = sqlx::query_scalar(sql::LIFE_PROBE_POSTGRES)
+            .bind(lock_number(owner))
+            .fetch_one(&mut *tx)
+            .await?;
+        tx.rollback().await?;
+        Ok(free)
+    }
+}
+
+pub(super) fn claim_owner(claim: &Claim) -> Owner {
+    Owner {
+        client_key: claim.tenant.client_key.0.clone(),
+        installation: claim.tenant.installation,
+        account_id: claim.link.account_id.0.clone(),
+    }
+}
+
+/// See [`Store::sign_of_life`].
+pub struct SignOfLife(sqlx::PgConnection);
+
+impl SignOfLife {
+    /// Whether the connection, and with it the lock, still stands.
+    pub async fn stands(&mut self) -> bool {
+        sqlx::query(sql::PING).execute(&mut self.0).await.is_ok()
+    }
+}
+
+/// Advisory locks are named by numbers: the first eight bytes of the name's hash.
+pub(super) fn lock_number(owner: &str) -> i64 {
+    let hash = digest(&SHA256, owner.as_bytes());
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&hash.as_ref()[..8]);
+    i64::from_be_bytes(bytes)
+}

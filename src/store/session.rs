@@ -1,0 +1,92 @@
+//! Sessions of the top-level pages, spent tokens, and the sweep of what has expired.
+
+use super::attempt::AttemptRow;
+use super::{Pool, Store, sql};
+use crate::clock::Seconds;
+use crate::error::Error;
+
+impl Store {
+    /// Creates a session. False when the id is taken.
+    pub async fn create_session(
+        &self,
+        id_hash: &str,
+        data: &str,
+        expires_at: Seconds,
+    ) -> Result<bool, Error> {
+        let rows = on!(self, pool => sqlx::query(sql::SESSION_CREATE)
+            .bind(id_hash)
+            .bind(data)
+            .bind(expires_at)
+            .execute(pool)
+            .await
+            .map(|done| done.rows_affected()))?;
+        Ok(rows == 1)
+    }
+
+    /// Writes a session.
+    pub async fn save_session(
+        &self,
+        id_hash: &str,
+        data: &str,
+        expires_at: Seconds,
+    ) -> Result<(), Error> {
+        on!(self, pool => sqlx::query(sql::SESSION_SAVE)
+            .bind(id_hash)
+            .bind(data)
+            .bind(expires_at)
+            .execute(pool)
+            .await
+            .map(|_| ()))?;
+        Ok(())
+    }
+
+    /// Reads a session that has not expired: data and expiry.
+    pub async fn load_session(
+        &self,
+        id_hash: &str,
+        now: Seconds,
+    ) -> Result<Option<(String, Seconds)>, Error> {
+        Ok(
+            on!(self, pool => sqlx::query_as::<_, (String, i64)>(sql::SESSION_LOAD)
+            .bind(id_hash)
+            .bind(now)
+            .fetch_optional(pool)
+            .await)?,
+        )
+    }
+
+    /// Ends a session.
+    pub async fn delete_session(&self, id_hash: &str) -> Result<(), Error> {
+        on!(self, pool => sqlx::query(sql::SESSION_DELETE)
+            .bind(id_hash)
+            .execute(pool)
+            .await
+            .map(|_| ()))?;
+        Ok(())
+    }
+
+    /// Notes that a context token has begun an attempt. False when it had before.
+    pub async fn spend_token(&self, token_hash: &str, expires_at: Seconds) -> Result<bool, Error> {
+        let rows = on!(self, pool => sqlx::query(sql::TOKEN_SPEND)
+            .bind(token_hash)
+            .bind(expires_at)
+            .execute(pool)
+            .await
+            .map(|done| done.rows_affected()))?;
+        Ok(rows == 1)
+    }
+
+    /// Takes away what has expired, some at a time.
+    pub async fn sweep(&self, now: Seconds) -> Result<(), Error> {
+        let attempts = on!(self, pool => sqlx::query_as::<_, AttemptRow>(sql::ATTEMPTS_EXPIRED)
+            .bind(now)
+            .fetch_all(pool)
+            .await)?;
+        self.end_attempts(attempts, now).await?;
+        on!(self, pool => {
+            sqlx::query(sql::SESSIONS_EXPIRED).bind(now).execute(pool).await?;
+            sqlx::query(sql::TOKENS_EXPIRED).bind(now).execute(pool).await?;
+        });
+        Ok(())
+    }
+}
