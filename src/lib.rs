@@ -50,7 +50,7 @@ use jira::Jira;
 use outbound::Outbound;
 use provider::Provider;
 use random::Random;
-use renewal::Gate;
+use renewal::{AtWork, Gate};
 use store::{OpenError, Store};
 use vault::Vault;
 
@@ -104,6 +104,8 @@ pub struct App {
     pub connect_js: url::Url,
     /// Names this process among the replicas.
     pub replica: String,
+    /// The links that this process is renewing.
+    pub at_work: AtWork,
     /// Closed while the service wants no refresh.
     pub service_gate: Gate,
     /// Closed while Jira's quota of all tenants is used up.
@@ -157,6 +159,7 @@ impl App {
             issue_module: config.issue_module,
             connect_js: config.connect_js_url,
             replica: random.id(),
+            at_work: AtWork::default(),
             service_gate: Gate::default(),
             jira_gate: Gate::default(),
             wake: Notify::new(),

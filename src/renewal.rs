@@ -4,7 +4,9 @@
 //! names the generation that was claimed. The order of the steps is what keeps a link alive through
 //! any crash: intent, send, durable commit, publish, record, and only then revoke the old key.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::App;
@@ -12,7 +14,7 @@ use crate::clock::{Seconds, rfc3339};
 use crate::error::Error;
 use crate::jira::{Authority, JiraError};
 use crate::model::{
-    AsideReason, Credential, MintedKey, Property, ReconnectReason, Revocation, Tenant,
+    AsideReason, Credential, LinkId, MintedKey, Property, ReconnectReason, Revocation, Tenant,
     Tokens,
 };
 use crate::provider::{MintError, RefreshError};
@@ -57,6 +59,33 @@ impl Gate {
     }
 }
 
+/// The links whose renewals this process has begun and not ended. While the database is away, a lease
+/// may run out under an answer that is held until it can be written; whoever claimed the link then
+/// would send a refresh token that has been used.
+#[derive(Debug, Default)]
+pub struct AtWork(Mutex<HashSet<LinkId>>);
+
+/// A link that is at work until this is dropped.
+struct Begun<'a>(&'a AtWork, LinkId);
+
+impl AtWork {
+    fn begin(&self, link: &LinkId) -> Option<Begun<'_>> {
+        self.links()
+            .insert(link.clone())
+            .then(|| Begun(self, link.clone()))
+    }
+
+    fn links(&self) -> MutexGuard<'_, HashSet<LinkId>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Begun<'_> {
+    fn drop(&mut self) {
+        self.0.links().remove(&self.1);
+    }
+}
+
 /// Tries until the database takes it. A macro, because a closure that lends itself to a future is more
 /// than the compiler can see to be `Send`.
 macro_rules! persist {
@@ -68,7 +97,7 @@ macro_rules! persist {
                 Err(error) => {
                     tracing::warn!(%error, "the outcome of a renewal cannot be written yet; it is held and tried again");
                     tokio::time::sleep(wait).await;
-                    wait = (wait * 2).min(Duration::from_secs(2));
+                    wait = (wait * 2).min(Duration::from_millis(500));
                 }
             }
         }
@@ -84,6 +113,9 @@ type Step = Option<(Claim, Credential)>;
 /// # Errors
 /// When the store is unavailable; the lease then brings the link back.
 pub async fn renew(app: &App, claim: Claim) -> Result<(), Error> {
+    let Some(_begun) = app.at_work.begin(&claim.link.id) else {
+        return Ok(());
+    };
     let now = app.clock.now();
     let credential = match &claim.credential {
         Ok(credential) => credential.clone(),

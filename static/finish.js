@@ -58,6 +58,8 @@
       const { data } = await send("confirm");
       wayBack(data?.back);
       part("who").textContent = data?.displayName || part("service-name").textContent;
+      // The link stands even where Jira could not take its first key at once.
+      part("not-yet").hidden = data?.state === "linked";
       move("linked");
     } catch (problem) {
       fail(problem);

@@ -1,6 +1,6 @@
 //! Attempts, phase by phase. Each step is one statement that only the right phase lets through.
 
-use super::cleanup::{NewCleanup, Owner};
+use super::cleanup::{NewCleanup, Owner, Wait};
 use super::link::all_of;
 use super::tenant::TenantRow;
 use super::{Pool, Store, sealed, sql};

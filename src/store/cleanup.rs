@@ -30,6 +30,19 @@ pub struct Cleanup {
     pub expires_at: Seconds,
 }
 
+/// Which tokens of an ended link wait until no link uses its account at the service any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// None: nobody else uses the account.
+    Nothing,
+    /// Somebody else does. A service should end the whole grant with a refresh token (RFC 7009,
+    /// section 2.1), and some have one grant per account.
+    RefreshTokens,
+    /// The same person does, at this site or another. A service may end the grant with an access token
+    /// too, and some have one grant per login, which one person's links are likely to share.
+    AllTokens,
+}
+
 /// What a [`Cleanup`] does.
 #[derive(Debug)]
 pub enum Chore {
@@ -97,26 +110,32 @@ impl Store {
     }
 
     /// A revocation as rows: one, in which keys go first, as deleting them takes an access token,
-    /// and then what could bring new access tokens. Or two, when the tokens have to wait.
+    /// and then what could bring new access tokens. Or two, when some tokens have to wait.
     pub(super) fn revocation_rows(
         &self,
         owner: &Owner,
         mut revocation: Revocation,
-        wait: bool,
+        wait: Wait,
         due_at: Seconds,
     ) -> Vec<NewCleanup> {
         revocation.tokens.sort_by_key(|token| !token.refresh);
-        let subject = revocation.subject.clone();
-        let parts = if wait {
-            let keys = Revocation {
-                subject: subject.clone(),
-                keys: std::mem::take(&mut revocation.keys),
-                tokens: Vec::new(),
-            };
-            vec![(keys, None), (revocation, Some(subject))]
-        } else {
-            vec![(revocation, None)]
+        let (waiting, tokens) = revocation.tokens.into_iter().partition(|token| match wait {
+            Wait::Nothing => false,
+            Wait::RefreshTokens => token.refresh,
+            Wait::AllTokens => true,
+        });
+        let subject = revocation.subject;
+        let at_once = Revocation {
+            subject: subject.clone(),
+            keys: revocation.keys,
+            tokens,
         };
+        let later = Revocation {
+            subject: subject.clone(),
+            keys: Vec::new(),
+            tokens: waiting,
+        };
+        let parts = [(at_once, None), (later, Some(subject))];
         parts
             .into_iter()
             .filter(|(part, _)| !part.is_empty())
@@ -141,7 +160,7 @@ impl Store {
             .collect()
     }
 
-    /// Lets refresh tokens go whose account at the service no link uses any more.
+    /// Lets tokens go whose account at the service no link uses any more.
     pub async fn let_go(&self) -> Result<(), Error> {
         on!(self, pool => sqlx::query(sql::CLEANUP_LET_GO).execute(pool).await.map(|_| ()))?;
         Ok(())

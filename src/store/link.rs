@@ -1,7 +1,7 @@
 //! Links: made, taken away, asked about.
 
 use super::attempt::AttemptRow;
-use super::cleanup::{NewCleanup, Owner};
+use super::cleanup::{NewCleanup, Owner, Wait};
 use super::renewal::Claim;
 use super::tenant::TenantRow;
 use super::{Pool, Store, sealed, sql};

@@ -1,6 +1,6 @@
 //! Claims on links and what comes of them; signs of life of the processes that hold them.
 
-use super::cleanup::{NewCleanup, Owner};
+use super::cleanup::{NewCleanup, Owner, Wait};
 use super::link::{LinkRow, all_of};
 use super::{Pool, Store, sql};
 use crate::clock::Seconds;

@@ -119,7 +119,10 @@ statements! {
     LINK_RENEW_NOW = "update link set due_at = case when claim is null then $4 else due_at end, failures = 0 \
         where client_key = $1 and account_id = $2 and installation = $3 and state in ('live', 'aside')";
 
-    SUBJECT_IN_USE = "select count(*) from link where subject = $1";
+    /// How many links use an account at the service, and how many of them are this person's, at
+    /// whichever site.
+    SUBJECT_IN_USE = "select count(*), count(case when account_id = $2 then 1 end) from link \
+        where subject = $1";
 
     // Renewal. The lease is `due_at`: while it lies ahead, nobody else takes the row.
 

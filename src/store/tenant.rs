@@ -1,7 +1,7 @@
 //! Tenants, and what Jira said about their people.
 
 use super::attempt::AttemptRow;
-use super::cleanup::NewCleanup;
+use super::cleanup::{NewCleanup, Owner, Wait};
 use super::link::{LinkRow, all_of, row_owner};
 use super::{Pool, Store, sql};
 use crate::clock::Seconds;
