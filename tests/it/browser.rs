@@ -179,6 +179,45 @@ impl Browser {
         .await;
     }
 
+    /// Presses Tab until the button or link with this text has the focus, then Enter. Works in the
+    /// frame the story is in as well; the focus comes there through the page around it.
+    pub async fn tab_to_and_enter(&self, text: &str) {
+        let focused = "return document.hasFocus() ? document.activeElement.textContent.trim() : ''";
+        self.until(&format!("{text:?} to have the focus"), async || {
+            if self.driver.execute(focused, Vec::new()).await?.json() == text {
+                return Ok(true);
+            }
+            self.press(Key::Tab).await?;
+            Ok(false)
+        })
+        .await;
+        self.until("Enter to be pressed", async || {
+            self.press(Key::Enter).await.map(|()| true)
+        })
+        .await;
+    }
+
+    async fn press(&self, key: Key) -> WebDriverResult<()> {
+        let keys = self.driver.action_chain().key_down(key.clone());
+        keys.key_up(key).perform().await
+    }
+
+    /// The value of a cookie of the page's host, whatever scripts may see of it.
+    pub async fn cookie(&self, name: &str) -> Option<String> {
+        let cookie = self.driver.get_named_cookie(name).await.ok()?;
+        Some(cookie.value)
+    }
+
+    /// Puts a cookie into the browser, as somebody does who had it in their hands for a moment.
+    pub async fn plant_cookie(&self, name: &str, value: &str) {
+        let mut cookie = Cookie::new(name, value);
+        cookie.set_path("/");
+        cookie.set_secure(true);
+        if let Err(error) = self.driver.add_cookie(cookie).await {
+            self.fail(&format!("a cookie to be planted: {error}")).await;
+        }
+    }
+
     /// Runs `work` inside the frame that `css` selects, and comes back out.
     pub async fn in_frame<T>(&self, css: &str, work: impl AsyncFnOnce() -> T) -> T {
         self.enter_frame(css).await;

@@ -225,11 +225,7 @@ impl Latchkey {
         };
 
         let ready = latchkey.address("/readyz");
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .timeout(Duration::from_secs(2))
-            .build()
-            .expect("an HTTP client");
+        let client = client();
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
             if latchkey.process.exited().is_some() {
@@ -290,6 +286,24 @@ impl Latchkey {
         format!("http://127.0.0.1:{}{prefix}{path}", self.port)
     }
 
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// What `/metrics` on the second address says of this name; None while nobody answers there.
+    pub async fn figure(&self, name: &str) -> Option<i64> {
+        let mut settings = self.settings.iter();
+        let (_, address) = settings
+            .find(|(setting, _)| *setting == "LATCHKEY_METRICS_LISTEN")
+            .expect("a second address is set");
+        let request = client().get(format!("http://{address}/metrics"));
+        let answer = request.send().await.ok()?;
+        let text = answer.error_for_status().ok()?.text().await.ok()?;
+        let lines = text.lines().filter_map(|line| line.split_once(' '));
+        let (_, value) = lines.into_iter().find(|(line, _)| *line == name)?;
+        value.parse().ok()
+    }
+
     /// Everything written to standard output and standard error so far.
     pub fn output(&self) -> String {
         self.output.text()
@@ -306,6 +320,15 @@ impl Latchkey {
         self.process.signal("TERM");
     }
 
+    /// Ends it as an operator does, which takes less than ten seconds and succeeds.
+    pub async fn stop(&mut self) {
+        if self.process.exited().is_none() {
+            self.terminate();
+            let status = self.exit(Duration::from_secs(10)).await;
+            assert!(status.success(), "{status}; it said:\n{}", self.output());
+        }
+    }
+
     /// SIGSTOP: the process keeps its connections and does nothing, as a stalled machine does.
     pub fn pause(&self) {
         self.process.signal("STOP");
@@ -318,6 +341,14 @@ impl Latchkey {
     pub async fn exit(&mut self, within: Duration) -> ExitStatus {
         self.process.exit(within).await
     }
+}
+
+fn client() -> reqwest::Client {
+    reqwest::Client::builder()
+        .no_proxy()
+        .timeout(Duration::from_secs(2))
+        .build()
+        .expect("an HTTP client")
 }
 
 fn binary(settings: &Settings) -> Command {

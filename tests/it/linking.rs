@@ -1,14 +1,44 @@
 //! Stories of linking, from the click to the key in the property and to its end.
 
-use serde_json::json;
+use std::collections::BTreeSet;
+
+use reqwest::header::COOKIE;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
 
 use crate::on_both_databases;
-use crate::scene::{Db, Scene, Setting};
-use crate::sim::jira::OMAR;
+use crate::scene::{Answer, Db, Person, Scene, Setting, cookie_of, eventually};
+use crate::sim::jira::{AccountType, KIM, LEE, MIA, OMAR, Overrides, PAT};
+use crate::sim::service::{RevocationReach, ServiceOptions};
 
 on_both_databases!(
     a_person_connects_and_disconnects,
     a_key_of_ten_seconds_is_renewed_for_five_generations,
+    cancelling_on_the_first_page_ends_the_attempt,
+    cancelling_before_the_proof_redeems_nothing,
+    cancelling_after_the_proof_revokes_what_it_brought,
+    saying_no_at_the_service_links_nothing,
+    an_attempt_lives_ten_minutes,
+    a_handle_is_good_for_five_minutes,
+    what_a_forgotten_attempt_brought_is_revoked,
+    somebody_else_is_signed_in_on_return,
+    the_same_account_on_another_site_is_somebody_else,
+    the_starter_without_the_handle_ends_the_attempt,
+    whoever_asks_at_the_same_time_makes_one_link,
+    the_newest_attempt_replaces_the_one_before,
+    a_token_in_an_address_begins_once,
+    everything_works_under_a_path,
+    customers_are_refused_on_the_spot,
+    customers_may_link_where_they_are_allowed,
+    whoever_is_no_person_is_refused,
+    another_account_replaces_the_first,
+    cancelling_a_replacement_leaves_the_first,
+    reconnecting_the_same_account_goes_on,
+    two_people_share_an_account,
+    two_people_share_an_account_that_ends_as_a_whole,
+    an_attempt_does_not_survive_what_ends_links,
+    names_are_escaped,
+    a_session_gets_a_new_id,
 );
 
 async fn a_person_connects_and_disconnects(db: Db) {
@@ -102,5 +132,846 @@ async fn a_key_of_ten_seconds_is_renewed_for_five_generations(db: Db) {
     omar.disconnect().await;
     assert_eq!(omar.property(), None);
     assert_eq!(scene.world.service.ledger().live_grants().len(), 0);
+    scene.end().await;
+}
+
+fn key_of(property: &Value) -> String {
+    let key = property["apiKey"].as_str();
+    key.expect("the property holds a key").to_owned()
+}
+
+/// What stands where nobody ever linked.
+async fn nothing_is_linked(person: &Person<'_>) {
+    assert_eq!(person.property(), None);
+    assert_eq!(
+        person.status().await,
+        json!({"state": "unlinked", "service": "Acme Drive"})
+    );
+}
+
+/// The service has given nothing that would still work.
+async fn nothing_lives_at_the_service(scene: &Scene) {
+    eventually("nothing lives on at the service", async || {
+        scene
+            .world
+            .service
+            .ledger()
+            .live_grants()
+            .is_empty()
+            .then_some(())
+    })
+    .await;
+}
+
+/// A page for people, of this kind of refusal.
+#[track_caller]
+fn is_page(answer: Answer, status: u16, code: &str) -> Answer {
+    let answer = answer.is(status);
+    assert_eq!(answer.headers["content-type"], "text/html; charset=utf-8");
+    assert!(
+        answer.text.contains(&format!("<code>{code}</code>")),
+        "{}",
+        answer.text
+    );
+    answer
+}
+
+async fn cancelling_before_the_proof_redeems_nothing(db: Db) {
+    let scene = Scene::start(db, Setting::default()).await;
+    let omar = scene.person("acme", OMAR);
+    let returned = omar.until_returned("u-100").await;
+    omar.finish("cancel", &returned.id, &returned.handle)
+        .await
+        .is(204);
+    omar.prove(&returned).await.is_problem(410, "attempt-over");
+    nothing_is_linked(&omar).await;
+    let ledger = scene.world.service.ledger();
+    assert_eq!(ledger.unredeemed_codes().len(), 1);
+    assert_eq!(ledger.token_requests().len(), 0);
+    scene.end().await;
+}
+
+async fn cancelling_after_the_proof_revokes_what_it_brought(db: Db) {
+    let scene = Scene::start(db, Setting::default()).await;
+    let omar = scene.person("acme", OMAR);
+    let returned = omar.until_returned("u-100").await;
+    omar.prove(&returned).await.is(200);
+    assert_eq!(scene.world.service.ledger().live_grants().len(), 1);
+    omar.finish("cancel", &returned.id, &returned.handle)
+        .await
+        .is(204);
+    omar.confirm(&returned)
+        .await
+        .is_problem(410, "attempt-over");
+    nothing_is_linked(&omar).await;
+    nothing_lives_at_the_service(&scene).await;
+    for token in scene.world.service.ledger().tokens_of(0) {
+        assert!(scene.world.service.ledger().is_revoked(&token.value));
+    }
+    scene.end().await;
+}
+
+async fn cancelling_on_the_first_page_ends_the_attempt(db: Db) {
+    let scene = Scene::start(db, Setting::default()).await;
+    let omar = scene.person("acme", OMAR);
+    let begun = omar.begin().await;
+    let page = format!("/link/{}", begun.id);
+    let request = scene
+        .http
+        .post(scene.address(&page))
+        .header(COOKIE, &begun.cookie)
+        .form(&[("cancel", "yes")]);
+    let back = format!("{}/browse/KEY-1", scene.world.jira.url("acme"));
+    assert_eq!(scene.send(request).await.leads_to(), back);
+    let answer = omar.with_cookie(Method::GET, &page, &begun.cookie).await;
+    is_page(answer, 410, "attempt-over");
+    nothing_is_linked(&omar).await;
+    assert_eq!(scene.world.service.calls().len(), 0);
+    scene.end().await;
+}
+
+async fn saying_no_at_the_service_links_nothing(db: Db) {
+    let scene = Scene::start(db, Setting::default()).await;
+    let omar = scene.person("acme", OMAR);
+    let begun = omar.begin().await;
+    let authorize = omar.go_on(&begun).await;
+    let callback = scene.world.service.deny(&authorize, "u-100").await;
+    let page = is_page(
+        omar.come_back(&callback, &begun.cookie).await,
+        403,
+        "denied",
+    );
+    assert!(
+        page.text.contains("You did not give permission"),
+        "{}",
+        page.text
+    );
+    let back = format!("href=\"{}/browse/KEY-1\"", scene.world.jira.url("acme"));
+    assert!(page.text.contains(&back), "{}", page.text);
+    nothing_is_linked(&omar).await;
+    assert_eq!(scene.world.service.ledger().token_requests().len(), 0);
+
+    // The answer is good for one time: going back in the browser and saying yes leads nowhere.
+    let second = scene.world.service.approve(&authorize, "u-100").await;
+    is_page(
+        omar.come_back(&second, &begun.cookie).await,
+        410,
+        "attempt-over",
+    );
+    assert_eq!(scene.world.service.ledger().token_requests().len(), 0);
+    omar.link("u-100").await;
+    omar.disconnect().await;
+    scene.end().await;
+}
+
+async fn an_attempt_lives_ten_minutes(db: Db) {
+    let scene = Scene::start(db, Setting::default()).await;
+    let omar = scene.person("acme", OMAR);
+    let begun = omar.begin().await;
+    let authorize = omar.go_on(&begun).await;
+    let callback = scene.world.service.approve(&authorize, "u-100").await;
+    assert_eq!(omar.state().await, "linking");
+
+    scene.advance(601);
+    let page = omar.come_back(&callback, &begun.cookie).await;
+    assert!(
+        matches!(page.status, StatusCode::FORBIDDEN | StatusCode::GONE),
+        "{}",
+        page.text
+    );
+    assert_eq!(page.location, None);
+    let answer = omar
+        .with_cookie(Method::GET, &format!("/link/{}", begun.id), &begun.cookie)
+        .await;
+    assert!(answer.status.is_client_error(), "{}", answer.text);
+    nothing_is_linked(&omar).await;
+    assert_eq!(scene.world.service.ledger().token_requests().len(), 0);
+
+    // By the clock of the app a new one is as good as ever.
+    omar.link("u-100").await;
+    omar.disconnect().await;
+    scene.end().await;
+}
+
+async fn a_handle_is_good_for_five_minutes(db: Db) {
+    let scene = Scene::start(db, Setting::default()).await;
+    let omar = scene.person("acme", OMAR);
+    let returned = omar.until_returned("u-100").await;
+    scene.advance(301);
+    omar.prove(&returned).await.is_problem(410, "attempt-over");
+    nothing_is_linked(&omar).await;
+    let ledger = scene.world.service.ledger();
+    assert_eq!(ledger.token_requests().len(), 0);
+    assert_eq!(ledger.unredeemed_codes().len(), 1);
+    scene.end().await;
+}
+
+async fn what_a_forgotten_attempt_brought_is_revoked(db: Db) {
+    let scene = Scene::start(db, Setting::default()).await;
+    let omar = scene.person("acme", OMAR);
+    let returned = omar.until_returned("u-100").await;
+    omar.prove(&returned).await.is(200);
+    // After the proof the handle goes on being good, as long as the attempt.
+    scene.advance(400);
+    assert_eq!(omar.state().await, "linking");
+    scene.advance(201);
+    omar.confirm(&returned)
+        .await
+        .is_problem(410, "attempt-over");
+    nothing_is_linked(&omar).await;
+    nothing_lives_at_the_service(&scene).await;
+    scene.end().await;
+}
+
+async fn somebody_else_is_signed_in_on_return(db: Db) {
+    let scene = Scene::start(db, Setting::default()).await;
+    // Omar sends his linking page to Mia, who logs in at the service and comes back through her Jira.
+    let omar = scene.person("acme", OMAR);
+    let mia = scene.person("acme", MIA);
+    let begun = omar.begin().await;
+    let authorize = omar.go_on(&begun).await;
+    let callback = scene.world.service.approve(&authorize, "u-200").await;
+    let answer = omar.come_back(&callback, &begun.cookie).await;
+    let returned = mia.arrive(answer.leads_to()).await;
+
+    let problem = mia.prove(&returned).await.is_problem(403, "wrong-person");
+    assert_eq!(problem["signedInAs"], "Mia Chen");
+    let detail = problem["detail"].as_str().expect("there are words");
+    assert!(detail.contains("Mia Chen"), "{detail}");
+    assert!(!detail.contains("Omar"), "who started is nobody's business");
+    // It is over for the one who started, even with the handle.
+    omar.prove(&returned).await.is_problem(410, "attempt-over");
+    omar.confirm(&returned)
+        .await
+        .is_problem(410, "attempt-over");
+    nothing_is_linked(&omar).await;
+    nothing_is_linked(&mia).await;
+    let ledger = scene.world.service.ledger();
+    assert_eq!(ledger.unredeemed_codes().len(), 1, "the code was dropped");
+    assert_eq!(ledger.token_requests().len(), 0);
+    scene.end().await;
+}
+
+async fn the_same_account_on_another_site_is_somebody_else(db: Db) {
+    let scene = Scene::start(db, Setting::default()).await;
+    let here = scene.person("acme", MIA);
+    let there = scene.person("globex", MIA);
+    let returned = here.until_returned("u-100").await;
+    there.prove(&returned).await.is_problem(403, "wrong-person");
+    here.prove(&returned).await.is_problem(410, "attempt-over");
+
+    // The same after the proof, which a site must not be able to confirm for another.
+    let returned = here.until_returned("u-100").await;
+    here.prove(&returned).await.is(200);
+    there
+        .confirm(&returned)
+        .await
+        .is_problem(403, "wrong-person");
+    here.confirm(&returned)
+        .await
+        .is_problem(410, "attempt-over");
+    nothing_is_linked(&here).await;
+    nothing_is_linked(&there).await;
+    nothing_lives_at_the_service(&scene).await;
+
+    // Each of the two may link for itself, and nothing of one is the other's.
+    here.link("u-100").await;
+    nothing_is_linked(&there).await;
+    there.link("u-200").await;
+    let (one, other) = (here.property(), there.property());
+    assert_ne!(one, other);
+    there.disconnect().await;
+    assert_eq!(here.property(), one);
+    here.disconnect().await;
+    scene.end().await;
+}
+
+async fn the_starter_without_the_handle_ends_the_attempt(db: Db) {
+    let scene = Scene::start(db, Setting::default()).await;
+    let omar = scene.person("acme", OMAR);
+    for step in ["prove", "confirm", "cancel"] {
+        let returned = omar.until_returned("u-100").await;
+        omar.finish(step, &returned.id, "a-handle-that-somebody-guessed")
+            .await
+            .is_problem(403, "wrong-browser");
+        omar.prove(&returned).await.is_problem(410, "attempt-over");
+    }
+    // Nor has an attempt a handle before it came back.
+    let begun = omar.begin().await;
+    omar.go_on(&begun).await;
+    omar.finish("prove", &begun.id, "")
+        .await
+        .is_problem(403, "wrong-browser");
+    nothing_is_linked(&omar).await;
+    assert_eq!(scene.world.service.ledger().token_requests().len(), 0);
+    scene.end().await;
+}
+
+async fn whoever_asks_at_the_same_time_makes_one_link(db: Db) {
+    let scene = Scene::start(db, Setting::default()).await;
+    let omar = scene.person("acme", OMAR);
+    let returned = omar.until_returned("u-100").await;
+    let statuses = |answers: [Answer; 4]| {
+        let mut statuses = answers.map(|answer| answer.status.as_u16());
+        statuses.sort_unstable();
+        statuses
+    };
+
+    let (a, b, c, d) = tokio::join!(
+        omar.prove(&returned),
+        omar.prove(&returned),
+        omar.prove(&returned),
+        omar.prove(&returned)
+    );
+    assert_eq!(statuses([a, b, c, d]), [200, 409, 409, 409]);
+    omar.prove(&returned).await.is_problem(409, "already-used");
+    assert_eq!(scene.world.service.ledger().token_requests().len(), 1);
+
+    let (a, b, c, d) = tokio::join!(
+        omar.confirm(&returned),
+        omar.confirm(&returned),
+        omar.confirm(&returned),
+        omar.confirm(&returned)
+    );
+    assert_eq!(statuses([a, b, c, d]), [200, 410, 410, 410]);
+    omar.confirm(&returned)
+        .await
+        .is_problem(410, "attempt-over");
+    let writes = scene.world.jira.property_writes();
+    assert_eq!(writes.len(), 1, "one key is put, once");
+    assert_eq!(writes[0].generation(), Some(1));
+    let key = key_of(&omar.property().expect("the key is there"));
+    let ledger = scene.world.service.ledger();
+    assert_eq!(ledger.grants().len(), 1);
+    assert_eq!(ledger.opens_api(&key), Some("u-100"));
+    assert_eq!(omar.state().await, "linked");
+    omar.disconnect().await;
+    scene.end().await;
+}
+
+async fn the_newest_attempt_replaces_the_one_before(db: Db) {
+    let scene = Scene::start(db, Setting::default()).await;
+    let omar = scene.person("acme", OMAR);
+    let first = omar.begin().await;
+    let second = omar.begin().await;
+    assert_ne!(first.id, second.id);
+    for method in [Method::GET, Method::POST] {
+        let answer = omar
+            .with_cookie(method, &format!("/link/{}", first.id), &first.cookie)
+            .await;
+        is_page(answer, 410, "attempt-over");
+    }
+    // The second tab's attempt is not the first's, although both are of one person.
+    let answer = omar
+        .with_cookie(Method::GET, &format!("/link/{}", second.id), &first.cookie)
+        .await;
+    is_page(answer, 403, "wrong-browser");
+
+    let returned = omar.until_returned("u-100").await;
+    let third = omar.begin().await;
+    omar.prove(&returned).await.is_problem(410, "attempt-over");
+    let proved = omar.until_returned("u-100").await;
+    assert_ne!(proved.id, third.id);
+    omar.prove(&proved).await.is(200);
+    let fourth = omar.begin().await;
+    omar.confirm(&proved).await.is_problem(410, "attempt-over");
+    nothing_lives_at_the_service(&scene).await;
+    assert_eq!(omar.state().await, "linking", "the fourth goes on");
+    omar.go_on(&fourth).await;
+    scene.end().await;
+}
+
+async fn a_token_in_an_address_begins_once(db: Db) {
+    let scene = Scene::start(db, Setting::default()).await;
+    let omar = scene.person("acme", OMAR);
+    let token = omar.token();
+    let address = format!("/link?jwt={token}&issue=KEY-2");
+    let answer = scene.get(&address).await;
+    let location = answer.leads_to().to_owned();
+    assert!(!location.contains("jwt"), "{location}");
+    let cookie = cookie_of(&answer);
+    let page = omar
+        .with_cookie(Method::GET, &location, &cookie)
+        .await
+        .is(200);
+    assert!(page.text.contains("KEY-2"), "{}", page.text);
+    let again = is_page(scene.get(&address).await, 401, "unauthorized");
+    assert_eq!(again.cookie, None);
+    assert_eq!(again.location, None);
+    // The replay did not end what the first one began.
+    omar.with_cookie(Method::GET, &location, &cookie)
+        .await
+        .is(200);
+
+    // A form may bring the same token again, and an address may not bring one that a form brought.
+    let token =
+        scene
+            .world
+            .jira
+            .context_token("acme", OMAR, &Overrides::none().claim("jti", "another"));
+    omar.begin_with(&token).await.leads_to();
+    omar.begin_with(&token).await.leads_to();
+    let late = scene.get(&format!("/link?jwt={token}")).await;
+    is_page(late, 401, "unauthorized");
+    scene.end().await;
+}
+
+async fn everything_works_under_a_path(db: Db) {
+    let setting = Setting {
+        base_path: "/apps/key",
+        ..Setting::default()
+    };
+    let scene = Scene::start(db, setting).await;
+    let omar = scene.person("acme", OMAR);
+    let glance = scene.world.jira.framed_url(
+        "acme",
+        OMAR,
+        &scene.world.jira.url("acme"),
+        "/connect/glance?issue=KEY-1",
+        &Overrides::none(),
+    );
+    let page = scene.send(scene.http.get(&glance)).await.is(200);
+    for asset in ["latchkey.css", "glance.js"] {
+        let path = format!("/apps/key/static/{asset}");
+        assert!(page.text.contains(&path), "{}", page.text);
+        scene.get(&format!("/static/{asset}")).await.is(200);
+    }
+    let begun = omar.begin().await;
+    let page = omar
+        .with_cookie(Method::GET, &format!("/link/{}", begun.id), &begun.cookie)
+        .await
+        .is(200);
+    let action = format!("action=\"/apps/key/link/{}\"", begun.id);
+    assert!(page.text.contains(&action), "{}", page.text);
+
+    omar.link("u-100").await;
+    let key = key_of(&omar.property().expect("the key is there"));
+    assert_eq!(scene.world.service.ledger().opens_api(&key), Some("u-100"));
+    omar.renew().await.is(202);
+    omar.property_of_generation(2).await;
+    omar.disconnect().await;
+    assert_eq!(omar.property(), None);
+
+    // Nothing is served beside the path.
+    let origin = scene.base.strip_suffix("/apps/key").expect("it is there");
+    for path in ["/", "/link", "/healthz", "/apps/keys/healthz", "/apps"] {
+        let answer = scene.send(scene.http.get(format!("{origin}{path}"))).await;
+        is_page(answer, 404, "not-found");
+    }
+    scene.get("/healthz").await.is(200);
+    scene.end().await;
+}
+
+/// Refused on `/link` itself: no cookie, no redirect, and words.
+#[track_caller]
+fn is_refused(answer: Answer, words: &str) {
+    let answer = is_page(answer, 403, "not-allowed");
+    assert_eq!(answer.cookie, None);
+    assert_eq!(answer.location, None);
+    assert!(answer.text.contains(words), "{}", answer.text);
+}
+
+async fn is_refused_everywhere(scene: &Scene, site: &'static str, account: &str, words: &str) {
+    let person = scene.person(site, account);
+    is_refused(person.begin_with(&person.token()).await, words);
+    // A token of its own: one that began before would be refused for that.
+    let other = Overrides::none().claim("jti", account);
+    let token = scene.world.jira.context_token(site, account, &other);
+    is_refused(scene.get(&format!("/link?jwt={token}")).await, words);
+    assert_eq!(person.property(), None);
+}
+
+async fn customers_are_refused_on_the_spot(db: Db) {
+    let scene = Scene::start(db, Setting::default()).await;
+    let words = "Portal customers cannot connect";
+    is_refused_everywhere(&scene, "acme", PAT, words).await;
+    assert_eq!(
+        scene.world.jira.calls_to("GET", "/rest/api/3/user").len(),
+        0,
+        "that prefix is refused without asking"
+    );
+    is_refused_everywhere(&scene, "acme", LEE, words).await;
+    assert_eq!(
+        scene.world.jira.calls_to("GET", "/rest/api/3/user").len(),
+        1,
+        "the account type decides, asked once and remembered"
+    );
+    for account in [PAT, LEE] {
+        let token = scene.person("acme", account).token();
+        let request = scene
+            .http
+            .get(scene.address("/api/link"))
+            .header("authorization", format!("JWT {token}"));
+        let problem = scene.send(request).await.is_problem(403, "not-allowed");
+        assert_eq!(problem["title"], words);
+    }
+    assert_eq!(scene.world.service.calls().len(), 0);
+    scene.end().await;
+}
+
+async fn customers_may_link_where_they_are_allowed(db: Db) {
+    let setting = Setting::default().with("LATCHKEY_CUSTOMERS", "allow");
+    let scene = Scene::start(db, setting).await;
+    for (account, subject) in [(PAT, "u-100"), (LEE, "u-200")] {
+        let person = scene.person("acme", account);
+        person.link(subject).await;
+        let key = key_of(&person.property().expect("the key is there"));
+        assert_eq!(scene.world.service.ledger().opens_api(&key), Some(subject));
+        person.disconnect().await;
+    }
+    // Being allowed as a customer opens nothing for others.
+    is_refused_everywhere(&scene, "acme", KIM, "This account is deactivated").await;
+    scene.end().await;
+}
+
+async fn whoever_is_no_person_is_refused(db: Db) {
+    let scene = Scene::start(db, Setting::default()).await;
+    is_refused_everywhere(&scene, "acme", KIM, "This account is deactivated").await;
+    let app = scene.world.jira.edit_site("acme", |site| {
+        let mut people = site.people.values();
+        people
+            .find(|person| person.account_type == AccountType::App)
+            .map(|person| person.account_id.clone())
+            .expect("an installed app has a user")
+    });
+    is_refused_everywhere(&scene, "acme", &app, "Apps cannot connect").await;
+    // An account that Jira no longer knows, though its token has not run out.
+    let token = scene.person("acme", MIA).token();
+    scene.world.jira.remove_person("acme", MIA);
+    let gone = scene.person("acme", MIA);
+    is_refused(gone.begin_with(&token).await, "This account is deactivated");
+
+    let jira = &scene.world.jira;
+    let anonymous = jira.context_token("acme", None, &Overrides::none());
+    let words = "Sign in to Jira first";
+    is_refused(gone.begin_with(&anonymous).await, words);
+    is_refused(scene.get(&format!("/link?jwt={anonymous}")).await, words);
+    let empty = jira.context_token("acme", "", &Overrides::none());
+    is_refused(gone.begin_with(&empty).await, words);
+    let request = scene
+        .http
+        .get(scene.address("/api/link"))
+        .header("authorization", format!("JWT {anonymous}"));
+    scene.send(request).await.is_problem(403, "not-allowed");
+    jira.set_anonymous("acme", true);
+    let origin = jira.url("acme");
+    let framed = jira.framed_url(
+        "acme",
+        None,
+        &origin,
+        "/connect/glance?issue=KEY-1",
+        &Overrides::none(),
+    );
+    is_refused(scene.send(scene.http.get(framed)).await, words);
+    assert_eq!(scene.world.service.calls().len(), 0);
+    scene.end().await;
+}
+
+async fn another_account_replaces_the_first(db: Db) {
+    let scene = Scene::start(db, Setting::default()).await;
+    let omar = scene.person("acme", OMAR);
+    omar.link("u-100").await;
+    let first = key_of(&omar.property().expect("the key is there"));
+
+    let begun = omar.begin().await;
+    let page = omar
+        .with_cookie(Method::GET, &format!("/link/{}", begun.id), &begun.cookie)
+        .await
+        .is(200);
+    assert!(page.text.contains("Robin Park"), "the page names the old");
+    let returned = omar.until_returned("u-200").await;
+    let both = omar.prove(&returned).await.is(200).json();
+    assert_eq!(both["service"]["subject"], "u-200");
+    assert_eq!(
+        both["replaces"],
+        json!({"subject": "u-100", "displayName": "Robin Park"})
+    );
+    assert_eq!(
+        key_of(&omar.property().expect("the key is there")),
+        first,
+        "nothing changes before the confirmation"
+    );
+    assert_eq!(omar.status().await["subject"], "u-100");
+
+    let linked = omar.confirm(&returned).await.is(200).json();
+    assert_eq!(linked["subject"], "u-200");
+    let property = omar.property().expect("the key is there");
+    assert_eq!(property["subject"], "u-200");
+    assert_eq!(property["displayName"], "Sam Ortiz");
+    assert_eq!(property["generation"], 2, "the generation goes on");
+    let second = key_of(&property);
+    eventually("the old account's key is revoked", async || {
+        let ledger = scene.world.service.ledger();
+        (ledger.is_revoked(&first) && ledger.live_grants().len() == 1).then_some(())
+    })
+    .await;
+    let ledger = scene.world.service.ledger();
+    assert_eq!(ledger.opens_api(&first), None);
+    assert_eq!(ledger.opens_api(&second), Some("u-200"));
+    let calls = scene.world.jira.property_writes();
+    assert!(
+        calls.iter().all(|write| write.value.is_some()),
+        "the property is never gone in between"
+    );
+    omar.disconnect().await;
+    nothing_lives_at_the_service(&scene).await;
+    scene.end().await;
+}
+
+async fn cancelling_a_replacement_leaves_the_first(db: Db) {
+    let scene = Scene::start(db, Setting::default()).await;
+    let omar = scene.person("acme", OMAR);
+    omar.link("u-100").await;
+    let before = omar.property();
+    // The same account again, too: what is cancelled must not take along what is linked.
+    for subject in ["u-200", "u-100"] {
+        let returned = omar.until_returned(subject).await;
+        omar.prove(&returned).await.is(200);
+        omar.finish("cancel", &returned.id, &returned.handle)
+            .await
+            .is(204);
+        assert_eq!(omar.state().await, "linked");
+        assert_eq!(omar.status().await["subject"], "u-100");
+    }
+    assert_eq!(omar.property(), before);
+    scene.no_work_left().await;
+    let key = key_of(&before.expect("the key is there"));
+    assert_eq!(scene.world.service.ledger().opens_api(&key), Some("u-100"));
+    omar.renew().await.is(202);
+    omar.property_of_generation(2).await;
+    omar.disconnect().await;
+    nothing_lives_at_the_service(&scene).await;
+    scene.end().await;
+}
+
+async fn reconnecting_the_same_account_goes_on(db: Db) {
+    // The stricter kind of service: revoking the first grant would end the second with it.
+    let setting = Setting {
+        service: ServiceOptions {
+            revocation_reach: RevocationReach::Account,
+            ..ServiceOptions::default()
+        },
+        ..Setting::default()
+    };
+    let scene = Scene::start(db, setting).await;
+    let omar = scene.person("acme", OMAR);
+    omar.link("u-100").await;
+    let first = key_of(&omar.property().expect("the key is there"));
+    let returned = omar.until_returned("u-100").await;
+    let both = omar.prove(&returned).await.is(200).json();
+    assert_eq!(both["replaces"], json!(null), "it is the same account");
+    omar.confirm(&returned).await.is(200);
+    let property = omar.property().expect("the key is there");
+    assert_eq!(property["generation"], 2);
+    let second = key_of(&property);
+    assert_ne!(first, second);
+    scene.no_work_left().await;
+    assert_eq!(
+        scene.world.service.ledger().opens_api(&second),
+        Some("u-100")
+    );
+    omar.renew().await.is(202);
+    omar.property_of_generation(3).await;
+    omar.disconnect().await;
+    nothing_lives_at_the_service(&scene).await;
+    for key in [&first, &second] {
+        assert!(scene.world.service.ledger().is_revoked(key));
+    }
+    scene.end().await;
+}
+
+async fn two_people_share_an_account(db: Db) {
+    share_an_account(db, RevocationReach::Grant).await;
+}
+
+async fn two_people_share_an_account_that_ends_as_a_whole(db: Db) {
+    share_an_account(db, RevocationReach::Account).await;
+}
+
+async fn share_an_account(db: Db, revocation_reach: RevocationReach) {
+    let setting = Setting {
+        service: ServiceOptions {
+            revocation_reach,
+            ..ServiceOptions::default()
+        },
+        ..Setting::default()
+    };
+    let scene = Scene::start(db, setting).await;
+    let omar = scene.person("acme", OMAR);
+    let mia = scene.person("globex", MIA);
+    omar.link("u-100").await;
+    mia.link("u-100").await;
+    let omars = key_of(&omar.property().expect("the key is there"));
+    let mias = key_of(&mia.property().expect("the key is there"));
+    assert_ne!(omars, mias);
+
+    omar.disconnect().await;
+    assert_eq!(omar.property(), None);
+    scene.no_work_left().await;
+    let ledger = scene.world.service.ledger();
+    assert_eq!(ledger.opens_api(&omars), None, "the one who left is out");
+    assert_eq!(ledger.opens_api(&mias), Some("u-100"));
+    mia.renew().await.is(202);
+    let renewed = key_of(&mia.property_of_generation(2).await);
+    assert_eq!(
+        scene.world.service.ledger().opens_api(&renewed),
+        Some("u-100")
+    );
+    // With the last of them goes what had to wait for it.
+    mia.disconnect().await;
+    nothing_lives_at_the_service(&scene).await;
+    for key in [&omars, &mias, &renewed] {
+        assert_eq!(scene.world.service.ledger().opens_api(key), None);
+    }
+    scene.end().await;
+}
+
+async fn an_attempt_does_not_survive_what_ends_links(db: Db) {
+    let scene = Scene::start(db, Setting::default()).await;
+    let jira = &scene.world.jira;
+    let omar = scene.person("acme", OMAR);
+    let install = async || {
+        let descriptor = scene.address("/atlassian-connect.json");
+        jira.install("acme", &descriptor).await.expect("installed");
+    };
+    for event in ["unlink", "uninstall", "reinstall", "new secret"] {
+        for proved in [false, true] {
+            omar.link("u-100").await;
+            let begun = omar.begin().await;
+            let authorize = omar.go_on(&begun).await;
+            let callback = scene.world.service.approve(&authorize, "u-200").await;
+            let way_back = omar.come_back(&callback, &begun.cookie).await;
+            let returned = omar.arrive(way_back.leads_to()).await;
+            if proved {
+                omar.prove(&returned).await.is(200);
+            }
+            let before = scene.world.service.ledger().token_requests().len();
+            match event {
+                "unlink" => omar.disconnect().await,
+                "uninstall" => {
+                    let answer = jira.uninstall("acme").await.expect("it answers");
+                    assert_eq!(answer.status, 204);
+                    // Without the app nobody there has a token that counts.
+                    let step = if proved { "confirm" } else { "prove" };
+                    omar.finish(step, &returned.id, &returned.handle)
+                        .await
+                        .is_problem(401, "unauthorized");
+                    nothing_lives_at_the_service(&scene).await;
+                    install().await;
+                }
+                "reinstall" => jira.reinstall("acme").await.expect("it comes back"),
+                _ => {
+                    let answer = jira.rotate_secret("acme").await.expect("it answers");
+                    assert_eq!(answer.status, 204);
+                }
+            }
+            let step = if proved { "confirm" } else { "prove" };
+            omar.finish(step, &returned.id, &returned.handle)
+                .await
+                .is_problem(410, "attempt-over");
+            let late = omar.come_back(&callback, &begun.cookie).await;
+            is_page(late, 410, "attempt-over");
+            if event == "new secret" {
+                assert_eq!(omar.state().await, "linked", "links are not attempts");
+                omar.disconnect().await;
+            } else if event != "unlink" {
+                // Jira has not forgotten the property of the app that was taken away.
+                assert!(omar.property().is_some());
+                jira.edit_site("acme", |site| site.properties.clear());
+            }
+            nothing_is_linked(&omar).await;
+            nothing_lives_at_the_service(&scene).await;
+            let after = scene.world.service.ledger().token_requests().len();
+            assert_eq!(before, after, "{event}: nothing was redeemed or renewed");
+        }
+    }
+    scene.end().await;
+}
+
+async fn names_are_escaped(db: Db) {
+    let scene = Scene::start(db, Setting::default()).await;
+    let evil = "<img src=x onerror=alert(1)>";
+    scene.world.jira.add_person(
+        "acme",
+        crate::sim::jira::Person::new("5aevil", "</bdi><script>alert('jira')</script>"),
+    );
+    let person = scene.person("acme", "5aevil");
+    let clean = |answer: Answer| {
+        let page = answer.is(200).text;
+        assert!(!page.contains("<img"), "{page}");
+        assert!(!page.contains("<script>"), "{page}");
+        page
+    };
+    let linked = person.link("u-666").await;
+    assert_eq!(linked["displayName"], evil, "JSON is not HTML");
+    assert_eq!(
+        person.property().expect("the key is there")["displayName"],
+        evil
+    );
+    let begun = person.begin().await;
+    let page = clean(
+        person
+            .with_cookie(Method::GET, &format!("/link/{}", begun.id), &begun.cookie)
+            .await,
+    );
+    for name in ["img src=x", "alert(&#39;jira&#39;)"] {
+        assert!(page.contains(name), "{name} is shown: {page}");
+    }
+    // Whatever stands in the address of the finish page comes back as data of an attribute.
+    let jira = &scene.world.jira;
+    let text = "%22%3E%3Cscript%3Ealert(2)%3C%2Fscript%3E";
+    let framed = jira.framed_url(
+        "acme",
+        "5aevil",
+        &jira.url("acme"),
+        &format!("/connect/finish?attempt={text}&handle={text}"),
+        &Overrides::none(),
+    );
+    clean(scene.send(scene.http.get(framed)).await);
+    let framed = jira.framed_url(
+        "acme",
+        "5aevil",
+        &jira.url("acme"),
+        &format!("/connect/glance?issue={text}"),
+        &Overrides::none(),
+    );
+    clean(scene.send(scene.http.get(framed)).await);
+    person.disconnect().await;
+    scene.end().await;
+}
+
+async fn a_session_gets_a_new_id(db: Db) {
+    let scene = Scene::start(db, Setting::default()).await;
+    let omar = scene.person("acme", OMAR);
+    let mia = scene.person("acme", MIA);
+    // Mia has planted the cookie of an attempt of hers in Omar's browser.
+    let planted = mia.begin().await;
+    let request = scene
+        .http
+        .post(scene.address("/link"))
+        .header(COOKIE, &planted.cookie)
+        .form(&[("jwt", omar.token().as_str()), ("issue", "KEY-1")]);
+    let answer = scene.send(request).await;
+    let own = cookie_of(&answer);
+    assert_ne!(own, planted.cookie);
+    let path = answer.leads_to().to_owned();
+    // Her cookie opens nothing any more: neither his attempt nor her own.
+    for path in [path.clone(), format!("/link/{}", planted.id)] {
+        let answer = mia.with_cookie(Method::GET, &path, &planted.cookie).await;
+        is_page(answer, 403, "wrong-browser");
+    }
+    omar.with_cookie(Method::GET, &path, &own).await.is(200);
+
+    // An id that was made up is not taken up either.
+    let made_up = "__Host-latchkey=AAAAAAAAAAAAAAAAAAAAAA";
+    let request = scene
+        .http
+        .post(scene.address("/link"))
+        .header(COOKIE, made_up)
+        .form(&[("jwt", omar.token().as_str())]);
+    let given = cookie_of(&scene.send(request).await);
+    assert_ne!(given, made_up);
+    let ids: BTreeSet<String> = [given, own, planted.cookie].into();
+    assert_eq!(ids.len(), 3);
     scene.end().await;
 }

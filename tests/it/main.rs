@@ -2,11 +2,21 @@
 //! Jira Cloud and a simulated service, a real OpenID provider, both databases and real browsers.
 
 mod browser;
+mod browsing;
 mod child;
+mod crashing;
+mod installing;
 mod linking;
 mod logs;
 mod oidc_provider;
 mod postgres;
+mod real_provider;
+mod refusals;
+mod renewing;
+mod replicas;
 mod scene;
+mod services;
 #[path = "../sim/mod.rs"]
 mod sim;
+mod starting;
+mod storage;

@@ -1,6 +1,7 @@
 //! Where a story plays: the product, a simulated world, a database; and the people in it, with a
 //! vocabulary for what they do.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,11 +14,13 @@ use tokio::net::TcpListener;
 
 use latchkey::clock::Clock;
 use latchkey::config::Config;
+use latchkey::model::{AccountId, ClientKey, Link};
 use latchkey::outbound::Outbound;
 use latchkey::random::Random;
 use latchkey::server::Running;
 use latchkey::{App, Outside};
 
+use crate::child::{Latchkey, free_port};
 use crate::logs;
 use crate::postgres::Postgres;
 use crate::sim::World;
@@ -59,10 +62,14 @@ macro_rules! on_both_databases {
 #[derive(Default)]
 pub struct Setting {
     pub service: ServiceOptions,
-    /// These win over what the world says.
+    /// These win over what the world says. `{service}` stands for where the service is.
     pub settings: Vec<(&'static str, String)>,
     /// A path in the base URL.
     pub base_path: &'static str,
+    /// A PostgreSQL database of the story's own, where it does something to the server.
+    pub postgres: Option<String>,
+    /// Where the product listens, if somebody has to know that before it starts.
+    pub listener: Option<TcpListener>,
 }
 
 impl Setting {
@@ -89,9 +96,20 @@ pub struct Scene {
     pub base: String,
     pub http: reqwest::Client,
     pub clock: Clock,
+    /// Secrets of whoever else is in the story.
+    pub other_secrets: Vec<String>,
     pairs: Vec<(&'static str, String)>,
+    base_path: &'static str,
     database: Database,
-    running: Option<Running>,
+    running: Option<Product>,
+}
+
+/// The product, as it runs in a story.
+enum Product {
+    /// In this process, with a clock that a story moves.
+    Here(Running),
+    /// The real binary, which can be killed.
+    Child(Latchkey),
 }
 
 enum Database {
@@ -103,28 +121,61 @@ impl Scene {
     /// Starts everything and installs the app on both sites.
     pub async fn start(db: Db, setting: Setting) -> Self {
         let scene = Self::start_uninstalled(db, setting).await;
-        for site in ["acme", "globex"] {
-            scene
-                .world
-                .jira
-                .install(site, &scene.address("/atlassian-connect.json"))
-                .await
-                .expect("the app is installed");
-        }
+        scene.install().await;
         scene
     }
 
     pub async fn start_uninstalled(db: Db, setting: Setting) -> Self {
+        let mut setting = setting;
+        let listener = match setting.listener.take() {
+            Some(listener) => listener,
+            None => TcpListener::bind(("127.0.0.1", 0))
+                .await
+                .expect("a free port"),
+        };
+        let mut scene = Self::set(db, setting).await;
+        let port = listener.local_addr().expect("it has an address").port();
+        scene.stand_at(port);
+        scene.run(listener).await;
+        scene
+    }
+
+    /// The same with the real binary as a child process. Its clock is the system's.
+    pub async fn start_child(db: Db, setting: Setting) -> Self {
+        let mut scene = Self::set(db, setting).await;
+        let latchkey = Latchkey::start(|port| scene.settings_of_child(port)).await;
+        scene.stand_at(latchkey.port());
+        scene.running = Some(Product::Child(latchkey));
+        scene.install().await;
+        scene
+    }
+
+    /// The settings of a child that listens on this port; until there is a first, of that one.
+    pub fn settings_of_child(&self, port: u16) -> Vec<(&'static str, String)> {
+        let mut pairs = vec![
+            ("LATCHKEY_BASE_URL", self.base_at(port)),
+            ("LATCHKEY_LOG", "info,latchkey=debug".to_owned()),
+        ];
+        pairs.retain(|(name, _)| self.setting(name).is_none());
+        pairs.extend_from_slice(&self.pairs);
+        let metrics = format!("127.0.0.1:{}", free_port());
+        pairs.push(("LATCHKEY_METRICS_LISTEN", metrics));
+        pairs
+    }
+
+    async fn install(&self) {
+        for site in ["acme", "globex"] {
+            self.world
+                .jira
+                .install(site, &self.address("/atlassian-connect.json"))
+                .await
+                .expect("the app is installed");
+        }
+    }
+
+    async fn set(db: Db, setting: Setting) -> Self {
         logs::capture();
         let world = World::start(setting.service).await;
-        let listener = TcpListener::bind(("127.0.0.1", 0))
-            .await
-            .expect("a free port");
-        let port = listener.local_addr().expect("it has an address").port();
-        let base = format!("http://latchkey.localhost:{port}{}", setting.base_path);
-        world
-            .service
-            .register_redirect(&format!("{base}/link/callback"));
         let (database, url) = match db {
             Db::Sqlite => {
                 let directory = tempfile::tempdir().expect("a temporary directory");
@@ -135,37 +186,55 @@ impl Scene {
                 (Database::Sqlite(directory), url)
             }
             Db::Postgres => {
-                let url = Postgres::database().await;
+                let url = match setting.postgres {
+                    Some(url) => url,
+                    None => Postgres::database().await,
+                };
                 (Database::Postgres(url.clone()), url)
             }
         };
         let mut pairs = world.settings();
         pairs.extend([
-            ("LATCHKEY_BASE_URL", base.clone()),
             ("LATCHKEY_SEALING_KEYS", SEALING_KEY.to_owned()),
             ("LATCHKEY_DATABASE_URL", url),
             ("LATCHKEY_PROPERTY_KEY", PROPERTY.to_owned()),
         ]);
         for (name, value) in setting.settings {
             pairs.retain(|(known, _)| *known != name);
-            pairs.push((name, value));
+            pairs.push((name, value.replace("{service}", world.service.issuer())));
         }
-        let mut scene = Self {
+        Self {
             http: crate::sim::jira::loopback_client(),
             clock: Clock::movable(),
+            other_secrets: Vec::new(),
             world,
-            base,
+            base: String::new(),
+            base_path: setting.base_path,
             pairs,
             database,
             running: None,
-        };
-        scene.run(listener).await;
-        scene
+        }
+    }
+
+    fn base_at(&self, port: u16) -> String {
+        format!("http://latchkey.localhost:{port}{}", self.base_path)
+    }
+
+    /// From here on the product is found on this port.
+    fn stand_at(&mut self, port: u16) {
+        self.base = self.base_at(port);
+        self.world
+            .service
+            .register_redirect(&format!("{}/link/callback", self.base));
+        if self.setting("LATCHKEY_BASE_URL").is_none() {
+            self.pairs.push(("LATCHKEY_BASE_URL", self.base.clone()));
+        }
     }
 
     async fn run(&mut self, listener: TcpListener) {
         let app = self.app_of_its_own().await;
-        self.running = Some(Running::start(app, listener).expect("it runs"));
+        let running = Running::start(app, listener).expect("it runs");
+        self.running = Some(Product::Here(running));
     }
 
     /// Another app on the same database, as a second replica has it; it serves and renews nothing.
@@ -183,11 +252,41 @@ impl Scene {
         App::new(config, outside).await.expect("the app starts")
     }
 
-    /// Stops the product and starts it again on the same port and database.
+    /// Stops the product and starts it again with another value of a setting.
+    pub async fn restart_with(&mut self, name: &'static str, value: &str) {
+        self.pairs.retain(|(known, _)| *known != name);
+        self.pairs.push((name, value.to_owned()));
+        self.restart().await;
+    }
+
+    /// Stops the product and starts it again on the same port and database. A child that was killed
+    /// is only started again.
     pub async fn restart(&mut self) {
-        let running = self.running.take().expect("it is running");
-        let address = running.address();
-        running.stop().await;
+        match self.running.take().expect("it is running") {
+            Product::Here(running) => {
+                let address = running.address();
+                running.stop().await;
+                self.start_again(address).await;
+            }
+            Product::Child(latchkey) => {
+                self.running = Some(Product::Child(latchkey.restart().await));
+            }
+        }
+    }
+
+    /// Stops the product that runs in this process: nobody answers there until `start_again`.
+    pub async fn stop(&mut self) -> SocketAddr {
+        match self.running.take() {
+            Some(Product::Here(running)) => {
+                let address = running.address();
+                running.stop().await;
+                address
+            }
+            _ => panic!("the product does not run in this process"),
+        }
+    }
+
+    pub async fn start_again(&mut self, address: SocketAddr) {
         let listener = TcpListener::bind(address)
             .await
             .expect("its port is free again");
@@ -195,19 +294,32 @@ impl Scene {
     }
 
     pub fn app(&self) -> &Arc<App> {
-        self.running.as_ref().expect("it is running").app()
+        match &self.running {
+            Some(Product::Here(running)) => running.app(),
+            _ => panic!("the product does not run in this process"),
+        }
+    }
+
+    pub fn child(&mut self) -> &mut Latchkey {
+        match &mut self.running {
+            Some(Product::Child(latchkey)) => latchkey,
+            _ => panic!("the product is no child process"),
+        }
     }
 
     pub fn settings(&self) -> &[(&'static str, String)] {
         &self.pairs
     }
 
+    fn setting(&self, name: &str) -> Option<&str> {
+        let mut pairs = self.pairs.iter();
+        let pair = pairs.find(|(known, _)| *known == name);
+        pair.map(|(_, value)| value.as_str())
+    }
+
     pub fn database_url(&self) -> &str {
-        let url = self
-            .pairs
-            .iter()
-            .find(|(name, _)| *name == "LATCHKEY_DATABASE_URL");
-        &url.expect("there is a database").1
+        self.setting("LATCHKEY_DATABASE_URL")
+            .expect("there is a database")
     }
 
     pub fn address(&self, path: &str) -> String {
@@ -219,6 +331,28 @@ impl Scene {
         self.clock.advance(seconds);
         self.world
             .advance(Duration::from_secs(seconds.unsigned_abs()));
+    }
+
+    /// So many more people on this site who have an account at the service each; their Jira accounts
+    /// and their subjects.
+    pub fn crowd(&self, site: &'static str, size: u64) -> Vec<(String, String)> {
+        use crate::sim::{jira, service};
+        (1..=size)
+            .map(|number| {
+                let account = format!("712020:crowd-{number:04}");
+                let subject = format!("u-crowd-{number:04}");
+                let name = format!("Person {number}");
+                let person = jira::Person::new(&account, &name);
+                self.world.jira.add_person(site, person);
+                self.world.service.add_person(service::Person {
+                    subject: subject.clone(),
+                    number: 10_000 + number,
+                    login: format!("person-{number}"),
+                    name,
+                });
+                (account, subject)
+            })
+            .collect()
     }
 
     pub fn person(&self, site: &'static str, account: &str) -> Person<'_> {
@@ -241,6 +375,7 @@ impl Scene {
     pub fn secrets(&self) -> Vec<String> {
         let mut secrets = self.world.secrets();
         secrets.push(SEALING_SECRET.to_owned());
+        secrets.extend(self.other_secrets.iter().cloned());
         secrets
     }
 
@@ -262,8 +397,10 @@ impl Scene {
 
     /// For stories that end in the middle of something.
     pub async fn close(mut self) {
-        if let Some(running) = self.running.take() {
-            running.stop().await;
+        match self.running.take() {
+            Some(Product::Here(running)) => running.stop().await,
+            Some(Product::Child(mut latchkey)) => latchkey.stop().await,
+            None => {}
         }
         let secrets = self.secrets();
         match &self.database {
@@ -282,8 +419,17 @@ impl Scene {
     /// Waits until every revocation and deletion is done; a claim may be under way just now.
     pub async fn no_work_left(&self) {
         eventually("no work is left over", async || {
-            let figures = self.app().store.figures(self.clock.now()).await.ok()?;
-            (figures.cleanup == 0 && figures.unsettled == 0).then_some(())
+            let (cleanup, unsettled) = match &self.running {
+                Some(Product::Child(latchkey)) => (
+                    latchkey.figure("latchkey_cleanup_left").await?,
+                    latchkey.figure("latchkey_intents_unsettled").await?,
+                ),
+                _ => {
+                    let figures = self.app().store.figures(self.clock.now()).await.ok()?;
+                    (figures.cleanup, figures.unsettled)
+                }
+            };
+            (cleanup == 0 && unsettled == 0).then_some(())
         })
         .await;
     }
@@ -344,10 +490,10 @@ impl Answer {
 
     /// A problem document of this name.
     #[track_caller]
-    pub fn is_problem(self, status: u16, name: &str) -> Value {
-        let answer = self.is(status);
-        assert_eq!(answer.headers["content-type"], "application/problem+json");
-        let problem = answer.json();
+    pub fn is_problem(&self, status: u16, name: &str) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
+        assert_eq!(self.headers["content-type"], "application/problem+json");
+        let problem = self.json();
         assert_eq!(problem["type"], format!("urn:latchkey:problem:{name}"));
         assert_eq!(problem["status"], status);
         problem
@@ -373,7 +519,6 @@ pub struct Person<'a> {
 pub struct Returned {
     pub id: String,
     pub handle: String,
-    pub cookie: String,
 }
 
 /// An attempt that has begun in one browser.
@@ -391,7 +536,7 @@ impl Person<'_> {
             .context_token(self.site, self.account.as_str(), &Overrides::none())
     }
 
-    fn call(&self, method: Method, path: &str) -> RequestBuilder {
+    pub fn call(&self, method: Method, path: &str) -> RequestBuilder {
         self.scene
             .http
             .request(method, self.scene.address(path))
@@ -480,11 +625,11 @@ impl Person<'_> {
         let authorize = self.go_on(&begun).await;
         let callback = self.scene.world.service.approve(&authorize, subject).await;
         let answer = self.come_back(&callback, &begun.cookie).await;
-        self.arrive(answer.leads_to(), &begun.cookie).await
+        self.arrive(answer.leads_to()).await
     }
 
     /// Follows the way back: Jira frames the finish page.
-    pub async fn arrive(&self, way_back: &str, cookie: &str) -> Returned {
+    pub async fn arrive(&self, way_back: &str) -> Returned {
         let site = self.scene.world.jira.url(self.site);
         let path = way_back
             .strip_prefix(&site)
@@ -506,7 +651,6 @@ impl Person<'_> {
         Returned {
             id: data("attempt"),
             handle: data("handle"),
-            cookie: cookie.to_owned(),
         }
     }
 
@@ -530,6 +674,59 @@ impl Person<'_> {
         let answer = self.confirm(&returned).await.is(200).json();
         assert_eq!(answer["state"], "linked", "{answer}");
         answer
+    }
+
+    /// Their link as the product has stored it.
+    pub async fn stored_link(&self) -> Option<Link> {
+        let store = &self.scene.app().store;
+        let client_key = ClientKey(self.scene.world.jira.site(self.site).client_key);
+        let tenant = store.tenant(&client_key).await.ok()??;
+        let account = AccountId(self.account.clone());
+        store.link(&tenant, &account).await.ok()?
+    }
+
+    /// Waits until the product has recorded what stands in Jira: from then on a renewal can be
+    /// brought forward.
+    pub async fn recorded(&self) -> i64 {
+        eventually("the product has recorded what stands in Jira", async || {
+            let link = self.stored_link().await?;
+            let published = link.published?.generation;
+            (published == link.generation && Some(published) == self.generation())
+                .then_some(published)
+        })
+        .await
+    }
+
+    /// Brings a renewal forward and waits for it.
+    pub async fn renewed(&self) -> Value {
+        let before = self.recorded().await;
+        self.renew().await.is(202);
+        self.property_of_generation(before + 1).await
+    }
+
+    /// Waits until the product asks them to reconnect, and why.
+    pub async fn asked_to_reconnect(&self) -> String {
+        let status = eventually("the person is asked to reconnect", async || {
+            let status = self.status().await;
+            (status["state"] == "reconnect").then_some(status)
+        })
+        .await;
+        let reason = status["reason"].as_str();
+        reason.expect("there is a reason").to_owned()
+    }
+
+    /// The generation of the key in Jira.
+    pub fn generation(&self) -> Option<i64> {
+        self.property()?["generation"].as_i64()
+    }
+
+    /// The key in Jira.
+    pub fn key(&self) -> String {
+        let property = self.property().expect("there is a property");
+        property["apiKey"]
+            .as_str()
+            .expect("it holds a key")
+            .to_owned()
     }
 
     pub fn property(&self) -> Option<Value> {

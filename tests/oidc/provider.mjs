@@ -36,7 +36,9 @@ class Memory {
 
   #findBy(field, value) {
     for (const row of stored.values()) {
-      if (row.model === this.model && row.payload[field] === value) return this.#live(row);
+      // A session that was given a new id at the login leaves a dead row with the same uid.
+      const found = row.model === this.model && row.payload[field] === value && this.#live(row);
+      if (found) return found;
     }
     return undefined;
   }

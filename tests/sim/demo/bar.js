@@ -12,7 +12,7 @@ root.innerHTML = `
   * { box-sizing: border-box; }
   [hidden] { display: none !important; }
   aside {
-    position: fixed; right: 16px; bottom: 16px; z-index: 5; width: min(420px, calc(100vw - 32px));
+    position: fixed; left: 16px; bottom: 16px; z-index: 5; width: min(420px, calc(100vw - 32px));
     border-radius: 8px; background: var(--ds-surface-overlay); color: var(--ds-text);
     box-shadow: var(--ds-shadow-overlay); font: var(--ds-font-body-small);
   }
@@ -40,6 +40,10 @@ root.innerHTML = `
 </aside>`;
 const part = (selector) => root.querySelector(selector);
 part("a").href = home;
+// The one rule for the page itself: where it is narrow, its last lines come to stand above the bar.
+const room = document.createElement("style");
+room.textContent = "@media (max-width: 1000px) { body { padding-bottom: 64px; } }";
+host.append(room);
 document.body.append(host);
 
 let open = false;
@@ -51,10 +55,14 @@ part("#toggle").addEventListener("click", () => {
 part("#hide").addEventListener("click", () => host.remove());
 
 let theme = null;
+let resets = null;
 function draw(state) {
+  // The tokens of this page belong to an installation that is gone.
+  if (resets !== null && resets !== state.resets) return location.reload();
+  ({ resets } = state);
   const site = state.sites.find((site) => site.name === siteName);
   const person = site.people.find((person) => person.account === account);
-  follow_theme(site.theme);
+  followTheme(site.theme);
   if (!person) {
     part("#state").textContent = "Not one of the two people of the demo";
     part("#toggle").hidden = true;
@@ -62,8 +70,8 @@ function draw(state) {
   }
   const { property } = person;
   const [words] = verdict(person);
-  part("#state").textContent = property
-    ? `${words === "Connected" ? "Key" : words}: ${life(person).words}, generation ${property.generation}`
+  part("#state").textContent = person.keyWorks
+    ? `Generation ${property.generation}, ${life(person).words}`
     : words;
   if (property) {
     print(part("pre"), property);
@@ -74,7 +82,7 @@ function draw(state) {
 }
 
 // The start page may switch the site's theme while this page is open.
-function follow_theme(now) {
+function followTheme(now) {
   const changed = theme !== null && theme !== now;
   theme = now;
   if (!changed || document.documentElement.dataset.colorMode === now) return;

@@ -50,6 +50,7 @@ function drawPerson(section, site, person) {
   part(".who").textContent = `${property.displayName} at ${property.service}`;
   part(".left").textContent = left;
   part("progress").value = share;
+  part("progress").classList.toggle("bad", !person.keyWorks);
   part(".caption").textContent = person.keyWorks
     ? `User property "${propertyKey}"; Acme Drive accepts its key now.`
     : `User property "${propertyKey}"; Acme Drive refuses its key.`;
@@ -90,7 +91,7 @@ document.getElementById("reset").addEventListener("submit", (event) => {
 });
 
 if (new URLSearchParams(location.search).has("reset")) {
-  tell("Everything is back at the beginning. Reload the Jira tabs that are still open.");
+  tell("Everything is back at the beginning: nobody is connected, and nobody is signed in.");
   history.replaceState(null, "", "/");
 }
 

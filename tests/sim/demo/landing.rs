@@ -3,6 +3,7 @@
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -33,6 +34,8 @@ struct Stage {
     property_key: String,
     /// One at a time: two would install and uninstall across each other.
     resetting: Mutex<()>,
+    /// How often the demo went back to the beginning.
+    resets: AtomicU32,
 }
 
 impl Landing {
@@ -46,6 +49,7 @@ impl Landing {
                 descriptor_url: format!("{app_url}/atlassian-connect.json"),
                 property_key: property_key.to_owned(),
                 resetting: Mutex::default(),
+                resets: AtomicU32::default(),
             }),
         };
         landing.install_everywhere().await?;
@@ -120,7 +124,9 @@ impl Landing {
         for subject in subjects {
             service.withdraw(&subject);
         }
-        self.install_everywhere().await
+        self.install_everywhere().await?;
+        self.stage.resets.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
 
     /// All that the scripts draw, as it is at this moment.
@@ -138,6 +144,7 @@ impl Landing {
             })
         });
         json!({
+            "resets": self.stage.resets.load(Ordering::Relaxed),
             "propertyKey": self.stage.property_key,
             "serviceUrl": service.url("/"),
             "sites": sites,
@@ -210,12 +217,12 @@ async fn let_issue_pages_read(
     mut response: Response,
 ) -> Response {
     let jira = &landing.stage.world.jira;
-    if let Some(origin) = request_headers.get(header::ORIGIN) {
-        if SITES.iter().any(|site| origin == jira.url(site).as_str()) {
-            let headers = response.headers_mut();
-            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-            headers.insert(header::VARY, HeaderValue::from_static("origin"));
-        }
+    if let Some(origin) = request_headers.get(header::ORIGIN)
+        && SITES.iter().any(|site| origin == jira.url(site).as_str())
+    {
+        let headers = response.headers_mut();
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+        headers.insert(header::VARY, HeaderValue::from_static("origin"));
     }
     response
 }

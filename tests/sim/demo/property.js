@@ -12,7 +12,7 @@ export function life({ property, writtenAt }) {
   const end = Date.parse(property.expiresAt);
   const left = end - Date.now();
   const share = Math.min(Math.max(left / (end - writtenAt), 0), 1);
-  const seconds = Math.max(Math.ceil(left / 1000), 0);
+  const seconds = Math.max(Math.floor(left / 1000), 0);
   const clock = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
   return { share, words: left > 0 ? `${clock} left` : "ran out" };
 }

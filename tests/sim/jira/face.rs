@@ -98,7 +98,7 @@ async fn answer(
             cut.now();
             return StatusCode::NO_CONTENT.into_response();
         }
-        Some(FaultKind::Delay(delay)) => {
+        Some(FaultKind::Delay(delay) | FaultKind::LateAndLost(delay)) => {
             tokio::time::sleep(*delay).await;
             None
         }
@@ -110,7 +110,7 @@ async fn answer(
         None => route(&face, &label, request).await,
     };
     match fault {
-        Some(FaultKind::CutAfter) => {
+        Some(FaultKind::CutAfter | FaultKind::LateAndLost(_)) => {
             cut.now();
             return response;
         }

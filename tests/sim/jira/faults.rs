@@ -37,6 +37,8 @@ pub enum FaultKind {
     Delay(Duration),
     /// Waits after the call was applied, before the answer.
     DelayAnswer(Duration),
+    /// Waits, applies the call, and the connection ends before the answer.
+    LateAndLost(Duration),
     /// Neither applies nor answers.
     Hang,
     /// The connection ends, nothing applied.

@@ -1,0 +1,838 @@
+//! Stories in a real browser that blocks third-party cookies: what a person sees and clicks, from the
+//! issue to the service and back, and what an attacker gets who sends somebody else that way.
+
+use std::path::PathBuf;
+
+use axum::Router;
+use axum::response::Html;
+use axum::routing::get;
+use reqwest::Method;
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use crate::browser::{Browser, Options, Theme};
+use crate::on_both_databases;
+use crate::scene::{Db, Person, Scene, Setting, eventually};
+use crate::sim::jira::{
+    Fault as JiraFault, FaultKind, Jira, LEE, LifecycleEvent, MIA, OMAR, Overrides, PAT,
+    Theme as JiraTheme,
+};
+use crate::sim::service::{Endpoint, Fault, Kind};
+
+on_both_databases!(a_person_connects_and_sees_it_renewed_and_disconnects);
+
+/// The app's frame in a page of Jira.
+const FRAME: &str = "iframe.app-frame";
+const SESSION_COOKIE: &str = "__Host-latchkey";
+/// What Chromium's console says of an answer that is an error, whoever expected it.
+const ERROR_ANSWERS: &str = "Failed to load resource";
+
+/// A browser with a site of Jira before it.
+pub struct AtJira<'a> {
+    browser: &'a Browser,
+    jira: Jira,
+    site: &'static str,
+}
+
+impl<'a> AtJira<'a> {
+    pub fn on(scene: &Scene, browser: &'a Browser) -> Self {
+        Self::at(scene, browser, "acme")
+    }
+
+    pub fn at(scene: &Scene, browser: &'a Browser, site: &'static str) -> Self {
+        Self {
+            browser,
+            jira: scene.world.jira.clone(),
+            site,
+        }
+    }
+
+    /// Signs in, as somebody else if need be, and opens an issue.
+    pub async fn sign_in(&self, account: &str) {
+        let site = self.jira.url(self.site);
+        self.browser.goto(&format!("{site}/login")).await;
+        self.browser
+            .click_css(&format!("button[value=\"{account}\"]"))
+            .await;
+        self.browser.wait_address("/browse/KEY-1").await;
+    }
+
+    pub async fn in_frame<T>(&self, work: impl AsyncFnOnce() -> T) -> T {
+        self.browser.in_frame(FRAME, work).await
+    }
+
+    /// Waits until the page in the frame is in this state.
+    pub async fn wait_frame(&self, state: &str) {
+        self.in_frame(async || {
+            self.browser
+                .wait_state("#latchkey", "data-state", state)
+                .await;
+        })
+        .await;
+    }
+
+    pub async fn wait_glance(&self, state: &str) {
+        self.wait_frame(state).await;
+    }
+
+    /// Clicks Connect and goes on in the tab that opens, where the linking page is.
+    pub async fn click_connect(&self) {
+        self.wait_glance("unlinked").await;
+        self.in_frame(async || self.browser.click_text("Connect").await)
+            .await;
+        self.browser.follow_new_tab().await;
+    }
+
+    /// Back from the service: the finish page shows both accounts, and a click links them.
+    pub async fn link_accounts(&self, name: &str) {
+        self.browser.wait_address(&self.jira.url(self.site)).await;
+        self.wait_frame("confirm").await;
+        self.in_frame(async || {
+            self.browser.wait_text(name).await;
+            self.browser.click_text("Link accounts").await;
+            self.browser
+                .wait_text(&format!("Connected as {name}"))
+                .await;
+        })
+        .await;
+    }
+
+    pub async fn disconnect(&self) {
+        self.in_frame(async || {
+            self.browser.click_css("#disconnect").await;
+            self.browser.click_css("#disconnect-yes").await;
+        })
+        .await;
+        self.wait_glance("unlinked").await;
+    }
+
+    /// Tells the glance that the network is back, as a browser does: it asks at once.
+    async fn wake_glance(&self) {
+        self.in_frame(async || {
+            self.browser
+                .evaluate("window.dispatchEvent(new Event('online'))")
+                .await;
+        })
+        .await;
+    }
+}
+
+/// Signs in at the service and allows.
+async fn consent(browser: &Browser, name: &str) {
+    browser.click_text(&format!("Sign in as {name}")).await;
+    browser.wait_text("asks for access").await;
+    browser.click_text("Allow").await;
+}
+
+/// A site that has nothing to do with anybody, with one page.
+async fn elsewhere(page: String) -> String {
+    let listener = TcpListener::bind(("127.0.0.1", 0))
+        .await
+        .expect("a free port");
+    let port = listener.local_addr().expect("it has an address").port();
+    let page = format!("<!doctype html><link rel=icon href='data:,'><title>x</title>{page}");
+    let routes = Router::new().route("/", get(async move || Html(page)));
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    format!("http://elsewhere.localhost:{port}/")
+}
+
+/// A form that begins for this person in whatever browser shows it, and sends itself.
+fn form_of(person: &Person<'_>) -> String {
+    format!(
+        "<form method=post action='{}'><input type=hidden name=jwt value='{}'>\
+         <input type=hidden name=issue value=KEY-1></form>\
+         <script>document.forms[0].submit()</script>",
+        person.scene.address("/link"),
+        person.token()
+    )
+}
+
+/// Where the service leads back to through Jira, for an attempt that came as far without a browser.
+async fn way_back(person: &Person<'_>, subject: &str) -> String {
+    let begun = person.begin().await;
+    let authorize = person.go_on(&begun).await;
+    let service = &person.scene.world.service;
+    let callback = service.approve(&authorize, subject).await;
+    let answer = person.come_back(&callback, &begun.cookie).await;
+    answer.leads_to().to_owned()
+}
+
+fn nothing_was_linked(scene: &Scene) {
+    for account in [MIA, OMAR] {
+        assert_eq!(scene.person("acme", account).property(), None);
+    }
+    let ledger = scene.world.service.ledger();
+    assert_eq!(
+        ledger.token_requests().len(),
+        0,
+        "no code was ever redeemed"
+    );
+}
+
+async fn a_person_connects_and_sees_it_renewed_and_disconnects(db: Db) {
+    let scene = Scene::start(db, Setting::keys_live(10)).await;
+    let omar = scene.person("acme", OMAR);
+    let service = scene.world.service.url("/");
+    let page = scene.send(scene.http.get(&service)).await;
+    assert_eq!(page.headers["cross-origin-opener-policy"], "same-origin");
+    let browser = Browser::new(Options::default()).await;
+    browser.assert_third_party_cookies_blocked().await;
+
+    let at_jira = AtJira::on(&scene, &browser);
+    at_jira.sign_in(OMAR).await;
+    let issue = browser.tab().await;
+    at_jira
+        .in_frame(async || browser.evaluate("window.stayed = true").await)
+        .await;
+    at_jira.click_connect().await;
+    browser.wait_text("Connect Acme Drive to Jira").await;
+    let host = scene.world.jira.url("acme").replace("http://", "");
+    let text = browser.text().await;
+    assert!(text.contains("Omar Haddad"), "{text}");
+    assert!(text.contains(&format!("on {host}")), "{text}");
+    browser.click_text("Continue").await;
+    consent(&browser, "Robin Park").await;
+
+    at_jira.wait_frame("confirm").await;
+    at_jira
+        .in_frame(async || {
+            let text = browser.text().await;
+            for shown in ["Omar Haddad", &host, "Robin Park", "u-100", "Acme Drive"] {
+                assert!(text.contains(shown), "{shown} is missing in {text}");
+            }
+            let address = browser.evaluate("return location.href").await;
+            let address = address.as_str().expect("an address");
+            assert!(!address.contains("handle="), "{address}");
+            assert!(!address.contains("jwt="), "{address}");
+        })
+        .await;
+    assert_eq!(omar.property(), None, "nothing before the click");
+    at_jira.link_accounts("Robin Park").await;
+    assert!(omar.property().is_some(), "the key is in Jira");
+
+    browser.switch_to(issue).await;
+    at_jira.wait_glance("linked").await;
+    at_jira
+        .in_frame(async || {
+            browser.wait_text("Connected as Robin Park").await;
+            assert_eq!(
+                browser.evaluate("return window.stayed").await,
+                json!(true),
+                "the glance came to know it by itself"
+            );
+            sees_a_renewal(&browser).await;
+            sees_a_renewal(&browser).await;
+        })
+        .await;
+    assert!(omar.property_of_generation(3).await["apiKey"].is_string());
+
+    at_jira.disconnect().await;
+    assert_eq!(omar.property(), None);
+    assert_eq!(scene.world.service.ledger().live_grants().len(), 0);
+    browser.assert_console_quiet(&[]).await;
+    browser.close().await;
+    scene.end().await;
+}
+
+/// Watches the countdown run, and jump up.
+async fn sees_a_renewal(browser: &Browser) {
+    let mut lowest = i64::MAX;
+    eventually("the countdown jumps up", async || {
+        let left = browser
+            .evaluate("return parseInt(document.getElementById('left').textContent.slice(4))")
+            .await
+            .as_i64()?;
+        let jumped = left >= lowest.saturating_add(3);
+        lowest = lowest.min(left);
+        jumped.then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_keyboard_is_enough() {
+    // The older kind of module in the issue, for once.
+    let setting = Setting::default().with("LATCHKEY_ISSUE_MODULE", "glance");
+    let scene = Scene::start(Db::Sqlite, setting).await;
+    let browser = Browser::new(Options::default()).await;
+    let at_jira = AtJira::on(&scene, &browser);
+    at_jira.sign_in(OMAR).await;
+    let issue = browser.tab().await;
+    at_jira.wait_glance("unlinked").await;
+    at_jira
+        .in_frame(async || browser.tab_to_and_enter("Connect").await)
+        .await;
+    browser.follow_new_tab().await;
+    browser.wait_text("Connect Acme Drive to Jira").await;
+    browser.tab_to_and_enter("Continue").await;
+    browser.wait_text("Choose an account").await;
+    browser.tab_to_and_enter("Sign in as Robin Park").await;
+    browser.wait_text("asks for access").await;
+    browser.tab_to_and_enter("Allow").await;
+    at_jira.wait_frame("confirm").await;
+    at_jira
+        .in_frame(async || {
+            browser.tab_to_and_enter("Link accounts").await;
+            browser.wait_text("Connected as Robin Park").await;
+            browser.tab_to_and_enter("Back to Jira").await;
+        })
+        .await;
+    browser.wait_address("/browse/KEY-1").await;
+    at_jira.wait_glance("linked").await;
+
+    // In the first tab: nothing is disconnected by one Enter alone.
+    browser.switch_to(issue).await;
+    at_jira.wait_glance("linked").await;
+    at_jira
+        .in_frame(async || {
+            browser.tab_to_and_enter("Disconnect").await;
+            browser.wait_text("Disconnect Acme Drive?").await;
+            browser.tab_to_and_enter("Cancel").await;
+            browser.wait_no_text("Disconnect Acme Drive?").await;
+        })
+        .await;
+    assert!(scene.person("acme", OMAR).property().is_some());
+    browser.assert_console_quiet(&[]).await;
+    browser.close().await;
+    scene.person("acme", OMAR).disconnect().await;
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_linking_page_and_the_service_address_are_of_no_use_to_another_browser() {
+    let scene = Scene::start(Db::Sqlite, Setting::default()).await;
+    let (attackers, victims) = Browser::pair(Options::default()).await;
+    let attacker = AtJira::on(&scene, &attackers);
+    attacker.sign_in(MIA).await;
+    attacker.click_connect().await;
+    attackers.wait_text("Connect Acme Drive to Jira").await;
+    let victim = AtJira::on(&scene, &victims);
+    victim.sign_in(OMAR).await;
+
+    victims.goto(&attackers.address().await).await;
+    victims
+        .wait_text("This page does not belong to this browser")
+        .await;
+    assert!(!victims.text().await.contains("Mia Chen"));
+
+    attackers.click_text("Continue").await;
+    attackers.wait_text("Choose an account").await;
+    victims.goto(&attackers.address().await).await;
+    consent(&victims, "Sam Ortiz").await;
+    victims.wait_address("/link/callback").await;
+    victims
+        .wait_text("This page does not belong to this browser")
+        .await;
+    nothing_was_linked(&scene);
+    let ledger = scene.world.service.ledger();
+    assert_eq!(ledger.unredeemed_codes().len(), 1, "the victim's code");
+    for browser in [attackers, victims] {
+        browser.assert_console_quiet(&[ERROR_ANSWERS]).await;
+        browser.close().await;
+    }
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_victim_who_carries_the_attackers_attempt_to_the_end_links_nothing_for_anybody() {
+    let scene = Scene::start(Db::Sqlite, Setting::default()).await;
+    let mia = scene.person("acme", MIA);
+    // The attacker's own token in a form that sends itself: now the victim's browser has begun.
+    let trap = elsewhere(form_of(&mia)).await;
+    let victims = Browser::new(Options::default()).await;
+    let victim = AtJira::on(&scene, &victims);
+    victim.sign_in(OMAR).await;
+
+    let id = walk_into(&victims, &trap).await;
+    victim.wait_frame("failed").await;
+    victim
+        .in_frame(async || {
+            victims.wait_text("Somebody else started this").await;
+            victims
+                .wait_text("You are signed in to Jira as Omar Haddad")
+                .await;
+        })
+        .await;
+    nothing_was_linked(&scene);
+    assert_eq!(scene.world.service.ledger().unredeemed_codes().len(), 1);
+    let problem = mia.finish("prove", &id, &"A".repeat(43)).await;
+    problem.is_problem(410, "attempt-over");
+
+    // The attacker hurries: the victim still has to sign in to Jira, so the code is waiting.
+    scene.world.jira.sign_everybody_out();
+    let id = walk_into(&victims, &trap).await;
+    victims.wait_text("Log in to Acme").await;
+    let problem = mia.finish("prove", &id, &"A".repeat(43)).await;
+    problem.is_problem(403, "wrong-browser");
+    victims
+        .click_css(&format!("button[value=\"{OMAR}\"]"))
+        .await;
+    victim.wait_frame("failed").await;
+    nothing_was_linked(&scene);
+    assert_eq!(scene.world.service.ledger().unredeemed_codes().len(), 2);
+    assert_eq!(mia.state().await, "unlinked");
+    victims.assert_console_quiet(&[ERROR_ANSWERS]).await;
+    victims.close().await;
+    scene.end().await;
+}
+
+/// The victim falls for everything on the way. Returns the id of the attempt, which its starter knows.
+async fn walk_into(victims: &Browser, trap: &str) -> String {
+    victims.goto(trap).await;
+    victims
+        .wait_text("You are connecting for this Jira account")
+        .await;
+    let text = victims.text().await;
+    assert!(text.contains("Mia Chen"), "the page says whose it is");
+    let address = victims.address().await;
+    let (_, id) = address.rsplit_once('/').expect("it is an address");
+    victims.click_text("Continue").await;
+    // The second time the service knows its person and asks for consent only.
+    victims.wait_text("Acme Drive").await;
+    if victims.text().await.contains("Choose an account") {
+        victims.click_text("Sign in as Sam Ortiz").await;
+    }
+    victims.wait_text("asks for access").await;
+    victims.click_text("Allow").await;
+    id.to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_somebody_planted_is_left_behind() {
+    let scene = Scene::start(Db::Sqlite, Setting::default()).await;
+    let mia = scene.person("acme", MIA);
+    let theirs = mia.begin().await;
+    let (_, known) = theirs.cookie.split_once('=').expect("a cookie has a value");
+    let browser = Browser::new(Options::default()).await;
+    browser.goto(&scene.address("/nowhere")).await;
+    browser.plant_cookie(SESSION_COOKIE, known).await;
+    browser
+        .goto(&scene.address(&format!("/link/{}", theirs.id)))
+        .await;
+    browser.wait_text("Mia Chen").await;
+
+    let at_jira = AtJira::on(&scene, &browser);
+    at_jira.sign_in(OMAR).await;
+    at_jira.click_connect().await;
+    browser.wait_text("Omar Haddad").await;
+    let fresh = browser.cookie(SESSION_COOKIE).await;
+    let fresh = fresh.expect("the browser has a session");
+    assert_ne!(fresh, known, "the session is another one");
+    assert_eq!(
+        browser.evaluate("return document.cookie").await,
+        json!(""),
+        "scripts cannot see it"
+    );
+    let address = browser.address().await;
+    let (_, omars) = address.rsplit_once('/').expect("it is an address");
+    for id in [omars, &theirs.id] {
+        let path = format!("/link/{id}");
+        let page = mia.with_cookie(Method::GET, &path, &theirs.cookie).await;
+        page.is(403);
+    }
+    browser.assert_console_quiet(&[ERROR_ANSWERS]).await;
+    browser.close().await;
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_else_can_put_a_page_into_a_frame() {
+    let scene = Scene::start(Db::Sqlite, Setting::default()).await;
+    let browser = Browser::new(Options::default()).await;
+    let at_jira = AtJira::on(&scene, &browser);
+    at_jira.sign_in(OMAR).await;
+    at_jira.click_connect().await;
+    browser.wait_text("Omar Haddad").await;
+    browser.assert_console_quiet(&[]).await;
+
+    // The token is a real one of somebody who looks at this page; it is the place that is wrong.
+    let jira = &scene.world.jira;
+    let glance = jira.issue_frame("acme", OMAR, "KEY-1");
+    let linking = browser.address().await;
+    let finish = way_back(&scene.person("acme", MIA), "u-200").await;
+    let finish = finish.replace(&jira.url("acme"), "");
+    let finish = jira.page_frame("acme", MIA, &finish).expect("a page");
+    for framed in [linking, scene.address("/nowhere"), glance, finish] {
+        let before = refusals(&browser).await;
+        let page = elsewhere(format!("<iframe src='{framed}'></iframe>")).await;
+        browser.goto(&page).await;
+        eventually("the frame is refused", async || {
+            (refusals(&browser).await > before).then_some(())
+        })
+        .await;
+        let inside = browser
+            .in_frame("iframe", async || browser.text().await)
+            .await;
+        for word in ["Omar", "Connect", "Continue", "Link accounts"] {
+            assert!(!inside.contains(word), "{inside}");
+        }
+    }
+    browser.close().await;
+    scene.end().await;
+}
+
+async fn refusals(browser: &Browser) -> usize {
+    let said = browser.console().await;
+    said.iter()
+        .filter(|it| it.contains("frame-ancestors"))
+        .count()
+}
+
+/// Pictures of everything, if `LATCHKEY_SCREENSHOTS` names a directory for them.
+struct Album<'a> {
+    browser: &'a Browser,
+    directory: Option<PathBuf>,
+    theme: Theme,
+}
+
+impl<'a> Album<'a> {
+    fn directory() -> Option<PathBuf> {
+        let directory = PathBuf::from(std::env::var_os("LATCHKEY_SCREENSHOTS")?);
+        std::fs::create_dir_all(&directory).expect("a directory for the pictures");
+        Some(directory)
+    }
+
+    /// Both themes for the album; the words and states, which the stories are about, are the same.
+    fn themes() -> &'static [Theme] {
+        match Self::directory() {
+            Some(_) => &[Theme::Light, Theme::Dark],
+            None => &[Theme::Dark],
+        }
+    }
+
+    fn open(scene: &Scene, browser: &'a Browser, theme: Theme) -> Self {
+        let in_jira = match theme {
+            Theme::Light => JiraTheme::Light,
+            Theme::Dark => JiraTheme::Dark,
+        };
+        scene.world.jira.set_theme("acme", in_jira);
+        Self {
+            browser,
+            directory: Self::directory(),
+            theme,
+        }
+    }
+
+    fn path(&self, name: &str) -> Option<PathBuf> {
+        let theme = match self.theme {
+            Theme::Light => "light",
+            Theme::Dark => "dark",
+        };
+        Some(self.directory.as_ref()?.join(format!("{name}-{theme}.png")))
+    }
+
+    async fn page(&self, name: &str) {
+        if let Some(path) = self.path(name) {
+            self.browser.screenshot(&path).await;
+        }
+    }
+
+    /// The panel in the issue, with the glance in it.
+    async fn panel(&self, name: &str) {
+        if let Some(path) = self.path(name) {
+            self.browser.screenshot_of(".app-panel", &path).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_state_of_the_glance_is_reached_and_left() {
+    for theme in Album::themes() {
+        every_state_of_the_glance(*theme).await;
+    }
+}
+
+async fn every_state_of_the_glance(theme: Theme) {
+    let mut scene = Scene::start(Db::Sqlite, Setting::default()).await;
+    let jira = scene.world.jira.clone();
+    jira.edit_site("acme", |site| site.token_cache_seconds = 0);
+    let browser = Browser::new(Options {
+        theme,
+        ..Options::default()
+    })
+    .await;
+    let album = Album::open(&scene, &browser, theme);
+    let at_jira = AtJira::on(&scene, &browser);
+
+    // Jira takes its time: the glance waits, says so, and recovers by itself.
+    jira.fault(
+        JiraFault::new(FaultKind::Hang)
+            .on("POST", "/s/context-token")
+            .times(1),
+    );
+    at_jira.sign_in(OMAR).await;
+    let issue = browser.tab().await;
+    at_jira.wait_glance("loading").await;
+    album.panel("glance-loading").await;
+    at_jira.wait_glance("unreachable").await;
+    album.panel("glance-unreachable-no-bridge").await;
+    at_jira.wait_glance("unlinked").await;
+    album.panel("glance-unlinked").await;
+    album.page("issue-unlinked").await;
+
+    at_jira.click_connect().await;
+    browser.wait_text("Omar Haddad").await;
+    browser.close_tab().await;
+    browser.switch_to(issue.clone()).await;
+    at_jira.wait_glance("linking").await;
+    album.panel("glance-linking").await;
+
+    scene.person("acme", OMAR).link("u-100").await;
+    at_jira.wait_glance("linked").await;
+    album.panel("glance-linked").await;
+    album.page("issue-linked").await;
+    at_jira
+        .in_frame(async || {
+            browser.click_css("#disconnect").await;
+            browser.wait_text("Disconnect Acme Drive?").await;
+        })
+        .await;
+    album.panel("glance-disconnect").await;
+    at_jira
+        .in_frame(async || {
+            browser.click_css("#disconnect-no").await;
+            browser.wait_no_text("Disconnect Acme Drive?").await;
+            browser.click_css("#renew").await;
+        })
+        .await;
+    let omar = scene.person("acme", OMAR);
+    omar.property_of_generation(2).await;
+    drop(omar);
+
+    let address = scene.stop().await;
+    at_jira.wake_glance().await;
+    at_jira.wait_glance("unreachable").await;
+    at_jira
+        .in_frame(async || browser.wait_text("Connected as Robin Park").await)
+        .await;
+    album.panel("glance-unreachable").await;
+    scene.start_again(address).await;
+    at_jira.wait_glance("linked").await;
+
+    scene.world.service.withdraw("u-100");
+    let omar = scene.person("acme", OMAR);
+    omar.renew().await.is(202);
+    eventually("the product sees that it was withdrawn", async || {
+        (omar.state().await == "reconnect").then_some(())
+    })
+    .await;
+    at_jira.wake_glance().await;
+    at_jira.wait_glance("reconnect").await;
+    album.panel("glance-reconnect").await;
+    at_jira
+        .in_frame(async || browser.click_text("Reconnect").await)
+        .await;
+    browser.follow_new_tab().await;
+    browser.wait_text("Omar Haddad").await;
+    assert!(!browser.text().await.contains("You are connected"));
+    browser.close_tab().await;
+    browser.switch_to(issue.clone()).await;
+    // The attempt does not hide that there is a link; it goes with the link.
+    at_jira.wait_glance("reconnect").await;
+    at_jira.disconnect().await;
+    assert_eq!(omar.property(), None);
+
+    let body = jira.lifecycle_body("acme", LifecycleEvent::Uninstalled);
+    let token = jira.lifecycle_token("acme", LifecycleEvent::Uninstalled, &Overrides::none());
+    let answer = jira
+        .post_lifecycle(
+            "acme",
+            LifecycleEvent::Uninstalled,
+            &body,
+            Some(&format!("JWT {token}")),
+        )
+        .await;
+    assert!(answer.expect("an answer").accepted());
+    at_jira.wake_glance().await;
+    at_jira.wait_glance("not-installed").await;
+    album.panel("glance-not-installed").await;
+    browser.reload().await;
+    at_jira
+        .in_frame(async || browser.wait_text("Jira did not confirm who you are").await)
+        .await;
+    album.panel("glance-error").await;
+    let descriptor = scene.address("/atlassian-connect.json");
+    jira.install("acme", &descriptor)
+        .await
+        .expect("it is installed again");
+    browser.reload().await;
+    at_jira.wait_glance("unlinked").await;
+
+    at_jira.sign_in(PAT).await;
+    at_jira.wait_glance("not-allowed").await;
+    album.panel("glance-not-allowed").await;
+    // Of this one only Jira knows what kind of account it is, and is asked at the click.
+    at_jira.sign_in(LEE).await;
+    let issue = browser.tab().await;
+    at_jira.click_connect().await;
+    browser.wait_text("Portal customers cannot connect").await;
+    album.page("error-customer").await;
+    browser.close_tab().await;
+    browser.switch_to(issue).await;
+    at_jira.wait_glance("not-allowed").await;
+
+    jira.set_anonymous("acme", true);
+    jira.sign_everybody_out();
+    browser.reload().await;
+    at_jira
+        .in_frame(async || browser.wait_text("Sign in to Jira first").await)
+        .await;
+    album.panel("glance-anonymous").await;
+
+    browser
+        .assert_console_quiet(&[ERROR_ANSWERS, "net::ERR_"])
+        .await;
+    browser.close().await;
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_page_on_the_way_is_seen() {
+    for theme in Album::themes() {
+        every_page_on_the_way(*theme).await;
+    }
+}
+
+async fn every_page_on_the_way(theme: Theme) {
+    let scene = Scene::start(Db::Sqlite, Setting::default()).await;
+    let (jira, service) = (&scene.world.jira, &scene.world.service);
+    jira.edit_site("acme", |site| site.token_cache_seconds = 0);
+    let browser = Browser::new(Options {
+        theme,
+        ..Options::default()
+    })
+    .await;
+    let album = Album::open(&scene, &browser, theme);
+    let at_jira = AtJira::on(&scene, &browser);
+    let omar = scene.person("acme", OMAR);
+
+    // Top-level pages.
+    at_jira.sign_in(OMAR).await;
+    at_jira.click_connect().await;
+    browser.wait_text("Omar Haddad").await;
+    album.page("link").await;
+    browser.click_text("Continue").await;
+    browser.click_text("Sign in as Robin Park").await;
+    browser.click_text("Deny").await;
+    browser.wait_text("You did not give permission").await;
+    album.page("error-denied").await;
+    browser.click_text("Back to Jira").await;
+    browser.wait_address("/browse/KEY-1").await;
+    browser.goto(&scene.address("/link/of-somebody-else")).await;
+    browser
+        .wait_text("This page does not belong to this browser")
+        .await;
+    album.page("error-wrong-browser").await;
+    browser.goto(&scene.address("/nowhere")).await;
+    browser.wait_text("There is no such page").await;
+
+    // The finish page, which waits for Jira for a while before it says so.
+    let hang = || {
+        JiraFault::new(FaultKind::Hang)
+            .on("POST", "/s/context-token")
+            .times(1)
+    };
+    jira.fault(hang());
+    browser.goto(&way_back(&omar, "u-666").await).await;
+    at_jira.wait_frame("proving").await;
+    album.page("finish-proving").await;
+    failed(&at_jira, "no-bridge").await;
+    album.page("finish-failed-no-bridge").await;
+    at_jira
+        .in_frame(async || browser.click_text("Try again").await)
+        .await;
+    at_jira.wait_frame("confirm").await;
+    album.page("finish-confirm-strange-name").await;
+    at_jira
+        .in_frame(async || {
+            browser.wait_text("<img src=x onerror=alert(1)>").await;
+            browser.click_text("Cancel").await;
+        })
+        .await;
+    at_jira.wait_frame("cancelled").await;
+    album.page("finish-cancelled").await;
+    scene.no_work_left().await;
+    assert_eq!(service.ledger().live_grants().len(), 0);
+
+    let address = way_back(&omar, "u-100").await;
+    browser.goto(&address).await;
+    at_jira.wait_frame("confirm").await;
+    album.page("finish-confirm").await;
+    jira.fault(hang());
+    at_jira
+        .in_frame(async || browser.click_text("Link accounts").await)
+        .await;
+    at_jira.wait_frame("confirming").await;
+    album.page("finish-confirming").await;
+    failed(&at_jira, "no-bridge").await;
+    album.page("finish-failed-confirming").await;
+    at_jira
+        .in_frame(async || browser.click_text("Try again").await)
+        .await;
+    at_jira.wait_frame("linked").await;
+    album.page("finish-linked").await;
+    browser.goto(&address).await;
+    failed(&at_jira, "attempt-over").await;
+    album.page("finish-failed-reloaded").await;
+
+    // Who is connected can connect another account; the issue has no button for it.
+    browser.goto(&elsewhere(form_of(&omar)).await).await;
+    browser
+        .wait_text("You are connected to Acme Drive as Robin Park")
+        .await;
+    album.page("link-again").await;
+    let address = way_back(&omar, "u-200").await;
+    browser.goto(&address).await;
+    at_jira.wait_frame("confirm").await;
+    at_jira
+        .in_frame(async || {
+            browser
+                .wait_text("Robin Park is connected now and will be replaced by Sam Ortiz")
+                .await;
+        })
+        .await;
+    album.page("finish-replaces").await;
+    browser.goto(&address).await;
+    failed(&at_jira, "already-used").await;
+    album.page("finish-failed-already-used").await;
+
+    let mia = scene.person("acme", MIA);
+    browser.goto(&way_back(&mia, "u-100").await).await;
+    failed(&at_jira, "wrong-person").await;
+    album.page("finish-failed-wrong-person").await;
+
+    for (kind, code) in [
+        (
+            Kind::Status(503, Vec::new(), String::new()),
+            "service-unreachable",
+        ),
+        (Kind::InvalidGrant, "service-refused"),
+    ] {
+        service.fault(Fault::once(Endpoint::Redeem, kind));
+        browser.goto(&way_back(&omar, "u-200").await).await;
+        failed(&at_jira, code).await;
+        at_jira
+            .in_frame(async || {
+                browser.wait_text("click Connect again").await;
+                let text = browser.text().await;
+                assert!(!text.contains("Try again"), "the code is spent: {text}");
+            })
+            .await;
+        album.page(&format!("finish-failed-{code}")).await;
+    }
+
+    browser.assert_console_quiet(&[ERROR_ANSWERS]).await;
+    browser.close().await;
+    omar.disconnect().await;
+    scene.end().await;
+}
+
+/// Waits until the finish page has failed with this code, and it says nothing that is not true.
+async fn failed(at_jira: &AtJira<'_>, code: &str) {
+    at_jira.wait_frame("failed").await;
+    at_jira
+        .in_frame(async || {
+            at_jira.browser.wait_text(&format!("Code: {code}")).await;
+        })
+        .await;
+}

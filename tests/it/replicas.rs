@@ -1,0 +1,330 @@
+//! Two replicas on one PostgreSQL.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use latchkey::clock::Seconds;
+use latchkey::model::{
+    AccountId, Authorizing, ClientKey, Credential, Identity, Phase, Proved, Returned, Tenant,
+    Tokens,
+};
+use latchkey::secret::Secret;
+use latchkey::{App, renewal};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::child::Latchkey;
+use crate::scene::{Db, PROPERTY, Scene, Setting};
+use crate::sim::jira::OMAR;
+use crate::sim::service::{Endpoint, Fault, Kind, Rotation, ServiceOptions};
+
+const LINKS: u64 = 1000;
+const KEY_LIFE: Seconds = 30;
+/// This machine may be busy with other stories.
+const PATIENCE: Duration = Duration::from_secs(180);
+/// Far less than the lease of a claim, which is what is waited for where nobody notices a death.
+const SECONDS: Duration = Duration::from_secs(20);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_replicas_renew_a_thousand_links_and_one_takes_over_from_the_other() {
+    let scene = Scene::start_child(
+        Db::Postgres,
+        Setting {
+            service: ServiceOptions {
+                access_token_life: Duration::from_secs(KEY_LIFE.unsigned_abs()),
+                // One of the two will die with answers on their way to it.
+                rotation: Rotation::Grace(Duration::from_secs(60)),
+                ..ServiceOptions::default()
+            },
+            ..Setting::default()
+        },
+    )
+    .await;
+    let mut second = Latchkey::start(|port| scene.settings_of_child(port)).await;
+    let app = scene.app_of_its_own().await;
+    link_a_thousand(&scene, &app).await;
+
+    // So that both have something in flight at any moment.
+    let on_the_way = Kind::DelayAfter(Duration::from_millis(200));
+    scene
+        .world
+        .service
+        .fault(Fault::always(Endpoint::Refresh, on_the_way));
+    until(&scene, "every link is renewed", LINKS, 2).await;
+    until(&scene, "a part is renewed again", LINKS / 5, 3).await;
+    let ledger = scene.world.service.ledger();
+    assert!(
+        ledger.overlaps().is_empty(),
+        "{:#?}",
+        ledger.overlaps().first()
+    );
+    assert!(ledger.refresh_tokens_used_twice().is_empty());
+
+    second.kill9().await;
+    timeout(SECONDS, async {
+        let mut seen = false;
+        loop {
+            let claims = claims_of_the_dead(&app).await;
+            seen |= claims > 0;
+            if seen && claims == 0 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await
+    .expect("the other takes over what the dead one held, within seconds");
+    until(&scene, "every link is renewed by one", LINKS, 3).await;
+
+    let ledger = scene.world.service.ledger();
+    assert!(
+        ledger.overlaps().is_empty(),
+        "{:#?}",
+        ledger.overlaps().first()
+    );
+    assert!(ledger.reused_refresh_tokens().is_empty());
+    // Only what the dead one had sent was sent again.
+    for token in ledger.refresh_tokens_used_twice() {
+        let mut requests = ledger.token_requests().iter();
+        assert!(
+            requests
+                .any(|request| request.unanswered
+                    && request.presented.as_deref() == Some(&token.value)),
+            "a refresh token was used twice though its first answer came"
+        );
+    }
+    assert_eq!(
+        ledger.live_grants().len(),
+        usize::try_from(LINKS).expect("it fits")
+    );
+    app.store.close().await;
+    scene.world.service.clear_faults();
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_begun_at_one_replica_is_finished_at_another() {
+    let mut scene = Scene::start_child(Db::Postgres, Setting::default()).await;
+    let first = scene.base.clone();
+    let mut second = Latchkey::start(|port| scene.settings_of_child(port)).await;
+
+    let begun = scene.person("acme", OMAR).begin().await;
+    scene.base = second.address("");
+    let omar = scene.person("acme", OMAR);
+    let authorize = omar.go_on(&begun).await;
+    let callback = scene.world.service.approve(&authorize, "u-100").await;
+    // The service knows the one base URL, where the first replica is.
+    let answer = omar.come_back(&callback, &begun.cookie).await;
+    let returned = omar.arrive(answer.leads_to()).await;
+    scene.child().kill9().await;
+    let omar = scene.person("acme", OMAR);
+    omar.prove(&returned).await.is(200);
+    omar.confirm(&returned).await.is(200);
+    assert_eq!(omar.state().await, "linked");
+
+    scene.base = first;
+    scene.restart().await;
+    second.stop().await;
+    let omar = scene.person("acme", OMAR);
+    assert_eq!(omar.state().await, "linked");
+    omar.disconnect().await;
+    assert_eq!(omar.property(), None);
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_slept_through_its_lease_does_no_harm() {
+    const PEOPLE: u64 = 8;
+    let mut scene = Scene::start_child(
+        Db::Postgres,
+        Setting {
+            service: ServiceOptions {
+                access_token_life: Duration::from_secs(10),
+                rotation: Rotation::Grace(Duration::from_secs(120)),
+                ..ServiceOptions::default()
+            },
+            ..Setting::default()
+        },
+    )
+    .await;
+    let crowd = scene.crowd("acme", PEOPLE);
+    for (account, subject) in &crowd {
+        scene.person("acme", account).link(subject).await;
+    }
+    let mut sleeper = Latchkey::start(|port| scene.settings_of_child(port)).await;
+    scene.child().kill9().await;
+    let service = &scene.world.service;
+    service.fault(Fault::always(
+        Endpoint::Refresh,
+        Kind::DelayAfter(Duration::from_secs(1)),
+    ));
+    service
+        .wait_until("a renewal under way", PATIENCE, |ledger| {
+            let mut requests = ledger.token_requests().iter();
+            requests.any(|request| request.outcome.is_some() && request.ended.is_none())
+        })
+        .await;
+    sleeper.pause();
+    let asleep = service.ledger().token_requests().len();
+    service.clear_faults();
+
+    scene.restart().await;
+    until(&scene, "the other has renewed every link", PEOPLE, 2).await;
+    let ledger = scene.world.service.ledger();
+    assert!(
+        !ledger.refresh_tokens_used_twice().is_empty(),
+        "what the sleeper had sent is sent again: it has not said what came of it"
+    );
+    sleeper.resume();
+    let awake = highest_generation(&scene) + 1;
+    until(&scene, "renewing goes on with both", PEOPLE, awake).await;
+
+    let ledger = scene.world.service.ledger();
+    assert!(ledger.token_requests().len() > asleep);
+    assert!(
+        ledger.overlaps().is_empty(),
+        "{:#?}",
+        ledger.overlaps().first()
+    );
+    assert!(ledger.reused_refresh_tokens().is_empty());
+    for (account, subject) in &crowd {
+        let person = scene.person("acme", account);
+        assert_eq!(person.state().await, "linked", "{account}");
+        let property = person.property().expect("it has a key");
+        let key = property["apiKey"].as_str().expect("it is text");
+        let ledger = scene.world.service.ledger();
+        assert_eq!(ledger.opens_api(key), Some(subject.as_str()));
+    }
+    sleeper.stop().await;
+    scene.end().await;
+}
+
+fn highest_generation(scene: &Scene) -> i64 {
+    let writes = scene.world.jira.property_writes();
+    let generations = writes.iter().filter_map(|write| write.generation());
+    generations.max().expect("there is a key")
+}
+
+/// Waits until in Jira so many keys are of this generation or a later one.
+async fn until(scene: &Scene, what: &str, how_many: u64, generation: i64) {
+    scene
+        .world
+        .jira
+        .wait_up_to(PATIENCE, what, |cloud| {
+            let properties = cloud.sites["acme"].properties.iter();
+            let renewed = properties
+                .filter(|((_, key), value)| {
+                    key == PROPERTY && value["generation"].as_i64() >= Some(generation)
+                })
+                .count();
+            (renewed as u64 >= how_many).then_some(())
+        })
+        .await;
+}
+
+async fn claims_of_the_dead(app: &App) -> usize {
+    let owners = app.store.owners_besides(&app.replica).await;
+    let mut dead = 0;
+    for owner in owners.expect("the database answers") {
+        let died = app.store.has_died(&owner).await;
+        dead += usize::from(died.expect("the database answers"));
+    }
+    dead
+}
+
+/// By the steps of the store and not by anybody's clicks: a thousand flows through all the pages would
+/// take minutes. The grants at the service are real.
+async fn link_a_thousand(scene: &Scene, app: &Arc<App>) {
+    let client_key = ClientKey(scene.world.jira.site("acme").client_key);
+    let tenant = app.store.tenant(&client_key).await;
+    let tenant = tenant.expect("the database answers").expect("installed");
+    let mut linking = JoinSet::new();
+    for (account, subject) in scene.crowd("acme", LINKS) {
+        if linking.len() >= 8 {
+            linking
+                .join_next()
+                .await
+                .expect("one of eight")
+                .expect("a link");
+        }
+        let (access, refresh) = scene.world.service.grant(&subject);
+        let now = app.clock.now();
+        let tokens = Tokens {
+            access_token: Secret::new(access),
+            requested_at: now,
+            expires_at: Some(now + KEY_LIFE),
+            refresh_token: Some(Secret::new(refresh)),
+        };
+        linking.spawn(link(app.clone(), tenant.clone(), account, subject, tokens));
+    }
+    while let Some(linked) = linking.join_next().await {
+        linked.expect("a link");
+    }
+}
+
+async fn link(app: Arc<App>, tenant: Tenant, account: String, subject: String, tokens: Tokens) {
+    const DONE: &str = "the database answers";
+    let (store, now) = (&app.store, app.clock.now());
+    let account = AccountId(account);
+    let (state, handle) = (app.random.id(), app.random.id());
+    let verifier = || Secret::new("a-verifier-that-nobody-needs");
+    let identity = Identity {
+        display_name: subject.clone(),
+        subject,
+    };
+    let id = store.begin_attempt(&tenant, &account, None, now, 60).await;
+    let id = id.expect(DONE);
+    let kept = Authorizing {
+        state_hash: state.clone(),
+        code_verifier: verifier(),
+        nonce: verifier(),
+    };
+    let authorizing = store.attempt_authorizing(&tenant, &id, &kept, now).await;
+    assert!(authorizing.expect(DONE));
+    let kept = Returned {
+        code: verifier(),
+        code_verifier: verifier(),
+        nonce: verifier(),
+        handle_hash: handle.clone(),
+        handle_expires_at: now + 60,
+    };
+    let returned = store
+        .attempt_returned(&tenant, &id, &state, &kept, now)
+        .await;
+    assert!(returned.expect(DONE));
+    assert!(store.attempt_redeem(&id, &handle, now).await.expect(DONE));
+    let (_, attempt) = store
+        .attempt(&id, now)
+        .await
+        .expect(DONE)
+        .expect("it goes on");
+    assert!(matches!(attempt.phase, Phase::Redeeming));
+    let kept = Proved {
+        handle_hash: handle.clone(),
+        identity: identity.clone(),
+        tokens: tokens.clone(),
+    };
+    let proved = store.attempt_proved(&tenant, &attempt, &kept, now).await;
+    assert!(proved.expect(DONE));
+    let credential = Credential {
+        api_key: Some(app.provider.token_as_key(&tokens)),
+        tokens,
+        previous_refresh_token: None,
+        retiring: Vec::new(),
+    };
+    let lease_until = now + renewal::LEASE;
+    let claim = store
+        .confirm(
+            &tenant,
+            &attempt,
+            &handle,
+            &identity,
+            credential.clone(),
+            &app.replica,
+            now,
+            lease_until,
+        )
+        .await;
+    let claim = claim.expect(DONE).expect("the attempt is not over");
+    renewal::publish(&app, claim, credential).await.expect(DONE);
+}
