@@ -465,7 +465,7 @@ impl AsideReason {
     pub fn explain(self, service: &str) -> String {
         match self {
             Self::Sealed => "What was stored for this connection cannot be read any more.".to_owned(),
-            Self::NoOutcome => format!("The key from {service} could not be renewed."),
+            Self::NoOutcome => format!("The key from {service} could not be renewed yet. It is tried again."),
             Self::JiraRefuses => {
                 "Jira does not allow the key to be stored. A Jira admin can check the permissions of \
                  the app."
@@ -495,7 +495,7 @@ pub struct LinkStatus {
     /// When Jira took it, RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub renewed_at: Option<String>,
-    /// Why the person has to reconnect, in words for them.
+    /// Why the person has to reconnect, or why there is no valid key just now, in words for them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -521,11 +521,20 @@ impl LinkStatus {
         let alive = link
             .published
             .is_some_and(|published| published.expires_at > now);
+        let working = if link.published.is_some() {
+            "linked"
+        } else {
+            "linking"
+        };
         let (state, reason) = match link.state {
             LinkState::Reconnect(why) => ("reconnect", Some(why.explain(service))),
-            LinkState::Aside(why) if !alive => ("reconnect", Some(why.explain(service))),
-            LinkState::Live if link.published.is_none() => ("linking", None),
-            LinkState::Live | LinkState::Aside(_) => ("linked", None),
+            // What does not open stays closed; only a new connection mends that.
+            LinkState::Aside(why @ AsideReason::Sealed) if !alive => {
+                ("reconnect", Some(why.explain(service)))
+            }
+            // The person cannot mend the others: they are told, and it is tried again.
+            LinkState::Aside(why) if !alive => (working, Some(why.explain(service))),
+            LinkState::Live | LinkState::Aside(_) => (working, None),
         };
         Self {
             state,

@@ -122,6 +122,7 @@ mod attempt;
 mod cleanup;
 mod link;
 mod renewal;
+mod rows;
 mod sealed;
 mod session;
 mod sql;

@@ -1,9 +1,5 @@
 //! Attempts, phase by phase. Each step is one statement that only the right phase lets through.
 
-use super::cleanup::{NewCleanup, Owner, Wait};
-use super::link::all_of;
-use super::tenant::TenantRow;
-use super::{Pool, Store, sealed, sql};
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::model::{
@@ -11,24 +7,11 @@ use crate::model::{
     Returned, Revocation, Tenant, Tokens,
 };
 use crate::secret::TenantKey;
-use crate::vault::Broken;
-use crate::vault::Place;
-use sqlx::FromRow;
+use crate::vault::{Broken, Place};
 
-#[derive(FromRow)]
-pub(super) struct AttemptRow {
-    pub(super) id: String,
-    pub(super) client_key: String,
-    pub(super) installation: i64,
-    pub(super) account_id: String,
-    pub(super) issue: Option<String>,
-    pub(super) phase: String,
-    pub(super) state_hash: Option<String>,
-    pub(super) handle_hash: Option<String>,
-    pub(super) handle_expires_at: Option<i64>,
-    pub(super) kept: Option<String>,
-    pub(super) expires_at: i64,
-}
+use super::cleanup::{NewCleanup, Owner, Wait, all_of};
+use super::rows::{AttemptRow, TenantRow};
+use super::{Pool, Store, sealed, sql};
 
 pub(super) fn attempt_place<'a>(client_key: &'a str, id: &'a str) -> Place<'a> {
     Place {

@@ -1,12 +1,12 @@
 //! The list of what is left to do after something ended.
 
-use crate::vault::Place;
-
-use super::{Pool, Store, sealed, sql};
 use crate::clock::Seconds;
 use crate::error::Error;
-use crate::model::{AccountId, ClientKey, Revocation};
-use sqlx::FromRow;
+use crate::model::{AccountId, ClientKey, Credential, MintedKey, RevocableToken, Revocation};
+use crate::vault::Place;
+
+use super::rows::{CleanupRow, LinkRow};
+use super::{Pool, Store, sealed, sql};
 
 /// After that, what could not be revoked or deleted is given up, with an error in the log.
 pub(super) const CLEANUP_LIFE: Seconds = 7 * 24 * 3600;
@@ -63,18 +63,6 @@ fn revocation_place<'a>(client_key: &'a str, id: &'a str) -> Place<'a> {
     }
 }
 
-#[derive(FromRow)]
-pub(super) struct CleanupRow {
-    pub(super) id: String,
-    pub(super) kind: String,
-    pub(super) client_key: String,
-    pub(super) installation: i64,
-    pub(super) account_id: String,
-    pub(super) revocation: Option<String>,
-    pub(super) failures: i64,
-    pub(super) expires_at: i64,
-}
-
 pub(super) struct NewCleanup {
     pub(super) id: String,
     pub(super) kind: &'static str,
@@ -92,6 +80,54 @@ pub(super) struct Owner {
     pub(super) client_key: String,
     pub(super) installation: i64,
     pub(super) account_id: String,
+}
+
+/// Everything at the service that ends with a credential.
+pub(super) fn all_of(credential: Credential, subject: &str) -> Revocation {
+    let Credential {
+        tokens,
+        previous_refresh_token,
+        api_key,
+        retiring,
+    } = credential;
+    let mut all = Revocation {
+        subject: subject.to_owned(),
+        keys: api_key
+            .and_then(|key| key.id)
+            .map(|id| MintedKey {
+                id,
+                access_token: tokens.access_token.clone(),
+            })
+            .into_iter()
+            .collect(),
+        tokens: Vec::new(),
+    };
+    let refresh_tokens = tokens
+        .refresh_token
+        .into_iter()
+        .chain(previous_refresh_token);
+    all.tokens
+        .extend(refresh_tokens.map(|token| RevocableToken {
+            token,
+            refresh: true,
+        }));
+    all.tokens.push(RevocableToken {
+        token: tokens.access_token,
+        refresh: false,
+    });
+    for revocation in retiring {
+        all.keys.extend(revocation.keys);
+        all.tokens.extend(revocation.tokens);
+    }
+    all
+}
+
+pub(super) fn row_owner(row: &LinkRow) -> Owner {
+    Owner {
+        client_key: row.client_key.clone(),
+        installation: row.installation,
+        account_id: row.account_id.clone(),
+    }
 }
 
 impl Store {

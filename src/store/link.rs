@@ -1,78 +1,17 @@
 //! Links: made, taken away, asked about.
 
-use super::attempt::AttemptRow;
-use super::cleanup::{NewCleanup, Owner, Wait};
-use super::renewal::Claim;
-use super::tenant::TenantRow;
-use super::{Pool, Store, sealed, sql};
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::model::{
-    AccountId, AsideReason, Attempt, ClientKey, Credential, Identity, Link, LinkId, LinkState,
-    MintedKey, Published, ReconnectReason, RevocableToken, Revocation, Tenant,
+    AccountId, Attempt, Credential, Identity, Link, LinkId, LinkState, Revocation, Tenant,
 };
 use crate::secret::TenantKey;
-use crate::vault::Broken;
-use crate::vault::Place;
-use sqlx::FromRow;
+use crate::vault::{Broken, Place};
 
-#[derive(FromRow)]
-pub(super) struct LinkRow {
-    pub(super) id: String,
-    pub(super) client_key: String,
-    pub(super) installation: i64,
-    pub(super) account_id: String,
-    pub(super) subject: String,
-    pub(super) display_name: String,
-    pub(super) state: String,
-    pub(super) reason: Option<String>,
-    pub(super) generation: i64,
-    pub(super) credential: String,
-    pub(super) published_generation: i64,
-    pub(super) published_expires_at: i64,
-    pub(super) published_at: i64,
-    pub(super) failures: i64,
-    pub(super) claims: i64,
-    pub(super) claim: Option<String>,
-    pub(super) intent_at: Option<i64>,
-    pub(super) unsettled: bool,
-    pub(super) put_again: i64,
-}
-
-impl LinkRow {
-    pub(super) fn link(&self) -> Link {
-        let reason = self.reason.as_deref();
-        Link {
-            id: LinkId(self.id.clone()),
-            client_key: ClientKey(self.client_key.clone()),
-            installation: self.installation,
-            account_id: AccountId(self.account_id.clone()),
-            identity: Identity {
-                subject: self.subject.clone(),
-                display_name: self.display_name.clone(),
-            },
-            state: match self.state.as_str() {
-                "reconnect" => LinkState::Reconnect(
-                    reason
-                        .and_then(ReconnectReason::parse)
-                        .unwrap_or(ReconnectReason::Revoked),
-                ),
-                "aside" => LinkState::Aside(
-                    reason
-                        .and_then(AsideReason::parse)
-                        .unwrap_or(AsideReason::NoOutcome),
-                ),
-                _ => LinkState::Live,
-            },
-            generation: self.generation,
-            published: (self.published_generation > 0).then_some(Published {
-                generation: self.published_generation,
-                expires_at: self.published_expires_at,
-                at: self.published_at,
-            }),
-        }
-    }
-}
+use super::cleanup::{NewCleanup, Owner, Wait, all_of, row_owner};
+use super::renewal::Claim;
+use super::rows::{AttemptRow, LinkRow, TenantRow};
+use super::{Pool, Store, sealed, sql};
 
 pub(super) fn credential_place<'a>(
     client_key: &'a str,
@@ -85,46 +24,6 @@ pub(super) fn credential_place<'a>(
         row: account_id,
         generation,
     }
-}
-
-/// Everything at the service that ends with a credential.
-pub(super) fn all_of(credential: Credential, subject: &str) -> Revocation {
-    let Credential {
-        tokens,
-        previous_refresh_token,
-        api_key,
-        retiring,
-    } = credential;
-    let mut all = Revocation {
-        subject: subject.to_owned(),
-        keys: api_key
-            .and_then(|key| key.id)
-            .map(|id| MintedKey {
-                id,
-                access_token: tokens.access_token.clone(),
-            })
-            .into_iter()
-            .collect(),
-        tokens: Vec::new(),
-    };
-    let refresh_tokens = tokens
-        .refresh_token
-        .into_iter()
-        .chain(previous_refresh_token);
-    all.tokens
-        .extend(refresh_tokens.map(|token| RevocableToken {
-            token,
-            refresh: true,
-        }));
-    all.tokens.push(RevocableToken {
-        token: tokens.access_token,
-        refresh: false,
-    });
-    for revocation in retiring {
-        all.keys.extend(revocation.keys);
-        all.tokens.extend(revocation.tokens);
-    }
-    all
 }
 
 impl Store {
@@ -319,13 +218,5 @@ impl Store {
             .await
             .map(|done| done.rows_affected()))?;
         Ok(rows == 1)
-    }
-}
-
-pub(super) fn row_owner(row: &LinkRow) -> Owner {
-    Owner {
-        client_key: row.client_key.clone(),
-        installation: row.installation,
-        account_id: row.account_id.clone(),
     }
 }

@@ -1,14 +1,15 @@
 //! Claims on links and what comes of them; signs of life of the processes that hold them.
 
-use super::cleanup::{NewCleanup, Owner, Wait};
-use super::link::{LinkRow, all_of};
-use super::{Pool, Store, sql};
+use aws_lc_rs::digest::{SHA256, digest};
+
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::model::{AsideReason, ClientKey, Credential, Link, ReconnectReason, Revocation, Tenant};
 use crate::vault::Broken;
-use aws_lc_rs::digest::SHA256;
-use aws_lc_rs::digest::digest;
+
+use super::cleanup::{NewCleanup, Owner, Wait, all_of};
+use super::rows::LinkRow;
+use super::{Pool, Store, sql};
 
 /// A link that this process may renew until its lease ends.
 #[derive(Debug, Clone)]

@@ -1,9 +1,10 @@
 //! Sessions of the top-level pages, spent tokens, and the sweep of what has expired.
 
-use super::attempt::AttemptRow;
-use super::{Pool, Store, sql};
 use crate::clock::Seconds;
 use crate::error::Error;
+
+use super::rows::AttemptRow;
+use super::{Pool, Store, sql};
 
 impl Store {
     /// Creates a session. False when the id is taken.

@@ -1,39 +1,14 @@
 //! Tenants, and what Jira said about their people.
 
-use super::attempt::AttemptRow;
-use super::cleanup::{NewCleanup, Owner, Wait};
-use super::link::{LinkRow, all_of, row_owner};
-use super::{Pool, Store, sql};
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::model::{AccountId, AccountKind, ClientKey, Installation, Person, Revocation, Tenant};
 use crate::secret::TenantKey;
-use crate::vault::Broken;
-use crate::vault::Place;
-use sqlx::FromRow;
+use crate::vault::{Broken, Place};
 
-#[derive(FromRow)]
-pub(super) struct TenantRow {
-    pub(super) client_key: String,
-    pub(super) installation: i64,
-    pub(super) base_url: String,
-    pub(super) display_urls: String,
-    pub(super) oauth_client_id: Option<String>,
-    pub(super) data_key: Option<String>,
-    pub(super) shared_secret: String,
-    pub(super) installed: bool,
-    pub(super) enabled: bool,
-    pub(super) acts_as_user: bool,
-    pub(super) wait_until: i64,
-}
-
-#[derive(FromRow)]
-pub(super) struct PersonRow {
-    pub(super) kind: String,
-    pub(super) active: bool,
-    pub(super) display_name: String,
-    pub(super) checked_at: i64,
-}
+use super::cleanup::{NewCleanup, Owner, Wait, all_of, row_owner};
+use super::rows::{AttemptRow, LinkRow, PersonRow, TenantRow};
+use super::{Pool, Store, sql};
 
 pub(super) fn shared_secret_place(client_key: &str) -> Place<'_> {
     Place {

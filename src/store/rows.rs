@@ -1,0 +1,116 @@
+//! What stands in the tables, column by column.
+
+use sqlx::FromRow;
+
+use crate::model::{
+    AccountId, AsideReason, ClientKey, Identity, Link, LinkId, LinkState, Published,
+    ReconnectReason,
+};
+
+#[derive(FromRow)]
+pub(super) struct TenantRow {
+    pub(super) client_key: String,
+    pub(super) installation: i64,
+    pub(super) base_url: String,
+    pub(super) display_urls: String,
+    pub(super) oauth_client_id: Option<String>,
+    pub(super) data_key: Option<String>,
+    pub(super) shared_secret: String,
+    pub(super) installed: bool,
+    pub(super) enabled: bool,
+    pub(super) acts_as_user: bool,
+    pub(super) wait_until: i64,
+}
+
+#[derive(FromRow)]
+pub(super) struct PersonRow {
+    pub(super) kind: String,
+    pub(super) active: bool,
+    pub(super) display_name: String,
+    pub(super) checked_at: i64,
+}
+
+#[derive(FromRow)]
+pub(super) struct AttemptRow {
+    pub(super) id: String,
+    pub(super) client_key: String,
+    pub(super) installation: i64,
+    pub(super) account_id: String,
+    pub(super) issue: Option<String>,
+    pub(super) phase: String,
+    pub(super) state_hash: Option<String>,
+    pub(super) handle_hash: Option<String>,
+    pub(super) handle_expires_at: Option<i64>,
+    pub(super) kept: Option<String>,
+    pub(super) expires_at: i64,
+}
+
+#[derive(FromRow)]
+pub(super) struct LinkRow {
+    pub(super) id: String,
+    pub(super) client_key: String,
+    pub(super) installation: i64,
+    pub(super) account_id: String,
+    pub(super) subject: String,
+    pub(super) display_name: String,
+    pub(super) state: String,
+    pub(super) reason: Option<String>,
+    pub(super) generation: i64,
+    pub(super) credential: String,
+    pub(super) published_generation: i64,
+    pub(super) published_expires_at: i64,
+    pub(super) published_at: i64,
+    pub(super) failures: i64,
+    pub(super) claims: i64,
+    pub(super) claim: Option<String>,
+    pub(super) intent_at: Option<i64>,
+    pub(super) unsettled: bool,
+    pub(super) put_again: i64,
+}
+
+impl LinkRow {
+    pub(super) fn link(&self) -> Link {
+        let reason = self.reason.as_deref();
+        Link {
+            id: LinkId(self.id.clone()),
+            client_key: ClientKey(self.client_key.clone()),
+            installation: self.installation,
+            account_id: AccountId(self.account_id.clone()),
+            identity: Identity {
+                subject: self.subject.clone(),
+                display_name: self.display_name.clone(),
+            },
+            state: match self.state.as_str() {
+                "reconnect" => LinkState::Reconnect(
+                    reason
+                        .and_then(ReconnectReason::parse)
+                        .unwrap_or(ReconnectReason::Revoked),
+                ),
+                "aside" => LinkState::Aside(
+                    reason
+                        .and_then(AsideReason::parse)
+                        .unwrap_or(AsideReason::NoOutcome),
+                ),
+                _ => LinkState::Live,
+            },
+            generation: self.generation,
+            published: (self.published_generation > 0).then_some(Published {
+                generation: self.published_generation,
+                expires_at: self.published_expires_at,
+                at: self.published_at,
+            }),
+        }
+    }
+}
+
+#[derive(FromRow)]
+pub(super) struct CleanupRow {
+    pub(super) id: String,
+    pub(super) kind: String,
+    pub(super) client_key: String,
+    pub(super) installation: i64,
+    pub(super) account_id: String,
+    pub(super) revocation: Option<String>,
+    pub(super) failures: i64,
+    pub(super) expires_at: i64,
+}
