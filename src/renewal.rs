@@ -39,6 +39,8 @@ const REST: Seconds = 900;
 /// time. Short, because most likely processes were killed again and again and nothing is wrong with the
 /// links they held; rarer and rarer, because it may be the link that brings them down.
 const REST_WITHOUT_OUTCOME: Seconds = 5;
+/// How long a link waits whose earlier renewal this process has not ended, in seconds.
+const LOOK_AGAIN: Seconds = 10;
 /// The longest wait between two tries, in seconds.
 const LONGEST_WAIT: Seconds = 300;
 
@@ -114,6 +116,9 @@ type Step = Option<(Claim, Credential)>;
 /// When the store is unavailable; the lease then brings the link back.
 pub async fn renew(app: &App, claim: Claim) -> Result<(), Error> {
     let Some(_begun) = app.at_work.begin(&claim.link.id) else {
+        // Its lease ran out under this process's own hands: they go on, and the row is looked at soon.
+        let due_at = app.clock.now() + LOOK_AGAIN;
+        app.store.put_off(&claim, due_at, false, false).await?;
         return Ok(());
     };
     let now = app.clock.now();

@@ -584,17 +584,22 @@ async fn where_jira_forbids_both_ways_the_link_rests(db: Db) {
     })
     .await;
     scene.advance(3 * 3600);
-    let reason = omar.asked_to_reconnect().await;
+    let status = eventually("the person is told", async || {
+        let status = omar.status().await;
+        status.get("reason").is_some().then_some(status)
+    })
+    .await;
+    let reason = status["reason"].as_str().expect("it is in words");
     assert!(reason.contains("Jira does not allow"), "{reason}");
+    // Connecting again would not help, so nobody is asked to.
+    assert_eq!(status["state"], "linked");
 
     // Mended, it comes back by itself.
     jira.clear_faults();
     scene.advance(1000);
     omar.property_of_generation(2).await;
-    eventually("the link is back", async || {
-        (omar.state().await == "linked").then_some(())
-    })
-    .await;
+    omar.recorded().await;
+    assert_eq!(omar.status().await.get("reason"), None);
     works(&omar, "u-100");
     scene.end().await;
 }
