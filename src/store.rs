@@ -73,28 +73,29 @@ macro_rules! add_cleanup {
     }};
 }
 
-/// Puts a revocation on that list. Says the ids of its rows.
+/// Puts revocations on that list. Says the ids of their rows.
 ///
 /// Some tokens wait (`held_for_subject`) while a link still uses the account at the service; see
 /// [`cleanup::Wait`].
 macro_rules! add_revocation {
-    ($store:expr, $tx:expr, $owner:expr, $revocation:expr, $now:expr) => {{
-        let revocation: Revocation = $revocation;
+    ($store:expr, $tx:expr, $owner:expr, $revocations:expr, $now:expr) => {{
         let owner: &Owner = $owner;
-        let (links, of_this_person): (i64, i64) = sqlx::query_as(sql::SUBJECT_IN_USE)
-            .bind(&revocation.subject)
-            .bind(&owner.account_id)
-            .fetch_one(&mut *$tx)
-            .await?;
-        let wait = match (links, of_this_person) {
-            (0, _) => Wait::Nothing,
-            (_, 0) => Wait::RefreshTokens,
-            _ => Wait::AllTokens,
-        };
         let mut ids = Vec::new();
-        for row in $store.revocation_rows(owner, revocation, wait, $now) {
-            ids.push(row.id.clone());
-            add_cleanup!($tx, row);
+        for revocation in $revocations {
+            let (links, of_this_person): (i64, i64) = sqlx::query_as(sql::SUBJECT_IN_USE)
+                .bind(&revocation.subject)
+                .bind(&owner.account_id)
+                .fetch_one(&mut *$tx)
+                .await?;
+            let wait = match (links, of_this_person) {
+                (0, _) => Wait::Nothing,
+                (_, 0) => Wait::RefreshTokens,
+                _ => Wait::AllTokens,
+            };
+            for row in $store.revocation_rows(owner, revocation, wait, $now) {
+                ids.push(row.id.clone());
+                add_cleanup!($tx, row);
+            }
         }
         ids
     }};

@@ -329,7 +329,7 @@ impl Store {
     }
 }
 
-pub(super) fn tokens_only(tokens: &Tokens, subject: &str) -> Revocation {
+pub(super) fn tokens_only(tokens: &Tokens, subject: &str) -> Vec<Revocation> {
     let credential = Credential {
         tokens: tokens.clone(),
         previous_refresh_token: None,

@@ -82,15 +82,16 @@ pub(super) struct Owner {
     pub(super) account_id: String,
 }
 
-/// Everything at the service that ends with a credential.
-pub(super) fn all_of(credential: Credential, subject: &str) -> Revocation {
+/// Everything at the service that ends with a credential: its own, and what it had replaced, which may
+/// be of another account.
+pub(super) fn all_of(credential: Credential, subject: &str) -> Vec<Revocation> {
     let Credential {
         tokens,
         previous_refresh_token,
         api_key,
         retiring,
     } = credential;
-    let mut all = Revocation {
+    let mut own = Revocation {
         subject: subject.to_owned(),
         keys: api_key
             .and_then(|key| key.id)
@@ -106,19 +107,24 @@ pub(super) fn all_of(credential: Credential, subject: &str) -> Revocation {
         .refresh_token
         .into_iter()
         .chain(previous_refresh_token);
-    all.tokens
+    own.tokens
         .extend(refresh_tokens.map(|token| RevocableToken {
             token,
             refresh: true,
         }));
-    all.tokens.push(RevocableToken {
+    own.tokens.push(RevocableToken {
         token: tokens.access_token,
         refresh: false,
     });
-    for revocation in retiring {
-        all.keys.extend(revocation.keys);
-        all.tokens.extend(revocation.tokens);
+    // In one row with its own tokens, keys are deleted before those are revoked.
+    let (same, mut all): (Vec<_>, Vec<_>) = retiring
+        .into_iter()
+        .partition(|old| old.subject == own.subject);
+    for old in same {
+        own.keys.extend(old.keys);
+        own.tokens.extend(old.tokens);
     }
+    all.push(own);
     all
 }
 

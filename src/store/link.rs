@@ -2,9 +2,7 @@
 
 use crate::clock::Seconds;
 use crate::error::Error;
-use crate::model::{
-    AccountId, Attempt, Credential, Identity, Link, LinkId, LinkState, Revocation, Tenant,
-};
+use crate::model::{AccountId, Attempt, Credential, Identity, Link, LinkId, LinkState, Tenant};
 use crate::secret::TenantKey;
 use crate::vault::{Broken, Place};
 
@@ -95,7 +93,7 @@ impl Store {
             if let Some(old) = &old
                 && let Ok(held) = self.open_credential(&tenant.key, old)
             {
-                credential.retiring.push(all_of(held, &old.subject));
+                credential.retiring.extend(all_of(held, &old.subject));
             }
             sqlx::query(sql::LINK_PUT)
                 .bind(id.as_str())

@@ -4,7 +4,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 
 use crate::clock::Seconds;
 use crate::error::Error;
-use crate::model::{AsideReason, ClientKey, Credential, Link, ReconnectReason, Revocation, Tenant};
+use crate::model::{AsideReason, ClientKey, Credential, Link, ReconnectReason, Tenant};
 use crate::vault::Broken;
 
 use super::cleanup::{NewCleanup, Owner, Wait, all_of};
@@ -187,9 +187,7 @@ impl Store {
                 .await?
                 .rows_affected();
             if rows == 1 {
-                for old in retiring {
-                    add_revocation!(self, tx, &owner, old, now);
-                }
+                add_revocation!(self, tx, &owner, retiring, now);
                 true
             } else {
                 take_back!(self, tx, owner, now);

@@ -2,7 +2,7 @@
 
 use crate::clock::Seconds;
 use crate::error::Error;
-use crate::model::{AccountId, AccountKind, ClientKey, Installation, Person, Revocation, Tenant};
+use crate::model::{AccountId, AccountKind, ClientKey, Installation, Person, Tenant};
 use crate::secret::TenantKey;
 use crate::vault::{Broken, Place};
 
