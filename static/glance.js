@@ -100,8 +100,10 @@
     part("reconnect-as").hidden = !name;
     part("reason").textContent = link.reason || "The key could not be renewed. Connecting again fixes it.";
     // Why there is no valid key just now, where that is nothing the person can mend.
-    part("note").textContent = link.reason ?? "";
-    part("note").hidden = !link.reason;
+    for (const note of root.querySelectorAll("[data-note]")) {
+      note.textContent = link.reason ?? "";
+      note.hidden = !link.reason;
+    }
     part("expiry").hidden = !link.expiresAt;
     part("renewal").hidden = !link.renewedAt;
     part("life").hidden = !link.expiresAt || !link.renewedAt;
