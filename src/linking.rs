@@ -530,6 +530,7 @@ pub async fn confirm(
     let credential = Credential {
         tokens: proved.tokens.clone(),
         previous_refresh_token: None,
+        lingering: Vec::new(),
         api_key: (!app.provider.mints()).then(|| app.provider.token_as_key(&proved.tokens)),
         retiring: Vec::new(),
     };

@@ -289,10 +289,22 @@ pub struct Credential {
     /// The refresh token that this generation replaced. Some services honour it until the new one is
     /// used, so disconnecting revokes it too.
     pub previous_refresh_token: Option<Secret>,
+    /// Access tokens of earlier generations that have not run out. They are left to, but end with the
+    /// link.
+    pub lingering: Vec<Lingering>,
     /// The API key of this generation; none while it has still to be minted.
     pub api_key: Option<ApiKey>,
     /// What was replaced and is revoked as soon as Jira holds the new key, and not before.
     pub retiring: Vec<Revocation>,
+}
+
+/// An access token that was replaced.
+#[derive(Debug, Clone)]
+pub struct Lingering {
+    /// The token.
+    pub access_token: Secret,
+    /// When it runs out.
+    pub expires_at: Seconds,
 }
 
 /// The expiring key that goes into the Jira user property.

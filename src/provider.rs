@@ -36,7 +36,7 @@ use token_response::TokenAnswer;
 /// How long the service's metadata is believed, in seconds.
 const METADATA_FRESH_FOR: Seconds = 3600;
 /// What a key is taken to live when the service does not say.
-const LIFE_UNLESS_SAID: Seconds = 3600;
+pub const LIFE_UNLESS_SAID: Seconds = 3600;
 /// Names and subjects are shown and stored; a service that sends novels is cut short.
 const LONGEST_NAME: usize = 200;
 

@@ -14,10 +14,10 @@ use crate::clock::{Seconds, rfc3339};
 use crate::error::Error;
 use crate::jira::{Authority, JiraError};
 use crate::model::{
-    AsideReason, Credential, LinkId, MintedKey, Property, ReconnectReason, Revocation, Tenant,
-    Tokens,
+    AsideReason, Credential, Lingering, LinkId, MintedKey, Property, ReconnectReason, Revocation,
+    Tenant, Tokens,
 };
-use crate::provider::{MintError, RefreshError};
+use crate::provider::{LIFE_UNLESS_SAID, MintError, RefreshError};
 use crate::store::Claim;
 use crate::vault::Broken;
 
@@ -234,8 +234,9 @@ async fn next_generation(app: &App, claim: Claim, credential: Credential) -> Res
 /// Moves a credential on: the old key is to be revoked once Jira holds the new one, and an answer
 /// without a refresh token keeps the old one.
 ///
-/// The old access token is left to run out. Where it is revoked, a service may end its whole grant
-/// (RFC 7009, section 2.1), and some do: the link would be lost with its first renewal.
+/// The old access token is left to run out, or to the end of the link. Where it is revoked, a service
+/// may end its whole grant (RFC 7009, section 2.1), and some do: the link would be lost with its first
+/// renewal.
 fn retire(credential: &mut Credential, claim: &Claim, tokens: Option<Tokens>, now: Seconds) {
     // What has run out needs no revoking.
     let minted = credential
@@ -254,6 +255,14 @@ fn retire(credential: &mut Credential, claim: &Claim, tokens: Option<Tokens>, no
             Some(_) => credential.previous_refresh_token = before.refresh_token,
             None => credential.tokens.refresh_token = before.refresh_token,
         }
+        // One that does not say when it runs out lives as long as its key was taken to.
+        credential.lingering.push(Lingering {
+            expires_at: before
+                .expires_at
+                .unwrap_or(before.requested_at + LIFE_UNLESS_SAID),
+            access_token: before.access_token,
+        });
+        credential.lingering.retain(|old| old.expires_at > now);
     }
     // The newest access token deletes the old key: the one it was minted with may have run out.
     old.keys.extend(minted.map(|id| MintedKey {

@@ -333,6 +333,7 @@ pub(super) fn tokens_only(tokens: &Tokens, subject: &str) -> Vec<Revocation> {
     let credential = Credential {
         tokens: tokens.clone(),
         previous_refresh_token: None,
+        lingering: Vec::new(),
         api_key: None,
         retiring: Vec::new(),
     };

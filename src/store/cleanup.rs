@@ -88,6 +88,7 @@ pub(super) fn all_of(credential: Credential, subject: &str) -> Vec<Revocation> {
     let Credential {
         tokens,
         previous_refresh_token,
+        lingering,
         api_key,
         retiring,
     } = credential;
@@ -116,6 +117,11 @@ pub(super) fn all_of(credential: Credential, subject: &str) -> Vec<Revocation> {
         token: tokens.access_token,
         refresh: false,
     });
+    own.tokens
+        .extend(lingering.into_iter().map(|old| RevocableToken {
+            token: old.access_token,
+            refresh: false,
+        }));
     // In one row with its own tokens, keys are deleted before those are revoked.
     let (same, mut all): (Vec<_>, Vec<_>) = retiring
         .into_iter()

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::clock::Seconds;
 use crate::model::{
-    ApiKey, Authorizing, Credential, Identity, MintedKey, Proved, Returned, RevocableToken,
-    Revocation, Tokens,
+    ApiKey, Authorizing, Credential, Identity, Lingering, MintedKey, Proved, Returned,
+    RevocableToken, Revocation, Tokens,
 };
 use crate::secret::Secret;
 
@@ -127,6 +127,10 @@ pub(super) fn write_credential(credential: &Credential) -> Secret {
             "expires_at": key.expires_at,
             "id": key.id,
         })),
+        "lingering": credential.lingering.iter().map(|old| json!({
+            "access_token": old.access_token.expose(),
+            "expires_at": old.expires_at,
+        })).collect::<Vec<_>>(),
         "retiring": credential.retiring.iter().map(revocation_json).collect::<Vec<_>>(),
     });
     Secret::new(json.to_string())
@@ -137,7 +141,14 @@ struct CredentialText {
     tokens: TokensText,
     previous_refresh_token: Option<Secret>,
     api_key: Option<ApiKeyText>,
+    lingering: Vec<LingeringText>,
     retiring: Vec<RevocationText>,
+}
+
+#[derive(Deserialize)]
+struct LingeringText {
+    access_token: Secret,
+    expires_at: Seconds,
 }
 
 #[derive(Deserialize)]
@@ -159,6 +170,14 @@ pub(super) fn read_credential(text: &Secret) -> Result<Credential, Unreadable> {
             expires_at: key.expires_at,
             id: key.id,
         }),
+        lingering: text
+            .lingering
+            .into_iter()
+            .map(|old| Lingering {
+                access_token: old.access_token,
+                expires_at: old.expires_at,
+            })
+            .collect(),
         retiring: text.retiring.into_iter().map(Revocation::from).collect(),
     })
 }
@@ -252,6 +271,10 @@ mod tests {
                 expires_at: 17,
                 id: Some("k-1".to_owned()),
             }),
+            lingering: vec![Lingering {
+                access_token: Secret::new("lingering"),
+                expires_at: 5,
+            }],
             retiring: vec![Revocation {
                 subject: "u-0".to_owned(),
                 keys: vec![MintedKey {

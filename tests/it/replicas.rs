@@ -310,6 +310,7 @@ async fn link(app: Arc<App>, tenant: Tenant, account: String, subject: String, t
         api_key: Some(app.provider.token_as_key(&tokens)),
         tokens,
         previous_refresh_token: None,
+        lingering: Vec::new(),
         retiring: Vec::new(),
     };
     let lease_until = now + renewal::LEASE;
