@@ -8,12 +8,14 @@ use tokio::time::sleep;
 use crate::on_both_databases;
 use crate::scene::{Db, Scene, Setting, eventually};
 use crate::sim::jira;
-use crate::sim::service::{Endpoint, Fault, Kind, Rotation, ServiceOptions};
+use crate::sim::service::{Endpoint, Fault, Kind, Ledger, Rotation, ServiceOptions};
 
 on_both_databases!(no_link_is_lost_by_kill_9);
 
 const PEOPLE: u64 = 32;
 const KEY_LIFE: Duration = Duration::from_secs(8);
+/// Longer than any lease.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// `LATCHKEY_KILLS` makes it longer; `scripts/kill` does that.
 async fn no_link_is_lost_by_kill_9(db: Db) {
@@ -56,12 +58,24 @@ async fn no_link_is_lost_by_kill_9(db: Db) {
         .fault(jira::Fault::new(lost_confirmations).on_property("PUT"));
 
     let chance = Random::system();
-    for _ in 0..kills {
-        // Nothing is waited for: the moment itself is what is tried.
+    for kill in 0..kills {
+        // Nothing is waited for: the moment itself is what is tried. Only now and then it is one in
+        // which a token request is under way, so that some of a few kills hit one for sure.
         sleep(Duration::from_millis(
             chance.up_to(longest_life).unsigned_abs(),
         ))
         .await;
+        if kill % 7 == 0 {
+            let in_flight = |ledger: &Ledger| {
+                let mut requests = ledger.token_requests().iter().rev();
+                requests.any(|request| request.ended.is_none())
+            };
+            scene
+                .world
+                .service
+                .wait_until("a token request under way", PATIENCE, in_flight)
+                .await;
+        }
         scene.child().kill9().await;
         scene.restart().await;
     }
