@@ -269,7 +269,7 @@ impl Store {
                         row.installation,
                         row.account_id.clone(),
                     );
-                    match self.open_attempt(&key, copy_of(&row)) {
+                    match self.open_attempt(&key, row.clone()) {
                         Ok(Attempt {
                             phase: Phase::Proved(proved),
                             ..
@@ -338,20 +338,4 @@ pub(super) fn tokens_only(tokens: &Tokens, subject: &str) -> Vec<Revocation> {
         retiring: Vec::new(),
     };
     all_of(credential, subject)
-}
-
-pub(super) fn copy_of(row: &AttemptRow) -> AttemptRow {
-    AttemptRow {
-        id: row.id.clone(),
-        client_key: row.client_key.clone(),
-        installation: row.installation,
-        account_id: row.account_id.clone(),
-        issue: row.issue.clone(),
-        phase: row.phase.clone(),
-        state_hash: row.state_hash.clone(),
-        handle_hash: row.handle_hash.clone(),
-        handle_expires_at: row.handle_expires_at,
-        kept: row.kept.clone(),
-        expires_at: row.expires_at,
-    }
 }

@@ -30,7 +30,7 @@ pub(super) struct PersonRow {
     pub(super) checked_at: i64,
 }
 
-#[derive(FromRow)]
+#[derive(Clone, FromRow)]
 pub(super) struct AttemptRow {
     pub(super) id: String,
     pub(super) client_key: String,
