@@ -175,7 +175,7 @@ async fn delete_property(app: &App, entry: &Cleanup) -> Result<(), NotYet> {
         return Err(NotYet::Disabled);
     }
     let now = app.clock.now();
-    let opens_at = app.jira_gate.opens_at().max(tenant.wait_until);
+    let opens_at = renewal::jira_opens_at(app, &tenant);
     if opens_at > now {
         return Err(NotYet::Waiting(opens_at - now));
     }

@@ -408,7 +408,7 @@ pub async fn publish(app: &App, claim: Claim, credential: Credential) -> Result<
         return Ok(());
     }
     let now = app.clock.now();
-    let opens_at = app.jira_gate.opens_at().max(tenant.wait_until);
+    let opens_at = jira_opens_at(app, &tenant);
     if opens_at > now {
         // Jira has asked to wait since this was claimed, or it is a confirmation, which asks nobody.
         let due_at = opens_at + app.random.up_to(5);
@@ -489,6 +489,12 @@ async fn mint(app: &App, claim: Claim, mut credential: Credential) -> Result<Ste
     }
     app.store.put_off(&claim, now + wait, true, false).await?;
     Ok(None)
+}
+
+/// When a tenant's Jira may be called again, after it or Jira as a whole has asked to wait; in the past
+/// if it may be now.
+pub fn jira_opens_at(app: &App, tenant: &Tenant) -> Seconds {
+    app.jira_gate.opens_at().max(tenant.wait_until)
 }
 
 /// Keeps to what Jira asks for: the tenant waits, or everybody.

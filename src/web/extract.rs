@@ -212,16 +212,17 @@ pub struct Handle {
 }
 
 /// The fields of a form.
-pub struct Form(Vec<(String, String)>);
+pub struct Form(Query);
 
 impl Form {
     /// Takes a form apart.
     pub fn of(body: &SmallBody) -> Self {
-        Self(form_urlencoded::parse(&body.0).into_owned().collect())
+        let fields = form_urlencoded::parse(&body.0).into_owned().collect();
+        Self(Query(fields))
     }
 
     /// The value of a field that stands there once.
-    pub fn only(self, name: &str) -> Option<String> {
-        Query(self.0).only(name)
+    pub fn only(&self, name: &str) -> Option<String> {
+        self.0.only(name)
     }
 }

@@ -31,8 +31,8 @@ pub async fn begin(
     session: Session,
     body: SmallBody,
 ) -> Result<Response, Failed> {
-    let issue = Form::of(&body).only("issue");
-    let token = Form::of(&body).only("jwt");
+    let form = Form::of(&body);
+    let (token, issue) = (form.only("jwt"), form.only("issue"));
     start(&app, &session, token, issue, Travelled::InForm).await
 }
 
