@@ -79,7 +79,7 @@ async fn run(app: &App, entry: Cleanup) -> Result<(), Error> {
         Chore::Revoke(revocation) => revoke(app, revocation).await,
         Chore::DeleteProperty => delete_property(app, &entry).await,
         Chore::Lost => {
-            tracing::error!(event = "seal_failure", tenant = %entry.client_key, "tokens that were to be revoked do not open; they run out by themselves");
+            tracing::error!(tenant = %entry.client_key, "tokens that were to be revoked do not open; they run out by themselves");
             Ok(())
         }
     };

@@ -15,6 +15,7 @@ use url::Url;
 use crate::clock::{Clock, Seconds};
 use crate::config::{BaseUrl, SiteHosts, is_loopback};
 use crate::error::{Error, Refusal};
+use crate::events::{Event, Events, Kind};
 use crate::model::{AccountId, ClientKey, Installation, Tenant};
 use crate::secret::{Secret, fingerprint, same};
 use crate::store::Store;
@@ -39,9 +40,18 @@ pub struct Connect {
     pub app_key: String,
     store: Store,
     clock: Clock,
+    events: Events,
     install_keys: InstallKeys,
-    site_hosts: SiteHosts,
-    loopback_http: bool,
+    sites: Sites,
+}
+
+/// Where a tenant may live.
+#[derive(Debug, Clone)]
+pub struct Sites {
+    /// Hosts a base URL may have.
+    pub hosts: SiteHosts,
+    /// Whether loopback hosts may speak plain http.
+    pub loopback_http: bool,
 }
 
 /// The request a token is bound to: method, path and query as they came in.
@@ -207,33 +217,33 @@ impl Connect {
     pub fn new(
         base_url: BaseUrl,
         app_key: String,
-        site_hosts: SiteHosts,
-        loopback_http: bool,
+        sites: Sites,
         install_keys: InstallKeys,
         store: Store,
         clock: Clock,
+        events: Events,
     ) -> Self {
         Self {
             base_url,
             app_key,
             store,
             clock,
+            events,
             install_keys,
-            site_hosts,
-            loopback_http,
+            sites,
         }
     }
 
     /// Hosts a tenant may have, for pages that are framed before the tenant is known.
     #[must_use]
     pub fn site_hosts(&self) -> &SiteHosts {
-        &self.site_hosts
+        &self.sites.hosts
     }
 
     /// Verifies a context token: its qsh is the literal, compared whole. A token of a page's address
     /// never passes.
     pub async fn context(&self, token: &str) -> Result<ContextToken, Error> {
-        let (verified, claims) = self.symmetric(token, CONTEXT_QSH).await?;
+        let (verified, claims) = self.symmetric(Kind::Context, token, CONTEXT_QSH).await?;
         if !verified.tenant.enabled {
             return Err(Error::Unauthorized("the app is disabled at the tenant"));
         }
@@ -246,7 +256,9 @@ impl Connect {
 
     /// Verifies the token in the address of a framed page.
     pub async fn iframe(&self, token: &str, request: Bound<'_>) -> Result<IframeToken, Error> {
-        let (verified, _) = self.symmetric(token, &self.qsh(request)).await?;
+        let (verified, _) = self
+            .symmetric(Kind::Iframe, token, &self.qsh(request))
+            .await?;
         if !verified.tenant.enabled {
             return Err(Error::Unauthorized("the app is disabled at the tenant"));
         }
@@ -259,7 +271,9 @@ impl Connect {
         token: &str,
         request: Bound<'_>,
     ) -> Result<AppToAppToken, Error> {
-        let (verified, _) = self.symmetric(token, &self.qsh(request)).await?;
+        let (verified, _) = self
+            .symmetric(Kind::AppToApp, token, &self.qsh(request))
+            .await?;
         Ok(AppToAppToken(verified))
     }
 
@@ -274,6 +288,7 @@ impl Connect {
 
     async fn symmetric(
         &self,
+        kind: Kind,
         token: &str,
         expected_qsh: &str,
     ) -> Result<(Verified, Claims), Error> {
@@ -283,6 +298,7 @@ impl Connect {
         let header = jsonwebtoken::decode_header(token)
             .map_err(|_| Error::Unauthorized("the token is malformed"))?;
         if header.alg != Algorithm::HS256 {
+            self.events.record(Event::Misplaced(kind, None));
             return Err(Error::Unauthorized("the algorithm is not HS256"));
         }
         // Only to find the tenant whose secret decides; nothing else is believed before.
@@ -300,7 +316,8 @@ impl Connect {
         let key = DecodingKey::from_secret(tenant.shared_secret.expose().as_bytes());
         let claims = jsonwebtoken::decode::<Claims>(token, &key, &signature_only(Algorithm::HS256))
             .map_err(|_| {
-                tracing::warn!(event = "bad_signature", kind = "symmetric", tenant = %tenant.client_key, "a token is signed with another secret");
+                self.events
+                    .record(Event::BadSignature(kind, Some(&tenant.client_key)));
                 Error::Unauthorized("the signature is wrong")
             })?
             .claims;
@@ -310,6 +327,8 @@ impl Connect {
             .as_deref()
             .is_some_and(|qsh| same(qsh, expected_qsh))
         {
+            self.events
+                .record(Event::Misplaced(kind, Some(&tenant.client_key)));
             return Err(Error::Unauthorized("the qsh is of another request or kind"));
         }
         let account = claims
@@ -355,6 +374,7 @@ impl Connect {
         let header = jsonwebtoken::decode_header(token)
             .map_err(|_| Error::Unauthorized("the token is malformed"))?;
         if header.alg != Algorithm::RS256 {
+            self.events.record(Event::Misplaced(Kind::Lifecycle, None));
             return Err(Error::Unauthorized("the algorithm is not RS256"));
         }
         let kid = header
@@ -363,16 +383,14 @@ impl Connect {
         let key = self.install_keys.key(&kid).await?;
         let claims = jsonwebtoken::decode::<Claims>(token, &key, &signature_only(Algorithm::RS256))
             .map_err(|_| {
-                tracing::warn!(
-                    event = "bad_signature",
-                    kind = "lifecycle",
-                    "a lifecycle token is signed by somebody else"
-                );
+                self.events
+                    .record(Event::BadSignature(Kind::Lifecycle, None));
                 Error::Unauthorized("the signature is wrong")
             })?
             .claims;
         self.check_times(&claims)?;
         if !claims.aud.is_some_and(|aud| aud.is(&self.base_url.full())) {
+            self.events.record(Event::Misplaced(Kind::Lifecycle, None));
             return Err(Error::Unauthorized("the token is for another app"));
         }
         let expected = self.qsh(request);
@@ -381,6 +399,7 @@ impl Connect {
             .as_deref()
             .is_some_and(|qsh| same(qsh, &expected))
         {
+            self.events.record(Event::Misplaced(Kind::Lifecycle, None));
             return Err(Error::Unauthorized("the qsh is of another request"));
         }
         let client_key = claims
@@ -399,6 +418,10 @@ impl Connect {
         body: &LifecycleBody,
     ) -> Result<ClientKey, Error> {
         if body.client_key != token.client_key.as_str() {
+            self.events.record(Event::OtherTenant {
+                token: &token.client_key,
+                body: &body.client_key,
+            });
             return Err(Error::Unauthorized(
                 "the body names another tenant than the token",
             ));
@@ -453,7 +476,7 @@ impl Connect {
         (origin == text
             && self.is_secure(&url)
             && (url.port().is_none() || self.is_loopback(&url))
-            && self.site_hosts.allow(host))
+            && self.sites.hosts.allow(host))
         .then_some(origin)
     }
 
@@ -469,7 +492,7 @@ impl Connect {
     }
 
     fn is_loopback(&self, url: &Url) -> bool {
-        self.loopback_http && url.host().is_some_and(|host| is_loopback(&host))
+        self.sites.loopback_http && url.host().is_some_and(|host| is_loopback(&host))
     }
 }
 

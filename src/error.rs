@@ -323,6 +323,18 @@ impl Error {
 }
 
 impl Refusal {
+    /// A stable name, for logs and counters.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Anonymous => "anonymous",
+            Self::Customer => "customer",
+            Self::App => "app",
+            Self::UnknownKind => "unknown_kind",
+            Self::Deactivated => "deactivated",
+        }
+    }
+
     fn explain(self, service: &str) -> (&'static str, String) {
         match self {
             Self::Anonymous => (

@@ -10,6 +10,7 @@
 //! |---|---|
 //! | [`clock`], [`random`], [`secret`], [`error`], [`config`] | time, chance, what is never printed, what can go wrong, the settings |
 //! | [`model`] | the nouns |
+//! | [`events`] | what an operator should know about attacks |
 //! | [`outbound`] | how any other server is called |
 //! | [`vault`], [`store`] | what is kept, and sealed |
 //! | [`connect`], [`jira`], [`provider`] | Atlassian's tokens, a tenant's Jira, the service |
@@ -24,6 +25,7 @@ pub mod clock;
 pub mod config;
 pub mod connect;
 pub mod error;
+pub mod events;
 pub mod jira;
 pub mod linking;
 pub mod model;
@@ -45,9 +47,11 @@ use tokio::sync::Notify;
 use clock::Clock;
 use config::{Config, Customers, IssueModule};
 use connect::install_keys::InstallKeys;
-use connect::{Connect, Signer};
+use connect::{Connect, Signer, Sites};
+use events::Events;
 use jira::Jira;
 use outbound::Outbound;
+use prometheus::Registry;
 use provider::Provider;
 use random::Random;
 use renewal::{AtWork, Gate};
@@ -88,6 +92,10 @@ pub struct App {
     pub random: Random,
     /// What is kept.
     pub store: Store,
+    /// Figures that this process counts itself.
+    pub registry: Registry,
+    /// Records security events.
+    pub events: Events,
     /// Verifies what Atlassian sends.
     pub connect: Connect,
     /// Calls to tenants' Jira.
@@ -127,7 +135,9 @@ impl App {
             random,
             http,
         } = outside;
-        let vault = Vault::new(config.sealing_keys, random.clone());
+        let registry = Registry::new();
+        let events = Events::new(&registry, clock.clone());
+        let vault = Vault::new(config.sealing_keys, random.clone(), events.clone());
         let store = Store::open(&config.database, vault, random.clone()).await?;
         let install_keys = InstallKeys::new(config.install_keys_url, http.clone(), clock.clone());
         let callback = format!("{}/link/callback", config.base_url.full());
@@ -135,12 +145,17 @@ impl App {
             connect: Connect::new(
                 config.base_url,
                 config.app_key.clone(),
-                config.site_hosts,
-                config.allow_loopback_http,
+                Sites {
+                    hosts: config.site_hosts,
+                    loopback_http: config.allow_loopback_http,
+                },
                 install_keys,
                 store.clone(),
                 clock.clone(),
+                events.clone(),
             ),
+            registry,
+            events,
             jira: Jira::new(
                 http.clone(),
                 Signer::new(config.app_key, clock.clone()),

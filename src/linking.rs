@@ -19,6 +19,7 @@ use crate::connect::descriptor::FINISH_MODULE;
 use crate::connect::qsh::encode;
 use crate::connect::{ContextToken, Viewer};
 use crate::error::{Error, Refusal};
+use crate::events::Event;
 use crate::jira::JiraError;
 use crate::model::{
     AccountId, AccountKind, Attempt, AttemptId, Authorizing, Credential, IssueKey, LinkState,
@@ -117,7 +118,8 @@ pub async fn begin(
         .await?;
     let viewer = token.viewer()?;
     if travelled == Travelled::InAddress && !unused {
-        tracing::warn!(event = "replay", tenant = %viewer.tenant().client_key, account = %viewer.account(), "a context token came twice in an address");
+        app.events
+            .record(Event::Replay(&viewer.tenant().client_key, viewer.account()));
         return Err(Error::Unauthorized("the token was used before"));
     }
     allowed(app, &viewer).await?;
@@ -138,7 +140,11 @@ pub async fn begin(
 /// Whether somebody may link. Jira decides; the prefix of portal customers' ids only refuses early.
 async fn allowed(app: &App, viewer: &Viewer) -> Result<Person, Error> {
     let refuse = |why| {
-        tracing::warn!(event = "refused", why = ?why, tenant = %viewer.tenant().client_key, account = %viewer.account(), "somebody who may not link was refused");
+        app.events.record(Event::Refused(
+            why,
+            &viewer.tenant().client_key,
+            viewer.account(),
+        ));
         Err(Error::NotAllowed(why))
     };
     if let Some(why) = refused_early(app, viewer.account()) {
@@ -294,7 +300,8 @@ pub async fn returned(
             authorizing
         }
         _ => {
-            tracing::warn!(event = "wrong_state", tenant = %tenant.client_key, account = %attempt.account_id, "an answer of the service has a state of no attempt of this browser");
+            app.events
+                .record(Event::WrongState(&tenant.client_key, &attempt.account_id));
             return Err(failed(Error::AttemptOver(
                 "the state is missing, used or another's",
             )));
@@ -304,7 +311,8 @@ pub async fn returned(
     if let Err(error) = app.provider.check_issuer(&callback).await {
         // Somebody else may hold the state by now.
         if matches!(error, Error::ServiceRefused(_)) {
-            tracing::warn!(event = "wrong_issuer", tenant = %tenant.client_key, account = %attempt.account_id, "an answer is not from the service");
+            app.events
+                .record(Event::WrongIssuer(&tenant.client_key, &attempt.account_id));
             app.store.end_attempt(id, now).await?;
         }
         return Err(failed(error));
@@ -376,14 +384,10 @@ async fn of_this_viewer(
     let (tenant, attempt) = under_way(app, id).await?;
     let now = app.clock.now();
     if attempt.client_key != viewer.tenant().client_key || attempt.account_id != *viewer.account() {
-        tracing::warn!(
-            event = "refused_proof",
-            tenant = %tenant.client_key,
-            started_by = %attempt.account_id,
-            finished_at = %viewer.tenant().client_key,
-            finished_by = %viewer.account(),
-            "somebody finished what somebody else had started; nothing was redeemed for them"
-        );
+        app.events.record(Event::RefusedProof {
+            started: (&tenant.client_key, &attempt.account_id),
+            finished: (&viewer.tenant().client_key, viewer.account()),
+        });
         app.store.end_attempt(id, now).await?;
         let signed_in_as = match ask_about(app, viewer).await {
             Ok(person) => person.map(|person| person.display_name),
@@ -401,7 +405,8 @@ async fn of_this_viewer(
         Phase::Begun | Phase::Authorizing(_) => false,
     };
     if !right {
-        tracing::warn!(event = "wrong_handle", tenant = %tenant.client_key, account = %attempt.account_id, "an attempt was to be finished in another browser than the one that came back");
+        app.events
+            .record(Event::WrongHandle(&tenant.client_key, &attempt.account_id));
         app.store.end_attempt(id, now).await?;
         return Err(Error::WrongBrowser);
     }

@@ -125,7 +125,7 @@ pub async fn renew(app: &App, claim: Claim) -> Result<(), Error> {
     let credential = match &claim.credential {
         Ok(credential) => credential.clone(),
         Err(Broken) => {
-            tracing::error!(event = "seal_failure", tenant = %claim.link.client_key, account = %claim.link.account_id, "a credential does not open; its link is set aside");
+            tracing::error!(tenant = %claim.link.client_key, account = %claim.link.account_id, "a credential does not open; its link is set aside");
             return app
                 .store
                 .set_aside(&claim, AsideReason::Sealed, now + REST)

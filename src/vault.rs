@@ -14,6 +14,7 @@ use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use zeroize::Zeroizing;
 
+use crate::events::{Event, Events};
 use crate::random::Random;
 use crate::secret::{Secret, TenantKey};
 
@@ -89,13 +90,19 @@ impl std::fmt::Debug for SealingKey {
 pub struct Vault {
     keys: Vec<SealingKey>,
     random: Random,
+    events: Events,
 }
 
 impl Vault {
-    /// A vault with at least one key, which `config` has made sure of. The first seals.
+    /// A vault with at least one key, which `config` has made sure of. The first seals. What does not
+    /// open is recorded in `events`.
     #[must_use]
-    pub fn new(keys: Vec<SealingKey>, random: Random) -> Self {
-        Self { keys, random }
+    pub fn new(keys: Vec<SealingKey>, random: Random, events: Events) -> Self {
+        Self {
+            keys,
+            random,
+            events,
+        }
     }
 
     /// A new key for a tenant, and the same key wrapped for the database.
@@ -108,9 +115,12 @@ impl Vault {
 
     /// Unwraps a tenant's key.
     pub fn open_tenant_key(&self, client_key: &str, wrapped: &str) -> Result<TenantKey, Broken> {
-        let bytes = self.open_root(tenant_key_place(client_key), wrapped)?;
-        let key: [u8; 32] = bytes.as_slice().try_into().map_err(|_| Broken)?;
-        Ok(TenantKey(Zeroizing::new(key)))
+        let place = tenant_key_place(client_key);
+        let key = self.open_root(place, wrapped).and_then(|bytes| {
+            let key: [u8; 32] = bytes.as_slice().try_into().map_err(|_| Broken)?;
+            Ok(TenantKey(Zeroizing::new(key)))
+        });
+        self.recorded(place, key)
     }
 
     /// Seals a value of a tenant.
@@ -127,11 +137,24 @@ impl Vault {
 
     /// Opens a value of a tenant.
     pub fn open(&self, key: &TenantKey, place: Place<'_>, sealed: &str) -> Result<Secret, Broken> {
-        let parts = Parts::read(sealed)?;
-        if parts.kid != TENANT_KID {
-            return Err(Broken);
+        let opened = Parts::read(sealed)
+            .and_then(|parts| match parts.kid.as_str() {
+                TENANT_KID => parts.decrypt(&key.0, place),
+                _ => Err(Broken),
+            })
+            .and_then(text);
+        self.recorded(place, opened)
+    }
+
+    fn recorded<T>(&self, place: Place<'_>, opened: Result<T, Broken>) -> Result<T, Broken> {
+        if opened.is_err() {
+            self.events.record(Event::SealFailure {
+                column: place.column,
+                tenant: place.tenant,
+                row: place.row,
+            });
         }
-        text(parts.decrypt(&key.0, place)?)
+        opened
     }
 
     /// Seals a value that must outlive its tenant's key: what is still to be revoked after an
@@ -143,7 +166,7 @@ impl Vault {
 
     /// Opens what [`Vault::seal_beyond_tenant`] sealed.
     pub fn open_beyond_tenant(&self, place: Place<'_>, sealed: &str) -> Result<Secret, Broken> {
-        text(self.open_root(place, sealed)?)
+        self.recorded(place, self.open_root(place, sealed).and_then(text))
     }
 
     fn seal_root(&self, place: Place<'_>, value: &[u8]) -> String {
@@ -232,6 +255,7 @@ impl Parts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
 
     const HERE: Place<'_> = Place {
         column: "link.credential",
@@ -245,7 +269,8 @@ mod tests {
             .iter()
             .map(|(kid, byte)| SealingKey::new((*kid).to_owned(), [*byte; 32]))
             .collect();
-        Vault::new(keys, Random::system())
+        let events = Events::new(&prometheus::Registry::new(), Clock::system());
+        Vault::new(keys, Random::system(), events)
     }
 
     #[test]

@@ -97,12 +97,12 @@ impl Store {
         let kept = row
             .kept
             .as_deref()
-            .map(|sealed| self.vault.open(key, attempt_place(&row.client_key, &row.id), sealed))
+            .map(|sealed| {
+                self.vault
+                    .open(key, attempt_place(&row.client_key, &row.id), sealed)
+            })
             .transpose()
-            .map_err(|Broken| {
-                tracing::error!(event = "seal_failure", tenant = %row.client_key, attempt = %row.id, "an attempt does not open");
-                damaged()
-            })?;
+            .map_err(|Broken| damaged())?;
         let phase = match (row.phase.as_str(), kept) {
             ("begun", _) => Phase::Begun,
             ("redeeming", _) => Phase::Redeeming,

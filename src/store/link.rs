@@ -186,7 +186,6 @@ impl Store {
                         left.extend(add_revocation!(self, tx, &owner, all, hands_off_until));
                     }
                     Err(Broken) => tracing::error!(
-                        event = "seal_failure",
                         tenant = %row.client_key,
                         account = %row.account_id,
                         "a link is removed whose credential does not open; its tokens cannot be revoked"

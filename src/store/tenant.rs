@@ -123,10 +123,8 @@ impl Store {
                 let secret = self.vault.open(&key, place, &row.shared_secret)?;
                 Ok((key, secret))
             });
-        let (key, shared_secret) = opened.map_err(|Broken| {
-            tracing::error!(event = "seal_failure", tenant = %row.client_key, "the keys of a tenant do not open");
-            Error::Internal("the keys of a tenant do not open".to_owned())
-        })?;
+        let (key, shared_secret) = opened
+            .map_err(|Broken| Error::Internal("the keys of a tenant do not open".to_owned()))?;
         Ok(Tenant {
             client_key: ClientKey(row.client_key),
             installation: row.installation,

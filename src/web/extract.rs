@@ -16,6 +16,7 @@ use super::LARGEST_BODY;
 use crate::App;
 use crate::connect::{AppToAppToken, Bound, IframeToken, LifecycleToken, Viewer};
 use crate::error::Error;
+use crate::events::Event;
 use crate::secret::Secret;
 
 /// How long a body may take to arrive.
@@ -149,7 +150,7 @@ impl FromRequestParts<Arc<App>> for SameSite {
         if fine {
             Ok(Self)
         } else {
-            tracing::warn!(event = "cross_site", "a form of another site was refused");
+            app.events.record(Event::CrossSite);
             Err(Error::CrossSite)
         }
     }

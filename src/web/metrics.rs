@@ -10,6 +10,8 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
+use prometheus::TextEncoder;
+
 use crate::App;
 use crate::store::Figures;
 
@@ -22,11 +24,13 @@ pub fn router(app: Arc<App>) -> Router {
 
 async fn metrics(State(app): State<Arc<App>>) -> Response {
     match app.store.figures(app.clock.now()).await {
-        Ok(figures) => (
-            [(CONTENT_TYPE, "text/plain; version=0.0.4")],
-            text(&figures),
-        )
-            .into_response(),
+        Ok(figures) => {
+            let mut text = text(&figures);
+            if let Err(error) = TextEncoder::new().encode_utf8(&app.registry.gather(), &mut text) {
+                tracing::error!(%error, "figures cannot be written");
+            }
+            ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
+        }
         Err(error) => {
             error.log();
             StatusCode::SERVICE_UNAVAILABLE.into_response()
