@@ -40,8 +40,8 @@ enum NotYet {
 /// # Errors
 /// When the store is unavailable.
 pub async fn run_due(app: &Arc<App>, most: i64) -> Result<usize, Error> {
-    app.store.let_go().await?;
     let now = app.clock.now();
+    app.store.let_go(now).await?;
     let due = app.store.claim_cleanup(now, now + LEASE, most).await?;
     let count = due.len();
     let mut tasks = JoinSet::new();
@@ -63,7 +63,7 @@ pub async fn run_due(app: &Arc<App>, most: i64) -> Result<usize, Error> {
 /// # Errors
 /// When the store is unavailable.
 pub async fn run_these(app: &App, ids: &[String], due_by: Seconds) -> Result<(), Error> {
-    app.store.let_go().await?;
+    app.store.let_go(app.clock.now()).await?;
     for id in ids {
         let lease_until = app.clock.now() + LEASE;
         let entry = app.store.claim_cleanup_of(id, due_by, lease_until).await?;

@@ -75,7 +75,17 @@
       // An attempt used up by now is different: it may have been confirmed in another tab.
       if (problem.name === "already-used") return fail(problem);
     }
+    forget();
     move("cancelled");
+  }
+
+  // Names stay in the page for as long as there is something to decide about them.
+  function forget() {
+    for (const id of ["jira", "service"]) {
+      for (const what of ["name", "initial"]) part(`${id}-${what}`).replaceChildren();
+    }
+    part("service-subject").replaceChildren();
+    for (const name of root.querySelectorAll("[data-old], [data-new]")) name.replaceChildren();
   }
 
   // Names come from two other systems: they go in as text, each in an element of its own.
@@ -132,6 +142,7 @@
     part("failure-advice").hidden = !advice;
     part("again").hidden = !retry;
     part("code").textContent = problem.name;
+    if (!retry) forget();
     part("failure-code").hidden = false;
     move("failed");
   }

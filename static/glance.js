@@ -75,6 +75,7 @@
     // Jira did name the person, and the server refused: nothing seen before is theirs to see now.
     if (problem.status === 401 || problem.status === 403) {
       link = null;
+      forget();
       sure(false);
       complain(null);
       nextAsk = Date.now() + SLOW;
@@ -112,6 +113,15 @@
     part("renew").textContent = renewing ? "Renewing…" : "Renew now";
     part("renew").disabled = renewing;
     count();
+  }
+
+  // What nobody may see any more does not stay in hidden elements either.
+  function forget() {
+    for (const id of ["who", "was", "reason", "until", "renewed", "left", "ago"]) {
+      part(id).replaceChildren();
+      for (const name of ["title", "datetime"]) part(id).removeAttribute(name);
+    }
+    for (const note of root.querySelectorAll("[data-note]")) note.replaceChildren();
   }
 
   // Once a second, and in no live region: a screen reader reads it when asked to.

@@ -209,8 +209,13 @@ impl Store {
     }
 
     /// Lets tokens go whose account at the service no link uses any more.
-    pub async fn let_go(&self) -> Result<(), Error> {
-        on!(self, pool => sqlx::query(sql::CLEANUP_LET_GO).execute(pool).await.map(|_| ()))?;
+    pub async fn let_go(&self, now: Seconds) -> Result<(), Error> {
+        on!(self, pool => sqlx::query(sql::CLEANUP_LET_GO)
+            .bind(now)
+            .bind(now + CLEANUP_LIFE)
+            .execute(pool)
+            .await
+            .map(|_| ()))?;
         Ok(())
     }
 

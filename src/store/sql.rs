@@ -183,7 +183,9 @@ statements! {
         and held_for_subject is null returning *";
     CLEANUP_DONE = "delete from cleanup where id = $1";
     CLEANUP_LATER = "update cleanup set due_at = $2, failures = failures + 1 where id = $1";
-    CLEANUP_LET_GO = "update cleanup set held_for_subject = null where held_for_subject is not null \
+    /// What was held begins anew, however long it waited: a full time to be tried in.
+    CLEANUP_LET_GO = "update cleanup set held_for_subject = null, due_at = $1, expires_at = $2 \
+        where held_for_subject is not null \
         and not exists (select 1 from link where link.subject = cleanup.held_for_subject)";
     CLEANUP_LEFT = "select count(*) from cleanup where held_for_subject is null \
         or not exists (select 1 from link where link.subject = cleanup.held_for_subject)";
