@@ -386,6 +386,8 @@ impl Config {
             || property_key
                 .chars()
                 .any(|c| c.is_control() || "/?#%".contains(c))
+            // Dots alone would be a step in the path it becomes part of.
+            || property_key.chars().all(|c| c == '.')
         {
             return Err(malformed(
                 "LATCHKEY_PROPERTY_KEY",
@@ -397,6 +399,13 @@ impl Config {
             settings.base_url,
             "the public https URL of this app, like https://latchkey.example.com",
         )?;
+        // The router reads these as patterns.
+        if base_url.path().contains("/:") || base_url.path().contains("/*") {
+            return Err(malformed(
+                "LATCHKEY_BASE_URL",
+                "a URL without a colon or a star at the beginning of a step of its path",
+            ));
+        }
         Ok(Self {
             base_url: BaseUrl {
                 origin: base_url.origin().ascii_serialization(),
@@ -790,6 +799,8 @@ mod tests {
             ("LATCHKEY_BASE_URL", "https://user:pw@latchkey.example.com"),
             ("LATCHKEY_BASE_URL", "https://latchkey.example.com/?a=b"),
             ("LATCHKEY_BASE_URL", "latchkey"),
+            ("LATCHKEY_BASE_URL", "https://latchkey.example.com/:a"),
+            ("LATCHKEY_BASE_URL", "https://latchkey.example.com/a/*b"),
             ("LATCHKEY_LISTEN", "port 9"),
             ("LATCHKEY_METRICS_LISTEN", "nine"),
             ("LATCHKEY_DATABASE_URL", "mysql://x"),
@@ -798,6 +809,7 @@ mod tests {
             ("LATCHKEY_SEALING_KEYS", "AAAA"),
             ("LATCHKEY_APP_KEY", "no spaces"),
             ("LATCHKEY_PROPERTY_KEY", "a/b"),
+            ("LATCHKEY_PROPERTY_KEY", ".."),
             ("LATCHKEY_ISSUE_MODULE", "panel"),
             ("LATCHKEY_CUSTOMERS", "maybe"),
             ("LATCHKEY_INSTALL_KEYS_URL", "ftp://keys"),

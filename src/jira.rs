@@ -120,26 +120,10 @@ impl Jira {
 
     /// Reads what kind of account a person has, and their name.
     pub async fn person(&self, tenant: &Tenant, account: &AccountId) -> Result<Person, JiraError> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct User {
-            account_type: Option<String>,
-            active: Option<bool>,
-            display_name: Option<String>,
-        }
         let (_, answer) = self
             .call(tenant, account, &Method::GET, "/rest/api/3/user", None)
             .await?;
-        let user: User = answer.json().ok_or(JiraError::Nonsense)?;
-        Ok(Person {
-            kind: AccountKind::parse(user.account_type.as_deref().unwrap_or_default()),
-            // Jira always says; silence is not a deactivation.
-            active: user.active.unwrap_or(true),
-            display_name: user
-                .display_name
-                .filter(|name| !name.trim().is_empty())
-                .unwrap_or_else(|| account.to_string()),
-        })
+        read_person(&answer.body, account).ok_or(JiraError::Nonsense)
     }
 
     fn property_path(&self) -> String {
@@ -238,7 +222,35 @@ impl Jira {
     }
 }
 
-fn judge(answer: Outcome) -> Result<Outcome, JiraError> {
+/// What Jira says about a person, read.
+#[must_use]
+pub fn read_person(body: &[u8], account: &AccountId) -> Option<Person> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct User {
+        account_type: Option<String>,
+        active: Option<bool>,
+        display_name: Option<String>,
+    }
+    let user: User = serde_json::from_slice(body).ok()?;
+    Some(Person {
+        kind: AccountKind::parse(user.account_type.as_deref().unwrap_or_default()),
+        // Jira always says; silence is not a deactivation.
+        active: user.active.unwrap_or(true),
+        // PostgreSQL cannot keep a NUL, and no control character can be shown.
+        display_name: user
+            .display_name
+            .map(|name| name.chars().filter(|c| !c.is_control()).collect::<String>())
+            .filter(|name| !name.trim().is_empty())
+            .unwrap_or_else(|| account.to_string()),
+    })
+}
+
+/// What Jira's status and headers mean.
+///
+/// # Errors
+/// Everything but a success that is no page.
+pub fn judge(answer: Outcome) -> Result<Outcome, JiraError> {
     match answer.status {
         // A page, as of a site that is asleep or a proxy in the way: nothing was carried out.
         status if status.is_success() && is_page(&answer) => Err(JiraError::Nonsense),

@@ -3,8 +3,10 @@
 //! OpenID Connect by discovery, or plain OAuth 2.0 with its endpoints as settings. The grants are
 //! built by the `oauth2` crate and sent by our own client with its limits.
 
-mod id_token;
-mod token_response;
+pub mod answers;
+pub mod discovery;
+pub mod id_token;
+pub mod token_response;
 
 use std::pin::Pin;
 use std::sync::Mutex;
@@ -20,16 +22,16 @@ use oauth2::{
     TokenUrl,
 };
 use serde::Deserialize;
-use serde_json::Value;
 use url::Url;
 
-use crate::clock::{Clock, Seconds, parse_rfc3339};
-use crate::config::{ApiKeySource, ProviderConfig, is_loopback};
+use crate::clock::{Clock, Seconds};
+use crate::config::{ApiKeySource, ProviderConfig};
 use crate::error::Error;
 use crate::model::{ApiKey, Identity, RevocableToken, Tokens};
-use crate::outbound::{Failure, Outbound, Outcome, SIZE_LIMIT};
+use crate::outbound::{Failure, Outbound, SIZE_LIMIT};
 use crate::secret::{Secret, same};
 
+use discovery::Metadata;
 use id_token::{Expected, IdTokenError, KeySet};
 use token_response::TokenAnswer;
 
@@ -37,8 +39,6 @@ use token_response::TokenAnswer;
 const METADATA_FRESH_FOR: Seconds = 3600;
 /// What a key is taken to live when the service does not say.
 pub const LIFE_UNLESS_SAID: Seconds = 3600;
-/// Names and subjects are shown and stored; a service that sends novels is cut short.
-const LONGEST_NAME: usize = 200;
 
 type Client = oauth2::Client<
     BasicErrorResponse,
@@ -63,79 +63,6 @@ pub struct Provider {
     loopback_http: bool,
     metadata: Mutex<Option<(Metadata, Seconds)>>,
     key_set: KeySet,
-}
-
-/// Where the service's endpoints are (RFC 8414, OpenID Connect Discovery 1.0).
-#[derive(Debug, Clone)]
-struct Metadata {
-    issuer: Option<String>,
-    authorize: Url,
-    token: Url,
-    revoke: Option<Url>,
-    identity: Option<Url>,
-    jwks: Option<Url>,
-    /// RFC 9207: every answer carries `iss`.
-    announces_iss: bool,
-    secret_in_body: bool,
-}
-
-#[derive(Deserialize)]
-struct Discovered {
-    issuer: String,
-    authorization_endpoint: String,
-    token_endpoint: String,
-    revocation_endpoint: Option<String>,
-    userinfo_endpoint: Option<String>,
-    jwks_uri: Option<String>,
-    #[serde(default)]
-    authorization_response_iss_parameter_supported: bool,
-    token_endpoint_auth_methods_supported: Option<Vec<String>>,
-}
-
-/// The names a service may give an account, best first.
-#[derive(Debug, Default, Deserialize)]
-pub struct Names {
-    #[serde(default)]
-    name: Option<Value>,
-    #[serde(default)]
-    display_name: Option<Value>,
-    #[serde(default)]
-    preferred_username: Option<Value>,
-    #[serde(default)]
-    login: Option<Value>,
-    #[serde(default)]
-    username: Option<Value>,
-    #[serde(default)]
-    nickname: Option<Value>,
-    #[serde(default)]
-    email: Option<Value>,
-}
-
-impl Names {
-    fn best(&self) -> Option<String> {
-        [
-            &self.name,
-            &self.display_name,
-            &self.preferred_username,
-            &self.login,
-            &self.username,
-            &self.nickname,
-            &self.email,
-        ]
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .map(str::trim)
-        .find(|name| !name.is_empty())
-        .map(shortened)
-    }
-}
-
-fn shortened(text: &str) -> String {
-    text.chars()
-        .filter(|c| !c.is_control())
-        .take(LONGEST_NAME)
-        .collect()
 }
 
 /// Why a refresh brought nothing.
@@ -295,53 +222,7 @@ impl Provider {
             let status = answer.status;
             return Err(Error::ServiceUnreachable(format!("discovery: {status}")));
         }
-        let found: Discovered = answer
-            .json()
-            .ok_or_else(|| Error::ServiceRefused("discovery: not metadata".to_owned()))?;
-        // OpenID Connect Discovery 1.0, section 4.3: or anybody could speak for anybody.
-        if found.issuer != *issuer {
-            return Err(Error::ServiceRefused(
-                "discovery: the metadata is of another issuer".to_owned(),
-            ));
-        }
-        let given_or = |given: &Option<Url>, found: Option<&String>| match (given, found) {
-            (Some(url), _) => Ok(Some(url.clone())),
-            (None, Some(text)) => self.endpoint(text).map(Some),
-            (None, None) => Ok(None),
-        };
-        let required = |url: Option<Url>| {
-            url.ok_or_else(|| Error::ServiceRefused("discovery: an endpoint is missing".to_owned()))
-        };
-        Ok(Metadata {
-            authorize: required(given_or(
-                &config.authorize_url,
-                Some(&found.authorization_endpoint),
-            )?)?,
-            token: required(given_or(&config.token_url, Some(&found.token_endpoint))?)?,
-            revoke: given_or(&config.revoke_url, found.revocation_endpoint.as_ref())?,
-            identity: given_or(&config.identity_url, found.userinfo_endpoint.as_ref())?,
-            jwks: given_or(&None, found.jwks_uri.as_ref())?,
-            announces_iss: found.authorization_response_iss_parameter_supported,
-            secret_in_body: found
-                .token_endpoint_auth_methods_supported
-                .is_some_and(|methods| {
-                    let has = |method| methods.iter().any(|m| m == method);
-                    has("client_secret_post") && !has("client_secret_basic")
-                }),
-            issuer: Some(found.issuer),
-        })
-    }
-
-    /// An endpoint that discovery names is as strict as one that is a setting.
-    fn endpoint(&self, text: &str) -> Result<Url, Error> {
-        Url::parse(text)
-            .ok()
-            .filter(|url| match url.scheme() {
-                "https" => true,
-                "http" => self.loopback_http && url.host().is_some_and(|host| is_loopback(&host)),
-                _ => false,
-            })
-            .ok_or_else(|| Error::ServiceRefused("discovery: an endpoint is not https".to_owned()))
+        Metadata::read(&answer.body, issuer, config, self.loopback_http)
     }
 
     fn client(&self, metadata: &Metadata) -> Result<Client, Error> {
@@ -483,7 +364,7 @@ impl Provider {
             && let Some(display_name) = claims.names.best()
         {
             return Ok(Identity {
-                subject: shortened(&claims.sub),
+                subject: claims.sub.clone(),
                 display_name,
             });
         }
@@ -503,8 +384,8 @@ impl Provider {
             ));
         }
         Ok(Identity {
-            display_name: name.unwrap_or_else(|| shortened(&subject)),
-            subject: shortened(&subject),
+            display_name: name.unwrap_or_else(|| subject.clone()),
+            subject,
         })
     }
 
@@ -513,13 +394,6 @@ impl Provider {
         url: &Url,
         tokens: &Tokens,
     ) -> Result<(String, Option<String>), Error> {
-        #[derive(Deserialize)]
-        struct Answer {
-            sub: Option<Value>,
-            id: Option<Value>,
-            #[serde(flatten)]
-            names: Names,
-        }
         let request = self
             .http
             .client()
@@ -540,18 +414,7 @@ impl Provider {
         if !answer.status.is_success() {
             return Err(refused());
         }
-        let answer: Answer = answer.json().ok_or_else(refused)?;
-        let subject = answer
-            .sub
-            .or(answer.id)
-            .and_then(|id| match id {
-                Value::String(text) => Some(text),
-                Value::Number(number) => Some(number.to_string()),
-                _ => None,
-            })
-            .filter(|subject| !subject.is_empty())
-            .ok_or_else(refused)?;
-        Ok((subject, answer.names.best()))
+        answers::identity(&answer.body).ok_or_else(refused)
     }
 
     /// Exchanges a refresh token. The caller has written its intent and does not cancel this.
@@ -600,13 +463,6 @@ impl Provider {
         let ApiKeySource::Endpoint(url) = &self.config.api_key else {
             return Ok(self.token_as_key(tokens));
         };
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Minted {
-            api_key: Secret,
-            expires_at: String,
-            id: Value,
-        }
         let requested_at = self.clock.now();
         let request = self
             .http
@@ -629,18 +485,13 @@ impl Provider {
             }
             status => return Err(MintError::Failed(status.to_string())),
         }
-        let nonsense = || MintError::Failed("the answer is not a key".to_owned());
-        let minted: Minted = answer.json().ok_or_else(nonsense)?;
-        let id = match minted.id {
-            Value::String(text) => text,
-            Value::Number(number) => number.to_string(),
-            _ => return Err(nonsense()),
-        };
+        let minted = answers::minted(&answer.body)
+            .ok_or_else(|| MintError::Failed("the answer is not a key".to_owned()))?;
         Ok(ApiKey {
-            key: minted.api_key,
+            key: minted.key,
             requested_at,
-            expires_at: parse_rfc3339(&minted.expires_at).ok_or_else(nonsense)?,
-            id: Some(id),
+            expires_at: minted.expires_at,
+            id: Some(minted.id),
         })
     }
 
@@ -687,10 +538,9 @@ impl Provider {
             );
         }
         let answer = self.http.send(request.form(&form), SIZE_LIMIT).await?;
-        // An unknown token is revoked enough (RFC 7009 section 2.2), whichever way a service says so.
         match answer.status {
             status if status.is_success() => Ok(()),
-            http::StatusCode::BAD_REQUEST if is_invalid_token(&answer) => Ok(()),
+            http::StatusCode::BAD_REQUEST if answers::is_gone(&answer.body) => Ok(()),
             status => Err(RevokeError::Failed(status.to_string())),
         }
     }
@@ -718,16 +568,6 @@ impl Provider {
             status => Err(RevokeError::Failed(status.to_string())),
         }
     }
-}
-
-fn is_invalid_token(answer: &Outcome) -> bool {
-    #[derive(Deserialize)]
-    struct Refusal {
-        error: String,
-    }
-    answer
-        .json::<Refusal>()
-        .is_some_and(|refusal| refusal.error == "invalid_token" || refusal.error == "invalid_grant")
 }
 
 fn tokens(answer: &TokenAnswer, started_at: Seconds) -> Tokens {

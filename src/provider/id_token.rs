@@ -3,9 +3,10 @@
 use std::sync::Mutex;
 
 use jsonwebtoken::jwk::JwkSet;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
 use serde::Deserialize;
 
+use super::answers::{Names, subject};
 use crate::clock::{Clock, Seconds};
 use crate::outbound::{Failure, Outbound, SIZE_LIMIT};
 use crate::secret::{Secret, same};
@@ -51,7 +52,7 @@ pub struct IdClaims {
     pub sub: String,
     /// Names, of which a service gives some.
     #[serde(flatten)]
-    pub names: super::Names,
+    pub names: Names,
     iss: String,
     aud: Audience,
     azp: Option<String>,
@@ -96,63 +97,9 @@ impl KeySet {
         token: &str,
         expected: &Expected<'_>,
     ) -> Result<IdClaims, IdTokenError> {
-        let header = jsonwebtoken::decode_header(token)
-            .map_err(|_| IdTokenError::Invalid("it is malformed"))?;
-        if !ALGORITHMS.contains(&header.alg) {
-            return Err(IdTokenError::Invalid("its algorithm is not accepted"));
-        }
+        let header = header(token)?;
         let keys = self.keys(http, jwks_uri, header.kid.as_deref()).await?;
-        let candidates = keys.keys.iter().filter(|key| match &header.kid {
-            Some(kid) => key.common.key_id.as_ref() == Some(kid),
-            None => true,
-        });
-        let mut validation = Validation::new(header.alg);
-        // Times are checked below, with the clock that was passed in.
-        validation.validate_exp = false;
-        validation.validate_aud = false;
-        validation.required_spec_claims.clear();
-        let claims = candidates
-            .filter_map(|key| DecodingKey::from_jwk(key).ok())
-            .find_map(|key| jsonwebtoken::decode::<IdClaims>(token, &key, &validation).ok())
-            .ok_or(IdTokenError::Invalid("no key of the service has signed it"))?
-            .claims;
-        self.check(&claims, expected)?;
-        Ok(claims)
-    }
-
-    fn check(&self, claims: &IdClaims, expected: &Expected<'_>) -> Result<(), IdTokenError> {
-        let now = self.clock.now();
-        if claims.iss != expected.issuer {
-            return Err(IdTokenError::Invalid("it is from another issuer"));
-        }
-        let (ours, others) = match &claims.aud {
-            Audience::One(aud) => (aud == expected.client_id, false),
-            Audience::Many(auds) => (
-                auds.iter().any(|aud| aud == expected.client_id),
-                auds.len() > 1,
-            ),
-        };
-        let authorized = claims.azp.as_deref();
-        if !ours
-            || (others && authorized.is_none())
-            || authorized.is_some_and(|azp| azp != expected.client_id)
-        {
-            return Err(IdTokenError::Invalid("it is for another client"));
-        }
-        if claims.exp.saturating_add(LEEWAY) <= now || claims.iat > now + LEEWAY {
-            return Err(IdTokenError::Invalid("it is not of now"));
-        }
-        if !claims
-            .nonce
-            .as_deref()
-            .is_some_and(|nonce| same(nonce, expected.nonce.expose()))
-        {
-            return Err(IdTokenError::Invalid("its nonce is of another attempt"));
-        }
-        if claims.sub.is_empty() {
-            return Err(IdTokenError::Invalid("it has no subject"));
-        }
-        Ok(())
+        verify(token, &keys, expected, self.clock.now())
     }
 
     async fn keys(
@@ -189,5 +136,83 @@ impl KeySet {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner) = Some((keys.clone(), now));
         Ok(keys)
+    }
+}
+
+/// Verifies a token with these keys, at this time.
+///
+/// # Errors
+/// [`IdTokenError::Invalid`].
+pub fn verify(
+    token: &str,
+    keys: &JwkSet,
+    expected: &Expected<'_>,
+    now: Seconds,
+) -> Result<IdClaims, IdTokenError> {
+    let header = header(token)?;
+    let candidates = keys.keys.iter().filter(|key| match &header.kid {
+        Some(kid) => key.common.key_id.as_ref() == Some(kid),
+        None => true,
+    });
+    let mut validation = Validation::new(header.alg);
+    // Times are checked below, with the time that was passed in.
+    validation.validate_exp = false;
+    validation.validate_aud = false;
+    validation.required_spec_claims.clear();
+    let claims = candidates
+        .filter_map(|key| DecodingKey::from_jwk(key).ok())
+        .find_map(|key| jsonwebtoken::decode::<IdClaims>(token, &key, &validation).ok())
+        .ok_or(IdTokenError::Invalid("no key of the service has signed it"))?
+        .claims;
+    claims.check(expected, now)?;
+    Ok(claims)
+}
+
+fn header(token: &str) -> Result<Header, IdTokenError> {
+    let header =
+        jsonwebtoken::decode_header(token).map_err(|_| IdTokenError::Invalid("it is malformed"))?;
+    if !ALGORITHMS.contains(&header.alg) {
+        return Err(IdTokenError::Invalid("its algorithm is not accepted"));
+    }
+    // RFC 7515 section 4.1.11: what must be understood and is not makes a token invalid.
+    if header.crit.is_some() {
+        return Err(IdTokenError::Invalid("it has a critical extension"));
+    }
+    Ok(header)
+}
+
+impl IdClaims {
+    fn check(&self, expected: &Expected<'_>, now: Seconds) -> Result<(), IdTokenError> {
+        if self.iss != expected.issuer {
+            return Err(IdTokenError::Invalid("it is from another issuer"));
+        }
+        let (ours, others) = match &self.aud {
+            Audience::One(aud) => (aud == expected.client_id, false),
+            Audience::Many(auds) => (
+                auds.iter().any(|aud| aud == expected.client_id),
+                auds.len() > 1,
+            ),
+        };
+        let authorized = self.azp.as_deref();
+        if !ours
+            || (others && authorized.is_none())
+            || authorized.is_some_and(|azp| azp != expected.client_id)
+        {
+            return Err(IdTokenError::Invalid("it is for another client"));
+        }
+        if self.exp.saturating_add(LEEWAY) <= now || self.iat > now.saturating_add(LEEWAY) {
+            return Err(IdTokenError::Invalid("it is not of now"));
+        }
+        if !self
+            .nonce
+            .as_deref()
+            .is_some_and(|nonce| same(nonce, expected.nonce.expose()))
+        {
+            return Err(IdTokenError::Invalid("its nonce is of another attempt"));
+        }
+        if subject(&self.sub).is_none() {
+            return Err(IdTokenError::Invalid("it has no subject"));
+        }
+        Ok(())
     }
 }

@@ -24,10 +24,12 @@ const SLOWEST_BODY: Duration = Duration::from_secs(10);
 
 /// `Authorization: JWT …`, the scheme Atlassian uses.
 fn jwt_header(parts: &Parts) -> Result<&str, Error> {
-    let value = parts
-        .headers
-        .get(AUTHORIZATION)
-        .ok_or(Error::Unauthorized("there is no token"))?
+    let mut values = parts.headers.get_all(AUTHORIZATION).iter();
+    // Two are none: nobody can tell which was meant.
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return Err(Error::Unauthorized("there is no token, or more than one"));
+    };
+    let value = value
         .to_str()
         .map_err(|_| Error::Unauthorized("the header is malformed"))?;
     value

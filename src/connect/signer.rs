@@ -1,0 +1,97 @@
+//! The app's own tokens, for calls to tenants' Jira.
+
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde::Serialize;
+
+use super::qsh::qsh;
+use crate::clock::{Clock, Seconds};
+use crate::model::{AccountId, Tenant};
+use crate::secret::Secret;
+
+/// How long tokens live that this app signs; Atlassian's own live as long.
+const APP_JWT_LIFE: Seconds = 180;
+
+/// Signs calls to tenants' Jira.
+#[derive(Debug, Clone)]
+pub struct Signer {
+    app_key: String,
+    clock: Clock,
+}
+
+/// Why a token could not be signed: only a bug could be the reason.
+#[derive(Debug, thiserror::Error)]
+#[error("a token cannot be signed")]
+pub struct CannotSign;
+
+impl Signer {
+    /// Signs as the app of this key.
+    #[must_use]
+    pub fn new(app_key: String, clock: Clock) -> Self {
+        Self { app_key, clock }
+    }
+
+    /// The app JWT for one request. `path` and `query` are those of the request; a tenant's base URL
+    /// has no path.
+    pub fn app_jwt(
+        &self,
+        tenant: &Tenant,
+        method: &str,
+        path: &str,
+        query: Option<&str>,
+    ) -> Result<Secret, CannotSign> {
+        #[derive(Serialize)]
+        struct Claims<'a> {
+            iss: &'a str,
+            aud: &'a str,
+            iat: Seconds,
+            exp: Seconds,
+            qsh: String,
+        }
+        let now = self.clock.now();
+        let claims = Claims {
+            iss: &self.app_key,
+            aud: tenant.client_key.as_str(),
+            iat: now,
+            exp: now + APP_JWT_LIFE,
+            qsh: qsh(method, "", path, query),
+        };
+        sign(tenant, &claims)
+    }
+
+    /// The assertion for acting as a person (RFC 7523, Atlassian's "User impersonation for Connect
+    /// apps"). None when the tenant was installed without an OAuth client id.
+    pub fn impersonation(
+        &self,
+        tenant: &Tenant,
+        account: &AccountId,
+        audience: &str,
+    ) -> Option<Result<Secret, CannotSign>> {
+        #[derive(Serialize)]
+        struct Claims<'a> {
+            iss: String,
+            sub: String,
+            tnt: &'a str,
+            aud: &'a str,
+            iat: Seconds,
+            exp: Seconds,
+        }
+        let client_id = tenant.oauth_client_id.as_ref()?;
+        let now = self.clock.now();
+        let claims = Claims {
+            iss: format!("urn:atlassian:connect:clientid:{client_id}"),
+            sub: format!("urn:atlassian:connect:useraccountid:{account}"),
+            tnt: &tenant.base_url,
+            aud: audience,
+            iat: now,
+            exp: now + 60,
+        };
+        Some(sign(tenant, &claims))
+    }
+}
+
+fn sign(tenant: &Tenant, claims: &impl Serialize) -> Result<Secret, CannotSign> {
+    let key = EncodingKey::from_secret(tenant.shared_secret.expose().as_bytes());
+    jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &key)
+        .map(Secret::new)
+        .map_err(|_| CannotSign)
+}

@@ -1,0 +1,184 @@
+//! What the service's own endpoints answer about an account, a key and a refusal. Pure functions of a
+//! body.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::clock::{Seconds, parse_rfc3339};
+use crate::secret::Secret;
+
+/// Names are shown and stored; a service that sends novels is cut short.
+const LONGEST_NAME: usize = 200;
+/// OpenID Connect Core 1.0, section 2.
+const LONGEST_SUBJECT: usize = 255;
+
+/// The names a service may give an account, best first.
+#[derive(Debug, Default, Deserialize)]
+pub struct Names {
+    #[serde(default)]
+    name: Option<Value>,
+    #[serde(default)]
+    display_name: Option<Value>,
+    #[serde(default)]
+    preferred_username: Option<Value>,
+    #[serde(default)]
+    login: Option<Value>,
+    #[serde(default)]
+    username: Option<Value>,
+    #[serde(default)]
+    nickname: Option<Value>,
+    #[serde(default)]
+    email: Option<Value>,
+}
+
+impl Names {
+    /// The best name that can be shown, without control characters.
+    #[must_use]
+    pub fn best(&self) -> Option<String> {
+        [
+            &self.name,
+            &self.display_name,
+            &self.preferred_username,
+            &self.login,
+            &self.username,
+            &self.nickname,
+            &self.email,
+        ]
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(|name| shortened(name.trim()))
+        .find(|name| !name.is_empty())
+    }
+}
+
+fn shortened(text: &str) -> String {
+    text.chars()
+        .filter(|c| !c.is_control())
+        .take(LONGEST_NAME)
+        .collect()
+}
+
+/// An account's id, whole: cut short, two accounts could become one.
+#[must_use]
+pub fn subject(text: &str) -> Option<String> {
+    let fits = !text.is_empty() && text.chars().count() <= LONGEST_SUBJECT;
+    (fits && !text.chars().any(char::is_control)).then(|| text.to_owned())
+}
+
+/// Whose access token it is: the account's id, and a name if there is one.
+#[must_use]
+pub fn identity(body: &[u8]) -> Option<(String, Option<String>)> {
+    #[derive(Deserialize)]
+    struct Answer {
+        sub: Option<Value>,
+        id: Option<Value>,
+        #[serde(flatten)]
+        names: Names,
+    }
+    let answer: Answer = serde_json::from_slice(body).ok()?;
+    let id = text_or_number(answer.sub.or(answer.id)?)?;
+    Some((subject(&id)?, answer.names.best()))
+}
+
+/// A key that was minted.
+#[derive(Debug)]
+pub struct Minted {
+    /// The key.
+    pub key: Secret,
+    /// When it runs out.
+    pub expires_at: Seconds,
+    /// By what it is revoked.
+    pub id: String,
+}
+
+/// Reads the key endpoint's answer.
+#[must_use]
+pub fn minted(body: &[u8]) -> Option<Minted> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Answer {
+        api_key: Secret,
+        expires_at: String,
+        id: Value,
+    }
+    let answer: Answer = serde_json::from_slice(body).ok()?;
+    // The id becomes the last step of an address. Dots alone would lead elsewhere, and none at all to
+    // every key there is.
+    let id = text_or_number(answer.id)?;
+    let is_step = !id.bytes().all(|b| b == b'.');
+    Some(Minted {
+        key: answer.api_key,
+        expires_at: parse_rfc3339(&answer.expires_at)?,
+        id: is_step.then_some(id)?,
+    })
+}
+
+fn text_or_number(value: Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// Whether a refusal to revoke says that there is nothing left to revoke. An unknown token is revoked
+/// enough (RFC 7009 section 2.2), whichever way a service says so.
+#[must_use]
+pub fn is_gone(body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Refusal {
+        error: String,
+    }
+    serde_json::from_slice::<Refusal>(body)
+        .is_ok_and(|refusal| ["invalid_token", "invalid_grant"].contains(&refusal.error.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_is_taken_whole_or_not_at_all() {
+        let whole = "s".repeat(LONGEST_SUBJECT);
+        let body = format!(r#"{{"sub":"{whole}","name":"Robin"}}"#);
+        assert_eq!(
+            identity(body.as_bytes()),
+            Some((whole, Some("Robin".to_owned())))
+        );
+        assert_eq!(identity(br#"{"id":7}"#), Some(("7".to_owned(), None)));
+        let long = format!(r#"{{"sub":"{}"}}"#, "s".repeat(LONGEST_SUBJECT + 1));
+        for bad in [
+            long.as_str(),
+            r#"{"sub":""}"#,
+            r#"{"sub":"a\u0000b"}"#,
+            r#"{"sub":["a"]}"#,
+            r#"{"name":"Robin"}"#,
+            "[]",
+        ] {
+            assert_eq!(identity(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_shows_nothing_is_none() {
+        let body = br#"{"sub":"a","name":"\u0001\u0002","nickname":" Rob\u0000in "}"#;
+        assert_eq!(
+            identity(body),
+            Some(("a".to_owned(), Some("Robin".to_owned())))
+        );
+    }
+
+    #[test]
+    fn a_key_without_a_name_of_its_own_is_not_taken() {
+        let read = |id: &str| {
+            let body = format!(r#"{{"apiKey":"k","expiresAt":"2026-11-21T22:00:00Z","id":{id}}}"#);
+            minted(body.as_bytes()).map(|minted| minted.id)
+        };
+        assert_eq!(read("\"a.b\""), Some("a.b".to_owned()));
+        assert_eq!(read("7"), Some("7".to_owned()));
+        for bad in ["\"\"", "\".\"", "\"..\"", "null", "{}"] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The service's metadata (RFC 8414, OpenID Connect Discovery 1.0), read as strictly as settings.
+
+use serde::Deserialize;
+use url::Url;
+
+use crate::config::{ProviderConfig, is_loopback};
+use crate::error::Error;
+
+/// Where the service's endpoints are.
+#[derive(Debug, Clone)]
+pub struct Metadata {
+    pub(super) issuer: Option<String>,
+    pub(super) authorize: Url,
+    pub(super) token: Url,
+    pub(super) revoke: Option<Url>,
+    pub(super) identity: Option<Url>,
+    pub(super) jwks: Option<Url>,
+    /// RFC 9207: every answer carries `iss`.
+    pub(super) announces_iss: bool,
+    pub(super) secret_in_body: bool,
+}
+
+#[derive(Deserialize)]
+struct Discovered {
+    issuer: String,
+    authorization_endpoint: String,
+    token_endpoint: String,
+    revocation_endpoint: Option<String>,
+    userinfo_endpoint: Option<String>,
+    jwks_uri: Option<String>,
+    #[serde(default)]
+    authorization_response_iss_parameter_supported: bool,
+    token_endpoint_auth_methods_supported: Option<Vec<String>>,
+}
+
+impl Metadata {
+    /// Reads the document of this issuer. Endpoints that are settings win over those it names.
+    ///
+    /// # Errors
+    /// [`Error::ServiceRefused`] for what is no metadata, is of another issuer, or names an endpoint that
+    /// is not https.
+    pub fn read(
+        body: &[u8],
+        issuer: &str,
+        config: &ProviderConfig,
+        loopback_http: bool,
+    ) -> Result<Self, Error> {
+        let refused = |why: &str| Error::ServiceRefused(format!("discovery: {why}"));
+        let found: Discovered =
+            serde_json::from_slice(body).map_err(|_| refused("not metadata"))?;
+        // OpenID Connect Discovery 1.0, section 4.3: or anybody could speak for anybody.
+        if found.issuer != issuer {
+            return Err(refused("the metadata is of another issuer"));
+        }
+        let endpoint = |text: &str| {
+            Url::parse(text)
+                .ok()
+                .filter(|url| match url.scheme() {
+                    "https" => true,
+                    "http" => loopback_http && url.host().is_some_and(|host| is_loopback(&host)),
+                    _ => false,
+                })
+                .ok_or_else(|| refused("an endpoint is not https"))
+        };
+        let required = |given: &Option<Url>, found: &str| match given {
+            Some(url) => Ok(url.clone()),
+            None => endpoint(found),
+        };
+        let optional = |given: &Option<Url>, found: Option<&String>| match (given, found) {
+            (Some(url), _) => Ok(Some(url.clone())),
+            (None, Some(text)) => endpoint(text).map(Some),
+            (None, None) => Ok(None),
+        };
+        Ok(Self {
+            authorize: required(&config.authorize_url, &found.authorization_endpoint)?,
+            token: required(&config.token_url, &found.token_endpoint)?,
+            revoke: optional(&config.revoke_url, found.revocation_endpoint.as_ref())?,
+            identity: optional(&config.identity_url, found.userinfo_endpoint.as_ref())?,
+            jwks: optional(&None, found.jwks_uri.as_ref())?,
+            announces_iss: found.authorization_response_iss_parameter_supported,
+            secret_in_body: found
+                .token_endpoint_auth_methods_supported
+                .is_some_and(|methods| {
+                    let has = |method| methods.iter().any(|m| m == method);
+                    has("client_secret_post") && !has("client_secret_basic")
+                }),
+            issuer: Some(found.issuer),
+        })
+    }
+
+    /// Every address that will be called or opened.
+    pub fn endpoints(&self) -> impl Iterator<Item = &Url> {
+        [&self.authorize, &self.token].into_iter().chain(
+            [&self.revoke, &self.identity, &self.jwks]
+                .into_iter()
+                .flatten(),
+        )
+    }
+}
