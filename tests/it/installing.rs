@@ -17,9 +17,9 @@ on_both_databases!(
     installing_again_changes_nothing,
     a_new_secret_ends_the_old_one,
     a_site_gets_another_name,
-    a_forged_installation_is_refused,
-    an_installation_with_a_strange_base_url_is_refused,
-    a_forged_uninstall_is_refused,
+    t9_a_forged_installation_is_refused,
+    t9_an_installation_with_a_strange_base_url_is_refused,
+    t10_a_forged_uninstall_is_refused,
     a_switched_off_app_renews_nothing,
     an_uninstall_ends_everything,
     one_site_leaves_another_alone,
@@ -403,7 +403,7 @@ fn key_fetches(scene: &Scene) -> usize {
     calls.iter().filter(|call| call.host == "keys").count()
 }
 
-async fn a_forged_installation_is_refused(db: Db) {
+async fn t9_a_forged_installation_is_refused(db: Db) {
     let scene = Scene::start_uninstalled(db, Setting::default()).await;
     let jira = &scene.world.jira;
     let event = LifecycleEvent::Installed;
@@ -526,7 +526,7 @@ async fn installing_waits_for_the_key_server() {
     scene.end().await;
 }
 
-async fn an_installation_with_a_strange_base_url_is_refused(db: Db) {
+async fn t9_an_installation_with_a_strange_base_url_is_refused(db: Db) {
     let setting = Setting::default().with("LATCHKEY_SITE_HOSTS", "acme.localhost,*.jira.example");
     let scene = Scene::start_uninstalled(db, setting).await;
     let jira = &scene.world.jira;
@@ -609,7 +609,7 @@ async fn an_installation_with_a_strange_base_url_is_refused(db: Db) {
     scene.end().await;
 }
 
-async fn a_forged_uninstall_is_refused(db: Db) {
+async fn t10_a_forged_uninstall_is_refused(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let jira = &scene.world.jira;
     let omar = scene.person("acme", OMAR);

@@ -18,27 +18,27 @@ on_both_databases!(
     cancelling_before_the_proof_redeems_nothing,
     cancelling_after_the_proof_revokes_what_it_brought,
     saying_no_at_the_service_links_nothing,
-    an_attempt_lives_ten_minutes,
-    a_handle_is_good_for_five_minutes,
+    t3_an_attempt_and_its_state_live_ten_minutes,
+    t25_a_handle_is_good_for_five_minutes,
     what_a_forgotten_attempt_brought_is_revoked,
-    somebody_else_is_signed_in_on_return,
-    the_same_account_on_another_site_is_somebody_else,
-    the_starter_without_the_handle_ends_the_attempt,
-    whoever_asks_at_the_same_time_makes_one_link,
-    the_newest_attempt_replaces_the_one_before,
-    a_token_in_an_address_begins_once,
+    t1_somebody_else_is_signed_in_on_return,
+    t6_the_same_account_on_another_site_is_somebody_else,
+    t1_the_starter_without_the_handle_ends_the_attempt,
+    t13_whoever_asks_at_the_same_time_makes_one_link,
+    t7_the_newest_attempt_replaces_the_one_before,
+    t7_a_token_in_an_address_begins_once,
     everything_works_under_a_path,
-    customers_are_refused_on_the_spot,
-    customers_may_link_where_they_are_allowed,
-    whoever_is_no_person_is_refused,
-    another_account_replaces_the_first,
-    cancelling_a_replacement_leaves_the_first,
+    t11_customers_are_refused_on_the_spot,
+    t11_customers_may_link_where_they_are_allowed,
+    t11_whoever_is_no_person_is_refused,
+    t19_another_account_replaces_the_first,
+    t19_cancelling_a_replacement_leaves_the_first,
     reconnecting_the_same_account_goes_on,
-    two_people_share_an_account,
-    two_people_share_an_account_that_ends_as_a_whole,
-    an_attempt_does_not_survive_what_ends_links,
-    names_are_escaped,
-    a_session_gets_a_new_id,
+    t20_two_people_share_an_account,
+    t20_two_people_share_an_account_that_ends_as_a_whole,
+    t21_an_attempt_does_not_survive_what_ends_links,
+    t24_names_are_escaped,
+    t12_a_session_gets_a_new_id,
 );
 
 async fn a_person_connects_and_disconnects(db: Db) {
@@ -264,7 +264,7 @@ async fn saying_no_at_the_service_links_nothing(db: Db) {
     scene.end().await;
 }
 
-async fn an_attempt_lives_ten_minutes(db: Db) {
+async fn t3_an_attempt_and_its_state_live_ten_minutes(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let omar = scene.person("acme", OMAR);
     let begun = omar.begin().await;
@@ -293,7 +293,7 @@ async fn an_attempt_lives_ten_minutes(db: Db) {
     scene.end().await;
 }
 
-async fn a_handle_is_good_for_five_minutes(db: Db) {
+async fn t25_a_handle_is_good_for_five_minutes(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let omar = scene.person("acme", OMAR);
     let returned = omar.until_returned("u-100").await;
@@ -323,7 +323,7 @@ async fn what_a_forgotten_attempt_brought_is_revoked(db: Db) {
     scene.end().await;
 }
 
-async fn somebody_else_is_signed_in_on_return(db: Db) {
+async fn t1_somebody_else_is_signed_in_on_return(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     // Omar sends his linking page to Mia, who logs in at the service and comes back through her Jira.
     let omar = scene.person("acme", OMAR);
@@ -352,7 +352,7 @@ async fn somebody_else_is_signed_in_on_return(db: Db) {
     scene.end().await;
 }
 
-async fn the_same_account_on_another_site_is_somebody_else(db: Db) {
+async fn t6_the_same_account_on_another_site_is_somebody_else(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let here = scene.person("acme", MIA);
     let there = scene.person("globex", MIA);
@@ -386,7 +386,7 @@ async fn the_same_account_on_another_site_is_somebody_else(db: Db) {
     scene.end().await;
 }
 
-async fn the_starter_without_the_handle_ends_the_attempt(db: Db) {
+async fn t1_the_starter_without_the_handle_ends_the_attempt(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let omar = scene.person("acme", OMAR);
     for step in ["prove", "confirm", "cancel"] {
@@ -407,7 +407,7 @@ async fn the_starter_without_the_handle_ends_the_attempt(db: Db) {
     scene.end().await;
 }
 
-async fn whoever_asks_at_the_same_time_makes_one_link(db: Db) {
+async fn t13_whoever_asks_at_the_same_time_makes_one_link(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let omar = scene.person("acme", OMAR);
     let returned = omar.until_returned("u-100").await;
@@ -449,7 +449,7 @@ async fn whoever_asks_at_the_same_time_makes_one_link(db: Db) {
     scene.end().await;
 }
 
-async fn the_newest_attempt_replaces_the_one_before(db: Db) {
+async fn t7_the_newest_attempt_replaces_the_one_before(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let omar = scene.person("acme", OMAR);
     let first = omar.begin().await;
@@ -481,7 +481,7 @@ async fn the_newest_attempt_replaces_the_one_before(db: Db) {
     scene.end().await;
 }
 
-async fn a_token_in_an_address_begins_once(db: Db) {
+async fn t7_a_token_in_an_address_begins_once(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let omar = scene.person("acme", OMAR);
     let token = omar.token();
@@ -581,7 +581,7 @@ async fn is_refused_everywhere(scene: &Scene, site: &'static str, account: &str,
     assert_eq!(person.property(), None);
 }
 
-async fn customers_are_refused_on_the_spot(db: Db) {
+async fn t11_customers_are_refused_on_the_spot(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let words = "Portal customers cannot connect";
     is_refused_everywhere(&scene, "acme", PAT, words).await;
@@ -609,7 +609,7 @@ async fn customers_are_refused_on_the_spot(db: Db) {
     scene.end().await;
 }
 
-async fn customers_may_link_where_they_are_allowed(db: Db) {
+async fn t11_customers_may_link_where_they_are_allowed(db: Db) {
     let setting = Setting::default().with("LATCHKEY_CUSTOMERS", "allow");
     let scene = Scene::start(db, setting).await;
     for (account, subject) in [(PAT, "u-100"), (LEE, "u-200")] {
@@ -624,7 +624,7 @@ async fn customers_may_link_where_they_are_allowed(db: Db) {
     scene.end().await;
 }
 
-async fn whoever_is_no_person_is_refused(db: Db) {
+async fn t11_whoever_is_no_person_is_refused(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     is_refused_everywhere(&scene, "acme", KIM, "This account is deactivated").await;
     let app = scene.world.jira.edit_site("acme", |site| {
@@ -667,7 +667,7 @@ async fn whoever_is_no_person_is_refused(db: Db) {
     scene.end().await;
 }
 
-async fn another_account_replaces_the_first(db: Db) {
+async fn t19_another_account_replaces_the_first(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let omar = scene.person("acme", OMAR);
     omar.link("u-100").await;
@@ -718,7 +718,7 @@ async fn another_account_replaces_the_first(db: Db) {
     scene.end().await;
 }
 
-async fn cancelling_a_replacement_leaves_the_first(db: Db) {
+async fn t19_cancelling_a_replacement_leaves_the_first(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let omar = scene.person("acme", OMAR);
     omar.link("u-100").await;
@@ -780,11 +780,11 @@ async fn reconnecting_the_same_account_goes_on(db: Db) {
     scene.end().await;
 }
 
-async fn two_people_share_an_account(db: Db) {
+async fn t20_two_people_share_an_account(db: Db) {
     share_an_account(db, RevocationReach::Grant).await;
 }
 
-async fn two_people_share_an_account_that_ends_as_a_whole(db: Db) {
+async fn t20_two_people_share_an_account_that_ends_as_a_whole(db: Db) {
     share_an_account(db, RevocationReach::Account).await;
 }
 
@@ -826,7 +826,7 @@ async fn share_an_account(db: Db, revocation_reach: RevocationReach) {
     scene.end().await;
 }
 
-async fn an_attempt_does_not_survive_what_ends_links(db: Db) {
+async fn t21_an_attempt_does_not_survive_what_ends_links(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let jira = &scene.world.jira;
     let omar = scene.person("acme", OMAR);
@@ -888,7 +888,7 @@ async fn an_attempt_does_not_survive_what_ends_links(db: Db) {
     scene.end().await;
 }
 
-async fn names_are_escaped(db: Db) {
+async fn t24_names_are_escaped(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let evil = "<img src=x onerror=alert(1)>";
     scene.world.jira.add_person(
@@ -940,7 +940,7 @@ async fn names_are_escaped(db: Db) {
     scene.end().await;
 }
 
-async fn a_session_gets_a_new_id(db: Db) {
+async fn t12_a_session_gets_a_new_id(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let omar = scene.person("acme", OMAR);
     let mia = scene.person("acme", MIA);

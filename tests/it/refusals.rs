@@ -16,13 +16,13 @@ use crate::sim::jira::{LifecycleEvent, MIA, OMAR, Overrides, query_hash};
 use crate::sim::service::{Endpoint, Fault, Forgery, Kind, NameIn, ServiceOptions};
 
 on_both_databases!(
-    every_route_refuses_every_token_but_its_own,
-    a_form_of_another_site_is_refused,
-    an_answer_with_a_wrong_state_redeems_nothing,
-    an_answer_of_another_issuer_redeems_nothing,
-    a_code_of_somebody_else_is_good_for_nothing,
+    t8_every_route_refuses_every_token_but_its_own,
+    t14_a_form_of_another_site_is_refused,
+    t3_an_answer_with_a_wrong_state_redeems_nothing,
+    t5_an_answer_of_another_issuer_redeems_nothing,
+    t4_a_code_of_somebody_else_is_good_for_nothing,
     a_bad_id_token_links_nothing,
-    every_target_is_built_from_what_is_stored,
+    t16_every_target_is_built_from_what_is_stored,
 );
 
 const LARGEST: usize = 64 * 1024;
@@ -285,7 +285,7 @@ fn wrong_tokens(scene: &Scene, route: &Route) -> Vec<(&'static str, String)> {
     wrong
 }
 
-async fn every_route_refuses_every_token_but_its_own(db: Db) {
+async fn t8_every_route_refuses_every_token_but_its_own(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let omar = scene.person("acme", OMAR);
     omar.link("u-100").await;
@@ -539,7 +539,7 @@ fn directive(answer: &Answer, name: &str) -> Option<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_answer_has_its_headers() {
+async fn t15_every_answer_has_its_headers_and_says_who_may_frame_it() {
     let scene = Scene::start(Db::Sqlite, Setting::default()).await;
     let jira = &scene.world.jira;
     jira.rename_site("acme", "help-acme").await.expect("told");
@@ -620,7 +620,7 @@ async fn every_answer_has_its_headers() {
     scene.end().await;
 }
 
-async fn a_form_of_another_site_is_refused(db: Db) {
+async fn t14_a_form_of_another_site_is_refused(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let omar = scene.person("acme", OMAR);
     let begun = omar.begin().await;
@@ -688,7 +688,7 @@ fn parameter(address: &str, name: &str) -> String {
     found.expect("it is in the address").1.into_owned()
 }
 
-async fn an_answer_with_a_wrong_state_redeems_nothing(db: Db) {
+async fn t3_an_answer_with_a_wrong_state_redeems_nothing(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let service = &scene.world.service;
     let omar = scene.person("acme", OMAR);
@@ -747,7 +747,7 @@ async fn an_answer_with_a_wrong_state_redeems_nothing(db: Db) {
     scene.end().await;
 }
 
-async fn an_answer_of_another_issuer_redeems_nothing(db: Db) {
+async fn t5_an_answer_of_another_issuer_redeems_nothing(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let service = &scene.world.service;
     let omar = scene.person("acme", OMAR);
@@ -774,7 +774,7 @@ async fn an_answer_of_another_issuer_redeems_nothing(db: Db) {
     scene.end().await;
 }
 
-async fn a_code_of_somebody_else_is_good_for_nothing(db: Db) {
+async fn t4_a_code_of_somebody_else_is_good_for_nothing(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let service = &scene.world.service;
     let omar = scene.person("acme", OMAR);
@@ -873,7 +873,7 @@ async fn a_bad_id_token_links_nothing(db: Db) {
     scene.end().await;
 }
 
-async fn every_target_is_built_from_what_is_stored(db: Db) {
+async fn t16_every_target_is_built_from_what_is_stored(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let jira = &scene.world.jira;
     let evil = "evil.example";
