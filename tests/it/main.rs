@@ -14,6 +14,7 @@ mod real_provider;
 mod refusals;
 mod renewing;
 mod replicas;
+mod returning;
 mod scene;
 mod services;
 #[path = "../sim/mod.rs"]

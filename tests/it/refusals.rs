@@ -5,23 +5,19 @@ use std::collections::BTreeMap;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use reqwest::header::{AUTHORIZATION, COOKIE, HOST, HeaderValue, ORIGIN};
 use reqwest::{Method, RequestBuilder};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use url::Url;
 
 use crate::on_both_databases;
-use crate::scene::{Answer, Begun, Db, Scene, Setting, eventually};
-use crate::sim::jira::{LifecycleEvent, MIA, OMAR, Overrides, query_hash};
-use crate::sim::service::{Endpoint, Fault, Forgery, Kind, NameIn, ServiceOptions};
+use crate::returning::parameter;
+use crate::scene::{Answer, Begun, Db, Scene, Setting};
+use crate::sim::jira::{LifecycleEvent, OMAR, Overrides, query_hash};
 
 on_both_databases!(
     t8_every_route_refuses_every_token_but_its_own,
     t14_a_form_of_another_site_is_refused,
-    t3_an_answer_with_a_wrong_state_redeems_nothing,
-    t5_an_answer_of_another_issuer_redeems_nothing,
-    t4_a_code_of_somebody_else_is_good_for_nothing,
-    a_bad_id_token_links_nothing,
     t16_every_target_is_built_from_what_is_stored,
 );
 
@@ -661,215 +657,6 @@ async fn t14_a_form_of_another_site_is_refused(db: Db) {
     for headers in allowed {
         post(headers).await.leads_to();
     }
-    scene.end().await;
-}
-
-/// Replaces or leaves out a parameter of an address.
-fn with_parameter(address: &str, name: &str, value: Option<&str>) -> String {
-    let mut url = Url::parse(address).expect("an address");
-    let kept: Vec<(String, String)> = url
-        .query_pairs()
-        .filter(|(known, _)| known != name)
-        .map(|(name, value)| (name.into_owned(), value.into_owned()))
-        .collect();
-    let mut query = url.query_pairs_mut();
-    query.clear().extend_pairs(kept);
-    if let Some(value) = value {
-        query.append_pair(name, value);
-    }
-    drop(query);
-    url.into()
-}
-
-fn parameter(address: &str, name: &str) -> String {
-    let url = Url::parse(address).expect("an address");
-    let mut pairs = url.query_pairs();
-    let found = pairs.find(|(known, _)| known == name);
-    found.expect("it is in the address").1.into_owned()
-}
-
-async fn t3_an_answer_with_a_wrong_state_redeems_nothing(db: Db) {
-    let scene = Scene::start(db, Setting::default()).await;
-    let service = &scene.world.service;
-    let omar = scene.person("acme", OMAR);
-    let mia = scene.person("acme", MIA);
-    let begun = omar.begin().await;
-    let before_going = scene.address("/link/callback?code=x&state=y");
-    omar.come_back(&before_going, &begun.cookie).await.is(410);
-    let authorize = omar.go_on(&begun).await;
-    let callback = service.approve(&authorize, "u-100").await;
-    // Somebody else's attempt, with an answer of its own.
-    let other = mia.begin().await;
-    let others = service.approve(&mia.go_on(&other).await, "u-200").await;
-
-    for cookie in [
-        None,
-        Some("__Host-latchkey=AAAAAAAAAAAAAAAAAAAAAA"),
-        Some("__Host-latchkey="),
-    ] {
-        let mut request = scene.http.get(&callback);
-        if let Some(cookie) = cookie {
-            request = request.header(COOKIE, cookie);
-        }
-        let answer = scene.send(request).await.is(403);
-        assert!(answer.text.contains("<code>wrong-browser</code>"));
-    }
-    let foreign = parameter(&others, "state");
-    let state = parameter(&callback, "state");
-    let wrong = [
-        with_parameter(&callback, "state", None),
-        with_parameter(&callback, "state", Some("")),
-        with_parameter(&callback, "state", Some(&foreign)),
-        with_parameter(&callback, "state", Some(&state[1..])),
-        with_parameter(&callback, "state", Some(&format!("{state}x"))),
-        format!("{callback}&state={state}"),
-        with_parameter(&callback, "code", None),
-        with_parameter(&callback, "code", Some("")),
-        others.clone(),
-    ];
-    for address in wrong {
-        let answer = omar.come_back(&address, &begun.cookie).await.is(410);
-        assert!(answer.text.contains("<code>attempt-over</code>"));
-        assert_eq!(answer.location, None);
-    }
-    // Going to the service again makes a new state, and the old one is worth nothing.
-    let again = omar.go_on(&begun).await;
-    omar.come_back(&callback, &begun.cookie).await.is(410);
-    let callback = service.approve(&again, "u-100").await;
-    let answer = omar.come_back(&callback, &begun.cookie).await;
-    let returned = omar.arrive(answer.leads_to()).await;
-    // A state is good once, and what it brought stays as it was.
-    omar.come_back(&callback, &begun.cookie).await.is(410);
-    assert_eq!(service.ledger().token_requests().len(), 0);
-    omar.prove(&returned).await.is(200);
-    omar.confirm(&returned).await.is(200);
-    omar.disconnect().await;
-    scene.end().await;
-}
-
-async fn t5_an_answer_of_another_issuer_redeems_nothing(db: Db) {
-    let scene = Scene::start(db, Setting::default()).await;
-    let service = &scene.world.service;
-    let omar = scene.person("acme", OMAR);
-    for kind in [Kind::WrongIss, Kind::NoIss] {
-        for denied in [false, true] {
-            let begun = omar.begin().await;
-            let authorize = omar.go_on(&begun).await;
-            service.fault(Fault::once(Endpoint::Authorize, kind.clone()));
-            let callback = if denied {
-                service.deny(&authorize, "u-100").await
-            } else {
-                service.approve(&authorize, "u-100").await
-            };
-            let answer = omar.come_back(&callback, &begun.cookie).await.is(502);
-            assert!(answer.text.contains("<code>service-refused</code>"));
-            assert_eq!(answer.location, None);
-            // It is over: whoever has the state now could answer again.
-            let right = with_parameter(&callback, "iss", Some(service.issuer()));
-            omar.come_back(&right, &begun.cookie).await.is(410);
-            assert_eq!(omar.state().await, "unlinked");
-        }
-    }
-    assert_eq!(service.ledger().token_requests().len(), 0);
-    scene.end().await;
-}
-
-async fn t4_a_code_of_somebody_else_is_good_for_nothing(db: Db) {
-    let scene = Scene::start(db, Setting::default()).await;
-    let service = &scene.world.service;
-    let omar = scene.person("acme", OMAR);
-    let mia = scene.person("acme", MIA);
-    // Mia puts a code of hers into the answer that Omar's browser brings.
-    let hers = mia.begin().await;
-    let hers = service.approve(&mia.go_on(&hers).await, "u-200").await;
-    let begun = omar.begin().await;
-    let callback = service.approve(&omar.go_on(&begun).await, "u-100").await;
-    let injected = with_parameter(&callback, "code", Some(&parameter(&hers, "code")));
-    let answer = omar.come_back(&injected, &begun.cookie).await;
-    let returned = omar.arrive(answer.leads_to()).await;
-    omar.prove(&returned)
-        .await
-        .is_problem(502, "service-refused");
-    omar.confirm(&returned)
-        .await
-        .is_problem(410, "attempt-over");
-    assert_eq!(omar.property(), None);
-    assert_eq!(omar.state().await, "unlinked");
-    let ledger = service.ledger();
-    assert!(ledger.live_grants().is_empty());
-    assert_eq!(ledger.unredeemed_codes().len(), 2);
-    let noted = service.take_unexpected();
-    assert_eq!(noted.len(), 1, "PKCE gives it away: {noted:?}");
-    scene.end().await;
-}
-
-fn claims(claims: Value) -> Kind {
-    match claims {
-        Value::Object(claims) => Kind::IdTokenClaims(claims),
-        _ => Kind::IdTokenClaims(Map::new()),
-    }
-}
-
-async fn a_bad_id_token_links_nothing(db: Db) {
-    let setting = Setting {
-        service: ServiceOptions {
-            // So that the identity endpoint is asked too, once the ID token has been believed.
-            name_in: NameIn::Userinfo,
-            ..ServiceOptions::default()
-        },
-        ..Setting::default()
-    };
-    let scene = Scene::start(db, setting).await;
-    let service = &scene.world.service;
-    let omar = scene.person("acme", OMAR);
-    let now = scene.clock.now();
-    let bad = [
-        Kind::IdTokenForged(Forgery::AlgNone),
-        Kind::IdTokenForged(Forgery::ForeignKey),
-        Kind::IdTokenForged(Forgery::ClientSecret),
-        Kind::WrongNonce,
-        Kind::WrongIss,
-        claims(json!({"nonce": null})),
-        claims(json!({"iss": null})),
-        claims(json!({"sub": null})),
-        claims(json!({"sub": 7})),
-        claims(json!({"aud": "another-client"})),
-        claims(json!({"aud": ["another-client"]})),
-        claims(json!({"aud": null})),
-        claims(json!({"aud": [service.client_id(), "another-client"]})),
-        claims(json!({"azp": "another-client"})),
-        claims(json!({"exp": now - 31})),
-        claims(json!({"exp": null})),
-        claims(json!({"iat": now + 3600})),
-    ];
-    let count = bad.len();
-    let faults = bad
-        .into_iter()
-        .map(|kind| Fault::once(Endpoint::Redeem, kind))
-        .chain([Fault::once(
-            Endpoint::Identity,
-            Kind::OtherSubject("u-200".to_owned()),
-        )]);
-    for fault in faults {
-        let what = format!("{:?}", fault.kind);
-        service.fault(fault);
-        let returned = omar.until_returned("u-100").await;
-        let answer = omar.prove(&returned).await;
-        assert_eq!(answer.status, 502, "{what}: {}", answer.text);
-        answer.is_problem(502, "service-refused");
-        omar.confirm(&returned)
-            .await
-            .is_problem(410, "attempt-over");
-        assert_eq!(omar.state().await, "unlinked", "{what}");
-        assert_eq!(omar.property(), None, "{what}");
-        eventually("what was given is revoked", async || {
-            service.ledger().live_grants().is_empty().then_some(())
-        })
-        .await;
-    }
-    assert_eq!(service.ledger().grants().len(), count + 1);
-    omar.link("u-100").await;
-    omar.disconnect().await;
     scene.end().await;
 }
 
