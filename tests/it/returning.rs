@@ -1,7 +1,6 @@
 //! Stories of what comes back from the service: of answers that are nobody's, somebody else's, or not the
 //! service's at all.
 
-use reqwest::Method;
 use reqwest::header::COOKIE;
 use serde_json::{Map, Value, json};
 use url::Url;
