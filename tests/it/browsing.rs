@@ -299,7 +299,7 @@ async fn the_keyboard_is_enough() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_linking_page_and_the_service_address_are_of_no_use_to_another_browser() {
+async fn t2_the_linking_page_and_the_service_address_are_of_no_use_to_another_browser() {
     let scene = Scene::start(Db::Sqlite, Setting::default()).await;
     let (attackers, victims) = Browser::pair(Options::default()).await;
     let attacker = AtJira::on(&scene, &attackers);
@@ -334,7 +334,7 @@ async fn the_linking_page_and_the_service_address_are_of_no_use_to_another_brows
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_victim_who_carries_the_attackers_attempt_to_the_end_links_nothing_for_anybody() {
+async fn t1_a_victim_who_carries_the_attackers_attempt_to_the_end_links_nothing_for_anybody() {
     let scene = Scene::start(Db::Sqlite, Setting::default()).await;
     let mia = scene.person("acme", MIA);
     // The attacker's own token in a form that sends itself: now the victim's browser has begun.
@@ -398,7 +398,7 @@ async fn walk_into(victims: &Browser, trap: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_session_somebody_planted_is_left_behind() {
+async fn t12_a_session_somebody_planted_is_left_behind() {
     let scene = Scene::start(Db::Sqlite, Setting::default()).await;
     let mia = scene.person("acme", MIA);
     let theirs = mia.begin().await;
@@ -436,7 +436,7 @@ async fn a_session_somebody_planted_is_left_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nobody_else_can_put_a_page_into_a_frame() {
+async fn t15_nobody_else_can_put_a_page_into_a_frame() {
     let scene = Scene::start(Db::Sqlite, Setting::default()).await;
     let browser = Browser::new(Options::default()).await;
     let at_jira = AtJira::on(&scene, &browser);

@@ -17,9 +17,11 @@ on_both_databases!(
     installing_again_changes_nothing,
     a_new_secret_ends_the_old_one,
     a_site_gets_another_name,
-    a_forged_installation_is_refused,
-    an_installation_with_a_strange_base_url_is_refused,
-    a_forged_uninstall_is_refused,
+    t9_a_forged_installation_is_refused,
+    t9_a_forged_installation_changes_nothing_of_a_site_that_is_there,
+    t9_an_installation_with_a_strange_base_url_is_refused,
+    t22_an_address_inside_our_network_is_no_site,
+    t10_a_forged_uninstall_is_refused,
     a_switched_off_app_renews_nothing,
     an_uninstall_ends_everything,
     one_site_leaves_another_alone,
@@ -50,6 +52,20 @@ async fn tenants(scene: &Scene) -> Vec<Option<String>> {
          || coalesce(oauth_client_id, '-') || ' ' || coalesce(data_key, '-') || ' ' \
          || shared_secret || ' ' || installed || ' ' || enabled || ' ' || draining \
          from tenant order by client_key",
+    )
+    .await
+}
+
+/// How much is kept of anything.
+async fn rows(scene: &Scene) -> Vec<Option<String>> {
+    ask_database(
+        scene,
+        "select 'tenant ' || count(*) from tenant union all select 'person ' || count(*) from person \
+         union all select 'attempt ' || count(*) from attempt \
+         union all select 'session ' || count(*) from session \
+         union all select 'spent_token ' || count(*) from spent_token \
+         union all select 'link ' || count(*) from link \
+         union all select 'cleanup ' || count(*) from cleanup",
     )
     .await
 }
@@ -237,6 +253,8 @@ async fn forged_tokens(scene: &Scene, event: LifecycleEvent) -> Vec<(String, Str
     let none = Overrides::none;
     let now = jira.now();
     let base = scene.base.as_str();
+    // The cloud remembers whoever calls it by any name.
+    let evil = format!("http://evil.localhost:{}", jira.port());
     let path = format!("/connect/{}", event.name());
     let mint = |overrides: Overrides| jira.lifecycle_token("acme", event, &overrides);
     let genuine = mint(none());
@@ -274,8 +292,8 @@ async fn forged_tokens(scene: &Scene, event: LifecycleEvent) -> Vec<(String, Str
                 none()
                     .foreign_key()
                     .header("jwk", json!({"kty": "RSA", "n": "AQAB", "e": "AQAB"}))
-                    .header("jku", format!("{base}/keys"))
-                    .header("x5u", format!("{base}/keys")),
+                    .header("jku", format!("{evil}/keys"))
+                    .header("x5u", format!("{evil}/keys")),
             ),
         ),
         (
@@ -344,6 +362,8 @@ async fn forged_tokens(scene: &Scene, event: LifecycleEvent) -> Vec<(String, Str
         "a\nb",
         "é",
         "http://evil.localhost/key",
+        &format!("{evil}/key"),
+        &format!("@evil.localhost:{}/key", jira.port()),
     ] {
         forged.push((
             "kid that is no plain token",
@@ -403,7 +423,7 @@ fn key_fetches(scene: &Scene) -> usize {
     calls.iter().filter(|call| call.host == "keys").count()
 }
 
-async fn a_forged_installation_is_refused(db: Db) {
+async fn t9_a_forged_installation_is_refused(db: Db) {
     let scene = Scene::start_uninstalled(db, Setting::default()).await;
     let jira = &scene.world.jira;
     let event = LifecycleEvent::Installed;
@@ -412,6 +432,7 @@ async fn a_forged_installation_is_refused(db: Db) {
     // Learned too, so that the other site's client key is one that Atlassian could sign for.
     jira.learn("globex", &descriptor).await.expect("it is read");
     let body = jira.lifecycle_body("acme", event);
+    let before = rows(&scene).await;
     let forged = forged_tokens(&scene, event).await;
     let asked_by_story = key_fetches(&scene);
     for (what, token) in forged {
@@ -446,6 +467,16 @@ async fn a_forged_installation_is_refused(db: Db) {
         assert_eq!(answer.status, status, "{field} {value}: {}", answer.body);
     }
     assert_eq!(tenants(&scene).await, [], "nothing was written");
+    assert_eq!(rows(&scene).await, before, "nothing was written anywhere");
+    assert!(scene.events("bad_signature", "lifecycle").await > 0);
+    assert!(scene.events("misplaced_token", "lifecycle").await > 0);
+    let whose = [
+        ("tenant", &*scene.client_key("acme")),
+        ("finished_at", &*globex),
+    ];
+    scene
+        .has_recorded(("cross_tenant", "lifecycle"), 4, &whose)
+        .await;
     assert_eq!(
         key_fetches(&scene) - asked_by_story,
         2,
@@ -479,8 +510,102 @@ async fn a_forged_installation_is_refused(db: Db) {
     scene.end().await;
 }
 
+async fn t9_a_forged_installation_changes_nothing_of_a_site_that_is_there(db: Db) {
+    let scene = Scene::start(db, Setting::default()).await;
+    let jira = &scene.world.jira;
+    let event = LifecycleEvent::Installed;
+    let omar = scene.person("acme", OMAR);
+    omar.link("u-100").await;
+    omar.recorded().await;
+    let token = omar.token();
+    let before = (tenants(&scene).await, rows(&scene).await, omar.property());
+    // What a forger would put there: a secret they know, and a base URL to be sent the keys at.
+    let mut body = jira.lifecycle_body("acme", event);
+    body["sharedSecret"] = json!("a secret that the forger knows very well");
+    for base_url in [jira.url("acme"), jira.url("globex")] {
+        body["baseUrl"] = json!(base_url);
+        for (what, token) in forged_tokens(&scene, event).await {
+            let answer = send_token(&scene, event, &body, &token).await;
+            assert_eq!(answer.status, 401, "{what}: {}", answer.body);
+        }
+    }
+    body["baseUrl"] = json!(format!("http://evil.localhost.example:{}", jira.port()));
+    let answer = send(&scene, event, &body, &Overrides::none()).await;
+    assert_eq!(answer.status, 400, "signed well, and of no Jira site");
+    let after = (tenants(&scene).await, rows(&scene).await, omar.property());
+    assert_eq!(after, before);
+    let calls = jira.calls();
+    assert!(
+        calls.iter().all(|call| !call.host.contains("evil")),
+        "{calls:?}"
+    );
+    status_with(&scene, &token).await.is(200);
+    omar.disconnect().await;
+    jira.take_unexpected();
+    scene.end().await;
+}
+
+/// Where a service of our own network could stand, or one that thinks it is only asked from there.
+fn inside_our_network(port: u16) -> Vec<String> {
+    let hosts = [
+        "127.0.0.1",
+        "127.1",
+        "127.0.0.1.",
+        "2130706433",
+        "0x7f000001",
+        "0177.0.0.1",
+        "0.0.0.0",
+        "localhost",
+        "localhost.",
+        "sub.localhost",
+        "[::1]",
+        "[::]",
+        "[::ffff:127.0.0.1]",
+        "[fd00::1]",
+        "[fe80::1]",
+        "10.0.0.1",
+        "172.16.0.1",
+        "192.168.0.1",
+        "100.64.0.1",
+        "169.254.169.254",
+        "metadata.google.internal",
+        "latchkey",
+        "db.svc.cluster.local",
+        "127.0.0.1.nip.io",
+        "acme.atlassian.net.nip.io",
+        "acme.atlassian.net@127.0.0.1",
+    ];
+    let ports = [String::new(), format!(":{port}")];
+    let addresses = hosts.iter().flat_map(|host| {
+        let ports = ports.iter();
+        ports.flat_map(move |port| ["http", "https"].map(|it| format!("{it}://{host}{port}")))
+    });
+    addresses.collect()
+}
+
+async fn t22_an_address_inside_our_network_is_no_site(db: Db) {
+    // Settings of Atlassian's own hosts; plain http on loopback is allowed, as in every story, so what
+    // refuses is the list of hosts.
+    let setting = Setting::default().with("LATCHKEY_SITE_HOSTS", "*.atlassian.net,*.jira.com");
+    let scene = Scene::start_uninstalled(db, setting).await;
+    let jira = &scene.world.jira;
+    let descriptor = scene.address(DESCRIPTOR);
+    jira.learn("acme", &descriptor).await.expect("it is read");
+    let event = LifecycleEvent::Installed;
+    for address in inside_our_network(jira.port()) {
+        let mut body = jira.lifecycle_body("acme", event);
+        body["baseUrl"] = json!(address);
+        let answer = send(&scene, event, &body, &Overrides::none()).await;
+        assert_eq!(answer.status, 400, "{address}: {}", answer.body);
+    }
+    assert_eq!(tenants(&scene).await, [], "nothing was written");
+    let calls = jira.calls();
+    assert!(calls.iter().all(|call| call.host == "keys"), "{calls:?}");
+    scene.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn installing_waits_for_the_key_server() {
+async fn t22_installing_waits_for_the_key_server() {
     let scene = Scene::start_uninstalled(Db::Sqlite, Setting::default()).await;
     let jira = &scene.world.jira;
     let descriptor = scene.address(DESCRIPTOR);
@@ -493,7 +618,7 @@ async fn installing_waits_for_the_key_server() {
         Fault::new(crate::sim::jira::FaultKind::HugeBody),
         Fault::new(crate::sim::jira::FaultKind::Redirect {
             code: 302,
-            to: "http://evil.localhost/key".to_owned(),
+            to: format!("http://evil.localhost:{}/key", jira.port()),
         }),
     ];
     for fault in faults {
@@ -505,6 +630,8 @@ async fn installing_waits_for_the_key_server() {
         assert_eq!(tenants(&scene).await, []);
         jira.clear_faults();
     }
+    let calls = jira.calls();
+    assert!(calls.iter().all(|call| call.host == "keys"), "{calls:?}");
     // What went wrong is not remembered against the kid.
     jira.install("acme", &descriptor).await.expect("installed");
     // A kid that was unknown for a minute may be known by then.
@@ -526,7 +653,7 @@ async fn installing_waits_for_the_key_server() {
     scene.end().await;
 }
 
-async fn an_installation_with_a_strange_base_url_is_refused(db: Db) {
+async fn t9_an_installation_with_a_strange_base_url_is_refused(db: Db) {
     let setting = Setting::default().with("LATCHKEY_SITE_HOSTS", "acme.localhost,*.jira.example");
     let scene = Scene::start_uninstalled(db, setting).await;
     let jira = &scene.world.jira;
@@ -609,12 +736,13 @@ async fn an_installation_with_a_strange_base_url_is_refused(db: Db) {
     scene.end().await;
 }
 
-async fn a_forged_uninstall_is_refused(db: Db) {
+async fn t10_a_forged_uninstall_is_refused(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let jira = &scene.world.jira;
     let omar = scene.person("acme", OMAR);
     omar.link("u-100").await;
-    let before = (tenants(&scene).await, omar.property());
+    omar.recorded().await;
+    let before = (tenants(&scene).await, rows(&scene).await, omar.property());
     let event = LifecycleEvent::Uninstalled;
     let body = jira.lifecycle_body("acme", event);
     for (what, token) in forged_tokens(&scene, event).await {
@@ -642,8 +770,18 @@ async fn a_forged_uninstall_is_refused(db: Db) {
     let answer = send_token(&scene, event, &body, &token).await;
     assert_eq!(answer.status, 401);
 
-    assert_eq!((tenants(&scene).await, omar.property()), before);
+    let after = (tenants(&scene).await, rows(&scene).await, omar.property());
+    assert_eq!(after, before);
     assert_eq!(omar.state().await, "linked");
+    let whose = [
+        ("tenant", &*scene.client_key("acme")),
+        ("finished_at", &*scene.client_key("globex")),
+    ];
+    scene
+        .has_recorded(("cross_tenant", "lifecycle"), 3, &whose)
+        .await;
+    assert!(scene.events("bad_signature", "lifecycle").await > 0);
+    assert!(scene.events("misplaced_token", "lifecycle").await > 0);
     omar.disconnect().await;
     jira.take_unexpected();
     scene.end().await;

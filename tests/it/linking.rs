@@ -7,9 +7,9 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::on_both_databases;
-use crate::scene::{Answer, Db, Person, Scene, Setting, cookie_of, eventually};
+use crate::scene::{Answer, Begun, Db, Person, Returned, Scene, Setting, cookie_of, eventually};
 use crate::sim::jira::{AccountType, KIM, LEE, MIA, OMAR, Overrides, PAT};
-use crate::sim::service::{RevocationReach, ServiceOptions};
+use crate::sim::service::{Endpoint, Fault, Kind, RevocationReach, ServiceOptions};
 
 on_both_databases!(
     a_person_connects_and_disconnects,
@@ -18,27 +18,30 @@ on_both_databases!(
     cancelling_before_the_proof_redeems_nothing,
     cancelling_after_the_proof_revokes_what_it_brought,
     saying_no_at_the_service_links_nothing,
-    an_attempt_lives_ten_minutes,
-    a_handle_is_good_for_five_minutes,
+    t3_an_attempt_and_its_state_live_ten_minutes,
+    t25_a_handle_is_good_for_five_minutes,
+    t25_the_way_back_leads_to_the_base_url_and_no_page_hides_who_and_where,
     what_a_forgotten_attempt_brought_is_revoked,
-    somebody_else_is_signed_in_on_return,
-    the_same_account_on_another_site_is_somebody_else,
-    the_starter_without_the_handle_ends_the_attempt,
-    whoever_asks_at_the_same_time_makes_one_link,
-    the_newest_attempt_replaces_the_one_before,
-    a_token_in_an_address_begins_once,
+    t1_somebody_else_is_signed_in_on_return,
+    t6_another_account_or_another_site_is_somebody_else,
+    t1_the_starter_without_the_handle_ends_the_attempt,
+    t13_whoever_asks_at_the_same_time_makes_one_link,
+    t13_clicks_in_a_row_and_two_tabs_make_one_link,
+    t7_the_newest_attempt_replaces_the_one_before,
+    t7_a_token_in_an_address_begins_once,
+    t7_whoever_replays_a_token_completes_nothing_without_the_proof,
     everything_works_under_a_path,
-    customers_are_refused_on_the_spot,
-    customers_may_link_where_they_are_allowed,
-    whoever_is_no_person_is_refused,
-    another_account_replaces_the_first,
-    cancelling_a_replacement_leaves_the_first,
+    t11_customers_are_refused_on_the_spot,
+    t11_customers_may_link_where_they_are_allowed,
+    t11_whoever_is_no_person_is_refused,
+    t19_another_account_replaces_the_first,
+    t19_cancelling_a_replacement_leaves_the_first,
     reconnecting_the_same_account_goes_on,
-    two_people_share_an_account,
-    two_people_share_an_account_that_ends_as_a_whole,
-    an_attempt_does_not_survive_what_ends_links,
-    names_are_escaped,
-    a_session_gets_a_new_id,
+    t20_two_people_share_an_account,
+    t20_two_people_share_an_account_that_ends_as_a_whole,
+    t21_an_attempt_does_not_survive_what_ends_links,
+    t24_names_are_escaped,
+    t12_a_session_gets_a_new_id,
 );
 
 async fn a_person_connects_and_disconnects(db: Db) {
@@ -264,7 +267,7 @@ async fn saying_no_at_the_service_links_nothing(db: Db) {
     scene.end().await;
 }
 
-async fn an_attempt_lives_ten_minutes(db: Db) {
+async fn t3_an_attempt_and_its_state_live_ten_minutes(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let omar = scene.person("acme", OMAR);
     let begun = omar.begin().await;
@@ -293,7 +296,7 @@ async fn an_attempt_lives_ten_minutes(db: Db) {
     scene.end().await;
 }
 
-async fn a_handle_is_good_for_five_minutes(db: Db) {
+async fn t25_a_handle_is_good_for_five_minutes(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let omar = scene.person("acme", OMAR);
     let returned = omar.until_returned("u-100").await;
@@ -303,6 +306,68 @@ async fn a_handle_is_good_for_five_minutes(db: Db) {
     let ledger = scene.world.service.ledger();
     assert_eq!(ledger.token_requests().len(), 0);
     assert_eq!(ledger.unredeemed_codes().len(), 1);
+    scene.end().await;
+}
+
+async fn t25_the_way_back_leads_to_the_base_url_and_no_page_hides_who_and_where(db: Db) {
+    let scene = Scene::start(db, Setting::default()).await;
+    let jira = &scene.world.jira;
+    // People see the site on a domain of its own, whose owner reads every address that is opened there.
+    jira.rename_site("acme", "help-acme").await.expect("told");
+    let (base, theirs) = (jira.url("acme"), jira.display_url("acme"));
+    assert_ne!(base, theirs);
+    let host = base.trim_start_matches("http://");
+    let omar = scene.person("acme", OMAR);
+    let begun = omar.begin().await;
+    let linking = format!("/link/{}", begun.id);
+    let page = omar
+        .with_cookie(Method::GET, &linking, &begun.cookie)
+        .await
+        .is(200);
+    for named in [
+        "<bdi class=\"name\" id=\"person\">Omar Haddad</bdi>".to_owned(),
+        format!("<bdi class=\"site\" id=\"site\">{host}</bdi>"),
+    ] {
+        assert!(page.text.contains(&named), "{named}: {}", page.text);
+    }
+    assert!(!page.text.contains("help-acme"), "{}", page.text);
+
+    let authorize = omar.go_on(&begun).await;
+    let callback = scene.world.service.approve(&authorize, "u-100").await;
+    let answer = omar.come_back(&callback, &begun.cookie).await;
+    let way_back = answer.leads_to().to_owned();
+    let start = format!("{base}/plugins/servlet/ac/");
+    assert!(way_back.starts_with(&start), "{way_back}");
+    let returned = omar.arrive(&way_back).await;
+    let both = omar.prove(&returned).await.is(200).json();
+    assert_eq!(both["jira"]["site"], host);
+    assert_eq!(both["jira"]["displayName"], "Omar Haddad");
+    assert_eq!(both["back"], format!("{base}/browse/KEY-1"));
+    // A handle that was read on the way is worth nothing any more.
+    omar.prove(&returned).await.is_problem(409, "already-used");
+    let linked = omar.confirm(&returned).await.is(200).json();
+    assert_eq!(linked["back"], format!("{base}/browse/KEY-1"));
+
+    // Nor does any other way lead there: a denial, a cancelled attempt, the frame's own link.
+    let begun = omar.begin().await;
+    let authorize = omar.go_on(&begun).await;
+    let callback = scene.world.service.deny(&authorize, "u-100").await;
+    let page = is_page(
+        omar.come_back(&callback, &begun.cookie).await,
+        403,
+        "denied",
+    );
+    assert!(page.text.contains(&format!("href=\"{base}/browse/KEY-1\"")));
+    assert!(!page.text.contains("help-acme"));
+    let begun = omar.begin().await;
+    let request = scene
+        .http
+        .post(scene.address(&format!("/link/{}", begun.id)))
+        .header(COOKIE, &begun.cookie)
+        .form(&[("cancel", "yes")]);
+    let answer = scene.send(request).await;
+    assert_eq!(answer.leads_to(), format!("{base}/browse/KEY-1"));
+    omar.disconnect().await;
     scene.end().await;
 }
 
@@ -323,7 +388,7 @@ async fn what_a_forgotten_attempt_brought_is_revoked(db: Db) {
     scene.end().await;
 }
 
-async fn somebody_else_is_signed_in_on_return(db: Db) {
+async fn t1_somebody_else_is_signed_in_on_return(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     // Omar sends his linking page to Mia, who logs in at the service and comes back through her Jira.
     let omar = scene.person("acme", OMAR);
@@ -349,30 +414,63 @@ async fn somebody_else_is_signed_in_on_return(db: Db) {
     let ledger = scene.world.service.ledger();
     assert_eq!(ledger.unredeemed_codes().len(), 1, "the code was dropped");
     assert_eq!(ledger.token_requests().len(), 0);
+    let acme = scene.client_key("acme");
+    let both = [
+        ("tenant", acme.as_str()),
+        ("started_by", OMAR),
+        ("finished_at", &acme),
+        ("finished_by", MIA),
+    ];
+    scene
+        .has_recorded(("refused_proof", "person"), 1, &both)
+        .await;
     scene.end().await;
 }
 
-async fn the_same_account_on_another_site_is_somebody_else(db: Db) {
+async fn t6_another_account_or_another_site_is_somebody_else(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let here = scene.person("acme", MIA);
     let there = scene.person("globex", MIA);
-    let returned = here.until_returned("u-100").await;
-    there.prove(&returned).await.is_problem(403, "wrong-person");
-    here.prove(&returned).await.is_problem(410, "attempt-over");
-
-    // The same after the proof, which a site must not be able to confirm for another.
-    let returned = here.until_returned("u-100").await;
-    here.prove(&returned).await.is(200);
-    there
-        .confirm(&returned)
-        .await
-        .is_problem(403, "wrong-person");
-    here.confirm(&returned)
-        .await
-        .is_problem(410, "attempt-over");
-    nothing_is_linked(&here).await;
-    nothing_is_linked(&there).await;
+    let other = scene.person("acme", OMAR);
+    // With the very handle; before the proof, and after it, when one click would link.
+    for somebody in [&there, &other] {
+        for step in ["prove", "confirm", "cancel"] {
+            for proved in [false, true] {
+                let returned = here.until_returned("u-100").await;
+                if proved {
+                    here.prove(&returned).await.is(200);
+                }
+                somebody
+                    .finish(step, &returned.id, &returned.handle)
+                    .await
+                    .is_problem(403, "wrong-person");
+                for step in ["prove", "confirm"] {
+                    here.finish(step, &returned.id, &returned.handle)
+                        .await
+                        .is_problem(410, "attempt-over");
+                }
+            }
+        }
+    }
+    for person in [&here, &there, &other] {
+        nothing_is_linked(person).await;
+    }
     nothing_lives_at_the_service(&scene).await;
+    let redeemed = scene.world.service.ledger().token_requests().len();
+    assert_eq!(redeemed, 6, "what the one who started had proved");
+    let (acme, globex) = (scene.client_key("acme"), scene.client_key("globex"));
+    for (kind, at, by) in [
+        (("cross_tenant", "proof"), &globex, MIA),
+        (("refused_proof", "person"), &acme, OMAR),
+    ] {
+        let both = [
+            ("tenant", acme.as_str()),
+            ("started_by", MIA),
+            ("finished_at", at),
+            ("finished_by", by),
+        ];
+        scene.has_recorded(kind, 6, &both).await;
+    }
 
     // Each of the two may link for itself, and nothing of one is the other's.
     here.link("u-100").await;
@@ -386,28 +484,41 @@ async fn the_same_account_on_another_site_is_somebody_else(db: Db) {
     scene.end().await;
 }
 
-async fn the_starter_without_the_handle_ends_the_attempt(db: Db) {
+async fn t1_the_starter_without_the_handle_ends_the_attempt(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let omar = scene.person("acme", OMAR);
+    // The id is known to whoever began: it stands in the address of the linking page. What comes back
+    // with the victim's browser is the handle, and no answer of ours tells it to anybody else.
+    let earlier = omar.until_returned("u-100").await;
+    let guesses = ["a-handle-that-somebody-guessed", "", &earlier.handle];
     for step in ["prove", "confirm", "cancel"] {
-        let returned = omar.until_returned("u-100").await;
-        omar.finish(step, &returned.id, "a-handle-that-somebody-guessed")
-            .await
-            .is_problem(403, "wrong-browser");
-        omar.prove(&returned).await.is_problem(410, "attempt-over");
+        for guess in guesses {
+            let returned = omar.until_returned("u-100").await;
+            omar.finish(step, &returned.id, guess)
+                .await
+                .is_problem(403, "wrong-browser");
+            omar.prove(&returned).await.is_problem(410, "attempt-over");
+        }
     }
     // Nor has an attempt a handle before it came back.
-    let begun = omar.begin().await;
-    omar.go_on(&begun).await;
-    omar.finish("prove", &begun.id, "")
-        .await
-        .is_problem(403, "wrong-browser");
+    for goes_on in [false, true] {
+        let begun = omar.begin().await;
+        if goes_on {
+            omar.go_on(&begun).await;
+        }
+        for guess in ["", &begun.id] {
+            let answer = omar.finish("prove", &begun.id, guess).await;
+            assert!(matches!(answer.status.as_u16(), 403 | 410));
+        }
+    }
     nothing_is_linked(&omar).await;
     assert_eq!(scene.world.service.ledger().token_requests().len(), 0);
+    let whose = [("tenant", &*scene.client_key("acme")), ("account", OMAR)];
+    scene.has_recorded(("wrong_handle", ""), 11, &whose).await;
     scene.end().await;
 }
 
-async fn whoever_asks_at_the_same_time_makes_one_link(db: Db) {
+async fn t13_whoever_asks_at_the_same_time_makes_one_link(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let omar = scene.person("acme", OMAR);
     let returned = omar.until_returned("u-100").await;
@@ -449,7 +560,68 @@ async fn whoever_asks_at_the_same_time_makes_one_link(db: Db) {
     scene.end().await;
 }
 
-async fn the_newest_attempt_replaces_the_one_before(db: Db) {
+async fn t13_clicks_in_a_row_and_two_tabs_make_one_link(db: Db) {
+    let scene = Scene::start(db, Setting::default()).await;
+    let service = &scene.world.service;
+    let omar = scene.person("acme", OMAR);
+    // Connect, four times at once, with the token that Jira's bridge keeps.
+    let token = omar.token();
+    let click = || omar.begin_with(&token);
+    let (a, b, c, d) = tokio::join!(click(), click(), click(), click());
+    let mut left = Vec::new();
+    for answer in [a, b, c, d] {
+        let (path, cookie) = (answer.leads_to().to_owned(), cookie_of(&answer));
+        match omar.with_cookie(Method::GET, &path, &cookie).await {
+            page if page.status == 200 => left.push(Begun {
+                id: path.trim_start_matches("/link/").to_owned(),
+                cookie,
+            }),
+            page => drop(is_page(page, 410, "attempt-over")),
+        }
+    }
+    assert_eq!(left.len(), 1, "a person has one attempt");
+    let begun = left.remove(0);
+
+    // Continue, twice: the last one counts.
+    let (first, last) = (omar.go_on(&begun).await, omar.go_on(&begun).await);
+    let outdated = service.approve(&first, "u-200").await;
+    let callback = service.approve(&last, "u-100").await;
+    is_page(
+        omar.come_back(&outdated, &begun.cookie).await,
+        410,
+        "attempt-over",
+    );
+    // The answer of the service, four times at once: a state is good once, and one handle comes of it.
+    let arrives = || omar.come_back(&callback, &begun.cookie);
+    let answers: [Answer; 4] = tokio::join!(arrives(), arrives(), arrives(), arrives()).into();
+    let (back, late): (Vec<_>, Vec<_>) = answers.into_iter().partition(|it| it.status == 303);
+    assert_eq!((back.len(), late.len()), (1, 3));
+    for page in late {
+        is_page(page, 410, "attempt-over");
+    }
+    // Two tabs on the finish page.
+    let one = omar.arrive(back[0].leads_to()).await;
+    let other = omar.arrive(back[0].leads_to()).await;
+    let (a, b) = tokio::join!(omar.prove(&one), omar.prove(&other));
+    assert_eq!(sorted([&a, &b]), [200, 409]);
+    let (a, b) = tokio::join!(omar.confirm(&one), omar.confirm(&other));
+    assert_eq!(sorted([&a, &b]), [200, 410]);
+    omar.confirm(&one).await.is_problem(410, "attempt-over");
+    omar.prove(&one).await.is_problem(410, "attempt-over");
+    assert_eq!(scene.world.jira.property_writes().len(), 1);
+    assert_eq!(service.ledger().token_requests().len(), 1);
+    assert_eq!(omar.status().await["subject"], "u-100");
+    omar.disconnect().await;
+    scene.end().await;
+}
+
+fn sorted(answers: [&Answer; 2]) -> [u16; 2] {
+    let mut statuses = answers.map(|answer| answer.status.as_u16());
+    statuses.sort_unstable();
+    statuses
+}
+
+async fn t7_the_newest_attempt_replaces_the_one_before(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let omar = scene.person("acme", OMAR);
     let first = omar.begin().await;
@@ -481,7 +653,7 @@ async fn the_newest_attempt_replaces_the_one_before(db: Db) {
     scene.end().await;
 }
 
-async fn a_token_in_an_address_begins_once(db: Db) {
+async fn t7_a_token_in_an_address_begins_once(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let omar = scene.person("acme", OMAR);
     let token = omar.token();
@@ -502,6 +674,8 @@ async fn a_token_in_an_address_begins_once(db: Db) {
     omar.with_cookie(Method::GET, &location, &cookie)
         .await
         .is(200);
+    let whose = [("tenant", &*scene.client_key("acme")), ("account", OMAR)];
+    scene.has_recorded(("replay", ""), 1, &whose).await;
 
     // A form may bring the same token again, and an address may not bring one that a form brought.
     let token =
@@ -513,6 +687,69 @@ async fn a_token_in_an_address_begins_once(db: Db) {
     omar.begin_with(&token).await.leads_to();
     let late = scene.get(&format!("/link?jwt={token}")).await;
     is_page(late, 401, "unauthorized");
+    // Four at once: one of them was first.
+    let token =
+        scene
+            .world
+            .jira
+            .context_token("acme", OMAR, &Overrides::none().claim("jti", "a third"));
+    let address = format!("/link?jwt={token}");
+    let get = || scene.get(&address);
+    let (a, b, c, d) = tokio::join!(get(), get(), get(), get());
+    let mut statuses = [a, b, c, d].map(|answer| answer.status.as_u16());
+    statuses.sort_unstable();
+    assert_eq!(statuses, [303, 401, 401, 401]);
+    // As long as a token is good, another process knows as well that it was used.
+    let mut scene = scene;
+    scene.restart().await;
+    is_page(scene.get(&address).await, 401, "unauthorized");
+    scene.end().await;
+}
+
+async fn t7_whoever_replays_a_token_completes_nothing_without_the_proof(db: Db) {
+    let scene = Scene::start(db, Setting::default()).await;
+    let service = &scene.world.service;
+    let omar = scene.person("acme", OMAR);
+    // Somebody has Omar's token out of a log, begins by POST, which is taken, and brings an account of
+    // their own from the service. To end it they would need the handle in Omar's browser.
+    let token = omar.token();
+    let mut attempts = Vec::new();
+    for _ in 0..3 {
+        let answer = omar.begin_with(&token).await;
+        let id = answer.leads_to().trim_start_matches("/link/").to_owned();
+        let begun = Begun {
+            id,
+            cookie: cookie_of(&answer),
+        };
+        let authorize = omar.go_on(&begun).await;
+        let callback = service.approve(&authorize, "u-200").await;
+        attempts.push((begun, callback));
+    }
+    let (newest, earlier) = attempts.split_last().expect("there are three");
+    for (begun, callback) in earlier {
+        let late = omar.come_back(callback, &begun.cookie).await;
+        is_page(late, 410, "attempt-over");
+    }
+    let (begun, callback) = newest;
+    let answer = omar.come_back(callback, &begun.cookie).await;
+    let returned = omar.arrive(answer.leads_to()).await;
+    omar.confirm(&returned)
+        .await
+        .is_problem(410, "attempt-over");
+    assert_eq!(omar.property(), None);
+    assert_eq!(omar.state().await, "linking");
+    for (begun, _) in &attempts {
+        for step in ["confirm", "prove"] {
+            let answer = omar.finish(step, &begun.id, "guessed").await;
+            assert!(
+                matches!(answer.status.as_u16(), 403 | 410),
+                "{}",
+                answer.text
+            );
+        }
+    }
+    nothing_is_linked(&omar).await;
+    assert_eq!(service.ledger().token_requests().len(), 0);
     scene.end().await;
 }
 
@@ -581,7 +818,7 @@ async fn is_refused_everywhere(scene: &Scene, site: &'static str, account: &str,
     assert_eq!(person.property(), None);
 }
 
-async fn customers_are_refused_on_the_spot(db: Db) {
+async fn t11_customers_are_refused_on_the_spot(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let words = "Portal customers cannot connect";
     is_refused_everywhere(&scene, "acme", PAT, words).await;
@@ -606,10 +843,15 @@ async fn customers_are_refused_on_the_spot(db: Db) {
         assert_eq!(problem["title"], words);
     }
     assert_eq!(scene.world.service.calls().len(), 0);
+    let acme = scene.client_key("acme");
+    for account in [PAT, LEE] {
+        let whose = [("tenant", acme.as_str()), ("account", account)];
+        scene.has_recorded(("refused", "customer"), 4, &whose).await;
+    }
     scene.end().await;
 }
 
-async fn customers_may_link_where_they_are_allowed(db: Db) {
+async fn t11_customers_may_link_where_they_are_allowed(db: Db) {
     let setting = Setting::default().with("LATCHKEY_CUSTOMERS", "allow");
     let scene = Scene::start(db, setting).await;
     for (account, subject) in [(PAT, "u-100"), (LEE, "u-200")] {
@@ -624,7 +866,7 @@ async fn customers_may_link_where_they_are_allowed(db: Db) {
     scene.end().await;
 }
 
-async fn whoever_is_no_person_is_refused(db: Db) {
+async fn t11_whoever_is_no_person_is_refused(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     is_refused_everywhere(&scene, "acme", KIM, "This account is deactivated").await;
     let app = scene.world.jira.edit_site("acme", |site| {
@@ -664,10 +906,15 @@ async fn whoever_is_no_person_is_refused(db: Db) {
     );
     is_refused(scene.send(scene.http.get(framed)).await, words);
     assert_eq!(scene.world.service.calls().len(), 0);
+    let acme = scene.client_key("acme");
+    for (kind, account, times) in [("deactivated", KIM, 3), ("app", &app, 2)] {
+        let whose = [("tenant", acme.as_str()), ("account", account)];
+        scene.has_recorded(("refused", kind), times, &whose).await;
+    }
     scene.end().await;
 }
 
-async fn another_account_replaces_the_first(db: Db) {
+async fn t19_another_account_replaces_the_first(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let omar = scene.person("acme", OMAR);
     omar.link("u-100").await;
@@ -718,7 +965,7 @@ async fn another_account_replaces_the_first(db: Db) {
     scene.end().await;
 }
 
-async fn cancelling_a_replacement_leaves_the_first(db: Db) {
+async fn t19_cancelling_a_replacement_leaves_the_first(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let omar = scene.person("acme", OMAR);
     omar.link("u-100").await;
@@ -780,11 +1027,11 @@ async fn reconnecting_the_same_account_goes_on(db: Db) {
     scene.end().await;
 }
 
-async fn two_people_share_an_account(db: Db) {
+async fn t20_two_people_share_an_account(db: Db) {
     share_an_account(db, RevocationReach::Grant).await;
 }
 
-async fn two_people_share_an_account_that_ends_as_a_whole(db: Db) {
+async fn t20_two_people_share_an_account_that_ends_as_a_whole(db: Db) {
     share_an_account(db, RevocationReach::Account).await;
 }
 
@@ -826,69 +1073,138 @@ async fn share_an_account(db: Db, revocation_reach: RevocationReach) {
     scene.end().await;
 }
 
-async fn an_attempt_does_not_survive_what_ends_links(db: Db) {
+/// How far an attempt has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    Begun,
+    Authorizing,
+    Returned,
+    /// The service has been asked and has not answered.
+    Redeeming,
+    Proved,
+}
+
+const PHASES: [Phase; 5] = [
+    Phase::Begun,
+    Phase::Authorizing,
+    Phase::Returned,
+    Phase::Redeeming,
+    Phase::Proved,
+];
+
+async fn t21_an_attempt_does_not_survive_what_ends_links(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
-    let jira = &scene.world.jira;
-    let omar = scene.person("acme", OMAR);
-    let install = async || {
-        let descriptor = scene.address("/atlassian-connect.json");
-        jira.install("acme", &descriptor).await.expect("installed");
-    };
     for event in ["unlink", "uninstall", "reinstall", "new secret"] {
-        for proved in [false, true] {
-            omar.link("u-100").await;
-            let begun = omar.begin().await;
-            let authorize = omar.go_on(&begun).await;
-            let callback = scene.world.service.approve(&authorize, "u-200").await;
-            let way_back = omar.come_back(&callback, &begun.cookie).await;
-            let returned = omar.arrive(way_back.leads_to()).await;
-            if proved {
-                omar.prove(&returned).await.is(200);
-            }
-            let before = scene.world.service.ledger().token_requests().len();
-            match event {
-                "unlink" => omar.disconnect().await,
-                "uninstall" => {
-                    let answer = jira.uninstall("acme").await.expect("it answers");
-                    assert_eq!(answer.status, 204);
-                    // Without the app nobody there has a token that counts.
-                    let step = if proved { "confirm" } else { "prove" };
-                    omar.finish(step, &returned.id, &returned.handle)
-                        .await
-                        .is_problem(401, "unauthorized");
-                    nothing_lives_at_the_service(&scene).await;
-                    install().await;
-                }
-                "reinstall" => jira.reinstall("acme").await.expect("it comes back"),
-                _ => {
-                    let answer = jira.rotate_secret("acme").await.expect("it answers");
-                    assert_eq!(answer.status, 204);
-                }
-            }
-            let step = if proved { "confirm" } else { "prove" };
-            omar.finish(step, &returned.id, &returned.handle)
-                .await
-                .is_problem(410, "attempt-over");
-            let late = omar.come_back(&callback, &begun.cookie).await;
-            is_page(late, 410, "attempt-over");
-            if event == "new secret" {
-                assert_eq!(omar.state().await, "linked", "links are not attempts");
-                omar.disconnect().await;
-            } else if event != "unlink" {
-                // Jira has not forgotten the property of the app that was taken away.
-                assert!(omar.property().is_some());
-                jira.edit_site("acme", |site| site.properties.clear());
-            }
-            nothing_is_linked(&omar).await;
-            nothing_lives_at_the_service(&scene).await;
-            let after = scene.world.service.ledger().token_requests().len();
-            assert_eq!(before, after, "{event}: nothing was redeemed or renewed");
+        for phase in PHASES {
+            an_attempt_ends_with(&scene, event, phase).await;
         }
     }
     scene.end().await;
 }
 
-async fn names_are_escaped(db: Db) {
+/// Somebody who is linked wants another account, and comes this far when it happens.
+async fn an_attempt_ends_with(scene: &Scene, event: &str, phase: Phase) {
+    let what = format!("{event}, {phase:?}");
+    let jira = &scene.world.jira;
+    let service = &scene.world.service;
+    let omar = scene.person("acme", OMAR);
+    omar.link("u-100").await;
+    let begun = omar.begin().await;
+    let mut callback = String::new();
+    let mut returned = Returned {
+        id: begun.id.clone(),
+        handle: String::new(),
+    };
+    if phase >= Phase::Authorizing {
+        let authorize = omar.go_on(&begun).await;
+        callback = service.approve(&authorize, "u-200").await;
+    }
+    if phase >= Phase::Returned {
+        let way_back = omar.come_back(&callback, &begun.cookie).await;
+        returned = omar.arrive(way_back.leads_to()).await;
+    }
+    if phase == Phase::Proved {
+        omar.prove(&returned).await.is(200);
+    }
+    let redeemed = service.calls_to(Endpoint::Redeem);
+    let asked = service.ledger().token_requests().len();
+    let happens = async {
+        match event {
+            "unlink" => omar.disconnect().await,
+            "uninstall" => {
+                let answer = jira.uninstall("acme").await.expect("it answers");
+                assert_eq!(answer.status, 204);
+            }
+            "reinstall" => jira.reinstall("acme").await.expect("it comes back"),
+            _ => {
+                let answer = jira.rotate_secret("acme").await.expect("it answers");
+                assert_eq!(answer.status, 204);
+            }
+        }
+    };
+    if phase == Phase::Redeeming {
+        service.fault(Fault::once(Endpoint::Redeem, Kind::Held));
+        let meanwhile = async {
+            eventually("the code is being redeemed", async || {
+                (service.calls_to(Endpoint::Redeem) > redeemed).then_some(())
+            })
+            .await;
+            happens.await;
+            service.clear_faults();
+        };
+        let (answer, ()) = tokio::join!(omar.prove(&returned), meanwhile);
+        assert_eq!(answer.status, 410, "{what}: {}", answer.text);
+    } else {
+        happens.await;
+        let now = service.ledger().token_requests().len();
+        assert_eq!(asked, now, "{what}: nothing was redeemed or renewed");
+    }
+    if event == "uninstall" {
+        // Without the app nobody there has a token that counts.
+        for step in ["prove", "confirm"] {
+            omar.finish(step, &returned.id, &returned.handle)
+                .await
+                .is_problem(401, "unauthorized");
+        }
+        nothing_lives_at_the_service(scene).await;
+        let descriptor = scene.address("/atlassian-connect.json");
+        jira.install("acme", &descriptor).await.expect("installed");
+    }
+    // Whatever comes next is too late.
+    let linking = format!("/link/{}", begun.id);
+    for method in [Method::GET, Method::POST] {
+        let page = omar.with_cookie(method, &linking, &begun.cookie).await;
+        is_page(page, 410, "attempt-over");
+    }
+    if phase >= Phase::Authorizing {
+        let late = omar.come_back(&callback, &begun.cookie).await;
+        is_page(late, 410, "attempt-over");
+    }
+    for step in ["prove", "confirm", "cancel"] {
+        omar.finish(step, &returned.id, &returned.handle)
+            .await
+            .is_problem(410, "attempt-over");
+    }
+    if event == "new secret" {
+        assert_eq!(omar.state().await, "linked", "links are not attempts");
+        omar.disconnect().await;
+    } else if event != "unlink" {
+        // Jira has not forgotten the property of the app that was taken away.
+        assert!(omar.property().is_some());
+        jira.edit_site("acme", |site| site.properties.clear());
+    }
+    nothing_is_linked(&omar).await;
+    nothing_lives_at_the_service(scene).await;
+    let redeeming = usize::from(phase == Phase::Redeeming);
+    let now = service.ledger().token_requests().len();
+    assert_eq!(
+        asked + redeeming,
+        now,
+        "{what}: nothing was asked for after"
+    );
+}
+
+async fn t24_names_are_escaped(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let evil = "<img src=x onerror=alert(1)>";
     scene.world.jira.add_person(
@@ -940,7 +1256,7 @@ async fn names_are_escaped(db: Db) {
     scene.end().await;
 }
 
-async fn a_session_gets_a_new_id(db: Db) {
+async fn t12_a_session_gets_a_new_id(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let omar = scene.person("acme", OMAR);
     let mia = scene.person("acme", MIA);

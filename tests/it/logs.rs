@@ -115,6 +115,15 @@ pub fn assert_no_secret<S: AsRef<str>>(secrets: &[S]) {
     }
 }
 
+/// Lines of the log so far that hold all of these.
+pub fn lines_with(parts: &[String]) -> Vec<String> {
+    let log = String::from_utf8_lossy(&locked().text).into_owned();
+    log.lines()
+        .filter(|line| parts.iter().all(|part| line.contains(part)))
+        .map(str::to_owned)
+        .collect()
+}
+
 /// Fails if one of the secrets stands in a text such as a page or a dump; `what` names the text.
 pub fn assert_free_of_secrets<S: AsRef<str>>(what: &str, text: &[u8], secrets: &[S]) {
     if let Some(leak) = Secrets::new(secrets.iter().map(S::as_ref)).find(text) {

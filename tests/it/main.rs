@@ -1,6 +1,7 @@
 //! The stories: one test binary that drives Latchkey through its public addresses, against a simulated
 //! Jira Cloud and a simulated service, a real OpenID provider, both databases and real browsers.
 
+mod answering;
 mod browser;
 mod browsing;
 mod child;
@@ -14,6 +15,7 @@ mod real_provider;
 mod refusals;
 mod renewing;
 mod replicas;
+mod returning;
 mod scene;
 mod services;
 #[path = "../sim/mod.rs"]

@@ -1,31 +1,34 @@
 //! Stories of what is refused at the door, whatever is sent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use reqwest::header::{AUTHORIZATION, COOKIE, HOST, HeaderValue, ORIGIN};
 use reqwest::{Method, RequestBuilder};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use url::Url;
 
+use crate::logs;
 use crate::on_both_databases;
-use crate::scene::{Answer, Begun, Db, Scene, Setting, eventually};
+use crate::returning::parameter;
+use crate::scene::{Answer, Begun, Db, Scene, Setting};
 use crate::sim::jira::{LifecycleEvent, MIA, OMAR, Overrides, query_hash};
-use crate::sim::service::{Endpoint, Fault, Forgery, Kind, NameIn, ServiceOptions};
+use crate::sim::service::Endpoint;
 
 on_both_databases!(
-    every_route_refuses_every_token_but_its_own,
-    a_form_of_another_site_is_refused,
-    an_answer_with_a_wrong_state_redeems_nothing,
-    an_answer_of_another_issuer_redeems_nothing,
-    a_code_of_somebody_else_is_good_for_nothing,
-    a_bad_id_token_links_nothing,
-    every_target_is_built_from_what_is_stored,
+    t8_every_route_refuses_every_token_but_its_own,
+    t6_every_route_keeps_one_site_from_another,
+    a_page_with_a_session_refuses_every_other_browser_alike,
+    t14_a_form_of_another_site_is_refused,
+    t14_nothing_is_done_by_another_site_or_for_somebody_else,
+    t16_every_target_is_built_from_what_is_stored,
 );
 
 const LARGEST: usize = 64 * 1024;
+/// Stands for an attempt's id in the list of routes.
+const ATTEMPT: &str = "some-attempt";
 
 /// What a route takes as proof, and where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +39,9 @@ enum Takes {
     Iframe,
     AppToApp,
     Lifecycle(LifecycleEvent),
-    /// A cookie or nothing: no token is of any use.
+    /// The cookie of a browser that began: no token is of any use.
+    Session,
+    /// Nothing.
     Nothing,
 }
 
@@ -48,7 +53,9 @@ struct Route {
 
 /// Every route there is.
 fn routes() -> Vec<Route> {
-    use Takes::{AppToApp, Context, ContextInAddress, ContextInForm, Iframe, Lifecycle, Nothing};
+    use Takes::{
+        AppToApp, Context, ContextInAddress, ContextInForm, Iframe, Lifecycle, Nothing, Session,
+    };
     [
         (Method::GET, "/atlassian-connect.json", Nothing),
         (
@@ -67,9 +74,9 @@ fn routes() -> Vec<Route> {
         (Method::GET, "/connect/finish?attempt=a&handle=b", Iframe),
         (Method::POST, "/link", ContextInForm),
         (Method::GET, "/link", ContextInAddress),
-        (Method::GET, "/link/some-attempt", Nothing),
-        (Method::POST, "/link/some-attempt", Nothing),
-        (Method::GET, "/link/callback", Nothing),
+        (Method::GET, "/link/some-attempt", Session),
+        (Method::POST, "/link/some-attempt", Session),
+        (Method::GET, "/link/callback", Session),
         (Method::POST, "/link/some-attempt/prove", Context),
         (Method::POST, "/link/some-attempt/confirm", Context),
         (Method::POST, "/link/some-attempt/cancel", Context),
@@ -108,7 +115,7 @@ impl Route {
         match self.takes {
             Takes::ContextInForm => request.form(&[("jwt", token), ("issue", "KEY-1")]),
             Takes::ContextInAddress | Takes::Iframe => self.with_query(scene, &[("jwt", token)]),
-            Takes::Nothing => request,
+            Takes::Session | Takes::Nothing => request,
             Takes::Context => request
                 .header(AUTHORIZATION, in_header(token))
                 .json(&json!({"handle": "some-handle"})),
@@ -122,17 +129,31 @@ impl Route {
 
     /// A token this route takes, bent.
     fn token(&self, scene: &Scene, overrides: &Overrides) -> String {
+        self.token_of(scene, "acme", OMAR, overrides)
+    }
+
+    /// The same for somebody on a site.
+    fn token_of(&self, scene: &Scene, site: &str, who: &str, overrides: &Overrides) -> String {
         let jira = &scene.world.jira;
         let method = self.method.as_str();
         match self.takes {
             Takes::Context | Takes::ContextInForm | Takes::ContextInAddress => {
-                jira.context_token("acme", OMAR, overrides)
+                jira.context_token(site, who, overrides)
             }
-            Takes::Iframe => jira.iframe_token("acme", OMAR, method, self.path, overrides),
-            Takes::AppToApp => jira.server_token("acme", method, self.path, overrides),
-            Takes::Lifecycle(event) => jira.lifecycle_token("acme", event, overrides),
-            Takes::Nothing => String::new(),
+            Takes::Iframe => jira.iframe_token(site, who, method, self.path, overrides),
+            Takes::AppToApp => jira.server_token(site, method, self.path, overrides),
+            Takes::Lifecycle(event) => jira.lifecycle_token(site, event, overrides),
+            Takes::Session | Takes::Nothing => String::new(),
         }
+    }
+
+    /// Method and path as the sources have them.
+    fn pattern(&self) -> String {
+        let path = self.path.split('?').next().expect("there is a path");
+        let path = path
+            .replace(ATTEMPT, "{id}")
+            .replace("latchkey.css", "{file}");
+        format!("{} {path}", self.method)
     }
 }
 
@@ -240,6 +261,18 @@ fn wrong_tokens(scene: &Scene, route: &Route) -> Vec<(&'static str, String)> {
                 bent(none().claim("sub", "s".repeat(200))),
             ),
             (
+                "assertion to act as a person",
+                bent(
+                    none()
+                        .claim(
+                            "iss",
+                            format!("urn:atlassian:connect:clientid:{}", app.oauth_client_id),
+                        )
+                        .claim("sub", format!("urn:atlassian:connect:useraccountid:{OMAR}"))
+                        .claim("tnt", jira.url("acme")),
+                ),
+            ),
+            (
                 "lifecycle",
                 jira.lifecycle_token("acme", LifecycleEvent::Installed, &none()),
             ),
@@ -280,19 +313,19 @@ fn wrong_tokens(scene: &Scene, route: &Route) -> Vec<(&'static str, String)> {
         Takes::Lifecycle(_) => {
             wrong.extend([("context", context), ("server to server", iframe)]);
         }
-        Takes::Nothing => {}
+        Takes::Session | Takes::Nothing => {}
     }
     wrong
 }
 
-async fn every_route_refuses_every_token_but_its_own(db: Db) {
+async fn t8_every_route_refuses_every_token_but_its_own(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let omar = scene.person("acme", OMAR);
     omar.link("u-100").await;
     let before = (omar.status().await, scene.world.service.calls().len());
 
     for route in routes() {
-        if route.takes == Takes::Nothing {
+        if matches!(route.takes, Takes::Session | Takes::Nothing) {
             continue;
         }
         let name = format!("{} {}", route.method, route.path);
@@ -303,6 +336,7 @@ async fn every_route_refuses_every_token_but_its_own(db: Db) {
             assert_eq!(answer.text, missing.text, "{name}, {what}");
             assert_eq!(answer.cookie, None, "{name}, {what}");
             assert_eq!(answer.location, None, "{name}, {what}");
+            has_its_headers(&format!("{name}, {what}"), &answer);
         };
         for (what, token) in wrong_tokens(&scene, &route) {
             check(what, scene.send(route.with_token(&scene, &token)).await);
@@ -336,12 +370,323 @@ async fn every_route_refuses_every_token_but_its_own(db: Db) {
                     .header(AUTHORIZATION, in_header(&good));
                 check("in the header", scene.send(request).await);
             }
-            Takes::Nothing => {}
+            Takes::Session | Takes::Nothing => {}
         }
     }
     assert_eq!(omar.status().await, before.0, "nothing has changed");
     assert_eq!(scene.world.service.calls().len(), before.1);
+    let acme = scene.client_key("acme");
+    for kind in ["context", "iframe", "app_to_app", "lifecycle"] {
+        for event in ["bad_signature", "misplaced_token"] {
+            let count = scene.events(event, kind).await;
+            assert!(count > 0, "{event} {kind} was never counted");
+        }
+        if kind != "lifecycle" {
+            let fields = ["event=\"bad_signature\"", kind, &format!("tenant={acme} ")];
+            let lines = logs::lines_with(&fields.map(str::to_owned));
+            assert!(!lines.is_empty(), "{kind}: a line names the tenant");
+        }
+    }
     omar.disconnect().await;
+    scene.end().await;
+}
+
+/// Every route of the sources, as method and pattern: `GET /link/{id}`.
+fn routes_of_the_sources() -> BTreeSet<String> {
+    const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
+    let mut found = BTreeSet::new();
+    for route in include_str!("../../src/web.rs").split(".route(").skip(1) {
+        let mut quoted = route.splitn(3, '"');
+        let (before, path) = (quoted.next(), quoted.next().expect("a path is a literal"));
+        assert_eq!(
+            before.map(str::trim),
+            Some(""),
+            "a path is a literal: {route}"
+        );
+        let mut depth = 1;
+        let handlers = quoted.next().expect("there are handlers");
+        let end = handlers.find(|c| {
+            depth += match c {
+                '(' => 1,
+                ')' => -1,
+                _ => 0,
+            };
+            depth == 0
+        });
+        let handlers = &handlers[..end.expect("the call ends")];
+        let calls = |method: &&str| {
+            let called = format!("{method}(");
+            let mut places = handlers.match_indices(&called);
+            places
+                .any(|(at, _)| !handlers[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'))
+        };
+        let methods: Vec<&str> = METHODS.into_iter().filter(calls).collect();
+        assert!(!methods.is_empty(), "{path} takes no method that is known");
+        for method in methods {
+            found.insert(format!("{} {path}", method.to_uppercase()));
+        }
+    }
+    found
+}
+
+/// A route that is added has to be added to [`routes`], and with it to every story of this file.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_route_and_every_address_of_the_descriptor_is_scanned() {
+    let scanned: BTreeSet<String> = routes().iter().map(Route::pattern).collect();
+    assert_eq!(routes_of_the_sources(), scanned);
+    let scanned_of = |method: &str, path: &str| scanned.contains(&format!("{method} {path}"));
+    // `route` is how routes are made, and in no other file of the first address.
+    let web = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web");
+    for file in std::fs::read_dir(web).expect("the sources are here") {
+        let path = file.expect("it can be listed").path();
+        let text = std::fs::read_to_string(&path).expect("it is text");
+        let own = path.ends_with("metrics.rs");
+        let makes = [
+            ".route(",
+            "route_service(",
+            "nest_service(",
+            "fallback_service(",
+        ];
+        let makes = makes.iter().any(|call| text.contains(call));
+        assert_eq!(makes, own, "{}", path.display());
+    }
+
+    let scene = Scene::start(Db::Sqlite, Setting::default()).await;
+    let descriptor = scene.get("/atlassian-connect.json").await.is(200).json();
+    let mut addresses = Vec::new();
+    addresses_in(&descriptor, &mut addresses);
+    assert!(addresses.len() >= 7, "{addresses:?}");
+    for address in addresses {
+        let path = address.split('?').next().expect("there is a path");
+        if let Some(file) = path.strip_prefix("/static/") {
+            assert!(scanned_of("GET", "/static/{file}"), "{file}");
+            scene.get(path).await.is(200);
+            continue;
+        }
+        let method = if scanned_of("GET", path) {
+            Method::GET
+        } else {
+            Method::POST
+        };
+        assert!(scanned_of(method.as_str(), path), "{path}");
+        let request = scene.http.request(method, scene.address(path));
+        let answer = scene.send(request).await.is(401);
+        has_its_headers(path, &answer);
+    }
+    scene.end().await;
+}
+
+/// Every text in a descriptor that is an address below its base URL.
+fn addresses_in(value: &Value, into: &mut Vec<String>) {
+    match value {
+        Value::String(text) if text.starts_with('/') => into.push(text.clone()),
+        Value::Array(values) => values.iter().for_each(|value| addresses_in(value, into)),
+        Value::Object(map) => map.values().for_each(|value| addresses_in(value, into)),
+        _ => {}
+    }
+}
+
+async fn t6_every_route_keeps_one_site_from_another(db: Db) {
+    let scene = Scene::start(db, Setting::default()).await;
+    let jira = &scene.world.jira;
+    // The same account on both sites, linked here, with another attempt that is ready to be proved.
+    let here = scene.person("acme", MIA);
+    let there = scene.person("globex", MIA);
+    here.link("u-100").await;
+    here.recorded().await;
+    let property = here.property();
+    let returned = here.until_returned("u-200").await;
+    let begun = there.begin().await;
+    let acme = scene.client_key("acme");
+    let asked = scene.world.service.calls().len();
+    for route in routes() {
+        let name = route.pattern();
+        let (method, path) = (route.method.clone(), route.path);
+        let token = route.token_of(&scene, "globex", MIA, &Overrides::none());
+        match route.takes {
+            Takes::Nothing | Takes::ContextInForm | Takes::ContextInAddress => {}
+            Takes::Session => {
+                // Their browser has a session, and of ours it finds out nothing: an attempt that is
+                // there looks like one that never was.
+                let ask = async |id: &str| {
+                    let path = path.replace(ATTEMPT, id);
+                    let answer = there
+                        .with_cookie(method.clone(), &path, &begun.cookie)
+                        .await;
+                    has_its_headers(&name, &answer);
+                    answer
+                };
+                let (ours, nobodys) = (ask(&returned.id).await, ask(&"A".repeat(22)).await);
+                assert_eq!(ours.status, nobodys.status, "{name}");
+                assert!(matches!(ours.status.as_u16(), 403 | 410), "{name}");
+                assert_eq!(ours.text, nobodys.text, "{name}");
+            }
+            Takes::Context if path.starts_with("/link/") => {
+                let attempt = here.until_returned("u-200").await;
+                let path = path.replace(ATTEMPT, &attempt.id);
+                let call = there
+                    .call(method, &path)
+                    .json(&json!({"handle": attempt.handle}));
+                let answer = scene.send(call).await;
+                answer.is_problem(403, "wrong-person");
+                has_its_headers(&name, &answer);
+            }
+            Takes::Context => {
+                // No address can name somebody else's link. What is asked for is always one's own.
+                let more = [("accountId", MIA), ("clientKey", &acme), ("tenant", &acme)];
+                let request = route
+                    .with_query(&scene, &more)
+                    .header(AUTHORIZATION, in_header(&token))
+                    .json(&json!({"clientKey": acme, "accountId": MIA}));
+                let answer = scene.send(request).await;
+                let status = answer.status.as_u16();
+                assert!(
+                    matches!(
+                        (method.as_str(), status),
+                        ("GET", 200) | ("DELETE", 204) | ("POST", 404)
+                    ),
+                    "{name}: {status}"
+                );
+                for ours in ["u-100", "u-200", "Robin Park"] {
+                    assert!(!answer.text.contains(ours), "{name}: {}", answer.text);
+                }
+                has_its_headers(&name, &answer);
+            }
+            Takes::Iframe => {
+                let asks = |id: &str, handle: &str| {
+                    let path = path
+                        .replace("attempt=a", &format!("attempt={id}"))
+                        .replace("handle=b", &format!("handle={handle}"));
+                    let url = jira.url("globex");
+                    jira.framed_url("globex", MIA, &url, &path, &Overrides::none())
+                };
+                let framed = asks(&returned.id, &returned.handle);
+                let page = scene.send(scene.http.get(framed)).await.is(200);
+                let nobody = (
+                    "A".repeat(returned.id.len()),
+                    "B".repeat(returned.handle.len()),
+                );
+                let framed = asks(&nobody.0, &nobody.1);
+                let nobodys = scene.send(scene.http.get(framed)).await.is(200);
+                let text = page.text.replace(&returned.id, &nobody.0);
+                let text = text.replace(&returned.handle, &nobody.1);
+                assert_eq!(text, nobodys.text, "{name}");
+                let ancestors = directive(&page, "frame-ancestors").expect("always there");
+                let mut ancestors = ancestors.split(' ');
+                assert!(ancestors.all(|host| host == jira.url("globex")), "{name}");
+                has_its_headers(&name, &page);
+            }
+            Takes::AppToApp => {
+                // It says who it is about, and the body nothing.
+                let request = route
+                    .request(&scene)
+                    .header(AUTHORIZATION, in_header(&token));
+                let body = jira.lifecycle_body("acme", LifecycleEvent::Disabled);
+                scene.send(request.json(&body)).await.is(204);
+                here.status().await;
+                let enabled = jira.enable("globex").await.expect("it answers");
+                assert_eq!(
+                    enabled.status, 204,
+                    "it was their own site they switched off"
+                );
+            }
+            Takes::Lifecycle(event) => {
+                let body = jira.lifecycle_body("acme", event);
+                let request = route
+                    .request(&scene)
+                    .header(AUTHORIZATION, in_header(&token));
+                let answer = scene.send(request.json(&body)).await.is(401);
+                let missing = scene.send(route.request(&scene).json(&body)).await;
+                assert_eq!(answer.text, missing.text, "{name}");
+                has_its_headers(&name, &answer);
+            }
+        }
+    }
+    assert_eq!(here.property(), property);
+    assert_eq!(here.status().await["subject"], "u-100");
+    let answers = scene.world.service.ledger().token_requests().len();
+    assert_eq!(answers, 1, "the code of the link, and no other");
+    let bodies = [
+        ("tenant", &*scene.client_key("globex")),
+        ("finished_at", &acme),
+    ];
+    scene
+        .has_recorded(("cross_tenant", "lifecycle"), 2, &bodies)
+        .await;
+    let proofs = [
+        ("tenant", &*acme),
+        ("finished_at", &*scene.client_key("globex")),
+    ];
+    scene
+        .has_recorded(("cross_tenant", "proof"), 3, &proofs)
+        .await;
+    assert!(
+        scene.world.service.calls().len() > asked,
+        "the attempts that were tried"
+    );
+    here.disconnect().await;
+    scene.end().await;
+}
+
+async fn a_page_with_a_session_refuses_every_other_browser_alike(db: Db) {
+    let scene = Scene::start(db, Setting::default()).await;
+    let omar = scene.person("acme", OMAR);
+    let mia = scene.person("acme", MIA);
+    let begun = omar.begin().await;
+    omar.go_on(&begun).await;
+    let other = mia.begin().await;
+    let unknown = format!("__Host-latchkey={}", "A".repeat(22));
+    let with_a_letter_less = &begun.cookie[..begun.cookie.len() - 1];
+    for route in routes() {
+        if route.takes != Takes::Session {
+            continue;
+        }
+        let name = route.pattern();
+        let of_attempts = name.contains("{id}");
+        let path = route.path.replace(ATTEMPT, &begun.id);
+        let missing = scene
+            .send(
+                scene
+                    .http
+                    .request(route.method.clone(), scene.address(&path)),
+            )
+            .await
+            .is(403);
+        let mut cookies = vec![
+            String::new(),
+            "x".to_owned(),
+            "__Host-latchkey=".to_owned(),
+            "__Host-latchkey=%00".to_owned(),
+            format!("__Host-latchkey={}", "A".repeat(5000)),
+            unknown.clone(),
+            with_a_letter_less.to_owned(),
+            begun.cookie.replace("__Host-", ""),
+            begun.cookie.to_uppercase(),
+        ];
+        // The callback of a browser with an attempt of its own is refused for its state.
+        cookies.extend(of_attempts.then(|| other.cookie.clone()));
+        for cookie in cookies {
+            let answer = omar.with_cookie(route.method.clone(), &path, &cookie).await;
+            assert_eq!(answer.status, 403, "{name}, {cookie}: {}", answer.text);
+            assert_eq!(answer.text, missing.text, "{name}, {cookie}");
+            assert_eq!(answer.location, None, "{name}, {cookie}");
+            has_its_headers(&name, &answer);
+        }
+    }
+    // His own is as it was, for as long as it lives.
+    let path = format!("/link/{}", begun.id);
+    omar.with_cookie(Method::GET, &path, &begun.cookie)
+        .await
+        .is(200);
+    let none = scene.get(&path).await.is(403).text;
+    scene.advance(601);
+    for id in [begun.id.as_str(), "nobodys"] {
+        let path = format!("/link/{id}");
+        let late = omar.with_cookie(Method::GET, &path, &begun.cookie).await;
+        assert_eq!(late.status, 403);
+        assert_eq!(late.text, none);
+    }
+    assert_eq!(scene.world.service.calls_to(Endpoint::Token), 0);
     scene.end().await;
 }
 
@@ -528,6 +873,39 @@ async fn what_is_not_there_is_not_found() {
     scene.end().await;
 }
 
+/// What stands on every answer, whatever it is.
+#[track_caller]
+fn has_its_headers(name: &str, answer: &Answer) {
+    let header = |header: &str| {
+        let values: Vec<_> = answer.headers.get_all(header).iter().collect();
+        assert_eq!(
+            values.len(),
+            1,
+            "{name}: {header} is there once: {values:?}"
+        );
+        values[0].to_str().expect("plain text").to_owned()
+    };
+    assert_eq!(header("cache-control"), "no-cache, no-store", "{name}");
+    assert_eq!(header("referrer-policy"), "no-referrer", "{name}");
+    let hsts = "max-age=31536000; includeSubDomains";
+    assert_eq!(header("strict-transport-security"), hsts, "{name}");
+    assert_eq!(header("x-content-type-options"), "nosniff", "{name}");
+    let policy = header("content-security-policy");
+    assert!(
+        policy.starts_with("default-src 'none'; "),
+        "{name}: {policy}"
+    );
+    assert!(!policy.contains("unsafe"), "{name}: {policy}");
+    assert!(policy.contains("; frame-ancestors "), "{name}: {policy}");
+    // Nothing here is for scripts of other sites.
+    let mut names = answer.headers.keys();
+    assert!(
+        !names.any(|it| it.as_str().starts_with("access-control-")),
+        "{name}"
+    );
+    assert!(!answer.headers.contains_key("server"), "{name}");
+}
+
 /// One directive of the content security policy.
 fn directive(answer: &Answer, name: &str) -> Option<String> {
     let policy = answer.headers["content-security-policy"].to_str();
@@ -539,13 +917,11 @@ fn directive(answer: &Answer, name: &str) -> Option<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_answer_has_its_headers() {
+async fn t15_every_answer_has_its_headers_and_says_who_may_frame_it() {
     let scene = Scene::start(Db::Sqlite, Setting::default()).await;
     let jira = &scene.world.jira;
     jira.rename_site("acme", "help-acme").await.expect("told");
     let omar = scene.person("acme", OMAR);
-    let begun = omar.begin().await;
-    let linking = format!("/link/{}", begun.id);
     let mut answers = Vec::new();
     for route in routes() {
         let token = route.token(&scene, &Overrides::none());
@@ -568,30 +944,33 @@ async fn every_answer_has_its_headers() {
             assert!(head.contains(header), "{}: {header}: {head}", route.path);
         }
     }
-    answers.push(("nothing".to_owned(), scene.get("/nothing").await));
+    for nowhere in ["/nothing", "/static/none.css", "/link/a/b", "//"] {
+        answers.push((nowhere.to_owned(), scene.get(nowhere).await));
+    }
+    // The routes above began for the same person; the last attempt is this one. All the way, with
+    // every redirect on it.
+    let begun = omar.begin().await;
+    let linking = format!("/link/{}", begun.id);
     let top = omar.with_cookie(Method::GET, &linking, &begun.cookie).await;
-    answers.push((linking, top));
+    answers.push((linking.clone(), top.is(200)));
+    let away = omar
+        .with_cookie(Method::POST, &linking, &begun.cookie)
+        .await;
+    let authorize = away.leads_to().to_owned();
+    answers.push((format!("POST {linking}"), away));
+    let callback = scene.world.service.approve(&authorize, "u-100").await;
+    let back = omar.come_back(&callback, &begun.cookie).await;
+    let returned = omar.arrive(back.leads_to()).await;
+    answers.push(("callback".to_owned(), back));
+    answers.push(("prove".to_owned(), omar.prove(&returned).await.is(200)));
+    answers.push(("confirm".to_owned(), omar.confirm(&returned).await.is(200)));
+    answers.push(("renew".to_owned(), omar.renew().await.is(202)));
+    let unlink = scene.send(omar.call(Method::DELETE, "/api/link")).await;
+    answers.push(("unlink".to_owned(), unlink.is(204)));
+    let request = omar.call(Method::POST, "/link/x/prove").body("{");
+    answers.push(("malformed".to_owned(), scene.send(request).await.is(400)));
     for (name, answer) in &answers {
-        let header = |header: &str| {
-            let values: Vec<_> = answer.headers.get_all(header).iter().collect();
-            assert_eq!(
-                values.len(),
-                1,
-                "{name}: {header} is there once: {values:?}"
-            );
-            values[0].to_str().expect("plain text").to_owned()
-        };
-        assert_eq!(header("cache-control"), "no-cache, no-store", "{name}");
-        assert_eq!(header("referrer-policy"), "no-referrer", "{name}");
-        let hsts = "max-age=31536000; includeSubDomains";
-        assert_eq!(header("strict-transport-security"), hsts, "{name}");
-        assert_eq!(header("x-content-type-options"), "nosniff", "{name}");
-        let policy = header("content-security-policy");
-        assert!(
-            policy.starts_with("default-src 'none'; "),
-            "{name}: {policy}"
-        );
-        assert!(!policy.contains("unsafe"), "{name}: {policy}");
+        has_its_headers(name, answer);
         let ancestors = directive(answer, "frame-ancestors").expect("always there");
         let framed = name.contains("/connect/glance") || name.contains("/connect/finish");
         if !framed {
@@ -620,7 +999,7 @@ async fn every_answer_has_its_headers() {
     scene.end().await;
 }
 
-async fn a_form_of_another_site_is_refused(db: Db) {
+async fn t14_a_form_of_another_site_is_refused(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let omar = scene.person("acme", OMAR);
     let begun = omar.begin().await;
@@ -649,7 +1028,17 @@ async fn a_form_of_another_site_is_refused(db: Db) {
         );
         assert_eq!(answer.location, None);
     }
+    // Nor is it ended by the other button of that form.
+    let request = scene
+        .http
+        .post(scene.address(&format!("/link/{}", begun.id)))
+        .header(COOKIE, &begun.cookie)
+        .header("sec-fetch-site", "cross-site")
+        .form(&[("cancel", "yes")]);
+    scene.send(request).await.is(403);
     assert_eq!(scene.world.service.calls().len(), 0);
+    let count = refused.len() as u64 + 1;
+    scene.has_recorded(("cross_site", ""), count, &[]).await;
     // The attempt is as it was.
     let own = Url::parse(&scene.base).expect("an address").origin();
     let own = own.ascii_serialization();
@@ -664,216 +1053,94 @@ async fn a_form_of_another_site_is_refused(db: Db) {
     scene.end().await;
 }
 
-/// Replaces or leaves out a parameter of an address.
-fn with_parameter(address: &str, name: &str, value: Option<&str>) -> String {
-    let mut url = Url::parse(address).expect("an address");
-    let kept: Vec<(String, String)> = url
-        .query_pairs()
-        .filter(|(known, _)| known != name)
-        .map(|(name, value)| (name.into_owned(), value.into_owned()))
-        .collect();
-    let mut query = url.query_pairs_mut();
-    query.clear().extend_pairs(kept);
-    if let Some(value) = value {
-        query.append_pair(name, value);
-    }
-    drop(query);
-    url.into()
-}
-
-fn parameter(address: &str, name: &str) -> String {
-    let url = Url::parse(address).expect("an address");
-    let mut pairs = url.query_pairs();
-    let found = pairs.find(|(known, _)| known == name);
-    found.expect("it is in the address").1.into_owned()
-}
-
-async fn an_answer_with_a_wrong_state_redeems_nothing(db: Db) {
+async fn t14_nothing_is_done_by_another_site_or_for_somebody_else(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
-    let service = &scene.world.service;
     let omar = scene.person("acme", OMAR);
-    let mia = scene.person("acme", MIA);
-    let begun = omar.begin().await;
-    let before_going = scene.address("/link/callback?code=x&state=y");
-    omar.come_back(&before_going, &begun.cookie).await.is(410);
-    let authorize = omar.go_on(&begun).await;
-    let callback = service.approve(&authorize, "u-100").await;
-    // Somebody else's attempt, with an answer of its own.
-    let other = mia.begin().await;
-    let others = service.approve(&mia.go_on(&other).await, "u-200").await;
-
-    for cookie in [
-        None,
-        Some("__Host-latchkey=AAAAAAAAAAAAAAAAAAAAAA"),
-        Some("__Host-latchkey="),
-    ] {
-        let mut request = scene.http.get(&callback);
-        if let Some(cookie) = cookie {
-            request = request.header(COOKIE, cookie);
-        }
-        let answer = scene.send(request).await.is(403);
-        assert!(answer.text.contains("<code>wrong-browser</code>"));
-    }
-    let foreign = parameter(&others, "state");
-    let state = parameter(&callback, "state");
-    let wrong = [
-        with_parameter(&callback, "state", None),
-        with_parameter(&callback, "state", Some("")),
-        with_parameter(&callback, "state", Some(&foreign)),
-        with_parameter(&callback, "state", Some(&state[1..])),
-        with_parameter(&callback, "state", Some(&format!("{state}x"))),
-        format!("{callback}&state={state}"),
-        with_parameter(&callback, "code", None),
-        with_parameter(&callback, "code", Some("")),
-        others.clone(),
-    ];
-    for address in wrong {
-        let answer = omar.come_back(&address, &begun.cookie).await.is(410);
-        assert!(answer.text.contains("<code>attempt-over</code>"));
-        assert_eq!(answer.location, None);
-    }
-    // Going to the service again makes a new state, and the old one is worth nothing.
-    let again = omar.go_on(&begun).await;
-    omar.come_back(&callback, &begun.cookie).await.is(410);
-    let callback = service.approve(&again, "u-100").await;
-    let answer = omar.come_back(&callback, &begun.cookie).await;
-    let returned = omar.arrive(answer.leads_to()).await;
-    // A state is good once, and what it brought stays as it was.
-    omar.come_back(&callback, &begun.cookie).await.is(410);
-    assert_eq!(service.ledger().token_requests().len(), 0);
-    omar.prove(&returned).await.is(200);
-    omar.confirm(&returned).await.is(200);
-    omar.disconnect().await;
-    scene.end().await;
-}
-
-async fn an_answer_of_another_issuer_redeems_nothing(db: Db) {
-    let scene = Scene::start(db, Setting::default()).await;
-    let service = &scene.world.service;
-    let omar = scene.person("acme", OMAR);
-    for kind in [Kind::WrongIss, Kind::NoIss] {
-        for denied in [false, true] {
-            let begun = omar.begin().await;
-            let authorize = omar.go_on(&begun).await;
-            service.fault(Fault::once(Endpoint::Authorize, kind.clone()));
-            let callback = if denied {
-                service.deny(&authorize, "u-100").await
-            } else {
-                service.approve(&authorize, "u-100").await
-            };
-            let answer = omar.come_back(&callback, &begun.cookie).await.is(502);
-            assert!(answer.text.contains("<code>service-refused</code>"));
-            assert_eq!(answer.location, None);
-            // It is over: whoever has the state now could answer again.
-            let right = with_parameter(&callback, "iss", Some(service.issuer()));
-            omar.come_back(&right, &begun.cookie).await.is(410);
-            assert_eq!(omar.state().await, "unlinked");
-        }
-    }
-    assert_eq!(service.ledger().token_requests().len(), 0);
-    scene.end().await;
-}
-
-async fn a_code_of_somebody_else_is_good_for_nothing(db: Db) {
-    let scene = Scene::start(db, Setting::default()).await;
-    let service = &scene.world.service;
-    let omar = scene.person("acme", OMAR);
-    let mia = scene.person("acme", MIA);
-    // Mia puts a code of hers into the answer that Omar's browser brings.
-    let hers = mia.begin().await;
-    let hers = service.approve(&mia.go_on(&hers).await, "u-200").await;
-    let begun = omar.begin().await;
-    let callback = service.approve(&omar.go_on(&begun).await, "u-100").await;
-    let injected = with_parameter(&callback, "code", Some(&parameter(&hers, "code")));
-    let answer = omar.come_back(&injected, &begun.cookie).await;
-    let returned = omar.arrive(answer.leads_to()).await;
-    omar.prove(&returned)
-        .await
-        .is_problem(502, "service-refused");
-    omar.confirm(&returned)
-        .await
-        .is_problem(410, "attempt-over");
-    assert_eq!(omar.property(), None);
-    assert_eq!(omar.state().await, "unlinked");
-    let ledger = service.ledger();
-    assert!(ledger.live_grants().is_empty());
-    assert_eq!(ledger.unredeemed_codes().len(), 2);
-    let noted = service.take_unexpected();
-    assert_eq!(noted.len(), 1, "PKCE gives it away: {noted:?}");
-    scene.end().await;
-}
-
-fn claims(claims: Value) -> Kind {
-    match claims {
-        Value::Object(claims) => Kind::IdTokenClaims(claims),
-        _ => Kind::IdTokenClaims(Map::new()),
-    }
-}
-
-async fn a_bad_id_token_links_nothing(db: Db) {
-    let setting = Setting {
-        service: ServiceOptions {
-            // So that the identity endpoint is asked too, once the ID token has been believed.
-            name_in: NameIn::Userinfo,
-            ..ServiceOptions::default()
-        },
-        ..Setting::default()
-    };
-    let scene = Scene::start(db, setting).await;
-    let service = &scene.world.service;
-    let omar = scene.person("acme", OMAR);
-    let now = scene.clock.now();
-    let bad = [
-        Kind::IdTokenForged(Forgery::AlgNone),
-        Kind::IdTokenForged(Forgery::ForeignKey),
-        Kind::IdTokenForged(Forgery::ClientSecret),
-        Kind::WrongNonce,
-        Kind::WrongIss,
-        claims(json!({"nonce": null})),
-        claims(json!({"iss": null})),
-        claims(json!({"sub": null})),
-        claims(json!({"sub": 7})),
-        claims(json!({"aud": "another-client"})),
-        claims(json!({"aud": ["another-client"]})),
-        claims(json!({"aud": null})),
-        claims(json!({"aud": [service.client_id(), "another-client"]})),
-        claims(json!({"azp": "another-client"})),
-        claims(json!({"exp": now - 31})),
-        claims(json!({"exp": null})),
-        claims(json!({"iat": now + 3600})),
-    ];
-    let count = bad.len();
-    let faults = bad
-        .into_iter()
-        .map(|kind| Fault::once(Endpoint::Redeem, kind))
-        .chain([Fault::once(
-            Endpoint::Identity,
-            Kind::OtherSubject("u-200".to_owned()),
-        )]);
-    for fault in faults {
-        let what = format!("{:?}", fault.kind);
-        service.fault(fault);
-        let returned = omar.until_returned("u-100").await;
-        let answer = omar.prove(&returned).await;
-        assert_eq!(answer.status, 502, "{what}: {}", answer.text);
-        answer.is_problem(502, "service-refused");
-        omar.confirm(&returned)
-            .await
-            .is_problem(410, "attempt-over");
-        assert_eq!(omar.state().await, "unlinked", "{what}");
-        assert_eq!(omar.property(), None, "{what}");
-        eventually("what was given is revoked", async || {
-            service.ledger().live_grants().is_empty().then_some(())
-        })
-        .await;
-    }
-    assert_eq!(service.ledger().grants().len(), count + 1);
     omar.link("u-100").await;
+    omar.recorded().await;
+    let (property, status) = (omar.property(), omar.status().await);
+    let begun = omar.begin().await;
+    let authorize = omar.go_on(&begun).await;
+    let callback = scene.world.service.approve(&authorize, "u-200").await;
+    let back = omar.come_back(&callback, &begun.cookie).await;
+    let returned = omar.arrive(back.leads_to()).await;
+    let token = omar.token();
+    let verbs = [
+        (Method::POST, "/api/link/renew".to_owned()),
+        (Method::DELETE, "/api/link".to_owned()),
+        (Method::POST, format!("/link/{}/prove", returned.id)),
+        (Method::POST, format!("/link/{}/confirm", returned.id)),
+        (Method::POST, format!("/link/{}/cancel", returned.id)),
+    ];
+    // All that a page of another site can send without being asked first: a form in one of three
+    // encodings, with the cookie if there is one. Even with the token and the handle in it.
+    let json = format!("{{\"handle\":\"{}\",\"jwt\":\"{token}\"}}", returned.handle);
+    let form = format!("handle={}&jwt={token}&_method=DELETE", returned.handle);
+    for (method, path) in &verbs {
+        for (encoding, body) in [
+            ("text/plain", &json),
+            ("application/x-www-form-urlencoded", &form),
+            ("multipart/form-data; boundary=x", &form),
+        ] {
+            for address in [path.clone(), format!("{path}?jwt={token}&_method=DELETE")] {
+                let request = scene
+                    .http
+                    .request(method.clone(), scene.address(&address))
+                    .header(COOKIE, &begun.cookie)
+                    .header(ORIGIN, "https://evil.example")
+                    .header("sec-fetch-site", "cross-site")
+                    .header("content-type", encoding)
+                    .body(body.clone());
+                scene.send(request).await.is_problem(401, "unauthorized");
+            }
+        }
+        // Asked first, as for a header of one's own, the browser hears nothing that allows it.
+        let asked = scene
+            .http
+            .request(Method::OPTIONS, scene.address(path))
+            .header(ORIGIN, "https://evil.example")
+            .header("access-control-request-method", method.as_str())
+            .header("access-control-request-headers", "authorization");
+        let answer = scene.send(asked).await.is(405);
+        has_its_headers(path, &answer);
+    }
+    // For somebody else: whoever calls is whom the token names, whatever else is said.
+    for site in ["acme", "globex"] {
+        let mia = scene.person(site, MIA);
+        for (method, status) in [
+            (Method::POST, 404),
+            (Method::DELETE, 204),
+            (Method::GET, 200),
+        ] {
+            let path = match method {
+                Method::POST => "/api/link/renew",
+                _ => "/api/link",
+            };
+            let call = mia
+                .call(
+                    method,
+                    &format!("{path}?accountId={OMAR}&account={OMAR}&sub={OMAR}"),
+                )
+                .header("x-account-id", OMAR)
+                .header(COOKIE, &begun.cookie)
+                .json(&json!({"accountId": OMAR, "sub": OMAR}));
+            let answer = scene.send(call).await.is(status);
+            assert!(!answer.text.contains("u-100"), "{}", answer.text);
+        }
+    }
+    assert_eq!(omar.property(), property);
+    assert_eq!(omar.status().await, status);
+    // The attempt waits for its person.
+    omar.prove(&returned).await.is(200);
+    omar.finish("cancel", &returned.id, &returned.handle)
+        .await
+        .is(204);
+    assert_eq!(omar.property(), property);
     omar.disconnect().await;
     scene.end().await;
 }
 
-async fn every_target_is_built_from_what_is_stored(db: Db) {
+async fn t16_every_target_is_built_from_what_is_stored(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let jira = &scene.world.jira;
     let evil = "evil.example";
@@ -939,5 +1206,24 @@ async fn every_target_is_built_from_what_is_stored(db: Db) {
     assert!(!page.text.contains("evil"), "{}", page.text);
     let policy = page.headers["content-security-policy"].to_str();
     assert!(!policy.expect("plain text").contains("evil"));
+    // What Jira reads is ours, whoever seems to ask for it.
+    let request = lure(scene.http.get(scene.address("/atlassian-connect.json")));
+    let descriptor = scene.send(request).await.is(200);
+    assert_eq!(descriptor.json()["baseUrl"], scene.base.as_str());
+    assert!(!descriptor.text.contains("evil"), "{}", descriptor.text);
+    // Nor does a page that says what went wrong lead away, or a cookie go to another host.
+    for path in [
+        "/link/callback?back=https://evil.example",
+        "/evil.example",
+        "//evil.example/x",
+    ] {
+        let address = scene.address(path);
+        let page = scene.send(lure(scene.http.get(&address))).await;
+        assert!(page.status.is_client_error(), "{path}");
+        assert!(!page.text.contains("evil"), "{}", page.text);
+        assert_eq!(page.location, None, "{path}");
+    }
+    let cookie = answer.cookie.unwrap_or_default();
+    assert!(!cookie.contains("evil"), "{cookie}");
     scene.end().await;
 }

@@ -32,7 +32,7 @@ on_both_databases!(
     jira_that_does_not_accept_the_token_is_asked_once_more_and_then_left_alone,
     a_site_that_is_rate_limited_waits_alone,
     a_quota_that_is_used_up_stops_all_writes_until_the_hour,
-    no_token_follows_a_redirect,
+    t22_no_token_follows_a_redirect,
     a_disconnect_during_the_token_request_is_final,
     a_disconnect_during_the_put_is_final,
     a_put_that_ends_unknown_after_a_disconnect_is_taken_back,
@@ -847,7 +847,7 @@ async fn a_quota_that_is_used_up_stops_all_writes_until_the_hour(db: Db) {
     scene.end().await;
 }
 
-async fn no_token_follows_a_redirect(db: Db) {
+async fn t22_no_token_follows_a_redirect(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::Strict)).await;
     let jira = &scene.world.jira;
     let service = &scene.world.service;

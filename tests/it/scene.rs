@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
 use reqwest::header::{AUTHORIZATION, COOKIE, LOCATION, SET_COOKIE};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tower::ServiceExt as _;
 
 use latchkey::clock::Clock;
 use latchkey::config::Config;
@@ -369,6 +371,50 @@ impl Scene {
 
     pub async fn send(&self, request: RequestBuilder) -> Answer {
         Answer::of(request.send().await.expect("the product answers")).await
+    }
+
+    /// Atlassian's name of a site.
+    pub fn client_key(&self, site: &str) -> String {
+        self.world.jira.site(site).client_key
+    }
+
+    /// What `/metrics` says now.
+    pub async fn metrics(&self) -> String {
+        let request = axum::http::Request::get("/metrics").body(Body::empty());
+        let answer = latchkey::web::metrics_router(self.app().clone())
+            .oneshot(request.expect("a request"))
+            .await
+            .unwrap_or_else(|never| match never {});
+        assert_eq!(answer.status(), StatusCode::OK);
+        let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await;
+        String::from_utf8(body.expect("it is all there").into()).expect("it is text")
+    }
+
+    /// How many security events of this kind the product has counted since it started.
+    pub async fn events(&self, event: &str, kind: &str) -> u64 {
+        let name = format!("latchkey_security_events_total{{event=\"{event}\",kind=\"{kind}\"}} ");
+        let metrics = self.metrics().await;
+        let mut figures = metrics.lines().filter_map(|line| line.strip_prefix(&name));
+        let count = figures.next().map(|count| count.parse());
+        count.map_or(0, |count| count.expect("a counter is a number"))
+    }
+
+    /// A security event was counted so many times, and a line of the log names it with these fields.
+    pub async fn has_recorded(
+        &self,
+        (event, kind): (&str, &str),
+        times: u64,
+        fields: &[(&str, &str)],
+    ) {
+        assert_eq!(self.events(event, kind).await, times, "{event} {kind}");
+        let mut parts = vec![format!("event=\"{event}\" kind=\"{kind}\"")];
+        parts.extend(
+            fields
+                .iter()
+                .map(|(name, value)| format!(" {name}={value} ")),
+        );
+        let lines = logs::lines_with(&parts);
+        assert!(!lines.is_empty(), "no line has {parts:?}");
     }
 
     /// Everything that must not be found in logs and databases.

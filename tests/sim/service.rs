@@ -101,6 +101,8 @@ pub struct ServiceOptions {
     pub opener_policy: bool,
     /// A second visit of the same person to the same client asks nothing.
     pub remember_consent: bool,
+    /// Look at the code verifier (RFC 7636). Services that know no PKCE do not.
+    pub checks_verifier: bool,
     pub revocation_reach: RevocationReach,
 }
 
@@ -125,6 +127,7 @@ impl Default for ServiceOptions {
             iss_parameter: true,
             opener_policy: true,
             remember_consent: false,
+            checks_verifier: true,
             revocation_reach: RevocationReach::Grant,
         }
     }
@@ -182,6 +185,8 @@ struct World {
     keys: identity::SigningKeys,
     ledger: Ledger,
     faults: fault::Faults,
+    /// How often the faults were cleared.
+    cleared: u64,
     /// Browser sessions: cookie to subject.
     sessions: HashMap<String, String>,
     /// Authorization requests waiting for their person.
@@ -227,6 +232,7 @@ impl Service {
             ],
             clients: vec![client],
             faults: fault::Faults::default(),
+            cleared: 0,
             sessions: HashMap::new(),
             pending: HashMap::new(),
             consents: HashSet::new(),
@@ -362,7 +368,17 @@ impl Service {
 
     /// Everything works again.
     pub fn clear_faults(&self) {
-        self.change(|world| world.faults = fault::Faults::default());
+        self.change(|world| {
+            world.faults = fault::Faults::default();
+            world.cleared += 1;
+        });
+    }
+
+    /// Waits until the faults are cleared the next time.
+    async fn let_go(&self) {
+        let mut changes = self.shared.changes.subscribe();
+        let before = self.read(|world| world.cleared);
+        while self.read(|world| world.cleared) == before && changes.changed().await.is_ok() {}
     }
 
     /// Signs with a new key; the old one stays published only if `keep_old`.

@@ -103,6 +103,8 @@ pub enum Kind {
     DelayAfter(Duration),
     /// Neither processed nor answered; the connection stays open.
     Hang,
+    /// Processed once the faults are cleared.
+    Held,
     /// The connection is cut; nothing is processed.
     CutBefore,
     /// Processed; then the connection is cut, and the answer is lost.

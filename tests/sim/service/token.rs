@@ -209,7 +209,7 @@ impl World {
             ));
         }
         let hash = digest::digest(&digest::SHA256, verifier.as_bytes());
-        if URL_SAFE_NO_PAD.encode(hash) != code.challenge {
+        if self.options.checks_verifier && URL_SAFE_NO_PAD.encode(hash) != code.challenge {
             return Err(refused("the code_verifier does not fit"));
         }
         if let Some(code) = self.ledger.code_mut(value) {

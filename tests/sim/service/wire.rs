@@ -236,6 +236,10 @@ pub(super) async fn front(
             Html("<!doctype html><title>Join this Wi-Fi</title>").into_response()
         }
         Some(Kind::Hang) => std::future::pending().await,
+        Some(Kind::Held) => {
+            service.let_go().await;
+            process.await
+        }
         Some(Kind::CutBefore | Kind::Down) => return line.cut(),
         Some(Kind::CutAfter) => {
             process.await;
