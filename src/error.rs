@@ -110,6 +110,16 @@ pub enum Refusal {
     Deactivated,
 }
 
+/// What may be told of a text from outside in a log line: 64 characters that can be seen, so that it
+/// neither fills the log nor begins a line of its own.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .filter(char::is_ascii_graphic)
+        .take(64)
+        .collect()
+}
+
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         let elsewhere = match &error {

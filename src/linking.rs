@@ -18,7 +18,7 @@ use crate::config::Customers;
 use crate::connect::descriptor::FINISH_MODULE;
 use crate::connect::qsh::encode;
 use crate::connect::{ContextToken, Viewer};
-use crate::error::{Error, Refusal};
+use crate::error::{Error, Refusal, printable};
 use crate::events::Event;
 use crate::jira::JiraError;
 use crate::model::{
@@ -321,14 +321,7 @@ pub async fn returned(
         app.store.end_attempt(id, now).await?;
         return Err(failed(match error.as_str() {
             "access_denied" => Error::Denied,
-            _ => {
-                let error: String = error
-                    .chars()
-                    .filter(char::is_ascii_graphic)
-                    .take(64)
-                    .collect();
-                Error::ServiceRefused(format!("authorization endpoint: {error}"))
-            }
+            _ => Error::ServiceRefused(format!("authorization endpoint: {}", printable(&error))),
         }));
     }
     let Some(code) = callback.code.filter(|code| !code.expose().is_empty()) else {
@@ -401,7 +394,7 @@ async fn of_this_viewer(
         Phase::Proved(proved) => same(&proved.handle_hash, &given),
         // While the code is being redeemed the handle is out of sight; whoever asks now is too late
         // with the right one and ends nothing with a wrong one.
-        Phase::Redeeming => return Err(Error::AlreadyUsed),
+        Phase::Redeeming => return Err(used(app, &attempt)),
         Phase::Begun | Phase::Authorizing(_) => false,
     };
     if !right {
@@ -411,6 +404,12 @@ async fn of_this_viewer(
         return Err(Error::WrongBrowser);
     }
     Ok(attempt)
+}
+
+fn used(app: &App, attempt: &Attempt) -> Error {
+    app.events
+        .record(Event::Reused(&attempt.client_key, &attempt.account_id));
+    Error::AlreadyUsed
 }
 
 /// Proves that whoever finishes is who started, and only then redeems the code.
@@ -426,7 +425,7 @@ pub async fn prove(
 ) -> Result<BothAccounts, Error> {
     let attempt = of_this_viewer(app, &viewer, &id, &handle).await?;
     let Phase::Returned(returned) = &attempt.phase else {
-        return Err(Error::AlreadyUsed);
+        return Err(used(app, &attempt));
     };
     let now = app.clock.now();
     if returned.handle_expires_at <= now {
@@ -438,7 +437,7 @@ pub async fn prove(
         .attempt_redeem(&id, &returned.handle_hash, now)
         .await?
     {
-        return Err(Error::AlreadyUsed);
+        return Err(used(app, &attempt));
     }
     // In a task of its own: a browser that hangs up must not lose what the service has given.
     let task = tokio::spawn({
