@@ -15,8 +15,11 @@ mod service;
 mod settings;
 mod token_answer;
 
+/// What is done with the bytes; a panic is a finding.
+type Body = fn(&[u8]);
+
 /// Name and body of each.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub const TARGETS: &[(&str, Body)] = &[
     ("discovery", discovery::run),
     ("id_token", id_token::run),
     ("install", install::run),

@@ -8,13 +8,13 @@ use aws_lc_rs::digest::{SHA256, digest};
 /// The text that is hashed.
 pub fn canonical(method: &str, base_path: &str, path: &str, query: Option<&str>) -> String {
     let mut text = String::new();
-    // 1. Method in upper case.
+    // First the method, in upper case.
     for c in method.chars() {
         text.push(c.to_ascii_uppercase());
     }
     text.push('&');
     path_of(&mut text, base_path, path);
-    // 4. No parameters: the `&` stays.
+    // Without parameters the `&` stays.
     text.push('&');
     query_of(&mut text, query.unwrap_or(""));
     text
@@ -30,7 +30,7 @@ pub fn qsh(method: &str, base_path: &str, path: &str, query: Option<&str>) -> St
     hash
 }
 
-/// 2. The base path is taken off on a segment boundary; empty becomes `/`; a leading `/` is added; one
+/// The base path is taken off on a segment boundary; empty becomes `/`; a leading `/` is added; one
 /// trailing `/` is dropped; `&` becomes `%26`.
 fn path_of(text: &mut String, base_path: &str, path: &str) {
     let (base, whole) = (base_path.as_bytes(), path.as_bytes());
@@ -55,7 +55,7 @@ fn path_of(text: &mut String, base_path: &str, path: &str) {
     }
 }
 
-/// 3. Form-decoded; `jwt` dropped; sorted by encoded name; the values of one name sorted decoded, each
+/// The query: form-decoded; `jwt` dropped; sorted by encoded name; the values of one name sorted decoded, each
 /// encoded, joined by a comma.
 fn query_of(text: &mut String, query: &str) {
     let mut parameters: Vec<(String, String)> = Vec::new();
