@@ -6,6 +6,8 @@ mod browser;
 mod browsing;
 mod child;
 mod crashing;
+#[path = "../fuzz/bodies.rs"]
+mod fuzz;
 mod installing;
 mod linking;
 mod logs;
@@ -22,3 +24,4 @@ mod services;
 mod sim;
 mod starting;
 mod storage;
+mod verifying;
