@@ -8,6 +8,8 @@ pub mod descriptor;
 pub mod install_keys;
 pub mod qsh;
 
+use std::net::IpAddr;
+
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -362,11 +364,13 @@ impl Connect {
     /// Verifies a lifecycle token, in the order that Atlassian gives.
     ///
     /// There is no way around RS256: accepting a token signed with the shared secret here was
-    /// CVE-2021-26073 and its siblings.
+    /// CVE-2021-26073 and its siblings. `client` is where the request comes from: it may name only so
+    /// many kids that have to be fetched.
     pub async fn lifecycle(
         &self,
         token: &str,
         request: Bound<'_>,
+        client: IpAddr,
     ) -> Result<LifecycleToken, Error> {
         if token.len() > LONGEST_TOKEN {
             return Err(Error::Unauthorized("the token is too long"));
@@ -380,7 +384,7 @@ impl Connect {
         let kid = header
             .kid
             .ok_or(Error::Unauthorized("the token has no kid"))?;
-        let key = self.install_keys.key(&kid).await?;
+        let key = self.install_keys.key(&kid, client).await?;
         let claims = jsonwebtoken::decode::<Claims>(token, &key, &signature_only(Algorithm::RS256))
             .map_err(|_| {
                 self.events
