@@ -67,10 +67,14 @@ pub enum Error {
     #[error("the body is too large")]
     TooLarge,
 
-    /// Too many requests.
+    /// The body did not arrive in time.
+    #[error("the body takes too long")]
+    TooSlow,
+
+    /// Too many requests; [`crate::limits`] says of what.
     #[error("too many requests")]
     TooMany {
-        /// When to come back.
+        /// How long to wait, in seconds.
         retry_after: Seconds,
     },
 
@@ -176,6 +180,7 @@ impl Error {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::ServiceRefused(_) => StatusCode::BAD_GATEWAY,
             Self::ServiceUnreachable(_) | Self::JiraUnreachable(_) | Self::Unavailable(_) => {
@@ -272,6 +277,11 @@ impl Error {
                 "too-large",
                 "The request is too large",
                 "At most 64 KiB are taken.".to_owned(),
+            ),
+            Self::TooSlow => (
+                "too-slow",
+                "The request takes too long",
+                "It did not arrive in time. Try again.".to_owned(),
             ),
             Self::TooMany { .. } => (
                 "too-many",

@@ -103,7 +103,7 @@ pub enum Travelled {
 ///
 /// # Errors
 /// [`Error::Unauthorized`] for a token that came in an address and was used before,
-/// [`Error::NotAllowed`] for somebody who may not link.
+/// [`Error::NotAllowed`] for somebody who may not link, [`Error::TooMany`].
 pub async fn begin(
     app: &App,
     token: ContextToken,
@@ -111,12 +111,11 @@ pub async fn begin(
     issue: Option<IssueKey>,
 ) -> Result<AttemptId, Error> {
     let now = app.clock.now();
-    // Remembered beyond its end by the leeway that verifiers grant.
-    let unused = app
-        .store
-        .spend_token(&token.fingerprint, token.expires_at + 60)
-        .await?;
+    let (fingerprint, expires_at) = (token.fingerprint.clone(), token.expires_at);
     let viewer = token.viewer()?;
+    app.limits.begin(viewer.tenant(), viewer.account())?;
+    // Remembered beyond its end by the leeway that verifiers grant.
+    let unused = app.store.spend_token(&fingerprint, expires_at + 60).await?;
     if travelled == Travelled::InAddress && !unused {
         app.events
             .record(Event::Replay(&viewer.tenant().client_key, viewer.account()));
@@ -244,9 +243,11 @@ pub async fn turn_back(app: &App, id: &AttemptId) -> Result<String, Error> {
 /// Sends the person to the service: the address to go to.
 ///
 /// # Errors
-/// [`Error::AttemptOver`], and [`Error::ServiceUnreachable`] when the service cannot be found.
+/// [`Error::AttemptOver`], [`Error::TooMany`], and [`Error::ServiceUnreachable`] when the service cannot
+/// be found.
 pub async fn authorize(app: &App, id: &AttemptId) -> Result<String, Error> {
     let (tenant, attempt) = under_way(app, id).await?;
+    app.limits.act(&tenant, &attempt.account_id)?;
     if !matches!(attempt.phase, Phase::Begun | Phase::Authorizing(_)) {
         return Err(Error::AttemptOver(
             "it has come back from the service already",
@@ -416,13 +417,14 @@ fn used(app: &App, attempt: &Attempt) -> Error {
 ///
 /// # Errors
 /// [`Error::WrongPerson`] and [`Error::WrongBrowser`] end the attempt; [`Error::AlreadyUsed`] for a
-/// handle that has proved once.
+/// handle that has proved once; [`Error::TooMany`].
 pub async fn prove(
     app: &Arc<App>,
     viewer: Viewer,
     id: AttemptId,
     handle: Secret,
 ) -> Result<BothAccounts, Error> {
+    app.limits.act(viewer.tenant(), viewer.account())?;
     let attempt = of_this_viewer(app, &viewer, &id, &handle).await?;
     let Phase::Returned(returned) = &attempt.phase else {
         return Err(used(app, &attempt));
@@ -526,6 +528,7 @@ pub async fn confirm(
     id: AttemptId,
     handle: Secret,
 ) -> Result<(LinkStatus, String), Error> {
+    app.limits.act(viewer.tenant(), viewer.account())?;
     let attempt = of_this_viewer(app, &viewer, &id, &handle).await?;
     let Phase::Proved(proved) = &attempt.phase else {
         return Err(Error::AttemptOver("it is not proved yet"));
@@ -582,6 +585,7 @@ pub async fn cancel(
     id: &AttemptId,
     handle: &Secret,
 ) -> Result<(), Error> {
+    app.limits.act(viewer.tenant(), viewer.account())?;
     of_this_viewer(app, viewer, id, handle).await?;
     app.store.end_attempt(id, app.clock.now()).await?;
     app.wake_cleanup.notify_one();
@@ -621,8 +625,9 @@ async fn may_look(app: &App, viewer: &Viewer) -> Result<(), Error> {
 /// now or, where that fails, as soon as it goes.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// [`Error::TooMany`], and when the store is unavailable.
 pub async fn unlink(app: &Arc<App>, viewer: &Viewer) -> Result<(), Error> {
+    app.limits.act(viewer.tenant(), viewer.account())?;
     let now = app.clock.now();
     let hands_off_until = now + HANDS_OFF;
     let left = app
@@ -649,8 +654,9 @@ pub async fn unlink(app: &Arc<App>, viewer: &Viewer) -> Result<(), Error> {
 /// Brings a renewal forward.
 ///
 /// # Errors
-/// [`Error::NotLinked`] when there is nothing to renew.
+/// [`Error::NotLinked`] when there is nothing to renew, [`Error::TooMany`].
 pub async fn renew(app: &App, viewer: &Viewer) -> Result<(), Error> {
+    app.limits.renew(viewer.tenant(), viewer.account())?;
     let now = app.clock.now();
     if !app
         .store
