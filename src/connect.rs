@@ -66,7 +66,7 @@ pub struct Bound<'a> {
 }
 
 /// Somebody whom a verified token of Jira names.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Viewer {
     tenant: Tenant,
     account: AccountId,
@@ -87,7 +87,6 @@ impl Viewer {
 }
 
 /// A verified HS256 token of a tenant. An anonymous visitor's has no account.
-#[derive(Debug)]
 struct Verified {
     tenant: Tenant,
     account: Option<AccountId>,
@@ -104,7 +103,6 @@ impl Verified {
 }
 
 /// A verified token from `AP.context.getToken()`.
-#[derive(Debug)]
 pub struct ContextToken {
     verified: Verified,
     /// Recognises the same token when it comes again.
@@ -124,7 +122,6 @@ impl ContextToken {
 }
 
 /// A verified token from the address of a page that Jira frames.
-#[derive(Debug)]
 pub struct IframeToken(Verified);
 
 impl IframeToken {
@@ -142,7 +139,6 @@ impl IframeToken {
 }
 
 /// A verified token of Jira itself, for `enabled` and `disabled`.
-#[derive(Debug)]
 pub struct AppToAppToken(Verified);
 
 impl AppToAppToken {

@@ -14,7 +14,6 @@ use crate::App;
 const LAST_REQUESTS: Duration = Duration::from_secs(9);
 
 /// A running server.
-#[derive(Debug)]
 pub struct Running {
     app: Arc<App>,
     address: SocketAddr,

@@ -12,7 +12,7 @@ use super::rows::LinkRow;
 use super::{Pool, Store, sql};
 
 /// A link that this process may renew until its lease ends.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Claim {
     /// Its tenant.
     pub tenant: Tenant,

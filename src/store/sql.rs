@@ -188,6 +188,23 @@ statements! {
     CLEANUP_LEFT = "select count(*) from cleanup where held_for_subject is null \
         or not exists (select 1 from link where link.subject = cleanup.held_for_subject)";
 
+    // What the sealing keys seal themselves, page by page, to be sealed by another.
+
+    MIGRATIONS_APPLIED = "select version, checksum from _sqlx_migrations where success order by version";
+    WRAPPED_COUNT = "select (select count(*) from tenant where data_key is not null) \
+        + (select count(*) from cleanup where revocation is not null)";
+    TENANT_KEYS_PAGE = "select client_key as id, client_key, data_key as sealed from tenant \
+        where data_key is not null and client_key > $1 order by client_key limit $2";
+    REVOCATIONS_PAGE = "select id, client_key, revocation as sealed from cleanup \
+        where revocation is not null and id > $1 order by id limit $2";
+    TENANT_KEY_REWRAP_SQLITE = "update tenant set data_key = $3 where client_key = $1 and data_key = $2";
+    /// Never waits for a row, so that it cannot stand in anybody's way: the next pass finds it.
+    TENANT_KEY_REWRAP_POSTGRES = "update tenant set data_key = $3 where data_key = $2 and client_key in \
+        (select client_key from tenant where client_key = $1 for update skip locked)";
+    REVOCATION_REWRAP_SQLITE = "update cleanup set revocation = $3 where id = $1 and revocation = $2";
+    REVOCATION_REWRAP_POSTGRES = "update cleanup set revocation = $3 where revocation = $2 and id in \
+        (select id from cleanup where id = $1 for update skip locked)";
+
     // Figures.
 
     LINKS_BY_STATE = "select state, count(*) as links from link group by state";

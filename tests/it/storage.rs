@@ -147,7 +147,8 @@ async fn a_sqlite_file_serves_one_process() {
     };
     // It waits first, for a process that may be just ending.
     let second = App::new(config, outside).await;
-    assert!(matches!(second, Err(OpenError::InUse)), "{second:?}");
+    let refused = second.err().expect("it is refused");
+    assert!(matches!(refused, OpenError::InUse), "{refused:?}");
     scene.get("/readyz").await.is(200);
     scene.person("acme", OMAR).link("u-100").await;
     scene.end().await;
