@@ -102,6 +102,31 @@ macro_rules! add_revocation {
     }};
 }
 
+/// The next generation of a person's link: for a new one, or past the end of one, whose row then opens
+/// no more, wherever it may come back from.
+macro_rules! next_generation {
+    ($tx:expr, $client_key:expr, $account_id:expr) => {{
+        let generation: i64 = sqlx::query_scalar(sql::GENERATION_NEXT)
+            .bind($client_key)
+            .bind($account_id)
+            .fetch_one(&mut *$tx)
+            .await?;
+        generation
+    }};
+}
+
+/// From here on no row of an earlier generation opens.
+macro_rules! generation_reached {
+    ($tx:expr, $client_key:expr, $account_id:expr, $generation:expr) => {
+        sqlx::query(sql::GENERATION_REACHED)
+            .bind($client_key)
+            .bind($account_id)
+            .bind($generation)
+            .execute(&mut *$tx)
+            .await?
+    };
+}
+
 /// Sees to it that Jira does not keep what was put for a link that is no longer there: the property is
 /// deleted, or the newest is put again.
 macro_rules! take_back {
