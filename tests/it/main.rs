@@ -15,6 +15,7 @@ mod real_provider;
 mod refusals;
 mod renewing;
 mod replicas;
+mod rotating;
 mod scene;
 mod services;
 #[path = "../sim/mod.rs"]
