@@ -5,6 +5,7 @@ mod browser;
 mod browsing;
 mod child;
 mod crashing;
+mod flooding;
 mod installing;
 mod linking;
 mod logs;
