@@ -21,6 +21,7 @@ pub const GOOD: [(&str, &str); 6] = [
 const NAMES: [&str; 27] = [
     "LATCHKEY_BASE_URL",
     "LATCHKEY_LISTEN",
+    "LATCHKEY_TRUSTED_PROXIES",
     "LATCHKEY_METRICS_LISTEN",
     "LATCHKEY_DATABASE_URL",
     "LATCHKEY_SEALING_KEYS",
