@@ -38,6 +38,7 @@ on_both_databases!(
     t19_cancelling_a_replacement_leaves_the_first,
     reconnecting_the_same_account_goes_on,
     t20_two_people_share_an_account,
+    t20_what_had_to_wait_has_its_full_time_to_be_revoked,
     t20_two_people_share_an_account_that_ends_as_a_whole,
     t21_an_attempt_does_not_survive_what_ends_links,
     t24_names_are_escaped,
@@ -1070,6 +1071,34 @@ async fn share_an_account(db: Db, revocation_reach: RevocationReach) {
     for key in [&omars, &mias, &renewed] {
         assert_eq!(scene.world.service.ledger().opens_api(key), None);
     }
+    scene.end().await;
+}
+
+/// What waited for somebody else longer than revoking is tried for is tried for as long all the same.
+async fn t20_what_had_to_wait_has_its_full_time_to_be_revoked(db: Db) {
+    let setting = Setting {
+        service: ServiceOptions {
+            access_token_life: std::time::Duration::from_secs(30 * 24 * 3600),
+            ..ServiceOptions::default()
+        },
+        ..Setting::default()
+    };
+    let scene = Scene::start(db, setting).await;
+    let omar = scene.person("acme", OMAR);
+    let mia = scene.person("globex", MIA);
+    omar.link("u-100").await;
+    mia.link("u-100").await;
+    omar.disconnect().await;
+    scene.no_work_left().await;
+    scene.advance(8 * 24 * 3600);
+    let service = &scene.world.service;
+    service.fault(Fault::times(Endpoint::Revoke, 4, Kind::Down));
+    mia.disconnect().await;
+    eventually("it was tried in vain", async || {
+        (service.calls_to(Endpoint::Revoke) >= 4).then_some(())
+    })
+    .await;
+    nothing_lives_at_the_service(&scene).await;
     scene.end().await;
 }
 
