@@ -17,7 +17,7 @@ use crate::child::{Finished, Run, Settings};
 use crate::database::{Cell as Value, Database};
 use crate::on_both_databases;
 use crate::scene::{Db, Scene, Setting, eventually};
-use crate::sim::jira::{OMAR, Overrides};
+use crate::sim::jira::{MIA, OMAR, Overrides};
 use crate::sim::service::{Endpoint, Fault, Kind, Rotation, ServiceOptions};
 
 on_both_databases!(
@@ -173,14 +173,11 @@ async fn traffic(scene: &Scene, crowd: &[(String, String)], done: &Cell<bool>) -
     };
     let installs = async {
         let descriptor = scene.address("/atlassian-connect.json");
-        // Each links once: when a tenant's key is destroyed, its generations begin anew.
-        for (account, subject) in scene.crowd("globex", 10_000) {
-            if done.get() {
-                break;
-            }
-            let person = scene.person("globex", &account);
-            person.link(&subject).await;
-            person.property_of_generation(1).await;
+        while !done.get() {
+            let mia = scene.person("globex", MIA);
+            let before = mia.generation().unwrap_or_default();
+            mia.link("u-200").await;
+            mia.property_of_generation(before + 1).await;
             let answer = jira.uninstall("globex").await.expect("it is sent");
             count(answer.status, "uninstall");
             let installed = jira.install("globex", &descriptor).await;
