@@ -17,6 +17,7 @@ use crate::model::{
     AsideReason, Credential, Lingering, LinkId, MintedKey, Property, ReconnectReason, Revocation,
     Tenant, Tokens,
 };
+use crate::moments::{Moment, reach};
 use crate::provider::{LIFE_UNLESS_SAID, MintError, RefreshError};
 use crate::store::Claim;
 use crate::vault::Broken;
@@ -121,6 +122,7 @@ pub async fn renew(app: &App, claim: Claim) -> Result<(), Error> {
         app.store.put_off(&claim, due_at, false, false).await?;
         return Ok(());
     };
+    reach(&app.clock, Moment::Claimed, &claim.link).await;
     let now = app.clock.now();
     let credential = match &claim.credential {
         Ok(credential) => credential.clone(),
@@ -208,6 +210,7 @@ async fn next_generation(app: &App, claim: Claim, credential: Credential) -> Res
         tracing::debug!(tenant = %claim.link.client_key, account = %claim.link.account_id, "a renewal was not sent: its claim is over");
         return Ok(None);
     }
+    reach(&app.clock, Moment::Intended, &claim.link).await;
     if app.clock.now() > now + PROMPTLY {
         app.store
             .put_off(&claim, app.clock.now(), false, true)
@@ -216,6 +219,7 @@ async fn next_generation(app: &App, claim: Claim, credential: Credential) -> Res
     }
     match app.provider.refresh(&refresh_token).await {
         Ok(tokens) => {
+            reach(&app.clock, Moment::Answered, &claim.link).await;
             let mut next = credential;
             retire(&mut next, &claim, Some(tokens), now);
             if !app.provider.mints() {
@@ -284,6 +288,7 @@ async fn commit(
 ) -> Result<Step, Error> {
     if persist!(app.store.commit(&claim, &credential, generation)) {
         claim.link.generation = generation;
+        reach(&app.clock, Moment::Committed, &claim.link).await;
         return Ok(Some((claim, credential)));
     }
     // Unlinked, linked anew or uninstalled meanwhile: what came back is nobody's.
@@ -391,6 +396,7 @@ pub async fn publish(app: &App, claim: Claim, credential: Credential) -> Result<
     let Some(key) = &credential.api_key else {
         return Ok(());
     };
+    reach(&app.clock, Moment::BeforePut, &claim.link).await;
     // The tenant as it is now: it may have been uninstalled, or have a new secret or address.
     let tenant = app
         .store
@@ -430,6 +436,7 @@ pub async fn publish(app: &App, claim: Claim, credential: Credential) -> Result<
         .await
     {
         Ok(authority) => {
+            reach(&app.clock, Moment::BeforeRecord, &claim.link).await;
             let as_person = authority == Authority::Person;
             if as_person != tenant.acts_as_user {
                 app.store.remember_acts_as_user(&tenant, as_person).await?;
