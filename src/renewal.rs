@@ -467,6 +467,11 @@ fn due_at(app: &App, requested_at: Seconds, expires_at: Seconds, now: Seconds) -
 }
 
 async fn mint(app: &App, claim: Claim, mut credential: Credential) -> Result<Step, Error> {
+    // A link that has ended since gets no key: its grant may have ended too, and then nobody could delete
+    // such a key.
+    if !app.store.stands(&claim).await? {
+        return Ok(None);
+    }
     let now = app.clock.now();
     let error = match app.provider.api_key(&credential.tokens).await {
         Ok(key) => {
