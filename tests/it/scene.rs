@@ -17,7 +17,7 @@ use tower::ServiceExt as _;
 use latchkey::clock::Clock;
 use latchkey::config::Config;
 use latchkey::model::{AccountId, ClientKey, Link};
-use latchkey::outbound::Outbound;
+use latchkey::outbound::{Outbound, TIME_LIMIT};
 use latchkey::random::Random;
 use latchkey::server::Running;
 use latchkey::{App, Outside};
@@ -72,6 +72,8 @@ pub struct Setting {
     pub postgres: Option<String>,
     /// Where the product listens, if somebody has to know that before it starts.
     pub listener: Option<TcpListener>,
+    /// How long the product waits for other servers, where it does not run as a child.
+    pub time_limit: Option<Duration>,
 }
 
 impl Setting {
@@ -102,6 +104,7 @@ pub struct Scene {
     pub other_secrets: Vec<String>,
     pairs: Vec<(&'static str, String)>,
     base_path: &'static str,
+    time_limit: Duration,
     database: Database,
     running: Option<Product>,
 }
@@ -212,6 +215,7 @@ impl Scene {
             world,
             base: String::new(),
             base_path: setting.base_path,
+            time_limit: setting.time_limit.unwrap_or(TIME_LIMIT),
             pairs,
             database,
             running: None,
@@ -241,15 +245,15 @@ impl Scene {
 
     /// Another app on the same database, as a second replica has it; it serves and renews nothing.
     pub async fn app_of_its_own(&self) -> Arc<App> {
-        let pairs = self
-            .pairs
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()));
+        // No setting, but something that only a child can be told.
+        let pairs = self.pairs.iter();
+        let pairs = pairs.filter(|(name, _)| *name != "LATCHKEY_MOMENTS");
+        let pairs = pairs.map(|(name, value)| (*name, value.as_str()));
         let config = Config::from_pairs(pairs).expect("the settings are good");
         let outside = Outside {
             clock: self.clock.clone(),
             random: Random::system(),
-            http: Outbound::new(true).expect("an HTTP client"),
+            http: Outbound::with_time_limit(true, self.time_limit).expect("an HTTP client"),
         };
         App::new(config, outside).await.expect("the app starts")
     }
