@@ -10,7 +10,7 @@ use crate::scene::{Db, Scene, Setting, eventually};
 use crate::sim::jira;
 use crate::sim::service::{Endpoint, Fault, Kind, Ledger, Rotation, ServiceOptions};
 
-on_both_databases!(no_link_is_lost_by_kill_9);
+on_both_databases!(r18_no_link_is_lost_by_kill_9);
 
 const PEOPLE: u64 = 32;
 const KEY_LIFE: Duration = Duration::from_secs(8);
@@ -18,7 +18,7 @@ const KEY_LIFE: Duration = Duration::from_secs(8);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// `LATCHKEY_KILLS` makes it longer; `scripts/kill` does that.
-async fn no_link_is_lost_by_kill_9(db: Db) {
+async fn r18_no_link_is_lost_by_kill_9(db: Db) {
     let kills: u32 = std::env::var("LATCHKEY_KILLS").ok().map_or(20, |kills| {
         kills.parse().expect("LATCHKEY_KILLS is a number")
     });

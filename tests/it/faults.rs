@@ -20,14 +20,27 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
+use tokio::task::LocalSet;
 
+use crate::child::Latchkey;
 use crate::moments::Moments;
 use crate::on_both_databases;
+use crate::postgres::Postgres;
 use crate::scene::{Db, PROPERTY, Person, Scene, Setting, eventually};
 use crate::sim::jira::{self, FaultKind};
-use crate::sim::service::{Endpoint, Fault, Kind, Rotation, ServiceOptions};
+use crate::sim::service::{Endpoint, Fault, Kind, Ledger, Rotation, ServiceOptions};
 
-on_both_databases!(f_sigkill, f_sigterm, f_disconnect, f_uninstall, f_reinstall,);
+on_both_databases!(
+    f_sigkill,
+    f_sigterm,
+    f_disconnect,
+    f_uninstall,
+    f_reinstall,
+    f_sleep,
+    f_database_down,
+    f_cut,
+    f_time_out,
+);
 
 const MOMENTS: [&str; 9] = ["P0", "P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8"];
 /// This machine may be busy with other stories.
@@ -54,37 +67,47 @@ impl Outcome {
     }
 }
 
-/// The rows of one story.
-struct Table {
-    fault: &'static str,
-    db: Db,
-    rows: Vec<String>,
+/// A line of the table.
+struct Row {
+    moment: &'static str,
+    rotation: Rotation,
+    outcome: Outcome,
 }
 
-impl Table {
-    fn new(fault: &'static str, db: Db) -> Self {
-        let rows = Vec::new();
-        Self { fault, db, rows }
-    }
-
-    fn row(&mut self, moment: &str, rotation: Rotation, outcome: Outcome) {
-        let rotation = match rotation {
-            Rotation::None => "none".to_owned(),
+impl Row {
+    fn line(&self, fault: &str, db: Db) -> String {
+        let rotation = match self.rotation {
+            Rotation::None => "no rotation".to_owned(),
             Rotation::Grace(grace) => format!("grace of {} s", grace.as_secs()),
             Rotation::UntilFirstUse => "until first use".to_owned(),
             Rotation::Strict => "strict".to_owned(),
         };
-        let db = format!("{:?}", self.db);
-        let (fault, outcome) = (self.fault, outcome.words());
-        self.rows.push(format!(
-            "| {fault:13} | {moment} | {rotation:15} | {db:8} | {outcome} |\n"
-        ));
+        let (moment, outcome) = (self.moment, self.outcome.words());
+        let db = format!("{db:?}");
+        format!("| {fault:13} | {moment} | {rotation:15} | {db:8} | {outcome} |\n")
     }
+}
 
-    /// The harness keeps what a test that passes prints; this goes past it.
-    fn print(self) {
-        let _ = std::io::stderr().write_all(self.rows.concat().as_bytes());
+/// Plays a story with each kind of rotation, all at once, and prints its rows.
+async fn with_each_rotation<F>(fault: &str, db: Db, play: fn(Db, Rotation) -> F)
+where
+    F: Future<Output = Vec<Row>> + 'static,
+{
+    let stage = LocalSet::new();
+    let rotations = rotations().into_iter();
+    let plays: Vec<_> = rotations
+        .map(|rotation| stage.spawn_local(play(db, rotation)))
+        .collect();
+    stage.await;
+    let mut table = String::new();
+    for play in plays {
+        match play.await {
+            Ok(rows) => table.extend(rows.iter().map(|row| row.line(fault, db))),
+            Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+        }
     }
+    // The harness keeps what a test that passes prints; this goes past it.
+    let _ = std::io::stderr().write_all(table.as_bytes());
 }
 
 /// The two extremes, or all four where somebody has the time.
@@ -97,40 +120,86 @@ fn rotations() -> Vec<Rotation> {
     rotations
 }
 
-/// A child whose renewals can be held, and nine people with a link each.
+/// Nothing is due unless a story says so.
+fn setting(rotation: Rotation) -> Setting {
+    let service = ServiceOptions {
+        rotation,
+        access_token_life: Duration::from_secs(3 * 3600),
+        ..ServiceOptions::default()
+    };
+    if rotation != Rotation::Strict {
+        return Setting {
+            service,
+            ..Setting::default()
+        };
+    }
+    // Such a service ends its own tokens when one comes twice, but not the keys. With tokens of less than
+    // a minute every new key takes a refresh.
+    let service = ServiceOptions {
+        access_token_life: Duration::from_secs(50),
+        ..service
+    };
+    let setting = Setting {
+        service,
+        ..Setting::default()
+    };
+    setting
+        .with("LATCHKEY_API_KEY_FROM", "endpoint")
+        .with("LATCHKEY_API_KEY_URL", "{service}/keys")
+}
+
+/// People with a link each, one for every moment that is looked at.
 struct Stage {
     scene: Scene,
     moments: Moments,
+    at: &'static [&'static str],
     rotation: Rotation,
     crowd: Vec<(String, String)>,
 }
 
 impl Stage {
+    /// With a child whose renewals can be held at every moment.
     async fn set(db: Db, rotation: Rotation) -> Self {
-        let mut service = ServiceOptions {
-            rotation,
-            access_token_life: Duration::from_secs(3 * 3600),
-            ..ServiceOptions::default()
-        };
+        Self::set_on(db, None, &MOMENTS, rotation).await
+    }
+
+    async fn set_on(
+        db: Db,
+        postgres: Option<String>,
+        at: &'static [&'static str],
+        rotation: Rotation,
+    ) -> Self {
         let moments = Moments::listen().await;
         let (name, address) = moments.setting();
-        let mut setting = Setting::default().with(name, address);
-        if rotation == Rotation::Strict {
-            // Such a service ends its own tokens when one comes twice, but not the keys.
-            service.access_token_life = Duration::from_secs(50);
-            setting = setting
-                .with("LATCHKEY_API_KEY_FROM", "endpoint")
-                .with("LATCHKEY_API_KEY_URL", "{service}/keys");
-        }
-        setting.service = service;
+        let mut setting = setting(rotation).with(name, address);
+        setting.postgres = postgres;
         let scene = Scene::start_child(db, setting).await;
-        let crowd = scene.crowd("acme", MOMENTS.len() as u64);
+        Self::filled(scene, moments, at, rotation).await
+    }
+
+    /// With a product that runs in this process and has little patience with other servers.
+    async fn set_here(db: Db, at: &'static [&'static str], rotation: Rotation) -> Self {
+        let moments = Moments::listen().await;
+        let mut setting = setting(rotation);
+        setting.time_limit = Some(Duration::from_millis(1500));
+        let scene = Scene::start(db, setting).await;
+        Self::filled(scene, moments, at, rotation).await
+    }
+
+    async fn filled(
+        scene: Scene,
+        moments: Moments,
+        at: &'static [&'static str],
+        rotation: Rotation,
+    ) -> Self {
+        let crowd = scene.crowd("acme", at.len() as u64);
         for (account, subject) in &crowd {
             scene.person("acme", account).link(subject).await;
         }
         Self {
             scene,
             moments,
+            at,
             rotation,
             crowd,
         }
@@ -138,7 +207,7 @@ impl Stage {
 
     /// Moment, person and subject of each.
     fn people(&self) -> impl Iterator<Item = (&'static str, Person<'_>, &str)> {
-        let crowd = MOMENTS.into_iter().zip(&self.crowd);
+        let crowd = self.at.iter().copied().zip(&self.crowd);
         crowd.map(|(moment, (account, subject))| {
             let person = self.scene.person("acme", account);
             (moment, person, subject.as_str())
@@ -235,14 +304,14 @@ impl Stage {
                 .await;
                 let ledger = service.ledger();
                 let mut keys = ledger.live_api_keys().into_iter();
-                assert!(keys.all(|key| key.subject != subject));
+                assert!(keys.all(|key| key.subject != subject), "{}", person.account);
             }
         }
         expected
     }
 
     /// What the database says of a link, behind the product's back.
-    async fn row(&self, person: &Person<'_>) -> Option<Row> {
+    async fn row(&self, person: &Person<'_>) -> Option<Stored> {
         const READ: &str = "select generation, published_generation, claim, state \
             from link where account_id = $1";
         let url = self.scene.database_url();
@@ -260,7 +329,7 @@ impl Stage {
             connection.close().await.expect("an orderly goodbye");
             row.expect("it can be read")
         };
-        row.map(|(generation, published, claim, state)| Row {
+        row.map(|(generation, published, claim, state)| Stored {
             generation,
             published,
             claim,
@@ -268,23 +337,57 @@ impl Stage {
         })
     }
 
+    /// The leases of all claims run out, for everybody who reads the database.
+    async fn leases_run_out(&self) {
+        const LATER: &str = "update link set due_at = 0 where claim is not null";
+        self.execute(LATER).await;
+    }
+
+    /// Runs one statement behind the product's back.
+    async fn execute(&self, statement: &'static str) {
+        let url = self.scene.database_url();
+        if url.starts_with("sqlite:") {
+            let mut connection = SqliteConnection::connect(url).await.expect("it opens");
+            let done = sqlx::query(statement).execute(&mut connection).await;
+            connection.close().await.expect("an orderly goodbye");
+            done.expect("it is done");
+        } else {
+            let mut connection = PgConnection::connect(url).await.expect("it opens");
+            let done = sqlx::query(statement).execute(&mut connection).await;
+            connection.close().await.expect("an orderly goodbye");
+            done.expect("it is done");
+        }
+    }
+
+    /// How often the service was asked to refresh for this person.
+    fn refreshes(&self, subject: &str) -> usize {
+        refreshes(&self.scene.world.service.ledger(), subject)
+    }
+
     /// Everybody's outcome as rows, and what the whole ledger must say; `reused` refresh tokens came again
     /// when the service allowed it no more.
-    async fn end(self, table: &mut Table, reused: usize, expected: impl Fn(&str) -> Outcome) {
+    async fn end(self, reused: usize, expected: impl Fn(&str) -> Outcome) -> Vec<Row> {
+        let mut rows = Vec::new();
         for (moment, person, subject) in self.people() {
             let expected = expected(moment);
             let outcome = self.outcome(&person, subject, expected).await;
-            table.row(moment, self.rotation, outcome);
+            rows.push(Row {
+                moment,
+                rotation: self.rotation,
+                outcome,
+            });
         }
         let ledger = self.scene.world.service.ledger();
         let overlaps = ledger.overlaps();
         assert!(overlaps.is_empty(), "{:#?}", overlaps.first());
         assert_eq!(ledger.reused_refresh_tokens().len(), reused);
         self.scene.end().await;
+        rows
     }
 }
 
-struct Row {
+/// What the database says of a link.
+struct Stored {
     generation: i64,
     published: i64,
     claim: Option<String>,
@@ -292,125 +395,124 @@ struct Row {
 }
 
 async fn f_sigkill(db: Db) {
-    let mut table = Table::new("SIGKILL", db);
-    for rotation in rotations() {
-        let mut stage = Stage::set(db, rotation).await;
-        stage.hold_all().await;
-        stage.scene.child().kill9().await;
-        stage.let_go();
-        stage.scene.restart().await;
-        // What the service had given and nobody kept is lost, where it gives it once.
-        let strict = rotation == Rotation::Strict;
-        let lost = |moment: &str| strict && matches!(moment, "P3" | "P4");
-        stage
-            .end(
-                &mut table,
-                if strict { 2 } else { 0 },
-                |moment| match lost(moment) {
-                    true => Outcome::RotationLost,
-                    false => Outcome::Renewed,
-                },
-            )
-            .await;
-    }
-    table.print();
+    with_each_rotation("SIGKILL", db, sigkill).await;
+}
+
+async fn sigkill(db: Db, rotation: Rotation) -> Vec<Row> {
+    let mut stage = Stage::set(db, rotation).await;
+    stage.hold_all().await;
+    stage.scene.child().kill9().await;
+    stage.let_go();
+    stage.scene.restart().await;
+    // What the service had given and nobody kept is lost, where it gives it once.
+    let strict = rotation == Rotation::Strict;
+    let lost = |moment: &str| strict && matches!(moment, "P3" | "P4");
+    stage
+        .end(
+            if strict { 2 } else { 0 },
+            |moment| match lost(moment) {
+                true => Outcome::RotationLost,
+                false => Outcome::Renewed,
+            },
+        )
+        .await
 }
 
 async fn f_sigterm(db: Db) {
-    let mut table = Table::new("SIGTERM", db);
-    for rotation in rotations() {
-        let mut stage = Stage::set(db, rotation).await;
-        stage.hold_all().await;
-        stage.scene.child().terminate();
-        eventually("it has heard it", async || {
-            let said = stage.scene.child().output();
-            said.contains("stopping").then_some(())
-        })
-        .await;
-        stage.let_go();
-        let status = stage.scene.child().exit(Duration::from_secs(10)).await;
-        assert!(status.success(), "{status}");
-        for (moment, person, _) in stage.people() {
-            let row = stage.row(&person).await.expect("it is still there");
-            assert_eq!((row.generation, row.published), (2, 2), "{moment}");
-            assert_eq!(row.claim, None, "{moment}");
-        }
-        let ledger = stage.scene.world.service.ledger();
-        let mut requests = ledger.token_requests().iter();
-        assert!(requests.all(|request| request.ended.is_some() && !request.unanswered));
-        assert!(rotation == Rotation::None || ledger.refresh_tokens_used_twice().is_empty());
-        stage.scene.restart().await;
-        stage.end(&mut table, 0, |_| Outcome::Renewed).await;
+    with_each_rotation("SIGTERM", db, sigterm).await;
+}
+
+async fn sigterm(db: Db, rotation: Rotation) -> Vec<Row> {
+    let mut stage = Stage::set(db, rotation).await;
+    stage.hold_all().await;
+    stage.scene.child().terminate();
+    eventually("it has heard it", async || {
+        let said = stage.scene.child().output();
+        said.contains("stopping").then_some(())
+    })
+    .await;
+    stage.let_go();
+    let status = stage.scene.child().exit(Duration::from_secs(10)).await;
+    assert!(status.success(), "{status}");
+    for (moment, person, _) in stage.people() {
+        let row = stage.row(&person).await.expect("it is still there");
+        assert_eq!((row.generation, row.published), (2, 2), "{moment}");
+        assert_eq!(row.claim, None, "{moment}");
     }
-    table.print();
+    let ledger = stage.scene.world.service.ledger();
+    let mut requests = ledger.token_requests().iter();
+    assert!(requests.all(|request| request.ended.is_some() && !request.unanswered));
+    assert!(rotation == Rotation::None || ledger.refresh_tokens_used_twice().is_empty());
+    stage.scene.restart().await;
+    stage.end(0, |_| Outcome::Renewed).await
 }
 
 async fn f_disconnect(db: Db) {
-    let mut table = Table::new("disconnect", db);
-    for rotation in rotations() {
-        let stage = Stage::set(db, rotation).await;
-        stage.hold_all().await;
-        for (_, person, _) in stage.people() {
-            person.disconnect().await;
-        }
-        stage.let_go();
-        for (moment, person, _) in stage.people() {
-            let jira = &stage.scene.world.jira;
-            jira.wait_for_no_property("acme", &person.account, PROPERTY)
-                .await;
-            assert_eq!(person.state().await, "unlinked", "{moment}");
-        }
-        stage.scene.no_work_left().await;
-        let properties = stage
-            .people()
-            .filter_map(|(_, person, _)| person.property());
-        assert_eq!(properties.count(), 0, "no late renewal brings it back");
-        let revoked = reused(&stage);
-        stage.end(&mut table, revoked, |_| Outcome::Gone).await;
+    with_each_rotation("disconnect", db, disconnect).await;
+}
+
+async fn disconnect(db: Db, rotation: Rotation) -> Vec<Row> {
+    let stage = Stage::set(db, rotation).await;
+    stage.hold_all().await;
+    for (_, person, _) in stage.people() {
+        person.disconnect().await;
     }
-    table.print();
+    stage.let_go();
+    for (moment, person, _) in stage.people() {
+        let jira = &stage.scene.world.jira;
+        jira.wait_for_no_property("acme", &person.account, PROPERTY)
+            .await;
+        assert_eq!(person.state().await, "unlinked", "{moment}");
+    }
+    stage.scene.no_work_left().await;
+    let properties = stage
+        .people()
+        .filter_map(|(_, person, _)| person.property());
+    assert_eq!(properties.count(), 0, "no late renewal brings it back");
+    let revoked = reused(&stage);
+    stage.end(revoked, |_| Outcome::Gone).await
 }
 
 async fn f_uninstall(db: Db) {
-    let mut table = Table::new("uninstall", db);
-    for rotation in rotations() {
-        let stage = Stage::set(db, rotation).await;
-        stage.hold_all().await;
-        let before = Started::count(&stage);
-        let jira = &stage.scene.world.jira;
-        let answer = jira.uninstall("acme").await.expect("it is told");
-        assert!(answer.accepted());
-        stage.let_go();
-        stage.scene.no_work_left().await;
-        nothing_started(&stage, before);
-        let revoked = reused(&stage);
-        stage.end(&mut table, revoked, |_| Outcome::Gone).await;
-    }
-    table.print();
+    with_each_rotation("uninstall", db, uninstall).await;
+}
+
+async fn uninstall(db: Db, rotation: Rotation) -> Vec<Row> {
+    let stage = Stage::set(db, rotation).await;
+    stage.hold_all().await;
+    let before = Started::count(&stage);
+    let jira = &stage.scene.world.jira;
+    let answer = jira.uninstall("acme").await.expect("it is told");
+    assert!(answer.accepted());
+    stage.let_go();
+    stage.scene.no_work_left().await;
+    nothing_started(&stage, before);
+    let revoked = reused(&stage);
+    stage.end(revoked, |_| Outcome::Gone).await
 }
 
 async fn f_reinstall(db: Db) {
-    let mut table = Table::new("reinstall", db);
-    for rotation in rotations() {
-        let stage = Stage::set(db, rotation).await;
-        stage.hold_all().await;
-        let before = Started::count(&stage);
-        let jira = &stage.scene.world.jira;
-        let answer = jira.uninstall("acme").await.expect("it is told");
-        assert!(answer.accepted());
-        jira.install("acme", &stage.scene.address("/atlassian-connect.json"))
-            .await
-            .expect("it is installed again");
-        stage.let_go();
-        stage.scene.no_work_left().await;
-        nothing_started(&stage, before);
-        for (moment, person, _) in stage.people() {
-            assert_eq!(person.state().await, "unlinked", "{moment}");
-        }
-        let revoked = reused(&stage);
-        stage.end(&mut table, revoked, |_| Outcome::Gone).await;
+    with_each_rotation("reinstall", db, reinstall).await;
+}
+
+async fn reinstall(db: Db, rotation: Rotation) -> Vec<Row> {
+    let stage = Stage::set(db, rotation).await;
+    stage.hold_all().await;
+    let before = Started::count(&stage);
+    let jira = &stage.scene.world.jira;
+    let answer = jira.uninstall("acme").await.expect("it is told");
+    assert!(answer.accepted());
+    jira.install("acme", &stage.scene.address("/atlassian-connect.json"))
+        .await
+        .expect("it is installed again");
+    stage.let_go();
+    stage.scene.no_work_left().await;
+    nothing_started(&stage, before);
+    for (moment, person, _) in stage.people() {
+        assert_eq!(person.state().await, "unlinked", "{moment}");
     }
-    table.print();
+    let revoked = reused(&stage);
+    stage.end(revoked, |_| Outcome::Gone).await
 }
 
 /// How many calls had been started.
@@ -447,4 +549,190 @@ fn reused(stage: &Stage) -> usize {
         .ledger()
         .reused_refresh_tokens()
         .len()
+}
+
+fn refreshes(ledger: &Ledger, subject: &str) -> usize {
+    let grants = ledger.grants_of(subject);
+    let requests = ledger.token_requests().iter();
+    let of_this = requests.filter(|request| {
+        request.endpoint == Endpoint::Refresh
+            && grants.iter().any(|grant| request.grant == Some(grant.id))
+    });
+    of_this.count()
+}
+
+/// Whoever holds a claim falls asleep for twice its lease. On PostgreSQL another replica takes over
+/// meanwhile; on SQLite there is none.
+async fn f_sleep(db: Db) {
+    with_each_rotation("sleep", db, sleep).await;
+}
+
+async fn sleep(db: Db, rotation: Rotation) -> Vec<Row> {
+    const ASLEEP: u32 = 90;
+    let stage = Stage::set_on(db, None, &["P0", "P1"], rotation).await;
+    stage.hold_all().await;
+    let shared = db == Db::Postgres;
+    if shared {
+        let settings = |port| {
+            let mut settings = stage.scene.settings_of_child(port);
+            settings.retain(|(name, _)| *name != "LATCHKEY_MOMENTS");
+            settings
+        };
+        let mut other = Latchkey::start(settings).await;
+        stage.leases_run_out().await;
+        for (_, person, subject) in stage.people() {
+            stage.outcome(&person, subject, Outcome::Renewed).await;
+        }
+        other.stop().await;
+    }
+    stage
+        .scene
+        .world
+        .advance(Duration::from_secs(ASLEEP.into()));
+    // They share a process, so one of them brings the new time with it.
+    let wake = |moment: &str, account: &str| match moment {
+        "P0" => stage.moments.go_after_sleeping(moment, account, ASLEEP),
+        _ => stage.moments.go(moment, account),
+    };
+    for (moment, person, subject) in stage.people() {
+        let account = &person.account;
+        let before = stage.refreshes(subject);
+        assert_eq!(before, usize::from(shared), "{moment}");
+        if shared {
+            wake(moment, account);
+            // The next renewal begins when it is done with the one it slept through.
+            person.renew().await.is(202);
+            person.property_of_generation(3).await;
+        } else {
+            // It has to begin anew, with a claim.
+            stage.moments.hold("P0", account);
+            wake(moment, account);
+            stage.moments.held("P0", account).await;
+            assert_eq!(stage.refreshes(subject), before, "{moment}");
+            stage.moments.go("P0", account);
+        }
+        stage.outcome(&person, subject, Outcome::Renewed).await;
+        let after = stage.refreshes(subject);
+        assert_eq!(after, before + 1, "{moment}: awake, it did not send");
+    }
+    let ledger = stage.scene.world.service.ledger();
+    assert!(rotation == Rotation::None || ledger.refresh_tokens_used_twice().is_empty());
+    stage.end(0, |_| Outcome::Renewed).await
+}
+
+/// On SQLite, whose database is a file, the table goes away instead.
+async fn f_database_down(db: Db) {
+    with_each_rotation("database down", db, database_down).await;
+}
+
+async fn database_down(db: Db, rotation: Rotation) -> Vec<Row> {
+    let cluster = match db {
+        Db::Sqlite => None,
+        Db::Postgres => Some(Postgres::private().await),
+    };
+    let url = match &cluster {
+        Some(cluster) => Some(cluster.create().await),
+        None => None,
+    };
+    let mut stage = Stage::set_on(db, url, &MOMENTS, rotation).await;
+    stage.hold_all().await;
+    match &cluster {
+        Some(cluster) => cluster.stop().await,
+        None => stage.execute("alter table link rename to away").await,
+    }
+    stage.let_go();
+    eventually("answers are held", async || {
+        let output = stage.scene.child().output();
+        let ledger = stage.scene.world.service.ledger();
+        let mut requests = ledger.token_requests().iter();
+        let answered = requests.all(|request| request.ended.is_some());
+        let held = "the outcome of a renewal cannot be written yet";
+        (answered && output.contains(held)).then_some(())
+    })
+    .await;
+    if cluster.is_some() {
+        let ready = stage.scene.get("/readyz").await;
+        ready.is_problem(503, "unavailable");
+    }
+    stage.scene.get("/healthz").await.is(200);
+    match &cluster {
+        Some(cluster) => cluster.start().await,
+        None => stage.execute("alter table away rename to link").await,
+    }
+    for (moment, person, subject) in stage.people() {
+        if matches!(moment, "P1" | "P2" | "P3" | "P4") {
+            stage.outcome(&person, subject, Outcome::Renewed).await;
+        }
+    }
+    stage.leases_run_out().await;
+    for (moment, person, subject) in stage.people() {
+        stage.outcome(&person, subject, Outcome::Renewed).await;
+        // A minted key may have come too late for its access token, which is refreshed then.
+        if rotation == Rotation::None {
+            assert_eq!(stage.refreshes(subject), 1, "{moment}: no answer was lost");
+        }
+    }
+    stage.end(0, |_| Outcome::Renewed).await
+}
+
+async fn f_cut(db: Db) {
+    with_each_rotation("cut", db, cut).await;
+}
+
+async fn cut(db: Db, rotation: Rotation) -> Vec<Row> {
+    let service = (Kind::CutBefore, Kind::CutAfter);
+    let jira = (FaultKind::CutBefore, FaultKind::CutAfter);
+    lost_on_the_way(db, rotation, service, jira).await
+}
+
+async fn f_time_out(db: Db) {
+    with_each_rotation("time-out", db, time_out).await;
+}
+
+async fn time_out(db: Db, rotation: Rotation) -> Vec<Row> {
+    let service = (Kind::Hang, Kind::AnswerHeld);
+    let jira = (FaultKind::Hang, FaultKind::AnswerHeld);
+    lost_on_the_way(db, rotation, service, jira).await
+}
+
+/// A request that gets lost on its way, or an answer.
+async fn lost_on_the_way(
+    db: Db,
+    rotation: Rotation,
+    service: (Kind, Kind),
+    jira: (FaultKind, FaultKind),
+) -> Vec<Row> {
+    let stage = Stage::set_here(db, &["P2", "P3", "P6", "P7"], rotation).await;
+    let world = &stage.scene.world;
+    for (moment, person, subject) in stage.people() {
+        let lost = |kind: &Kind| {
+            let fault = Fault::once(Endpoint::Refresh, kind.clone());
+            world.service.fault(fault);
+        };
+        let put = |kind: &FaultKind| {
+            let fault = jira::Fault::new(kind.clone()).on_property("PUT");
+            world.jira.fault(fault.account(&person.account).times(1));
+        };
+        match moment {
+            "P2" => lost(&service.0),
+            "P3" => lost(&service.1),
+            "P6" => put(&jira.0),
+            _ => put(&jira.1),
+        }
+        person.renew().await.is(202);
+        // The fault is for the first who comes.
+        world
+            .service
+            .wait_until(moment, PATIENCE, |ledger| refreshes(ledger, subject) > 0)
+            .await;
+    }
+    let strict = rotation == Rotation::Strict;
+    stage
+        .end(usize::from(strict), |moment| {
+            match strict && moment == "P3" {
+                true => Outcome::RotationLost,
+                false => Outcome::Renewed,
+            }
+        })
+        .await
 }

@@ -107,7 +107,7 @@ impl Moments {
     }
 
     /// It goes on and has slept for so many seconds, by the child's clock.
-    pub fn go_after_sleeping(&self, moment: &str, account: &str, seconds: i64) {
+    pub fn go_after_sleeping(&self, moment: &str, account: &str, seconds: u32) {
         self.answer(moment, account, format!("go {seconds}\n"));
     }
 

@@ -14,29 +14,29 @@ use crate::sim::service::{Endpoint, Fault, Kind, Rotation, ServiceOptions};
 
 on_both_databases!(
     renewing_can_be_brought_forward,
-    a_service_that_is_not_well_is_waited_for,
-    answers_that_got_lost_are_asked_for_again_where_the_service_allows_it,
-    a_lost_answer_of_a_strict_service_costs_exactly_this_link,
-    a_lease_that_runs_out_under_a_token_request_brings_no_second,
+    r12_a_service_that_is_not_well_is_waited_for,
+    r2_answers_that_got_lost_are_asked_for_again_where_the_service_allows_it,
+    r2_a_lost_answer_of_a_strict_service_costs_exactly_this_link,
+    r3_a_lease_that_runs_out_under_a_token_request_brings_no_second,
     odd_lives_are_taken_apart_safely,
-    an_answer_without_a_refresh_token_keeps_the_old_one,
-    a_service_that_asks_to_wait_is_left_alone,
-    a_grant_withdrawn_at_the_service_asks_to_reconnect_once,
-    a_service_that_refuses_the_app_touches_no_link,
-    other_refusals_are_no_end_of_a_grant,
+    r2_an_answer_without_a_refresh_token_keeps_the_old_one,
+    r12_a_service_that_asks_to_wait_is_left_alone,
+    r12_a_grant_withdrawn_at_the_service_asks_to_reconnect_once,
+    r13_a_service_that_refuses_the_app_touches_no_link,
+    r12_other_refusals_are_no_end_of_a_grant,
     without_the_right_to_write_the_app_acts_as_the_person_and_remembers,
     where_jira_forbids_both_ways_the_link_rests,
     a_person_who_is_gone_from_jira_is_unlinked,
-    jira_not_well_gets_the_newest_generation_again,
-    jira_down_longer_than_a_key_lives,
+    r5_jira_not_well_gets_the_newest_generation_again,
+    r5_jira_down_longer_than_a_key_lives,
     jira_that_does_not_accept_the_token_is_asked_once_more_and_then_left_alone,
     a_site_that_is_rate_limited_waits_alone,
     a_quota_that_is_used_up_stops_all_writes_until_the_hour,
     t22_no_token_follows_a_redirect,
-    a_disconnect_during_the_token_request_is_final,
-    a_disconnect_during_the_put_is_final,
-    a_put_that_ends_unknown_after_a_disconnect_is_taken_back,
-    an_uninstall_during_the_token_request_is_final,
+    r4_a_disconnect_during_the_token_request_is_final,
+    r16_a_disconnect_during_the_put_is_final,
+    r16_a_put_that_ends_unknown_after_a_disconnect_is_taken_back,
+    r15_an_uninstall_during_the_token_request_is_final,
 );
 
 /// Keys of three hours: nothing is due unless a story says so.
@@ -125,7 +125,7 @@ async fn renewing_can_be_brought_forward(db: Db) {
     scene.end().await;
 }
 
-async fn a_service_that_is_not_well_is_waited_for(db: Db) {
+async fn r12_a_service_that_is_not_well_is_waited_for(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::Strict)).await;
     let service = &scene.world.service;
     let omar = scene.person("acme", OMAR);
@@ -179,7 +179,7 @@ async fn a_service_that_is_not_well_is_waited_for(db: Db) {
     scene.end().await;
 }
 
-async fn answers_that_got_lost_are_asked_for_again_where_the_service_allows_it(db: Db) {
+async fn r2_answers_that_got_lost_are_asked_for_again_where_the_service_allows_it(db: Db) {
     for rotation in [
         Rotation::Grace(Duration::from_secs(60)),
         Rotation::UntilFirstUse,
@@ -211,7 +211,7 @@ async fn answers_that_got_lost_are_asked_for_again_where_the_service_allows_it(d
     }
 }
 
-async fn a_lost_answer_of_a_strict_service_costs_exactly_this_link(db: Db) {
+async fn r2_a_lost_answer_of_a_strict_service_costs_exactly_this_link(db: Db) {
     // Minted keys, because such a service ends its own tokens when one comes twice.
     let setting = Setting {
         service: ServiceOptions {
@@ -263,7 +263,7 @@ async fn a_lost_answer_of_a_strict_service_costs_exactly_this_link(db: Db) {
     scene.end().await;
 }
 
-async fn a_lease_that_runs_out_under_a_token_request_brings_no_second(db: Db) {
+async fn r3_a_lease_that_runs_out_under_a_token_request_brings_no_second(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::Strict)).await;
     let service = &scene.world.service;
     let omar = scene.person("acme", OMAR);
@@ -333,7 +333,7 @@ async fn odd_lives_are_taken_apart_safely(db: Db) {
     scene.end().await;
 }
 
-async fn an_answer_without_a_refresh_token_keeps_the_old_one(db: Db) {
+async fn r2_an_answer_without_a_refresh_token_keeps_the_old_one(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::Strict)).await;
     let service = &scene.world.service;
     let omar = scene.person("acme", OMAR);
@@ -352,7 +352,7 @@ async fn an_answer_without_a_refresh_token_keeps_the_old_one(db: Db) {
     scene.end().await;
 }
 
-async fn a_service_that_asks_to_wait_is_left_alone(db: Db) {
+async fn r12_a_service_that_asks_to_wait_is_left_alone(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::Strict)).await;
     let service = &scene.world.service;
     let omar = scene.person("acme", OMAR);
@@ -398,7 +398,7 @@ async fn a_service_that_asks_to_wait_is_left_alone(db: Db) {
     scene.end().await;
 }
 
-async fn a_grant_withdrawn_at_the_service_asks_to_reconnect_once(db: Db) {
+async fn r12_a_grant_withdrawn_at_the_service_asks_to_reconnect_once(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::Strict)).await;
     let service = &scene.world.service;
     let omar = scene.person("acme", OMAR);
@@ -436,7 +436,7 @@ fn refused(error: &str) -> Kind {
     Kind::Status(400, json, json!({"error": error}).to_string())
 }
 
-async fn a_service_that_refuses_the_app_touches_no_link(db: Db) {
+async fn r13_a_service_that_refuses_the_app_touches_no_link(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::Strict)).await;
     let service = &scene.world.service;
     let omar = scene.person("acme", OMAR);
@@ -474,7 +474,7 @@ async fn a_service_that_refuses_the_app_touches_no_link(db: Db) {
     scene.end().await;
 }
 
-async fn other_refusals_are_no_end_of_a_grant(db: Db) {
+async fn r12_other_refusals_are_no_end_of_a_grant(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::Strict)).await;
     let service = &scene.world.service;
     let omar = scene.person("acme", OMAR);
@@ -630,7 +630,7 @@ async fn a_person_who_is_gone_from_jira_is_unlinked(db: Db) {
     scene.end().await;
 }
 
-async fn jira_not_well_gets_the_newest_generation_again(db: Db) {
+async fn r5_jira_not_well_gets_the_newest_generation_again(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::Strict)).await;
     let jira = &scene.world.jira;
     let service = &scene.world.service;
@@ -681,7 +681,7 @@ async fn jira_not_well_gets_the_newest_generation_again(db: Db) {
     scene.end().await;
 }
 
-async fn jira_down_longer_than_a_key_lives(db: Db) {
+async fn r5_jira_down_longer_than_a_key_lives(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::Strict)).await;
     let omar = scene.person("acme", OMAR);
     omar.link("u-100").await;
@@ -889,7 +889,7 @@ async fn t22_no_token_follows_a_redirect(db: Db) {
     scene.end().await;
 }
 
-async fn a_disconnect_during_the_token_request_is_final(db: Db) {
+async fn r4_a_disconnect_during_the_token_request_is_final(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::None)).await;
     let service = &scene.world.service;
     let omar = scene.person("acme", OMAR);
@@ -922,7 +922,7 @@ async fn a_disconnect_during_the_token_request_is_final(db: Db) {
     scene.end().await;
 }
 
-async fn a_disconnect_during_the_put_is_final(db: Db) {
+async fn r16_a_disconnect_during_the_put_is_final(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::Strict)).await;
     let jira = &scene.world.jira;
     let omar = scene.person("acme", OMAR);
@@ -952,7 +952,7 @@ async fn a_disconnect_during_the_put_is_final(db: Db) {
     scene.end().await;
 }
 
-async fn a_put_that_ends_unknown_after_a_disconnect_is_taken_back(db: Db) {
+async fn r16_a_put_that_ends_unknown_after_a_disconnect_is_taken_back(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::Strict)).await;
     let jira = &scene.world.jira;
     let omar = scene.person("acme", OMAR);
@@ -1002,7 +1002,7 @@ async fn a_put_that_ends_unknown_after_a_disconnect_is_taken_back(db: Db) {
     scene.close().await;
 }
 
-async fn an_uninstall_during_the_token_request_is_final(db: Db) {
+async fn r15_an_uninstall_during_the_token_request_is_final(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::None)).await;
     let service = &scene.world.service;
     let omar = scene.person("acme", OMAR);

@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(180);
 const SECONDS: Duration = Duration::from_secs(20);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_replicas_renew_a_thousand_links_and_one_takes_over_from_the_other() {
+async fn r3_two_replicas_renew_a_thousand_links_and_one_takes_over_from_the_other() {
     let scene = Scene::start_child(
         Db::Postgres,
         Setting {
@@ -141,7 +141,7 @@ async fn what_was_begun_at_one_replica_is_finished_at_another() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_replica_that_slept_through_its_lease_does_no_harm() {
+async fn r3_a_replica_that_slept_through_its_lease_does_no_harm() {
     const PEOPLE: u64 = 8;
     let mut scene = Scene::start_child(
         Db::Postgres,
