@@ -7,6 +7,7 @@ mod browsing;
 mod child;
 mod crashing;
 mod faults;
+mod growing;
 mod installing;
 mod linking;
 mod logs;

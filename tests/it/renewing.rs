@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use latchkey::clock::{parse_rfc3339, rfc3339};
+use latchkey::model::{AsideReason, LinkState};
 
 use crate::on_both_databases;
 use crate::scene::{Db, Person, Scene, Setting, eventually};
@@ -37,6 +38,7 @@ on_both_databases!(
     r16_a_disconnect_during_the_put_is_final,
     r16_a_put_that_ends_unknown_after_a_disconnect_is_taken_back,
     r15_an_uninstall_during_the_token_request_is_final,
+    r17_a_link_that_brings_its_process_down_is_set_aside_and_stops_no_other,
 );
 
 /// Keys of three hours: nothing is due unless a story says so.
@@ -1031,5 +1033,52 @@ async fn r15_an_uninstall_during_the_token_request_is_final(db: Db) {
     .await;
     scene.no_work_left().await;
     assert_eq!(scene.puts_by(&omar).await.len(), puts);
+    scene.end().await;
+}
+
+async fn r17_a_link_that_brings_its_process_down_is_set_aside_and_stops_no_other(db: Db) {
+    let mut scene = Scene::start(db, long_lived(Rotation::Strict)).await;
+    scene.person("acme", OMAR).link("u-100").await;
+    scene.person("acme", MIA).link("u-200").await;
+    // Three processes claim his link and are never heard of again.
+    let address = scene.stop().await;
+    for number in 1..=3 {
+        // Two thirds of a key's life, and then more than a lease.
+        scene.advance(if number == 1 { 2 * 3600 } else { 60 });
+        let (app, now) = (scene.app_of_its_own().await, scene.clock.now());
+        let claims = app.store.claim(&app.replica, now, now + 45, 2).await;
+        let claims = claims.expect("the database answers");
+        assert_eq!(claims.len(), 2, "both are due");
+        for claim in claims {
+            let his = claim.link.account_id.as_str() == OMAR;
+            assert_eq!(claim.claims, if his { number } else { 1 });
+            if !his {
+                let given_back = app.store.put_off(&claim, now, false, false).await;
+                assert!(given_back.expect("the database answers"));
+            }
+        }
+        app.store.close().await;
+    }
+    scene.advance(60);
+    scene.start_again(address).await;
+
+    let (omar, mia) = (scene.person("acme", OMAR), scene.person("acme", MIA));
+    mia.property_of_generation(2).await;
+    works(&mia, "u-200");
+    eventually("his link rests", async || {
+        (scene.links("aside").await == 1).then_some(())
+    })
+    .await;
+    let link = omar.stored_link().await.expect("it is still there");
+    let rests = LinkState::Aside(AsideReason::NoOutcome);
+    assert_eq!(link.state, rests, "with its reason");
+    assert_eq!(scene.world.service.calls_to(Endpoint::Refresh), 1, "hers");
+
+    // Most likely nothing is wrong with it: it is tried again in seconds.
+    scene.advance(10);
+    omar.property_of_generation(2).await;
+    omar.recorded().await;
+    works(&omar, "u-100");
+    assert_eq!(scene.links("live").await, 2);
     scene.end().await;
 }

@@ -10,6 +10,7 @@ use axum::body::Body;
 use reqwest::header::{AUTHORIZATION, COOKIE, LOCATION, SET_COOKIE};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
+use sqlx::{Connection as _, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tower::ServiceExt as _;
@@ -299,6 +300,14 @@ impl Scene {
         self.run(listener).await;
     }
 
+    /// The product that runs in this process gives way to the real binary, with the same address and
+    /// database.
+    pub async fn become_child(&mut self) {
+        let port = self.stop().await.port();
+        let latchkey = Latchkey::start_at(port, self.settings_of_child(port)).await;
+        self.running = Some(Product::Child(latchkey));
+    }
+
     pub fn app(&self) -> &Arc<App> {
         match &self.running {
             Some(Product::Here(running)) => running.app(),
@@ -419,6 +428,39 @@ impl Scene {
         );
         let lines = logs::lines_with(&parts);
         assert!(!lines.is_empty(), "no line has {parts:?}");
+    }
+
+    /// Runs one statement beside the product.
+    pub async fn execute(&self, statement: impl sqlx::SqlSafeStr) {
+        let url = self.database_url();
+        // The same lines twice, because a connection's type is part of a query's.
+        if url.starts_with("sqlite:") {
+            let mut connection = SqliteConnection::connect(url).await.expect("it opens");
+            let done = sqlx::query(statement).execute(&mut connection).await;
+            connection.close().await.expect("an orderly goodbye");
+            done.expect("it is done");
+        } else {
+            let mut connection = PgConnection::connect(url).await.expect("it opens");
+            let done = sqlx::query(statement).execute(&mut connection).await;
+            connection.close().await.expect("an orderly goodbye");
+            done.expect("it is done");
+        }
+    }
+
+    /// The number that a query beside the product gives.
+    pub async fn count(&self, query: &'static str) -> i64 {
+        let url = self.database_url();
+        if url.starts_with("sqlite:") {
+            let mut connection = SqliteConnection::connect(url).await.expect("it opens");
+            let count = sqlx::query_scalar(query).fetch_one(&mut connection).await;
+            connection.close().await.expect("an orderly goodbye");
+            count.expect("it is a number")
+        } else {
+            let mut connection = PgConnection::connect(url).await.expect("it opens");
+            let count = sqlx::query_scalar(query).fetch_one(&mut connection).await;
+            connection.close().await.expect("an orderly goodbye");
+            count.expect("it is a number")
+        }
     }
 
     /// Everything that must not be found in logs and databases.
