@@ -19,10 +19,10 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use sqlx::{Connection as _, PgConnection, SqliteConnection};
 use tokio::task::LocalSet;
 
 use crate::child::Latchkey;
+use crate::database::Database;
 use crate::moments::Moments;
 use crate::on_both_databases;
 use crate::postgres::Postgres;
@@ -278,7 +278,7 @@ impl Stage {
                 person.property_of_generation(2).await;
                 eventually("what stands in Jira is recorded", async || {
                     let row = self.row(person).await?;
-                    (row.published == row.generation && row.claim.is_none()).then_some(())
+                    (row.published == row.generation && !row.claimed).then_some(())
                 })
                 .await;
                 let row = self.row(person).await.expect("it is still there");
@@ -309,27 +309,22 @@ impl Stage {
 
     /// What the database says of a link, behind the product's back.
     async fn row(&self, person: &Person<'_>) -> Option<Stored> {
-        const READ: &str = "select generation, published_generation, claim, state \
-            from link where account_id = $1";
-        let url = self.scene.database_url();
-        // The same lines twice, because a connection's type is part of a query's.
-        let row: Option<(i64, i64, Option<String>, String)> = if url.starts_with("sqlite:") {
-            let mut connection = SqliteConnection::connect(url).await.expect("it opens");
-            let query = sqlx::query_as(READ).bind(&person.account);
-            let row = query.fetch_optional(&mut connection).await;
-            connection.close().await.expect("an orderly goodbye");
-            row.expect("it can be read")
-        } else {
-            let mut connection = PgConnection::connect(url).await.expect("it opens");
-            let query = sqlx::query_as(READ).bind(&person.account);
-            let row = query.fetch_optional(&mut connection).await;
-            connection.close().await.expect("an orderly goodbye");
-            row.expect("it can be read")
-        };
-        row.map(|(generation, published, claim, state)| Stored {
-            generation,
-            published,
-            claim,
+        let account = &person.account;
+        let query = format!(
+            "select state, generation || ' ' || published_generation || ' ' || \
+            case when claim is null then 'free' else 'claimed' end \
+            from link where account_id = '{account}'"
+        );
+        let mut database = Database::open(self.scene.database_url()).await;
+        let row = database.pairs(&query).await.pop();
+        database.close().await;
+        let (state, words) = row?;
+        let words: Vec<&str> = words.split(' ').collect();
+        let number = |word: &str| word.parse().expect("it is a number");
+        Some(Stored {
+            generation: number(words[0]),
+            published: number(words[1]),
+            claimed: words[2] == "claimed",
             state,
         })
     }
@@ -371,7 +366,7 @@ impl Stage {
 struct Stored {
     generation: i64,
     published: i64,
-    claim: Option<String>,
+    claimed: bool,
     state: String,
 }
 
@@ -415,7 +410,7 @@ async fn sigterm(db: Db, rotation: Rotation) -> Vec<Row> {
     for (moment, person, _) in stage.people() {
         let row = stage.row(&person).await.expect("it is still there");
         assert_eq!((row.generation, row.published), (2, 2), "{moment}");
-        assert_eq!(row.claim, None, "{moment}");
+        assert!(!row.claimed, "{moment}");
     }
     let ledger = stage.scene.world.service.ledger();
     let mut requests = ledger.token_requests().iter();

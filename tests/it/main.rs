@@ -6,7 +6,10 @@ mod browser;
 mod browsing;
 mod child;
 mod crashing;
+mod database;
 mod faults;
+#[path = "../fuzz/bodies.rs"]
+mod fuzz;
 mod growing;
 mod installing;
 mod linking;
@@ -19,9 +22,12 @@ mod refusals;
 mod renewing;
 mod replicas;
 mod returning;
+mod rotating;
 mod scene;
+mod secrets;
 mod services;
 #[path = "../sim/mod.rs"]
 mod sim;
 mod starting;
 mod storage;
+mod verifying;

@@ -10,7 +10,6 @@ use axum::body::Body;
 use reqwest::header::{AUTHORIZATION, COOKIE, LOCATION, SET_COOKIE};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
-use sqlx::{Connection as _, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tower::ServiceExt as _;
@@ -24,6 +23,7 @@ use latchkey::server::Running;
 use latchkey::{App, Outside};
 
 use crate::child::{Latchkey, free_port};
+use crate::database;
 use crate::logs;
 use crate::postgres::Postgres;
 use crate::sim::World;
@@ -431,36 +431,18 @@ impl Scene {
     }
 
     /// Runs one statement beside the product.
-    pub async fn execute(&self, statement: impl sqlx::SqlSafeStr) {
-        let url = self.database_url();
-        // The same lines twice, because a connection's type is part of a query's.
-        if url.starts_with("sqlite:") {
-            let mut connection = SqliteConnection::connect(url).await.expect("it opens");
-            let done = sqlx::query(statement).execute(&mut connection).await;
-            connection.close().await.expect("an orderly goodbye");
-            done.expect("it is done");
-        } else {
-            let mut connection = PgConnection::connect(url).await.expect("it opens");
-            let done = sqlx::query(statement).execute(&mut connection).await;
-            connection.close().await.expect("an orderly goodbye");
-            done.expect("it is done");
-        }
+    pub async fn execute(&self, statement: &str) {
+        let mut database = database::Database::open(self.database_url()).await;
+        database.execute(statement).await;
+        database.close().await;
     }
 
     /// The number that a query beside the product gives.
-    pub async fn count(&self, query: &'static str) -> i64 {
-        let url = self.database_url();
-        if url.starts_with("sqlite:") {
-            let mut connection = SqliteConnection::connect(url).await.expect("it opens");
-            let count = sqlx::query_scalar(query).fetch_one(&mut connection).await;
-            connection.close().await.expect("an orderly goodbye");
-            count.expect("it is a number")
-        } else {
-            let mut connection = PgConnection::connect(url).await.expect("it opens");
-            let count = sqlx::query_scalar(query).fetch_one(&mut connection).await;
-            connection.close().await.expect("an orderly goodbye");
-            count.expect("it is a number")
-        }
+    pub async fn count(&self, query: &str) -> i64 {
+        let mut database = database::Database::open(self.database_url()).await;
+        let count = database.count(query).await;
+        database.close().await;
+        count
     }
 
     /// Everything that must not be found in logs and databases.
@@ -495,17 +477,22 @@ impl Scene {
             None => {}
         }
         let secrets = self.secrets();
+        self.database_is_free_of(&secrets).await;
+        logs::assert_no_secret(&secrets);
+    }
+
+    /// Fails if one of these stands in the database in clear.
+    pub async fn database_is_free_of(&self, secrets: &[String]) {
         match &self.database {
             Database::Sqlite(directory) => {
                 let file: PathBuf = directory.path().join("latchkey.db");
-                logs::assert_sqlite_free_of_secrets(&file, &secrets).await;
+                logs::assert_sqlite_free_of_secrets(&file, secrets).await;
             }
             Database::Postgres(url) => {
                 let dump = Postgres::dump(url).await;
-                logs::assert_free_of_secrets("the database", dump.as_bytes(), &secrets);
+                logs::assert_free_of_secrets("the database", dump.as_bytes(), secrets);
             }
         }
-        logs::assert_no_secret(&secrets);
     }
 
     /// Waits until every revocation and deletion is done; a claim may be under way just now.
