@@ -40,6 +40,9 @@ pub const REST: Seconds = 900;
 /// time. Short, because most likely processes were killed again and again and nothing is wrong with the
 /// links they held; rarer and rarer, because it may be the link that brings them down.
 const REST_WITHOUT_OUTCOME: Seconds = 5;
+/// The same where a token request may be lost, in seconds: a service lets that be asked for again for
+/// some seconds only.
+const REST_UNSETTLED: Seconds = 1;
 /// How long a link waits whose earlier renewal this process has not ended, in seconds.
 const LOOK_AGAIN: Seconds = 10;
 /// The longest wait between two tries, in seconds.
@@ -135,7 +138,11 @@ pub async fn renew(app: &App, claim: Claim) -> Result<(), Error> {
         }
     };
     if claim.claims > CLAIMS_WITHOUT_OUTCOME {
-        let rest = (REST_WITHOUT_OUTCOME << claim.failures.clamp(0, 10)).min(REST);
+        let rest = match claim.unsettled {
+            true => REST_UNSETTLED,
+            false => REST_WITHOUT_OUTCOME,
+        };
+        let rest = (rest << claim.failures.clamp(0, 10)).min(REST);
         tracing::error!(tenant = %claim.link.client_key, account = %claim.link.account_id, "three renewals ended without an outcome; the link is set aside");
         return app
             .store

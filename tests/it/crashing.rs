@@ -100,6 +100,19 @@ async fn r18_no_link_is_lost_by_kill_9(db: Db) {
 
     for (account, subject) in &crowd {
         let person = scene.person("acme", account);
+        let status = person.status().await;
+        let ledger = scene.world.service.ledger();
+        let grants = ledger.grants_of(subject);
+        let mut requests: Vec<_> = ledger.token_requests().iter().collect();
+        requests.retain(|request| grants.iter().any(|grant| request.grant == Some(grant.id)));
+        let last = requests.iter().rev().take(8).rev();
+        let last: Vec<String> = last
+            .map(|request| {
+                let (started, ended) = (request.started, request.ended);
+                format!("{started:?} to {ended:?}: {:?}", request.outcome)
+            })
+            .collect();
+        assert_ne!(status["state"], "reconnect", "{status}: {last:#?}");
         let served = async || {
             let property = person.property()?;
             let key = property["apiKey"].as_str()?;
