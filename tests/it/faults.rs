@@ -1,16 +1,30 @@
 //! Fault by fault and moment by moment: what must come of each, on both databases and with each kind of
-//! rotation. A story begins with `f_` and the name of its fault, and prints a line for every moment.
+//! rotation. The stories here begin with `f_` and print a line for every moment; those that stand
+//! elsewhere begin with `f_`, or with the invariant (`r1_` to `r19_`) or the threat that they show.
 //!
 //! | fault | moments | what must come of it | story |
 //! |---|---|---|---|
 //! | SIGKILL | P0, P1, P2 | renewed after a restart | `f_sigkill` |
-//! | SIGKILL, a cut connection, a read time-out | P3, P4, where the service does not rotate or allows a retry | recovered, no link lost | `f_sigkill`, `f_cut`, `f_time_out` |
-//! | the same | P3, P4, strict rotation | exactly this link asks to reconnect, the old key works to its end | `f_sigkill`, `f_cut`, `f_time_out` |
+//! | SIGKILL, a cut connection, a read time-out | P3, P4, where the service does not rotate or allows a retry | recovered in seconds, no link lost | `f_sigkill`, `f_cut`, `f_time_out`, `r18_no_link_is_lost_by_kill_9` |
+//! | the same | P3, P4, strict rotation | exactly this link asks to reconnect, the old key works to its end | `f_sigkill`, `f_cut`, `f_time_out`, `r2_a_lost_answer_of_a_strict_service_costs_exactly_this_link` |
 //! | SIGKILL | P5 to P8 | tokens kept, PUT repeated, newest generation in Jira | `f_sigkill` |
-//! | SIGTERM | P0 to P8 | what has started ends well, nothing new starts | `f_sigterm` |
-//! | sleep of twice the lease | P0, P1 | on waking it does not send; another replica did | `f_sleep` |
+//! | SIGTERM | P0 to P8 | what has started ends well, nothing new starts | `f_sigterm`, `r18_a_stop_finishes_all_that_is_in_flight` |
+//! | sleep of twice the lease | P0, P1 | on waking it does not send; another replica did | `f_sleep`, `r3_a_replica_that_slept_through_its_lease_does_no_harm` |
+//! | two replicas | P0 | one wins | `r3_two_replicas_renew_a_thousand_links_and_one_takes_over_from_the_other` |
 //! | database down | P0 to P8 | no crash, not ready; what was answered is held until it can be written | `f_database_down` |
-//! | disconnect, uninstall, reinstall | P0 to P8 | nothing comes back, everything at the service ends | `f_disconnect`, `f_uninstall`, `f_reinstall` |
+//! | service down | any | renewed when it is back, nobody asked to reconnect | `r12_a_service_that_is_not_well_is_waited_for` |
+//! | service 429, with odd `Retry-After` | P2 | waits, clamped | `r12_a_service_that_asks_to_wait_is_left_alone` |
+//! | service 200 with HTML, cut JSON | P4 | an unknown outcome is no refusal | `r12_a_service_that_is_not_well_is_waited_for` |
+//! | service 200 with odd `expires_in`, no refresh token | P4 | taken apart safely | `f_odd_lives_are_taken_apart_safely`, `r2_an_answer_without_a_refresh_token_keeps_the_old_one` |
+//! | `invalid_grant` | P2 | reconnect once, no loop | `r12_a_grant_withdrawn_at_the_service_asks_to_reconnect_once` |
+//! | `invalid_client` | P2 | the whole provider stops, no row is touched | `r13_a_service_that_refuses_the_app_touches_no_link` |
+//! | Jira 401 | PUT | signed once more, then the tenant waits | `f_jira_401_is_asked_once_more_and_then_left_alone` |
+//! | Jira 403 | PUT | as the person; then set aside with a reason | `f_jira_403_makes_the_app_act_as_the_person_and_remember`, `f_jira_403_both_ways_lets_the_link_rest` |
+//! | Jira 404 | PUT | link closed, grant revoked | `f_jira_404_closes_the_link` |
+//! | Jira 429, each reason; none | PUT | the right scope waits | `f_jira_429_of_a_site_lets_it_wait_alone`, `f_jira_429_of_all_stops_all_writes_until_the_hour` |
+//! | site renamed, redirect, asleep | PUT | no token crosses hosts | `t22_no_token_follows_a_redirect`, `r5_jira_not_well_gets_the_newest_generation_again` |
+//! | disconnect, uninstall, reinstall | P0 to P8 | nothing comes back, the grant ends | `f_disconnect`, `f_uninstall`, `f_reinstall`, `r4_a_disconnect_during_the_token_request_is_final` |
+//! | a flipped byte, another row's credential | P0 | that row set aside, no other | `t18_a_flipped_byte_sets_one_link_aside_and_no_other` |
 //!
 //! The moments are those of `src/moments.rs`. Nine people are held at one each at the same time, and then
 //! the fault comes over all of them. `LATCHKEY_FAULTS=all` goes through all four kinds of rotation;
@@ -19,6 +33,7 @@
 use std::io::Write as _;
 use std::time::Duration;
 
+use reqwest::Method;
 use tokio::task::LocalSet;
 
 use crate::child::Latchkey;
@@ -28,7 +43,7 @@ use crate::on_both_databases;
 use crate::postgres::Postgres;
 use crate::scene::{Db, PROPERTY, Person, Scene, Setting, eventually};
 use crate::sim::jira::{self, FaultKind};
-use crate::sim::service::{Endpoint, Fault, Kind, Ledger, Rotation, ServiceOptions};
+use crate::sim::service::{Call, Endpoint, Fault, Kind, Ledger, Rotation, ServiceOptions};
 
 on_both_databases!(
     f_sigkill,
@@ -494,13 +509,17 @@ async fn reinstall(db: Db, rotation: Rotation) -> Vec<Row> {
 /// How many calls had been started.
 struct Started {
     refreshes: usize,
+    keys: usize,
     puts: usize,
 }
 
 impl Started {
     fn count(stage: &Stage) -> Self {
         let world = &stage.scene.world;
+        let calls = world.service.calls();
+        let minted = |call: &&Call| call.endpoint == Endpoint::Keys && call.method == Method::POST;
         Self {
+            keys: calls.iter().filter(minted).count(),
             refreshes: world.service.calls_to(Endpoint::Refresh),
             puts: world.jira.calls_to("PUT", "/rest/api/3/user").len(),
         }
@@ -511,6 +530,10 @@ impl Started {
 fn nothing_started(stage: &Stage, before: Started) {
     let now = Started::count(stage);
     assert_eq!(now.puts, before.puts, "a PUT began after the uninstall");
+    assert_eq!(
+        now.keys, before.keys,
+        "a key was minted after the uninstall"
+    );
     // Where keys are minted, deleting one may take a last access token.
     if stage.rotation != Rotation::Strict {
         assert_eq!(now.refreshes, before.refreshes + 1, "that of P1 alone");
@@ -711,4 +734,30 @@ async fn lost_on_the_way(
             }
         })
         .await
+}
+
+/// Every invariant has a story, and every story that the table above names is there. The others are told
+/// where limits and figures are.
+#[test]
+fn the_table_and_the_invariants_name_stories_that_are_there() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it");
+    let files = std::fs::read_dir(folder).expect("the stories are there");
+    let stories: String = files
+        .map(|file| std::fs::read_to_string(file.expect("a file").path()).expect("it is text"))
+        .collect();
+    let is_told = |start: &str| stories.contains(&format!("async fn {start}"));
+    for invariant in [1, 2, 3, 4, 5, 6, 12, 13, 15, 16, 17, 18, 19] {
+        assert!(is_told(&format!("r{invariant}_")), "R{invariant}");
+    }
+    let words = include_str!("faults.rs").lines();
+    let words = words.take_while(|line| line.starts_with("//!"));
+    let words = words.flat_map(|line| line.split('`').skip(1).step_by(2));
+    let named: Vec<&str> = words
+        .filter(|word| word.starts_with("f_") || word.starts_with('r') || word.starts_with('t'))
+        .filter(|word| word.len() > 4 && word.contains('_'))
+        .collect();
+    assert!(named.len() > 30, "{named:?}");
+    for story in named {
+        assert!(is_told(&format!("{story}(")), "{story}");
+    }
 }

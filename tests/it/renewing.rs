@@ -19,20 +19,20 @@ on_both_databases!(
     r2_answers_that_got_lost_are_asked_for_again_where_the_service_allows_it,
     r2_a_lost_answer_of_a_strict_service_costs_exactly_this_link,
     r3_a_lease_that_runs_out_under_a_token_request_brings_no_second,
-    odd_lives_are_taken_apart_safely,
+    f_odd_lives_are_taken_apart_safely,
     r2_an_answer_without_a_refresh_token_keeps_the_old_one,
     r12_a_service_that_asks_to_wait_is_left_alone,
     r12_a_grant_withdrawn_at_the_service_asks_to_reconnect_once,
     r13_a_service_that_refuses_the_app_touches_no_link,
     r12_other_refusals_are_no_end_of_a_grant,
-    without_the_right_to_write_the_app_acts_as_the_person_and_remembers,
-    where_jira_forbids_both_ways_the_link_rests,
-    a_person_who_is_gone_from_jira_is_unlinked,
+    f_jira_403_makes_the_app_act_as_the_person_and_remember,
+    f_jira_403_both_ways_lets_the_link_rest,
+    f_jira_404_closes_the_link,
     r5_jira_not_well_gets_the_newest_generation_again,
     r5_jira_down_longer_than_a_key_lives,
-    jira_that_does_not_accept_the_token_is_asked_once_more_and_then_left_alone,
-    a_site_that_is_rate_limited_waits_alone,
-    a_quota_that_is_used_up_stops_all_writes_until_the_hour,
+    f_jira_401_is_asked_once_more_and_then_left_alone,
+    f_jira_429_of_a_site_lets_it_wait_alone,
+    f_jira_429_of_all_stops_all_writes_until_the_hour,
     t22_no_token_follows_a_redirect,
     r4_a_disconnect_during_the_token_request_is_final,
     r16_a_disconnect_during_the_put_is_final,
@@ -295,7 +295,7 @@ async fn r3_a_lease_that_runs_out_under_a_token_request_brings_no_second(db: Db)
     scene.end().await;
 }
 
-async fn odd_lives_are_taken_apart_safely(db: Db) {
+async fn f_odd_lives_are_taken_apart_safely(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::Strict)).await;
     let service = &scene.world.service;
     let omar = scene.person("acme", OMAR);
@@ -505,7 +505,7 @@ async fn r12_other_refusals_are_no_end_of_a_grant(db: Db) {
     scene.end().await;
 }
 
-async fn without_the_right_to_write_the_app_acts_as_the_person_and_remembers(db: Db) {
+async fn f_jira_403_makes_the_app_act_as_the_person_and_remember(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::Strict)).await;
     let jira = &scene.world.jira;
     let omar = scene.person("acme", OMAR);
@@ -557,7 +557,7 @@ async fn without_the_right_to_write_the_app_acts_as_the_person_and_remembers(db:
     scene.end().await;
 }
 
-async fn where_jira_forbids_both_ways_the_link_rests(db: Db) {
+async fn f_jira_403_both_ways_lets_the_link_rest(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::Strict)).await;
     let jira = &scene.world.jira;
     let omar = scene.person("acme", OMAR);
@@ -606,7 +606,7 @@ async fn where_jira_forbids_both_ways_the_link_rests(db: Db) {
     scene.end().await;
 }
 
-async fn a_person_who_is_gone_from_jira_is_unlinked(db: Db) {
+async fn f_jira_404_closes_the_link(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::Strict)).await;
     let omar = scene.person("acme", OMAR);
     let mia = scene.person("acme", MIA);
@@ -713,7 +713,7 @@ async fn r5_jira_down_longer_than_a_key_lives(db: Db) {
     scene.end().await;
 }
 
-async fn jira_that_does_not_accept_the_token_is_asked_once_more_and_then_left_alone(db: Db) {
+async fn f_jira_401_is_asked_once_more_and_then_left_alone(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::Strict)).await;
     let jira = &scene.world.jira;
     let omar = scene.person("acme", OMAR);
@@ -741,7 +741,7 @@ async fn jira_that_does_not_accept_the_token_is_asked_once_more_and_then_left_al
     scene.end().await;
 }
 
-async fn a_site_that_is_rate_limited_waits_alone(db: Db) {
+async fn f_jira_429_of_a_site_lets_it_wait_alone(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::Strict)).await;
     let jira = &scene.world.jira;
     let omar = scene.person("acme", OMAR);
@@ -788,7 +788,7 @@ async fn a_site_that_is_rate_limited_waits_alone(db: Db) {
     scene.end().await;
 }
 
-async fn a_quota_that_is_used_up_stops_all_writes_until_the_hour(db: Db) {
+async fn f_jira_429_of_all_stops_all_writes_until_the_hour(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::Strict)).await;
     let jira = &scene.world.jira;
     let omar = scene.person("acme", OMAR);
