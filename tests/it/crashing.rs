@@ -33,7 +33,7 @@ async fn r18_no_link_is_lost_by_kill_9(db: Db) {
         kills.parse().expect("LATCHKEY_KILLS is a number")
     });
     let pause = match db {
-        Db::Sqlite => 1500,
+        Db::Sqlite => 4000,
         Db::Postgres => 6000,
     };
     let mut scene = Scene::start_child(

@@ -8,6 +8,7 @@ mod child;
 mod crashing;
 mod database;
 mod faults;
+mod flooding;
 #[path = "../fuzz/bodies.rs"]
 mod fuzz;
 mod growing;
