@@ -384,7 +384,8 @@ impl Latchkey {
     /// SIGKILL and gone: nothing of the process runs when this returns.
     pub async fn kill9(&mut self) {
         self.process.kill9();
-        self.exit(Duration::from_secs(5)).await;
+        // The kernel takes its time where very much is going on.
+        self.exit(Duration::from_secs(60)).await;
     }
 
     /// SIGTERM, the polite request; `exit` waits for what follows.

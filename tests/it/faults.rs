@@ -196,7 +196,7 @@ impl Stage {
     async fn set_here(db: Db, at: &'static [&'static str], rotation: Rotation) -> Self {
         let moments = Moments::listen().await;
         let mut setting = setting(rotation);
-        setting.time_limit = Some(Duration::from_millis(1500));
+        setting.time_limit = Some(Duration::from_secs(4));
         let scene = Scene::start(db, setting).await;
         Self::filled(scene, moments, at, rotation).await
     }
@@ -268,7 +268,7 @@ impl Stage {
                     .times(1);
                 world.jira.fault(held);
                 person.renew().await.is(202);
-                person.property_of_generation(2).await;
+                comes_to(person, 2).await;
             }
             _ => {
                 self.moments.hold(moment, &person.account);
@@ -290,7 +290,7 @@ impl Stage {
         let service = &self.scene.world.service;
         match expected {
             Outcome::Renewed => {
-                person.property_of_generation(2).await;
+                comes_to(person, 2).await;
                 eventually("what stands in Jira is recorded", async || {
                     let row = self.row(person).await?;
                     (row.published == row.generation && !row.claimed).then_some(())
@@ -550,6 +550,14 @@ fn reused(stage: &Stage) -> usize {
         .len()
 }
 
+/// Waits until the key in Jira is of this generation or a later one, on a machine that may be busy.
+async fn comes_to(person: &Person<'_>, generation: i64) {
+    eventually("a newer key in Jira", async || {
+        (person.generation() >= Some(generation)).then_some(())
+    })
+    .await;
+}
+
 fn refreshes(ledger: &Ledger, subject: &str) -> usize {
     let grants = ledger.grants_of(subject);
     let requests = ledger.token_requests().iter();
@@ -600,8 +608,12 @@ async fn sleep(db: Db, rotation: Rotation) -> Vec<Row> {
         if shared {
             wake(moment, account);
             // The next renewal begins when it is done with the one it slept through.
-            person.renew().await.is(202);
-            person.property_of_generation(3).await;
+            eventually("it is awake, and knows how late it is", async || {
+                let answer = person.renew().await;
+                (answer.status.as_u16() == 202).then_some(())
+            })
+            .await;
+            comes_to(&person, 3).await;
         } else {
             // It has to begin anew, with a claim.
             stage.moments.hold("P0", account);
