@@ -15,6 +15,7 @@
 //! | [`outbound`] | how any other server is called |
 //! | [`vault`], [`store`] | what is kept, and sealed |
 //! | [`connect`], [`jira`], [`provider`] | Atlassian's tokens, a tenant's Jira, the service |
+//! | [`moments`] | where a test can hold a renewal; nothing in a release |
 //! | [`cleanup`], [`renewal`], [`linking`] | the verbs |
 //! | [`worker`], [`web`] | who calls them: the loop and the routes |
 //! | [`server`] | starts and stops both |
@@ -31,6 +32,7 @@ pub mod jira;
 pub mod limits;
 pub mod linking;
 pub mod model;
+pub mod moments;
 pub mod outbound;
 pub mod provider;
 pub mod random;
@@ -79,7 +81,7 @@ impl Outside {
     /// When the TLS backend cannot be set up.
     pub fn real(config: &Config) -> Result<Self, reqwest::Error> {
         Ok(Self {
-            clock: Clock::system(),
+            clock: moments::clock(),
             random: Random::system(),
             http: Outbound::new(config.allow_loopback_http)?,
         })

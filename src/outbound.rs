@@ -70,10 +70,21 @@ impl Outbound {
     /// # Errors
     /// When the TLS backend cannot be set up.
     pub fn new(loopback_names: bool) -> Result<Self, reqwest::Error> {
+        Self::with_time_limit(loopback_names, TIME_LIMIT)
+    }
+
+    /// The same with another limit than [`TIME_LIMIT`].
+    ///
+    /// # Errors
+    /// When the TLS backend cannot be set up.
+    pub fn with_time_limit(
+        loopback_names: bool,
+        time_limit: Duration,
+    ) -> Result<Self, reqwest::Error> {
         let mut builder = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_LIMIT)
-            .timeout(TIME_LIMIT)
+            .timeout(time_limit)
             .pool_idle_timeout(Duration::from_secs(30))
             .user_agent(concat!("latchkey/", env!("CARGO_PKG_VERSION")));
         if loopback_names {

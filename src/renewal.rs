@@ -17,6 +17,7 @@ use crate::model::{
     AsideReason, Credential, Lingering, LinkId, MintedKey, Property, ReconnectReason, Revocation,
     Tenant, Tokens,
 };
+use crate::moments::{Moment, reach};
 use crate::provider::{LIFE_UNLESS_SAID, MintError, RefreshError};
 use crate::store::Claim;
 use crate::vault::Broken;
@@ -39,6 +40,9 @@ pub const REST: Seconds = 900;
 /// time. Short, because most likely processes were killed again and again and nothing is wrong with the
 /// links they held; rarer and rarer, because it may be the link that brings them down.
 const REST_WITHOUT_OUTCOME: Seconds = 5;
+/// The same where a token request may be lost, in seconds: a service lets that be asked for again for
+/// some seconds only.
+const REST_UNSETTLED: Seconds = 1;
 /// How long a link waits whose earlier renewal this process has not ended, in seconds.
 const LOOK_AGAIN: Seconds = 10;
 /// The longest wait between two tries, in seconds.
@@ -121,6 +125,7 @@ pub async fn renew(app: &App, claim: Claim) -> Result<(), Error> {
         app.store.put_off(&claim, due_at, false, false).await?;
         return Ok(());
     };
+    reach(&app.clock, Moment::Claimed, &claim.link).await;
     let now = app.clock.now();
     let credential = match &claim.credential {
         Ok(credential) => credential.clone(),
@@ -133,7 +138,11 @@ pub async fn renew(app: &App, claim: Claim) -> Result<(), Error> {
         }
     };
     if claim.claims > CLAIMS_WITHOUT_OUTCOME {
-        let rest = (REST_WITHOUT_OUTCOME << claim.failures.clamp(0, 10)).min(REST);
+        let rest = match claim.unsettled {
+            true => REST_UNSETTLED,
+            false => REST_WITHOUT_OUTCOME,
+        };
+        let rest = (rest << claim.failures.clamp(0, 10)).min(REST);
         tracing::error!(tenant = %claim.link.client_key, account = %claim.link.account_id, "three renewals ended without an outcome; the link is set aside");
         return app
             .store
@@ -208,6 +217,7 @@ async fn next_generation(app: &App, claim: Claim, credential: Credential) -> Res
         tracing::debug!(tenant = %claim.link.client_key, account = %claim.link.account_id, "a renewal was not sent: its claim is over");
         return Ok(None);
     }
+    reach(&app.clock, Moment::Intended, &claim.link).await;
     if app.clock.now() > now + PROMPTLY {
         app.store
             .put_off(&claim, app.clock.now(), false, true)
@@ -216,6 +226,7 @@ async fn next_generation(app: &App, claim: Claim, credential: Credential) -> Res
     }
     match app.provider.refresh(&refresh_token).await {
         Ok(tokens) => {
+            reach(&app.clock, Moment::Answered, &claim.link).await;
             let mut next = credential;
             retire(&mut next, &claim, Some(tokens), now);
             if !app.provider.mints() {
@@ -284,6 +295,7 @@ async fn commit(
 ) -> Result<Step, Error> {
     if persist!(app.store.commit(&claim, &credential, generation)) {
         claim.link.generation = generation;
+        reach(&app.clock, Moment::Committed, &claim.link).await;
         return Ok(Some((claim, credential)));
     }
     // Unlinked, linked anew or uninstalled meanwhile: what came back is nobody's.
@@ -391,6 +403,7 @@ pub async fn publish(app: &App, claim: Claim, credential: Credential) -> Result<
     let Some(key) = &credential.api_key else {
         return Ok(());
     };
+    reach(&app.clock, Moment::BeforePut, &claim.link).await;
     // The tenant as it is now: it may have been uninstalled, or have a new secret or address.
     let tenant = app
         .store
@@ -430,6 +443,7 @@ pub async fn publish(app: &App, claim: Claim, credential: Credential) -> Result<
         .await
     {
         Ok(authority) => {
+            reach(&app.clock, Moment::BeforeRecord, &claim.link).await;
             let as_person = authority == Authority::Person;
             if as_person != tenant.acts_as_user {
                 app.store.remember_acts_as_user(&tenant, as_person).await?;
@@ -460,6 +474,11 @@ fn due_at(app: &App, requested_at: Seconds, expires_at: Seconds, now: Seconds) -
 }
 
 async fn mint(app: &App, claim: Claim, mut credential: Credential) -> Result<Step, Error> {
+    // A link that has ended since gets no key: its grant may have ended too, and then nobody could delete
+    // such a key.
+    if !app.store.stands(&claim).await? {
+        return Ok(None);
+    }
     let now = app.clock.now();
     let error = match app.provider.api_key(&credential.tokens).await {
         Ok(key) => {

@@ -164,6 +164,16 @@ impl Store {
         Ok(true)
     }
 
+    /// Whether the link is still there, of this generation, and its tenant installed.
+    pub async fn stands(&self, claim: &Claim) -> Result<bool, Error> {
+        let links: i64 = on!(self, pool => sqlx::query_scalar(sql::LINK_STANDS)
+            .bind(claim.link.id.as_str())
+            .bind(claim.link.generation)
+            .fetch_one(pool)
+            .await)?;
+        Ok(links > 0)
+    }
+
     /// Revokes what was brought for a link that is no longer there.
     pub async fn discard(
         &self,

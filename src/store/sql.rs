@@ -168,6 +168,8 @@ statements! {
         unsettled = false where id = $1 and generation = $2 and exists \
         (select 1 from tenant t where t.client_key = link.client_key and t.installed \
         and t.installation = link.installation)";
+    LINK_STANDS = "select count(*) from link l join tenant t on t.client_key = l.client_key \
+        where l.id = $1 and l.generation = $2 and t.installed and t.installation = l.installation";
     /// What was asked to be put again since the claim is still to be put.
     RECORD_PUBLISHED = "update link set state = 'live', reason = null, credential = $3, \
         published_generation = generation, published_expires_at = $4, published_at = $5, \

@@ -237,6 +237,13 @@ impl Latchkey {
         panic!("every port tried was taken by somebody else first");
     }
 
+    /// The same on this port.
+    pub async fn start_at(port: u16, settings: Settings) -> Latchkey {
+        Latchkey::try_start(settings, port)
+            .await
+            .unwrap_or_else(|said| panic!("latchkey did not become ready; it said:\n{said}"))
+    }
+
     /// The same again, on the same port: what an operator's restart is.
     pub async fn restart(mut self) -> Latchkey {
         if self.process.exited().is_none() {
@@ -355,10 +362,30 @@ impl Latchkey {
         self.output.text()
     }
 
+    /// The most memory it ever had, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        1024 * self.of_proc("status", "VmHWM:")
+    }
+
+    /// How much it has read from files, in bytes.
+    pub fn bytes_read(&self) -> u64 {
+        self.of_proc("io", "rchar:")
+    }
+
+    fn of_proc(&self, file: &str, name: &str) -> u64 {
+        let path = format!("/proc/{}/{file}", self.process.child.id());
+        let text = std::fs::read_to_string(path).expect("it is running");
+        let mut lines = text.lines().filter_map(|line| line.strip_prefix(name));
+        let value = lines.next().expect("the kernel says it");
+        let number = value.split_whitespace().next().map(str::parse);
+        number.expect("there is a value").expect("it is a number")
+    }
+
     /// SIGKILL and gone: nothing of the process runs when this returns.
     pub async fn kill9(&mut self) {
         self.process.kill9();
-        self.exit(Duration::from_secs(5)).await;
+        // The kernel takes its time where very much is going on.
+        self.exit(Duration::from_secs(60)).await;
     }
 
     /// SIGTERM, the polite request; `exit` waits for what follows.

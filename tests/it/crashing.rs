@@ -3,37 +3,45 @@
 use std::time::Duration;
 
 use latchkey::random::Random;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
+use crate::child::Latchkey;
 use crate::on_both_databases;
+use crate::replicas::link_many;
 use crate::scene::{Db, Scene, Setting, eventually};
 use crate::sim::jira;
 use crate::sim::service::{Endpoint, Fault, Kind, Ledger, Rotation, ServiceOptions};
 
-on_both_databases!(no_link_is_lost_by_kill_9);
+on_both_databases!(
+    r18_no_link_is_lost_by_kill_9,
+    r18_a_stop_finishes_all_that_is_in_flight,
+);
 
 const PEOPLE: u64 = 32;
 const KEY_LIFE: Duration = Duration::from_secs(8);
+/// How long the service lets a lost answer be asked for again.
+const GRACE: Duration = Duration::from_secs(10);
 /// Longer than any lease.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// On PostgreSQL there are two replicas, which are killed in turn: a replica has to live for some seconds
+/// to tell that the other one died. On SQLite a new process knows at once that its predecessor is dead.
+///
 /// `LATCHKEY_KILLS` makes it longer; `scripts/kill` does that.
-async fn no_link_is_lost_by_kill_9(db: Db) {
+async fn r18_no_link_is_lost_by_kill_9(db: Db) {
     let kills: u32 = std::env::var("LATCHKEY_KILLS").ok().map_or(20, |kills| {
         kills.parse().expect("LATCHKEY_KILLS is a number")
     });
-    // On SQLite a new process knows at once that its predecessor is dead. On PostgreSQL it has to
-    // live for some seconds to tell, which these kills often prevent; then the lease has to run out.
-    let (grace, longest_life) = match db {
-        Db::Sqlite => (30, 1500),
-        Db::Postgres => (120, 4500),
+    let pause = match db {
+        Db::Sqlite => 4000,
+        Db::Postgres => 6000,
     };
     let mut scene = Scene::start_child(
         db,
         Setting {
             service: ServiceOptions {
                 access_token_life: KEY_LIFE,
-                rotation: Rotation::Grace(Duration::from_secs(grace)),
+                rotation: Rotation::Grace(GRACE),
                 ..ServiceOptions::default()
             },
             ..Setting::default()
@@ -57,14 +65,15 @@ async fn no_link_is_lost_by_kill_9(db: Db) {
         .jira
         .fault(jira::Fault::new(lost_confirmations).on_property("PUT"));
 
+    let mut second = match db {
+        Db::Sqlite => None,
+        Db::Postgres => Some(Latchkey::start(|port| scene.settings_of_child(port)).await),
+    };
     let chance = Random::system();
     for kill in 0..kills {
         // Nothing is waited for: the moment itself is what is tried. Only now and then it is one in
         // which a token request is under way, so that some of a few kills hit one for sure.
-        sleep(Duration::from_millis(
-            chance.up_to(longest_life).unsigned_abs(),
-        ))
-        .await;
+        sleep(Duration::from_millis(chance.up_to(pause).unsigned_abs())).await;
         if kill % 7 == 0 {
             let in_flight = |ledger: &Ledger| {
                 let mut requests = ledger.token_requests().iter().rev();
@@ -76,8 +85,14 @@ async fn no_link_is_lost_by_kill_9(db: Db) {
                 .wait_until("a token request under way", PATIENCE, in_flight)
                 .await;
         }
-        scene.child().kill9().await;
-        scene.restart().await;
+        match &mut second {
+            Some(replica) if kill % 2 == 1 => replica.kill9().await,
+            _ => scene.child().kill9().await,
+        }
+        match second {
+            Some(replica) if kill % 2 == 1 => second = Some(replica.restart().await),
+            _ => scene.restart().await,
+        }
     }
     let last_start = scene.world.service.ledger().clock.now();
     scene.world.service.clear_faults();
@@ -85,6 +100,19 @@ async fn no_link_is_lost_by_kill_9(db: Db) {
 
     for (account, subject) in &crowd {
         let person = scene.person("acme", account);
+        let status = person.status().await;
+        let ledger = scene.world.service.ledger();
+        let grants = ledger.grants_of(subject);
+        let mut requests: Vec<_> = ledger.token_requests().iter().collect();
+        requests.retain(|request| grants.iter().any(|grant| request.grant == Some(grant.id)));
+        let last = requests.iter().rev().take(8).rev();
+        let last: Vec<String> = last
+            .map(|request| {
+                let (started, ended) = (request.started, request.ended);
+                format!("{started:?} to {ended:?}: {:?}", request.outcome)
+            })
+            .collect();
+        assert_ne!(status["state"], "reconnect", "{status}: {last:#?}");
         let served = async || {
             let property = person.property()?;
             let key = property["apiKey"].as_str()?;
@@ -113,5 +141,64 @@ async fn no_link_is_lost_by_kill_9(db: Db) {
         "a refresh token was used again when the service allowed it no more"
     );
     assert_eq!(ledger.live_grants().len(), crowd.len());
+    if let Some(mut replica) = second {
+        replica.stop().await;
+    }
+    println!("{db:?}: {kills} kills, {lost} token requests without an answer, no link lost");
+    scene.end().await;
+}
+
+/// How many renewals the product has in flight at once.
+const IN_FLIGHT: u64 = 32;
+
+async fn r18_a_stop_finishes_all_that_is_in_flight(db: Db) {
+    // Strict rotation: whoever does not wait for an answer loses the link.
+    let mut scene = Scene::start(db, Setting::keys_live(3 * 3600)).await;
+    link_many(&scene, &scene.app().clone(), IN_FLIGHT + 50, 3 * 3600).await;
+    scene.execute("update link set due_at = 0").await;
+    scene
+        .world
+        .service
+        .fault(Fault::always(Endpoint::Refresh, Kind::AnswerHeld));
+    scene.become_child().await;
+    let in_flight = |ledger: &Ledger| {
+        let requests = ledger.token_requests().iter();
+        let open = requests.filter(|request| request.outcome.is_some() && request.ended.is_none());
+        open.count() as u64
+    };
+    scene
+        .world
+        .service
+        .wait_until("as many as it takes", PATIENCE, |ledger| {
+            in_flight(ledger) >= IN_FLIGHT
+        })
+        .await;
+
+    let told = Instant::now();
+    scene.child().terminate();
+    eventually("it has heard it", async || {
+        scene.child().output().contains("stopping").then_some(())
+    })
+    .await;
+    scene.world.service.clear_faults();
+    let left = Duration::from_secs(10).saturating_sub(told.elapsed());
+    let status = scene.child().exit(left).await;
+    assert!(status.success(), "{status}");
+    println!(
+        "{db:?}: {IN_FLIGHT} in flight ended in {:?}",
+        told.elapsed()
+    );
+
+    let ledger = scene.world.service.ledger();
+    let requests = ledger.token_requests();
+    assert_eq!(requests.len() as u64, IN_FLIGHT, "none was sent after it");
+    let mut answered = requests.iter();
+    assert!(answered.all(|request| request.ended.is_some() && !request.unanswered));
+    let unfinished = "select count(*) from link where claim is not null or intent_at is not null \
+        or generation <> published_generation";
+    assert_eq!(scene.count(unfinished).await, 0);
+    let finished = "select count(*) from link where published_generation = 2";
+    assert_eq!(scene.count(finished).await as u64, IN_FLIGHT);
+    scene.restart().await;
     scene.end().await;
 }

@@ -43,6 +43,14 @@ impl Database {
             .rows_affected())
     }
 
+    /// The number that a query gives.
+    pub async fn count(&mut self, query: &str) -> i64 {
+        on!(self, connection => sqlx::query_scalar(AssertSqlSafe(query.to_owned()))
+            .fetch_one(connection)
+            .await
+            .expect("it is a number"))
+    }
+
     /// Rows of two texts.
     pub async fn pairs(&mut self, query: &str) -> Vec<(String, String)> {
         on!(self, connection => sqlx::query_as(AssertSqlSafe(query.to_owned()))

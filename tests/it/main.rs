@@ -7,12 +7,16 @@ mod browsing;
 mod child;
 mod crashing;
 mod database;
+mod faults;
 mod flooding;
 #[path = "../fuzz/bodies.rs"]
 mod fuzz;
+mod growing;
 mod installing;
 mod linking;
 mod logs;
+
+mod moments;
 mod mutations;
 mod oidc_provider;
 mod postgres;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use latchkey::clock::{parse_rfc3339, rfc3339};
 
+use crate::moments::Moments;
 use crate::on_both_databases;
 use crate::scene::{Db, Person, Scene, Setting, eventually};
 use crate::sim::jira::{self, Caller, FaultKind, MIA, OMAR};
@@ -14,29 +15,30 @@ use crate::sim::service::{Endpoint, Fault, Kind, Rotation, ServiceOptions};
 
 on_both_databases!(
     renewing_can_be_brought_forward,
-    a_service_that_is_not_well_is_waited_for,
-    answers_that_got_lost_are_asked_for_again_where_the_service_allows_it,
-    a_lost_answer_of_a_strict_service_costs_exactly_this_link,
-    a_lease_that_runs_out_under_a_token_request_brings_no_second,
-    odd_lives_are_taken_apart_safely,
-    an_answer_without_a_refresh_token_keeps_the_old_one,
-    a_service_that_asks_to_wait_is_left_alone,
-    a_grant_withdrawn_at_the_service_asks_to_reconnect_once,
-    a_service_that_refuses_the_app_touches_no_link,
-    other_refusals_are_no_end_of_a_grant,
-    without_the_right_to_write_the_app_acts_as_the_person_and_remembers,
-    where_jira_forbids_both_ways_the_link_rests,
-    a_person_who_is_gone_from_jira_is_unlinked,
-    jira_not_well_gets_the_newest_generation_again,
-    jira_down_longer_than_a_key_lives,
-    jira_that_does_not_accept_the_token_is_asked_once_more_and_then_left_alone,
-    a_site_that_is_rate_limited_waits_alone,
-    a_quota_that_is_used_up_stops_all_writes_until_the_hour,
+    r12_a_service_that_is_not_well_is_waited_for,
+    r2_answers_that_got_lost_are_asked_for_again_where_the_service_allows_it,
+    r2_a_lost_answer_of_a_strict_service_costs_exactly_this_link,
+    r3_a_lease_that_runs_out_under_a_token_request_brings_no_second,
+    f_odd_lives_are_taken_apart_safely,
+    r2_an_answer_without_a_refresh_token_keeps_the_old_one,
+    r12_a_service_that_asks_to_wait_is_left_alone,
+    r12_a_grant_withdrawn_at_the_service_asks_to_reconnect_once,
+    r13_a_service_that_refuses_the_app_touches_no_link,
+    r12_other_refusals_are_no_end_of_a_grant,
+    f_jira_403_makes_the_app_act_as_the_person_and_remember,
+    f_jira_403_both_ways_lets_the_link_rest,
+    f_jira_404_closes_the_link,
+    r5_jira_not_well_gets_the_newest_generation_again,
+    r5_jira_down_longer_than_a_key_lives,
+    f_jira_401_is_asked_once_more_and_then_left_alone,
+    f_jira_429_of_a_site_lets_it_wait_alone,
+    f_jira_429_of_all_stops_all_writes_until_the_hour,
     t22_no_token_follows_a_redirect,
-    a_disconnect_during_the_token_request_is_final,
-    a_disconnect_during_the_put_is_final,
-    a_put_that_ends_unknown_after_a_disconnect_is_taken_back,
-    an_uninstall_during_the_token_request_is_final,
+    r4_a_disconnect_during_the_token_request_is_final,
+    r16_a_disconnect_during_the_put_is_final,
+    r16_a_put_that_ends_unknown_after_a_disconnect_is_taken_back,
+    r15_an_uninstall_during_the_token_request_is_final,
+    r17_a_link_that_brings_its_process_down_is_set_aside_and_stops_no_other,
 );
 
 /// Keys of three hours: nothing is due unless a story says so.
@@ -125,7 +127,7 @@ async fn renewing_can_be_brought_forward(db: Db) {
     scene.end().await;
 }
 
-async fn a_service_that_is_not_well_is_waited_for(db: Db) {
+async fn r12_a_service_that_is_not_well_is_waited_for(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::Strict)).await;
     let service = &scene.world.service;
     let omar = scene.person("acme", OMAR);
@@ -179,7 +181,7 @@ async fn a_service_that_is_not_well_is_waited_for(db: Db) {
     scene.end().await;
 }
 
-async fn answers_that_got_lost_are_asked_for_again_where_the_service_allows_it(db: Db) {
+async fn r2_answers_that_got_lost_are_asked_for_again_where_the_service_allows_it(db: Db) {
     for rotation in [
         Rotation::Grace(Duration::from_secs(60)),
         Rotation::UntilFirstUse,
@@ -211,7 +213,7 @@ async fn answers_that_got_lost_are_asked_for_again_where_the_service_allows_it(d
     }
 }
 
-async fn a_lost_answer_of_a_strict_service_costs_exactly_this_link(db: Db) {
+async fn r2_a_lost_answer_of_a_strict_service_costs_exactly_this_link(db: Db) {
     // Minted keys, because such a service ends its own tokens when one comes twice.
     let setting = Setting {
         service: ServiceOptions {
@@ -263,7 +265,7 @@ async fn a_lost_answer_of_a_strict_service_costs_exactly_this_link(db: Db) {
     scene.end().await;
 }
 
-async fn a_lease_that_runs_out_under_a_token_request_brings_no_second(db: Db) {
+async fn r3_a_lease_that_runs_out_under_a_token_request_brings_no_second(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::Strict)).await;
     let service = &scene.world.service;
     let omar = scene.person("acme", OMAR);
@@ -293,7 +295,7 @@ async fn a_lease_that_runs_out_under_a_token_request_brings_no_second(db: Db) {
     scene.end().await;
 }
 
-async fn odd_lives_are_taken_apart_safely(db: Db) {
+async fn f_odd_lives_are_taken_apart_safely(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::Strict)).await;
     let service = &scene.world.service;
     let omar = scene.person("acme", OMAR);
@@ -333,7 +335,7 @@ async fn odd_lives_are_taken_apart_safely(db: Db) {
     scene.end().await;
 }
 
-async fn an_answer_without_a_refresh_token_keeps_the_old_one(db: Db) {
+async fn r2_an_answer_without_a_refresh_token_keeps_the_old_one(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::Strict)).await;
     let service = &scene.world.service;
     let omar = scene.person("acme", OMAR);
@@ -352,7 +354,7 @@ async fn an_answer_without_a_refresh_token_keeps_the_old_one(db: Db) {
     scene.end().await;
 }
 
-async fn a_service_that_asks_to_wait_is_left_alone(db: Db) {
+async fn r12_a_service_that_asks_to_wait_is_left_alone(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::Strict)).await;
     let service = &scene.world.service;
     let omar = scene.person("acme", OMAR);
@@ -398,7 +400,7 @@ async fn a_service_that_asks_to_wait_is_left_alone(db: Db) {
     scene.end().await;
 }
 
-async fn a_grant_withdrawn_at_the_service_asks_to_reconnect_once(db: Db) {
+async fn r12_a_grant_withdrawn_at_the_service_asks_to_reconnect_once(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::Strict)).await;
     let service = &scene.world.service;
     let omar = scene.person("acme", OMAR);
@@ -436,7 +438,7 @@ fn refused(error: &str) -> Kind {
     Kind::Status(400, json, json!({"error": error}).to_string())
 }
 
-async fn a_service_that_refuses_the_app_touches_no_link(db: Db) {
+async fn r13_a_service_that_refuses_the_app_touches_no_link(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::Strict)).await;
     let service = &scene.world.service;
     let omar = scene.person("acme", OMAR);
@@ -474,7 +476,7 @@ async fn a_service_that_refuses_the_app_touches_no_link(db: Db) {
     scene.end().await;
 }
 
-async fn other_refusals_are_no_end_of_a_grant(db: Db) {
+async fn r12_other_refusals_are_no_end_of_a_grant(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::Strict)).await;
     let service = &scene.world.service;
     let omar = scene.person("acme", OMAR);
@@ -503,7 +505,7 @@ async fn other_refusals_are_no_end_of_a_grant(db: Db) {
     scene.end().await;
 }
 
-async fn without_the_right_to_write_the_app_acts_as_the_person_and_remembers(db: Db) {
+async fn f_jira_403_makes_the_app_act_as_the_person_and_remember(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::Strict)).await;
     let jira = &scene.world.jira;
     let omar = scene.person("acme", OMAR);
@@ -555,7 +557,7 @@ async fn without_the_right_to_write_the_app_acts_as_the_person_and_remembers(db:
     scene.end().await;
 }
 
-async fn where_jira_forbids_both_ways_the_link_rests(db: Db) {
+async fn f_jira_403_both_ways_lets_the_link_rest(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::Strict)).await;
     let jira = &scene.world.jira;
     let omar = scene.person("acme", OMAR);
@@ -604,7 +606,7 @@ async fn where_jira_forbids_both_ways_the_link_rests(db: Db) {
     scene.end().await;
 }
 
-async fn a_person_who_is_gone_from_jira_is_unlinked(db: Db) {
+async fn f_jira_404_closes_the_link(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::Strict)).await;
     let omar = scene.person("acme", OMAR);
     let mia = scene.person("acme", MIA);
@@ -630,7 +632,7 @@ async fn a_person_who_is_gone_from_jira_is_unlinked(db: Db) {
     scene.end().await;
 }
 
-async fn jira_not_well_gets_the_newest_generation_again(db: Db) {
+async fn r5_jira_not_well_gets_the_newest_generation_again(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::Strict)).await;
     let jira = &scene.world.jira;
     let service = &scene.world.service;
@@ -681,7 +683,7 @@ async fn jira_not_well_gets_the_newest_generation_again(db: Db) {
     scene.end().await;
 }
 
-async fn jira_down_longer_than_a_key_lives(db: Db) {
+async fn r5_jira_down_longer_than_a_key_lives(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::Strict)).await;
     let omar = scene.person("acme", OMAR);
     omar.link("u-100").await;
@@ -711,7 +713,7 @@ async fn jira_down_longer_than_a_key_lives(db: Db) {
     scene.end().await;
 }
 
-async fn jira_that_does_not_accept_the_token_is_asked_once_more_and_then_left_alone(db: Db) {
+async fn f_jira_401_is_asked_once_more_and_then_left_alone(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::Strict)).await;
     let jira = &scene.world.jira;
     let omar = scene.person("acme", OMAR);
@@ -739,7 +741,7 @@ async fn jira_that_does_not_accept_the_token_is_asked_once_more_and_then_left_al
     scene.end().await;
 }
 
-async fn a_site_that_is_rate_limited_waits_alone(db: Db) {
+async fn f_jira_429_of_a_site_lets_it_wait_alone(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::Strict)).await;
     let jira = &scene.world.jira;
     let omar = scene.person("acme", OMAR);
@@ -786,7 +788,7 @@ async fn a_site_that_is_rate_limited_waits_alone(db: Db) {
     scene.end().await;
 }
 
-async fn a_quota_that_is_used_up_stops_all_writes_until_the_hour(db: Db) {
+async fn f_jira_429_of_all_stops_all_writes_until_the_hour(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::Strict)).await;
     let jira = &scene.world.jira;
     let omar = scene.person("acme", OMAR);
@@ -889,7 +891,7 @@ async fn t22_no_token_follows_a_redirect(db: Db) {
     scene.end().await;
 }
 
-async fn a_disconnect_during_the_token_request_is_final(db: Db) {
+async fn r4_a_disconnect_during_the_token_request_is_final(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::None)).await;
     let service = &scene.world.service;
     let omar = scene.person("acme", OMAR);
@@ -922,7 +924,7 @@ async fn a_disconnect_during_the_token_request_is_final(db: Db) {
     scene.end().await;
 }
 
-async fn a_disconnect_during_the_put_is_final(db: Db) {
+async fn r16_a_disconnect_during_the_put_is_final(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::Strict)).await;
     let jira = &scene.world.jira;
     let omar = scene.person("acme", OMAR);
@@ -952,7 +954,7 @@ async fn a_disconnect_during_the_put_is_final(db: Db) {
     scene.end().await;
 }
 
-async fn a_put_that_ends_unknown_after_a_disconnect_is_taken_back(db: Db) {
+async fn r16_a_put_that_ends_unknown_after_a_disconnect_is_taken_back(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::Strict)).await;
     let jira = &scene.world.jira;
     let omar = scene.person("acme", OMAR);
@@ -1003,7 +1005,7 @@ async fn a_put_that_ends_unknown_after_a_disconnect_is_taken_back(db: Db) {
     scene.close().await;
 }
 
-async fn an_uninstall_during_the_token_request_is_final(db: Db) {
+async fn r15_an_uninstall_during_the_token_request_is_final(db: Db) {
     let scene = Scene::start(db, long_lived(Rotation::None)).await;
     let service = &scene.world.service;
     let omar = scene.person("acme", OMAR);
@@ -1032,5 +1034,46 @@ async fn an_uninstall_during_the_token_request_is_final(db: Db) {
     .await;
     scene.no_work_left().await;
     assert_eq!(scene.puts_by(&omar).await.len(), puts);
+    scene.end().await;
+}
+
+async fn r17_a_link_that_brings_its_process_down_is_set_aside_and_stops_no_other(db: Db) {
+    let moments = Moments::listen().await;
+    let (name, address) = moments.setting();
+    let setting = long_lived(Rotation::Strict).with(name, address);
+    let mut scene = Scene::start_child(db, setting).await;
+    scene.person("acme", OMAR).link("u-100").await;
+    scene.person("acme", MIA).link("u-200").await;
+    // Three processes die with his renewal in their hands, before anything was sent.
+    moments.hold("P1", OMAR);
+    scene.person("acme", OMAR).renew().await.is(202);
+    for _ in 0..3 {
+        moments.held("P1", OMAR).await;
+        scene.child().kill9().await;
+        moments.go_all();
+        moments.hold("P1", OMAR);
+        scene.restart().await;
+    }
+    let (omar, mia) = (scene.person("acme", OMAR), scene.person("acme", MIA));
+    mia.renew().await.is(202);
+    mia.property_of_generation(2).await;
+    works(&mia, "u-200");
+    let aside = "select count(*) from link where state = 'aside' and reason = 'no_outcome'";
+    eventually("it rests, with its reason", async || {
+        (scene.count(aside).await == 1).then_some(())
+    })
+    .await;
+    assert_eq!(omar.generation(), Some(1));
+    assert_eq!(scene.world.service.calls_to(Endpoint::Refresh), 1, "hers");
+
+    // Most likely nothing is wrong with it: it is tried again in seconds.
+    moments.held("P1", OMAR).await;
+    moments.go("P1", OMAR);
+    omar.property_of_generation(2).await;
+    works(&omar, "u-100");
+    eventually("it does not rest any more", async || {
+        (scene.count(aside).await == 0).then_some(())
+    })
+    .await;
     scene.end().await;
 }

@@ -30,7 +30,7 @@ const LESS_THAN_A_LEASE: Duration =
 const GLIMPSE: Duration = Duration::from_millis(20);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_replicas_renew_a_thousand_links_and_one_takes_over_from_the_other() {
+async fn r3_two_replicas_renew_a_thousand_links_and_one_takes_over_from_the_other() {
     let scene = Scene::start_child(
         Db::Postgres,
         Setting {
@@ -46,7 +46,7 @@ async fn two_replicas_renew_a_thousand_links_and_one_takes_over_from_the_other()
     .await;
     let mut second = Latchkey::start(|port| scene.settings_of_child(port)).await;
     let app = scene.app_of_its_own().await;
-    link_a_thousand(&scene, &app).await;
+    link_many(&scene, &app, LINKS, KEY_LIFE).await;
 
     // So that both have something in flight at any moment.
     let on_the_way = Kind::DelayAfter(Duration::from_millis(200));
@@ -139,7 +139,7 @@ async fn what_was_begun_at_one_replica_is_finished_at_another() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_replica_that_slept_through_its_lease_does_no_harm() {
+async fn r3_a_replica_that_slept_through_its_lease_does_no_harm() {
     const PEOPLE: u64 = 8;
     let mut scene = Scene::start_child(
         Db::Postgres,
@@ -266,14 +266,14 @@ async fn owners(app: &App) -> Vec<String> {
     owners.expect("the database answers")
 }
 
-/// By the steps of the store and not by anybody's clicks: a thousand flows through all the pages would
+/// By the steps of the store and not by anybody's clicks: very many flows through all the pages would
 /// take minutes. The grants at the service are real.
-async fn link_a_thousand(scene: &Scene, app: &Arc<App>) {
+pub async fn link_many(scene: &Scene, app: &Arc<App>, links: u64, key_life: Seconds) {
     let client_key = ClientKey(scene.world.jira.site("acme").client_key);
     let tenant = app.store.tenant(&client_key).await;
     let tenant = tenant.expect("the database answers").expect("installed");
     let mut linking = JoinSet::new();
-    for (account, subject) in scene.crowd("acme", LINKS) {
+    for (account, subject) in scene.crowd("acme", links) {
         if linking.len() >= 8 {
             linking
                 .join_next()
@@ -286,7 +286,7 @@ async fn link_a_thousand(scene: &Scene, app: &Arc<App>) {
         let tokens = Tokens {
             access_token: Secret::new(access),
             requested_at: now,
-            expires_at: Some(now + KEY_LIFE),
+            expires_at: Some(now + key_life),
             refresh_token: Some(Secret::new(refresh)),
         };
         linking.spawn(link(app.clone(), tenant.clone(), account, subject, tokens));

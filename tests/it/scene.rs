@@ -17,12 +17,13 @@ use tower::ServiceExt as _;
 use latchkey::clock::Clock;
 use latchkey::config::Config;
 use latchkey::model::{AccountId, ClientKey, Link};
-use latchkey::outbound::Outbound;
+use latchkey::outbound::{Outbound, TIME_LIMIT};
 use latchkey::random::Random;
 use latchkey::server::Running;
 use latchkey::{App, Outside};
 
 use crate::child::{Latchkey, free_port};
+use crate::database;
 use crate::logs;
 use crate::postgres::Postgres;
 use crate::sim::World;
@@ -72,6 +73,8 @@ pub struct Setting {
     pub postgres: Option<String>,
     /// Where the product listens, if somebody has to know that before it starts.
     pub listener: Option<TcpListener>,
+    /// How long the product waits for other servers, where it does not run as a child.
+    pub time_limit: Option<Duration>,
 }
 
 impl Setting {
@@ -104,6 +107,7 @@ pub struct Scene {
     one_time: Mutex<Vec<String>>,
     pairs: Vec<(&'static str, String)>,
     base_path: &'static str,
+    time_limit: Duration,
     database: Database,
     running: Option<Product>,
 }
@@ -215,6 +219,7 @@ impl Scene {
             world,
             base: String::new(),
             base_path: setting.base_path,
+            time_limit: setting.time_limit.unwrap_or(TIME_LIMIT),
             pairs,
             database,
             running: None,
@@ -244,15 +249,15 @@ impl Scene {
 
     /// Another app on the same database, as a second replica has it; it serves and renews nothing.
     pub async fn app_of_its_own(&self) -> Arc<App> {
-        let pairs = self
-            .pairs
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()));
+        // No setting, but something that only a child can be told.
+        let pairs = self.pairs.iter();
+        let pairs = pairs.filter(|(name, _)| *name != "LATCHKEY_MOMENTS");
+        let pairs = pairs.map(|(name, value)| (*name, value.as_str()));
         let config = Config::from_pairs(pairs).expect("the settings are good");
         let outside = Outside {
             clock: self.clock.clone(),
             random: Random::system(),
-            http: Outbound::new(true).expect("an HTTP client"),
+            http: Outbound::with_time_limit(true, self.time_limit).expect("an HTTP client"),
         };
         App::new(config, outside).await.expect("the app starts")
     }
@@ -296,6 +301,14 @@ impl Scene {
             .await
             .expect("its port is free again");
         self.run(listener).await;
+    }
+
+    /// The product that runs in this process gives way to the real binary, with the same address and
+    /// database.
+    pub async fn become_child(&mut self) {
+        let port = self.stop().await.port();
+        let latchkey = Latchkey::start_at(port, self.settings_of_child(port)).await;
+        self.running = Some(Product::Child(latchkey));
     }
 
     pub fn app(&self) -> &Arc<App> {
@@ -420,6 +433,21 @@ impl Scene {
         );
         let lines = logs::lines_with(&parts);
         assert!(!lines.is_empty(), "no line has {parts:?}");
+    }
+
+    /// Runs one statement beside the product.
+    pub async fn execute(&self, statement: &str) {
+        let mut database = database::Database::open(self.database_url()).await;
+        database.execute(statement).await;
+        database.close().await;
+    }
+
+    /// The number that a query beside the product gives.
+    pub async fn count(&self, query: &str) -> i64 {
+        let mut database = database::Database::open(self.database_url()).await;
+        let count = database.count(query).await;
+        database.close().await;
+        count
     }
 
     /// Everything that must not be found in logs and databases.

@@ -14,7 +14,7 @@ use crate::sim::service::{
 };
 
 on_both_databases!(
-    minted_keys_are_renewed_and_the_old_one_ends_only_when_jira_has_the_new,
+    r6_minted_keys_are_renewed_and_the_old_one_ends_only_when_jira_has_the_new,
     a_disconnect_while_jira_lacks_the_new_key_ends_both_keys,
     a_key_that_cannot_be_minted_at_once_is_minted_later,
     minted_keys_with_access_tokens_of_seconds,
@@ -41,7 +41,7 @@ fn minting(service: ServiceOptions) -> Setting {
     .with("LATCHKEY_API_KEY_URL", "{service}/keys")
 }
 
-async fn minted_keys_are_renewed_and_the_old_one_ends_only_when_jira_has_the_new(db: Db) {
+async fn r6_minted_keys_are_renewed_and_the_old_one_ends_only_when_jira_has_the_new(db: Db) {
     let scene = Scene::start(db, minting(ServiceOptions::default())).await;
     let service = &scene.world.service;
     let omar = scene.person("acme", OMAR);

@@ -273,7 +273,7 @@ async fn an_idle_server_stops_at_once_and_one_with_a_dangling_request_in_time() 
 }
 
 #[tokio::test]
-async fn a_renewal_that_is_under_way_is_finished_before_the_end() {
+async fn r1_a_renewal_that_is_under_way_is_finished_before_the_end() {
     let mut scene = Scene::start_child(Db::Sqlite, Setting::keys_live(9)).await;
     let crowd = scene.crowd("acme", 6);
     for (account, subject) in &crowd {

@@ -76,6 +76,8 @@ pub struct Cloud {
     pub account_reports: Vec<Value>,
     pub limits: Limits,
     faults: Vec<Fault>,
+    /// How often the faults were cleared.
+    cleared: u64,
     usage: faults::Usage,
     unexpected: Vec<String>,
     bearers: BTreeMap<String, Bearer>,
@@ -497,7 +499,16 @@ impl Jira {
     }
 
     pub fn clear_faults(&self) {
-        self.edit(|cloud| cloud.faults.clear());
+        self.edit(|cloud| {
+            cloud.faults.clear();
+            cloud.cleared += 1;
+        });
+    }
+
+    /// Waits until the faults were cleared since they were cleared this many times.
+    async fn let_go(&self, before: u64) {
+        let mut changes = self.inner.changes.subscribe();
+        while self.look(|cloud| cloud.cleared) == before && changes.changed().await.is_ok() {}
     }
 
     /// Turns on the limits Atlassian sets on calls.

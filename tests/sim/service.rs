@@ -374,10 +374,9 @@ impl Service {
         });
     }
 
-    /// Waits until the faults are cleared the next time.
-    async fn let_go(&self) {
+    /// Waits until the faults were cleared since they were cleared this many times.
+    async fn let_go(&self, before: u64) {
         let mut changes = self.shared.changes.subscribe();
-        let before = self.read(|world| world.cleared);
         while self.read(|world| world.cleared) == before && changes.changed().await.is_ok() {}
     }
 

@@ -76,7 +76,7 @@ async fn answer(
     let method = request.method().to_string();
     let path = request.uri().path().to_owned();
     let account = query_parameter(&request, "accountId");
-    let (number, fault) = jira.edit(|cloud| {
+    let (number, fault, cleared) = jira.edit(|cloud| {
         let fault = cloud.take_fault(&label, &method, &path, account.as_deref());
         cloud.calls.push(Call {
             at_ms: jira.now_ms(),
@@ -88,7 +88,7 @@ async fn answer(
             status: None,
             fault: fault.is_some(),
         });
-        (cloud.calls.len() - 1, fault)
+        (cloud.calls.len() - 1, fault, cloud.cleared)
     });
     request.extensions_mut().insert(CallNumber(number));
 
@@ -118,6 +118,7 @@ async fn answer(
             response = (status(code), "ordered by a test").into_response();
         }
         Some(FaultKind::DelayAnswer(delay)) => tokio::time::sleep(delay).await,
+        Some(FaultKind::AnswerHeld) => jira.let_go(cleared).await,
         _ => {}
     }
     jira.edit(|cloud| {

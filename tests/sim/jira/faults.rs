@@ -37,6 +37,8 @@ pub enum FaultKind {
     Delay(Duration),
     /// Waits after the call was applied, before the answer.
     DelayAnswer(Duration),
+    /// Applied; answered once the faults are cleared.
+    AnswerHeld,
     /// Waits, applies the call, and the connection ends before the answer.
     LateAndLost(Duration),
     /// Neither applies nor answers.

@@ -105,6 +105,8 @@ pub enum Kind {
     Hang,
     /// Processed once the faults are cleared.
     Held,
+    /// Processed at once, answered once the faults are cleared.
+    AnswerHeld,
     /// The connection is cut; nothing is processed.
     CutBefore,
     /// Processed; then the connection is cut, and the answer is lost.

@@ -188,7 +188,8 @@ pub(super) async fn front(
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
     let path = parts.uri.path().to_string();
-    let (call, arrival) = service.change(|world| world.arrive(&parts.method, &path, &body));
+    let (call, arrival, cleared) =
+        service.change(|world| world.arrive(&parts.method, &path, &body));
     let mut closing = Closing {
         service: service.clone(),
         call,
@@ -237,8 +238,13 @@ pub(super) async fn front(
         }
         Some(Kind::Hang) => std::future::pending().await,
         Some(Kind::Held) => {
-            service.let_go().await;
+            service.let_go(cleared).await;
             process.await
+        }
+        Some(Kind::AnswerHeld) => {
+            let answer = process.await;
+            service.let_go(cleared).await;
+            answer
         }
         Some(Kind::CutBefore | Kind::Down) => return line.cut(),
         Some(Kind::CutAfter) => {
@@ -258,7 +264,7 @@ pub(super) async fn front(
 }
 
 impl World {
-    fn arrive(&mut self, method: &Method, path: &str, body: &[u8]) -> (usize, Arrival) {
+    fn arrive(&mut self, method: &Method, path: &str, body: &[u8]) -> (usize, Arrival, u64) {
         let form = Params::parse(body).ok();
         let presented = |name| form.as_ref().and_then(|form| form.get(name));
         let mut endpoint = Endpoint::of(path);
@@ -292,7 +298,7 @@ impl World {
             fault,
             token_request,
         };
-        (self.calls.len() - 1, arrival)
+        (self.calls.len() - 1, arrival, self.cleared)
     }
 }
 

@@ -1,0 +1,117 @@
+//! Moments of a renewal at which a test can hold this process, to pause or to kill it there. Builds
+//! with `debug_assertions` alone have them; in a release a moment is nothing.
+//!
+//! | | moment | where |
+//! |---|---|---|
+//! | P0 | claimed | here |
+//! | P1 | the intent is written, nothing is sent | here |
+//! | P2 | sent and not processed | at the service |
+//! | P3 | processed, and the answer on its way | at the service |
+//! | P4 | the answer in memory | here |
+//! | P5 | committed | here |
+//! | P6 | before the PUT, and before its tenant is read a last time | here |
+//! | P7 | the PUT applied, and its answer on its way | in Jira |
+//! | P8 | before it is recorded | here |
+//!
+//! P2, P3 and P7 are known to the other side alone: a test holds them there.
+//!
+//! `LATCHKEY_MOMENTS` names the address of a listener. At every moment a connection to it says moment,
+//! account id and generation in one line, and the renewal goes on when a line comes back, or when nobody
+//! is there. `go` goes on; `go 90` has slept for 90 seconds.
+
+use crate::clock::Clock;
+use crate::model::Link;
+
+/// A moment that this process can tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// P0.
+    Claimed,
+    /// P1.
+    Intended,
+    /// P4.
+    Answered,
+    /// P5.
+    Committed,
+    /// P6.
+    BeforePut,
+    /// P8.
+    BeforeRecord,
+}
+
+/// Where a renewal is. A test may hold it here.
+#[cfg(not(debug_assertions))]
+pub async fn reach(_: &Clock, _: Moment, _: &Link) {}
+
+/// The clock of the process.
+#[cfg(not(debug_assertions))]
+#[must_use]
+pub fn clock() -> Clock {
+    Clock::system()
+}
+
+#[cfg(debug_assertions)]
+pub use told::{clock, reach};
+
+#[cfg(debug_assertions)]
+mod told {
+    use std::io;
+
+    use tokio::net::TcpStream;
+
+    use super::{Clock, Link, Moment};
+
+    fn address() -> Option<String> {
+        std::env::var("LATCHKEY_MOMENTS").ok()
+    }
+
+    /// The clock of the process; one that can sleep, where a test listens.
+    #[must_use]
+    pub fn clock() -> Clock {
+        match address() {
+            Some(_) => Clock::movable(),
+            None => Clock::system(),
+        }
+    }
+
+    /// Where a renewal is. A test may hold it here.
+    pub async fn reach(clock: &Clock, moment: Moment, link: &Link) {
+        let Some(address) = address() else {
+            return;
+        };
+        let name = match moment {
+            Moment::Claimed => "P0",
+            Moment::Intended => "P1",
+            Moment::Answered => "P4",
+            Moment::Committed => "P5",
+            Moment::BeforePut => "P6",
+            Moment::BeforeRecord => "P8",
+        };
+        let line = format!("{name} {} {}\n", link.account_id, link.generation);
+        let answer = ask(&address, line.as_bytes()).await.unwrap_or_default();
+        if let Some(seconds) = answer.trim().strip_prefix("go ")
+            && let Ok(seconds) = seconds.parse()
+        {
+            clock.advance(seconds);
+        }
+    }
+
+    async fn ask(address: &str, line: &[u8]) -> io::Result<String> {
+        let stream = TcpStream::connect(address).await?;
+        stream.writable().await?;
+        // A few bytes on a new connection go out at once.
+        stream.try_write(line)?;
+        let mut answer = Vec::new();
+        let mut chunk = [0; 64];
+        while !answer.ends_with(b"\n") {
+            stream.readable().await?;
+            match stream.try_read(&mut chunk) {
+                Ok(0) => break,
+                Ok(length) => answer.extend_from_slice(&chunk[..length]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(String::from_utf8_lossy(&answer).into_owned())
+    }
+}
