@@ -120,6 +120,7 @@ macro_rules! take_back {
 }
 
 mod attempt;
+mod budget;
 mod cleanup;
 mod link;
 mod renewal;
@@ -129,8 +130,9 @@ mod session;
 mod sql;
 mod tenant;
 
+pub use budget::{Calls, GateRow};
 pub use cleanup::{Chore, Cleanup};
-pub use renewal::{Claim, SignOfLife};
+pub use renewal::{Claim, Kind, SignOfLife, Turn};
 
 #[derive(Clone)]
 enum Pool {
@@ -282,6 +284,9 @@ pub enum OpenError {
     /// A migration failed.
     #[error("the database cannot be migrated: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
+    /// The database does not answer.
+    #[error("{0}")]
+    Unavailable(#[from] Error),
     /// Another process serves this file.
     #[error("the database file is in use by another latchkey process")]
     InUse,

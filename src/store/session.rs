@@ -87,6 +87,7 @@ impl Store {
         on!(self, pool => {
             sqlx::query(sql::SESSIONS_EXPIRED).bind(now).execute(pool).await?;
             sqlx::query(sql::TOKENS_EXPIRED).bind(now).execute(pool).await?;
+            sqlx::query(sql::QUOTAS_PAST).bind(now.div_euclid(3600) - 24).execute(pool).await?;
         });
         Ok(())
     }

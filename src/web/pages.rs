@@ -124,7 +124,7 @@ impl IntoResponse for Failed {
         self.error.log();
         let status = self.error.status();
         let mut response = status.into_response();
-        if let Error::TooMany { retry_after } = self.error {
+        if let Error::TooMany { retry_after } | Error::JiraBusy { retry_after } = self.error {
             response
                 .headers_mut()
                 .insert(RETRY_AFTER, HeaderValue::from(retry_after));
