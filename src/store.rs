@@ -174,6 +174,12 @@ pub struct Figures {
     pub cleanup: i64,
 }
 
+/// Every statement by its name, for tests that look at their plans.
+#[must_use]
+pub fn statements() -> &'static [(&'static str, &'static str)] {
+    sql::ALL
+}
+
 impl Store {
     /// Opens the database, runs the migrations under a lock, and is ready.
     ///

@@ -7,6 +7,7 @@ mod browsing;
 mod child;
 mod crashing;
 mod installing;
+mod limits;
 mod linking;
 mod logs;
 mod oidc_provider;
