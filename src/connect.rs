@@ -11,6 +11,8 @@ pub mod lifecycle;
 pub mod qsh;
 pub mod signer;
 
+use std::net::IpAddr;
+
 use crate::clock::{Clock, Seconds};
 use crate::config::{BaseUrl, SiteHosts};
 use crate::error::{Error, Refusal};
@@ -51,7 +53,7 @@ pub struct Bound<'a> {
 }
 
 /// Somebody whom a verified token of Jira names.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Viewer {
     tenant: Tenant,
     account: AccountId,
@@ -72,7 +74,6 @@ impl Viewer {
 }
 
 /// Whom a verified token is of. An anonymous visitor's has no account.
-#[derive(Debug)]
 struct Verified {
     tenant: Tenant,
     account: Option<AccountId>,
@@ -89,7 +90,6 @@ impl Verified {
 }
 
 /// A verified token from `AP.context.getToken()`.
-#[derive(Debug)]
 pub struct ContextToken {
     verified: Verified,
     /// Recognises the same token when it comes again.
@@ -109,7 +109,6 @@ impl ContextToken {
 }
 
 /// A verified token from the address of a page that Jira frames.
-#[derive(Debug)]
 pub struct IframeToken(Verified);
 
 impl IframeToken {
@@ -127,7 +126,6 @@ impl IframeToken {
 }
 
 /// A verified token of Jira itself, for `enabled` and `disabled`.
-#[derive(Debug)]
 pub struct AppToAppToken(Tenant);
 
 impl AppToAppToken {
@@ -256,15 +254,17 @@ impl Connect {
         )
     }
 
-    /// Verifies a lifecycle token, by the key of Atlassian that it names.
+    /// Verifies a lifecycle token, by the key of Atlassian that it names. `client` is where the request
+    /// comes from: it may name only so many kids that have to be fetched.
     pub async fn lifecycle(
         &self,
         token: &str,
         request: Bound<'_>,
+        client: IpAddr,
     ) -> Result<LifecycleToken, Error> {
         let refused = |rejected| self.refused(Kind::Lifecycle, None, rejected);
         let claimed = FromAtlassian::read(token).map_err(refused)?;
-        let key = self.install_keys.key(claimed.kid()).await?;
+        let key = self.install_keys.key(claimed.kid(), client).await?;
         let audience = self.base_url.full();
         let now = self.clock.now();
         let proved = claimed

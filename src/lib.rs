@@ -11,6 +11,7 @@
 //! | [`clock`], [`random`], [`secret`], [`error`], [`config`] | time, chance, what is never printed, what can go wrong, the settings |
 //! | [`model`] | the nouns |
 //! | [`events`] | what an operator should know about attacks |
+//! | [`limits`] | how often anybody may do what costs something |
 //! | [`outbound`] | how any other server is called |
 //! | [`vault`], [`store`] | what is kept, and sealed |
 //! | [`budget`] | what all replicas may ask of Jira and of the service |
@@ -29,6 +30,7 @@ pub mod connect;
 pub mod error;
 pub mod events;
 pub mod jira;
+pub mod limits;
 pub mod linking;
 pub mod model;
 pub mod outbound;
@@ -48,11 +50,12 @@ use tokio::sync::Notify;
 
 use budget::{Bursts, Quota, ServicePace, SharedGate};
 use clock::{Clock, Millis};
-use config::{Config, Customers, IssueModule};
+use config::{Config, Customers, IssueModule, Proxies};
 use connect::install_keys::InstallKeys;
 use connect::{Connect, Signer, Sites};
 use events::Events;
 use jira::Jira;
+use limits::Limits;
 use outbound::Outbound;
 use prometheus::Registry;
 use provider::Provider;
@@ -87,7 +90,6 @@ impl Outside {
 }
 
 /// All that a request or a job may use.
-#[derive(Debug)]
 pub struct App {
     /// The time.
     pub clock: Clock,
@@ -99,6 +101,10 @@ pub struct App {
     pub registry: Registry,
     /// Records security events.
     pub events: Events,
+    /// Counts what anybody may do only so often.
+    pub limits: Arc<Limits>,
+    /// Who is believed about where a request comes from.
+    pub proxies: Proxies,
     /// Verifies what Atlassian sends.
     pub connect: Connect,
     /// Calls to tenants' Jira.
@@ -151,10 +157,16 @@ impl App {
         follow_database(&store, &clock).await?;
         let quota = Quota::new(&config.jira_limits, store.clone(), clock.clone());
         let quota = Arc::new(quota);
-        let limits = config.service_limits;
-        let service_pace = ServicePace::new(limits.rate, store.clone(), clock.clone());
-        let at_once = limits.concurrency.min(service_pace.at_once());
-        let install_keys = InstallKeys::new(config.install_keys_url, http.clone(), clock.clone());
+        let service = config.service_limits;
+        let service_pace = ServicePace::new(service.rate, store.clone(), clock.clone());
+        let at_once = service.concurrency.min(service_pace.at_once());
+        let limits = Arc::new(Limits::new(&clock, events.clone()));
+        let install_keys = InstallKeys::new(
+            config.install_keys_url,
+            http.clone(),
+            clock.clone(),
+            limits.clone(),
+        );
         let callback = format!("{}/link/callback", config.base_url.full());
         Ok(Arc::new(Self {
             connect: Connect::new(
@@ -171,6 +183,8 @@ impl App {
             ),
             registry,
             events,
+            limits,
+            proxies: config.trusted_proxies,
             jira: Jira::new(
                 http.clone(),
                 Signer::new(config.app_key, clock.clone()),

@@ -49,7 +49,7 @@ text_id!(
 );
 
 /// One Jira site with the app installed.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Tenant {
     /// Its id.
     pub client_key: ClientKey,
@@ -120,7 +120,7 @@ impl Tenant {
 }
 
 /// What an `installed` callback says, after every check.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Installation {
     /// The tenant's id.
     pub client_key: ClientKey,
@@ -224,7 +224,6 @@ pub struct Identity {
 }
 
 /// One person's try at linking, and how far it has come.
-#[derive(Debug)]
 pub struct Attempt {
     /// Its name.
     pub id: AttemptId,
@@ -243,7 +242,6 @@ pub struct Attempt {
 }
 
 /// The phases of an attempt, each with just what it needs to go on.
-#[derive(Debug)]
 pub enum Phase {
     /// The person has seen who they are; the service has not been asked.
     Begun,
@@ -258,7 +256,6 @@ pub enum Phase {
 }
 
 /// See [`Phase::Authorizing`].
-#[derive(Debug)]
 pub struct Authorizing {
     /// Fingerprint of `state`.
     pub state_hash: String,
@@ -269,7 +266,6 @@ pub struct Authorizing {
 }
 
 /// See [`Phase::Returned`].
-#[derive(Debug)]
 pub struct Returned {
     /// The authorization code.
     pub code: Secret,
@@ -284,7 +280,6 @@ pub struct Returned {
 }
 
 /// See [`Phase::Proved`].
-#[derive(Debug)]
 pub struct Proved {
     /// Fingerprint of the handle, which confirming and cancelling still need.
     pub handle_hash: String,
@@ -295,7 +290,7 @@ pub struct Proved {
 }
 
 /// What the token endpoint gave.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Tokens {
     /// The access token.
     pub access_token: Secret,
@@ -309,7 +304,7 @@ pub struct Tokens {
 }
 
 /// Access and refresh token of a link and its API key. Always sealed at rest.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Credential {
     /// The tokens of this generation.
     pub tokens: Tokens,
@@ -326,7 +321,7 @@ pub struct Credential {
 }
 
 /// An access token that was replaced.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Lingering {
     /// The token.
     pub access_token: Secret,
@@ -335,7 +330,7 @@ pub struct Lingering {
 }
 
 /// The expiring key that goes into the Jira user property.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ApiKey {
     /// The key.
     pub key: Secret,
@@ -348,7 +343,7 @@ pub struct ApiKey {
 }
 
 /// Something at the service that must end.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Revocation {
     /// The account at the service.
     pub subject: String,
@@ -367,7 +362,7 @@ impl Revocation {
 }
 
 /// A key at the key endpoint.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct MintedKey {
     /// Its name there.
     pub id: String,
@@ -376,7 +371,7 @@ pub struct MintedKey {
 }
 
 /// A token and what to call it (RFC 7009, `token_type_hint`).
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct RevocableToken {
     /// The token.
     pub token: Secret,

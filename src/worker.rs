@@ -15,7 +15,7 @@ use crate::budget::Stance;
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::model::ClientKey;
-use crate::renewal::{self, LEASE};
+use crate::renewal::{self, LEASE, REST};
 use crate::store::{Claim, Kind, SignOfLife, Turn};
 
 /// How many entries are cleaned up at once.
@@ -129,7 +129,7 @@ impl Renewals {
             .take(free, |tenant| may_begin(at_once, &under_way, tenant));
         let claims = app
             .store
-            .claim(&app.replica, &turns, kind, now, now + LEASE)
+            .claim(&app.replica, &turns, kind, now, now + LEASE, now + REST)
             .await?;
         let mut claimed = HashMap::new();
         for claim in &claims {
@@ -361,16 +361,21 @@ impl Cleaning {
     pub async fn tidy(&mut self, app: &Arc<App>) -> Result<bool, Error> {
         let now = app.clock.now();
         let drained_some = app.store.drain(now).await?;
+        let mut swept_some = false;
         if now - self.swept_at >= SWEEP_EVERY {
             self.swept_at = now;
-            app.store.sweep(now).await?;
+            swept_some = app.store.sweep(now).await?;
+            if swept_some {
+                // A flood leaves more behind than one sweep takes.
+                self.swept_at = now - SWEEP_EVERY;
+            }
         }
         app.store.let_go(now).await?;
         self.turns.look(app, What::Cleanup).await?;
         let turns = self.turns.take(CLEANUP_AT_ONCE, |_| i64::MAX);
         let done = crate::cleanup::run_due(app, &turns).await?;
         self.turns.put_back(turns, &done);
-        Ok(drained_some || !done.is_empty())
+        Ok(drained_some || !done.is_empty() || swept_some)
     }
 }
 

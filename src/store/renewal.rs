@@ -9,11 +9,11 @@ use crate::model::{AsideReason, ClientKey, Credential, Link, ReconnectReason, Te
 use crate::vault::Broken;
 
 use super::cleanup::{NewCleanup, Owner, Wait, all_of};
-use super::rows::LinkRow;
+use super::rows::ClaimedRow;
 use super::{Pool, Store, sql};
 
 /// A link that this process may renew until its lease ends.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Claim {
     /// Its tenant.
     pub tenant: Tenant,
@@ -69,7 +69,8 @@ impl Claim {
 
 impl Store {
     /// Claims links whose time has come, of these tenants; of each those first whose key in Jira ends
-    /// first. Each is this process's until `lease_until`.
+    /// first. Each is this process's until `lease_until`. Those of a tenant that does not open are set
+    /// aside until `rest_until`.
     pub async fn claim(
         &self,
         owner: &str,
@@ -77,6 +78,7 @@ impl Store {
         kind: Kind,
         now: Seconds,
         lease_until: Seconds,
+        rest_until: Seconds,
     ) -> Result<Vec<Claim>, Error> {
         if turns.is_empty() {
             return Ok(Vec::new());
@@ -91,7 +93,7 @@ impl Store {
         let past_the_gate = kind != Kind::Due;
         let mut rows = Vec::new();
         transaction!(self, tx => for turn in turns {
-            rows.extend(sqlx::query_as::<_, LinkRow>(statement)
+            rows.extend(sqlx::query_as::<_, ClaimedRow>(statement)
                 .bind(now)
                 .bind(lease_until)
                 .bind(&token)
@@ -102,9 +104,9 @@ impl Store {
                 .fetch_all(&mut *tx)
                 .await?);
         });
-        rows.sort_by_key(|row| row.published_expires_at);
+        rows.sort_by_key(|row| row.link.published_expires_at);
         let mut claims: Vec<Claim> = Vec::with_capacity(rows.len());
-        for row in rows {
+        for ClaimedRow { link: row, reached } in rows {
             let known = claims
                 .iter()
                 .rev()
@@ -112,17 +114,24 @@ impl Store {
                 .map(|claim| claim.tenant.clone());
             let tenant = match known {
                 Some(tenant) => tenant,
-                // Uninstalled in this moment, or its keys do not open, which was logged: the lease
-                // brings the row back later, and no other row waits for it.
                 None => match self.tenant(&ClientKey(row.client_key.clone())).await {
                     Ok(Some(tenant)) => tenant,
-                    Ok(None) | Err(Error::Internal(_)) => continue,
+                    // Uninstalled in this moment: the lease brings the row back, if need be.
+                    Ok(None) => continue,
+                    // Its keys do not open, which was logged. No other row waits for it.
+                    Err(Error::Internal(_)) => {
+                        let link = row.link();
+                        let claim = row.claim.as_deref().unwrap_or_default();
+                        self.rest(&link, claim, AsideReason::Sealed, rest_until)
+                            .await?;
+                        continue;
+                    }
                     Err(error) => return Err(error),
                 },
             };
             claims.push(Claim {
                 link: row.link(),
-                credential: self.open_credential(&tenant.key, &row),
+                credential: self.open_credential(&tenant.key, &row, reached.unwrap_or(0)),
                 failures: row.failures,
                 claims: row.claims,
                 unsettled: row.unsettled || row.intent_at.is_some(),
@@ -174,16 +183,30 @@ impl Store {
             generation,
             credential,
         );
-        let rows = on!(self, pool => sqlx::query(sql::COMMIT)
-            .bind(claim.link.id.as_str())
-            .bind(claim.link.generation)
-            .bind(&text)
-            .bind(generation)
-            .bind(credential.api_key.as_ref().map(|key| key.expires_at))
-            .execute(pool)
-            .await
-            .map(|done| done.rows_affected()))?;
-        Ok(rows == 1)
+        transaction!(self, tx => {
+            if generation > claim.link.generation {
+                generation_reached!(
+                    tx,
+                    claim.link.client_key.as_str(),
+                    claim.link.account_id.as_str(),
+                    generation
+                );
+            }
+            let rows = sqlx::query(sql::COMMIT)
+                .bind(claim.link.id.as_str())
+                .bind(claim.link.generation)
+                .bind(&text)
+                .bind(generation)
+                .bind(credential.api_key.as_ref().map(|key| key.expires_at))
+                .execute(&mut *tx)
+                .await?
+                .rows_affected();
+            if rows == 0 {
+                // The link that lives now has not come that far: the transaction is rolled back.
+                return Ok(false);
+            }
+        });
+        Ok(true)
     }
 
     /// Revokes what was brought for a link that is no longer there.
@@ -300,10 +323,20 @@ impl Store {
         reason: AsideReason,
         due_at: Seconds,
     ) -> Result<(), Error> {
+        self.rest(&claim.link, &claim.token, reason, due_at).await
+    }
+
+    async fn rest(
+        &self,
+        link: &Link,
+        claim: &str,
+        reason: AsideReason,
+        due_at: Seconds,
+    ) -> Result<(), Error> {
         on!(self, pool => sqlx::query(sql::SET_ASIDE)
-            .bind(claim.link.id.as_str())
-            .bind(claim.link.generation)
-            .bind(&claim.token)
+            .bind(link.id.as_str())
+            .bind(link.generation)
+            .bind(claim)
             .bind(reason.as_str())
             .bind(due_at)
             .execute(pool)

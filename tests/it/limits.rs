@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _, SqliteConnection};
+use sqlx::{
+    AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _, SqliteConnection,
+};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -59,7 +61,10 @@ async fn execute(scene: &Scene, statement: &str) {
     let statement = AssertSqlSafe(statement.to_owned());
     if url.starts_with("sqlite:") {
         let mut connection = SqliteConnection::connect(url).await.expect("it opens");
-        connection.execute("pragma busy_timeout = 20000").await.expect(DONE);
+        connection
+            .execute("pragma busy_timeout = 20000")
+            .await
+            .expect(DONE);
         connection.execute(statement).await.expect(DONE);
         connection.close().await.expect("an orderly goodbye");
     } else {
@@ -250,7 +255,9 @@ async fn r8_r12_a_service_that_is_down_for_a_day_loses_nobody_and_is_drained_by_
     let service = &scene.world.service;
     // Their keys end in another order than the one they were made in.
     let people = scene
-        .link_people("acme", 17, |n| LIFE + i64::try_from(n * 7 % 17).expect("few") * 60)
+        .link_people("acme", 17, |n| {
+            LIFE + i64::try_from(n * 7 % 17).expect("few") * 60
+        })
         .await;
     service.fault(Fault::always(Endpoint::Any, Kind::Down));
     scene.advance(LIFE - 60);
@@ -259,7 +266,10 @@ async fn r8_r12_a_service_that_is_down_for_a_day_loses_nobody_and_is_drained_by_
     })
     .await;
     let tripped = service.calls().len();
-    assert!((5..=12).contains(&tripped), "five in a row and no more: {tripped}");
+    assert!(
+        (5..=12).contains(&tripped),
+        "five in a row and no more: {tripped}"
+    );
     const JUMPS: usize = 8;
     for _ in 0..JUMPS {
         let before = service.calls().len();
@@ -268,10 +278,16 @@ async fn r8_r12_a_service_that_is_down_for_a_day_loses_nobody_and_is_drained_by_
     }
     let probes = service.calls().len() - tripped;
     // Each asks for the endpoints first, which are known no more.
-    assert!((JUMPS..=JUMPS * 4).contains(&probes), "single probes: {probes}");
+    assert!(
+        (JUMPS..=JUMPS * 4).contains(&probes),
+        "single probes: {probes}"
+    );
     let touched = "select count(*) from link where failures > 0 or state <> 'live'";
     let touched = number(&scene, touched).await;
-    assert!(touched <= 17 && number(&scene, "select count(*) from link where state <> 'live'").await == 0);
+    assert!(
+        touched <= 17
+            && number(&scene, "select count(*) from link where state <> 'live'").await == 0
+    );
 
     let asked = service.calls_to(Endpoint::Refresh);
     service.clear_faults();
@@ -339,7 +355,11 @@ async fn r8_r11_r12_a_service_that_asks_to_wait_for_an_hour_is_drained_at_the_al
     let each = Duration::from_secs(1) / u32::try_from(RATE).expect("few");
     let at_least = each * u32::try_from(people.len() - 1).expect("few");
     // They leave at their times; on their way one may overtake another by some.
-    assert!((last - first).mul_f64(1.2) >= at_least, "{:?}", last - first);
+    assert!(
+        (last - first).mul_f64(1.2) >= at_least,
+        "{:?}",
+        last - first
+    );
     for (index, begin) in started.iter().enumerate() {
         let within = started[index..]
             .iter()
@@ -359,6 +379,7 @@ async fn r9_renewals_keep_to_their_share_of_the_quota_and_people_to_the_rest(db:
         quota: Some(60),
         burst: None,
     });
+    let points = || jira.look(|cloud| cloud.points_spent());
     let people = scene.link_people("acme", 16, |_| LIFE).await;
     let more = scene.link_people("globex", 20, |_| LIFE).await;
     // Two replicas where there can be two.
@@ -374,13 +395,25 @@ async fn r9_renewals_keep_to_their_share_of_the_quota_and_people_to_the_rest(db:
     scene.advance(LIFE);
     scene.advance_to_the_hour();
     // 36 keys have to be renewed, and 30 points are there for it.
-    let renewed = || people.iter().chain(&more).filter(|one| scene.is_renewed(one)).count();
+    let renewed = || {
+        people
+            .iter()
+            .chain(&more)
+            .filter(|one| scene.is_renewed(one))
+            .count()
+    };
     // What the second replica has taken and did not need is lost with the hour.
-    eventually("the share is used up", async || (renewed() >= 29).then_some(())).await;
+    eventually("the share is used up", async || {
+        (renewed() >= 29).then_some(())
+    })
+    .await;
     let omar = scene.person("acme", OMAR);
     omar.link("u-100").await;
     assert!(renewed() <= 30);
-    assert_eq!(jira.points_spent(), u32::try_from(renewed()).expect("few") + 4);
+    assert_eq!(
+        points(),
+        u32::try_from(renewed()).expect("few") + 4
+    );
     let hour = scene.clock.now() / 3600;
     assert!(scene.app().store.points_taken(hour).await.expect(DONE).1 <= 30);
 
@@ -399,14 +432,25 @@ async fn r9_renewals_keep_to_their_share_of_the_quota_and_people_to_the_rest(db:
         }
     };
     assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert!(refused.text.contains("Jira asks this app to wait"), "{}", refused.text);
+    assert!(
+        refused.text.contains("Jira asks this app to wait"),
+        "{}",
+        refused.text
+    );
     let wait = refused.headers["retry-after"].to_str().expect("a number");
     assert!((1..=3600).contains(&wait.parse::<i64>().expect("a number")));
     // A link is made all the same, and its key follows.
     let status = late.confirm(&returned).await.is(200).json();
-    assert!(status["state"] == "linking" || status["state"] == "linked", "{status}");
-    assert!(jira.points_spent() <= 60);
-    let refused = jira.calls().iter().filter(|call| call.status == Some(429)).count();
+    assert!(
+        status["state"] == "linking" || status["state"] == "linked",
+        "{status}"
+    );
+    assert!(points() <= 60);
+    let refused = jira
+        .calls()
+        .iter()
+        .filter(|call| call.status == Some(429))
+        .count();
     assert_eq!(refused, 0, "Jira never had to say no");
 
     scene.advance_to_the_hour();
@@ -483,7 +527,11 @@ async fn r9_what_jira_asks_for_holds_who_is_meant_and_nobody_else(db: Db) {
     let (account, _) = scene.crowd("acme", 2).remove(1);
     let person = scene.person("acme", &account);
     let refused = person.begin_with(&person.token()).await.is(503);
-    assert!(refused.text.contains("Jira asks this app to wait"), "{}", refused.text);
+    assert!(
+        refused.text.contains("Jira asks this app to wait"),
+        "{}",
+        refused.text
+    );
     other.renewed().await;
     assert_eq!(jira.calls_to("", "/").len(), before);
     scene.advance(700);
@@ -508,7 +556,10 @@ async fn r9_what_jira_asks_for_holds_who_is_meant_and_nobody_else(db: Db) {
         let mut renewals = worker::Renewals::default();
         other.renew().await.is(202);
         assert_eq!(renewals.begin(&second).await.expect(DONE), 0);
-        let tenant = second.store.tenant(&ClientKey(scene.client_key("globex"))).await;
+        let tenant = second
+            .store
+            .tenant(&ClientKey(scene.client_key("globex")))
+            .await;
         let tenant = tenant.expect(DONE).expect("it is installed");
         assert!(tenant.waits.put >= hour, "it is read right before a call");
         second.store.close().await;
@@ -519,7 +570,10 @@ async fn r9_what_jira_asks_for_holds_who_is_meant_and_nobody_else(db: Db) {
     let returned = newcomer.until_returned(&subject).await;
     newcomer.prove(&returned).await.is(200);
     let status = newcomer.confirm(&returned).await.is(200).json();
-    assert_eq!(status["state"], "linking", "the link stands, its key follows");
+    assert_eq!(
+        status["state"], "linking",
+        "the link stands, its key follows"
+    );
     assert_eq!(jira.calls_to("PUT", "/").len(), writes);
     scene.advance(hour + 10 - scene.clock.now());
     newcomer.property_of_generation(1).await;
@@ -533,7 +587,8 @@ async fn r10_a_tenant_with_a_hundred_thousand_links_delays_nobody(db: Db) {
         let number = std::env::var(name).ok().map(|text| text.parse());
         number.map_or(unless_said, |number| number.expect("a number"))
     };
-    let (tenants, people): (u64, u64) = (given("LATCHKEY_TENANTS", 12), given("LATCHKEY_PEOPLE", 3));
+    let (tenants, people): (u64, u64) =
+        (given("LATCHKEY_TENANTS", 12), given("LATCHKEY_PEOPLE", 3));
     for limited in [true, false] {
         let scene = Scene::start(db, slow_keys()).await;
         let jira = &scene.world.jira;
@@ -542,7 +597,9 @@ async fn r10_a_tenant_with_a_hundred_thousand_links_delays_nobody(db: Db) {
             let site: &'static str = Box::leak(format!("site-{number}").into_boxed_str());
             jira.add_site(site, site);
             let descriptor = scene.address("/atlassian-connect.json");
-            jira.install(site, &descriptor).await.expect("it is installed");
+            jira.install(site, &descriptor)
+                .await
+                .expect("it is installed");
             small.extend(scene.link_people(site, people, |_| LIFE).await);
         }
         let large = scene.link_people("acme", 1, |_| LIFE - 60).await.remove(0);
@@ -585,8 +642,13 @@ async fn r10_a_tenant_with_a_hundred_thousand_links_delays_nobody(db: Db) {
         if limited {
             assert!(!scene.is_renewed(&large));
             let calls = jira.calls_to("PUT", "/").into_iter();
-            let asked = calls.filter(|call| call.host == "acme" && call.fault).count();
-            assert!(asked <= 6, "{asked} calls to a site that is to be left alone");
+            let asked = calls
+                .filter(|call| call.host == "acme" && call.fault)
+                .count();
+            assert!(
+                asked <= 6,
+                "{asked} calls to a site that is to be left alone"
+            );
         } else {
             scene.all_renewed(&[large]).await;
         }
@@ -615,7 +677,12 @@ async fn r10_a_tenant_with_much_to_clean_up_delays_nobody(db: Db) {
     )
     .await;
     // What was asked for last is not done at once, because Jira is away for a moment.
-    jira.fault(jira::Fault::status(500).on_property("DELETE").at("globex").times(1));
+    jira.fault(
+        jira::Fault::status(500)
+            .on_property("DELETE")
+            .at("globex")
+            .times(1),
+    );
     omar.disconnect().await;
     scene.advance(20);
     eventually("his property is deleted", async || {
@@ -648,7 +715,9 @@ async fn r10_a_claim_reads_no_table_whole(db: Db) {
     .await;
     execute(&scene, "analyze").await;
     let claims = latchkey::store::statements().iter().filter(|(name, _)| {
-        name.starts_with("CLAIM") || name.starts_with("CLEANUP_CLAIM") || name.starts_with("TENANTS_")
+        name.starts_with("CLAIM")
+            || name.starts_with("CLEANUP_CLAIM")
+            || name.starts_with("TENANTS_")
     });
     let mut seen = 0;
     for (name, statement) in claims {
@@ -663,7 +732,9 @@ async fn r10_a_claim_reads_no_table_whole(db: Db) {
         let url = scene.database_url();
         if postgres {
             let mut connection = PgConnection::connect(url).await.expect("it opens");
-            let parameters = (1..=9).filter(|n| statement.contains(&format!("${n}"))).count();
+            let parameters = (1..=9)
+                .filter(|n| statement.contains(&format!("${n}")))
+                .count();
             let values = vec!["null"; parameters].join(", ");
             for setup in [
                 "set plan_cache_mode = force_generic_plan".to_owned(),
@@ -671,14 +742,19 @@ async fn r10_a_claim_reads_no_table_whole(db: Db) {
                 "set enable_seqscan = off".to_owned(),
                 format!("prepare asked as {statement}"),
             ] {
-                connection.execute(AssertSqlSafe(setup)).await.expect("it is taken");
+                connection
+                    .execute(AssertSqlSafe(setup))
+                    .await
+                    .expect("it is taken");
             }
             let explain = AssertSqlSafe(format!("explain execute asked({values})"));
             let lines = connection.fetch_all(explain).await.expect("it has a plan");
             let plan: Vec<String> = lines.iter().map(|line| line.get(0)).collect();
             let whole = plan.iter().any(|line| line.contains("Seq Scan"));
             assert!(!whole, "{name}: {plan:#?}");
-            let of_link = plan.iter().any(|line| line.contains("on link") || line.contains("on cleanup"));
+            let of_link = plan
+                .iter()
+                .any(|line| line.contains("on link") || line.contains("on cleanup"));
             assert!(of_link, "{name}: {plan:#?}");
         } else {
             let mut connection = SqliteConnection::connect(url).await.expect("it opens");
@@ -688,7 +764,10 @@ async fn r10_a_claim_reads_no_table_whole(db: Db) {
             let whole = plan.iter().any(|line| {
                 ["link", "l", "cleanup", "c", "tenant", "t", "gate", "g"]
                     .iter()
-                    .any(|table| line == &format!("SCAN {table}") || line.starts_with(&format!("SCAN {table} ")))
+                    .any(|table| {
+                        line == &format!("SCAN {table}")
+                            || line.starts_with(&format!("SCAN {table} "))
+                    })
             });
             assert!(!whole, "{name}: {plan:#?}");
         }
@@ -715,8 +794,12 @@ async fn r13_a_service_that_refuses_the_app_is_probed_and_rows_are_untouched(db:
         (scene.app().service_gate.opens_at() > scene.clock.now() + 20).then_some(())
     })
     .await;
-    let before = "select count(*) from link where generation > 1 or failures > 0 or state <> 'live'";
-    assert!(service.calls_to(Endpoint::Refresh) <= 2, "those under way, and no more");
+    let before =
+        "select count(*) from link where generation > 1 or failures > 0 or state <> 'live'";
+    assert!(
+        service.calls_to(Endpoint::Refresh) <= 2,
+        "those under way, and no more"
+    );
     let probes = service.calls_to(Endpoint::Refresh);
     for _ in 0..3 {
         let calls = service.calls().len();

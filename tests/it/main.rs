@@ -6,6 +6,9 @@ mod browser;
 mod browsing;
 mod child;
 mod crashing;
+mod database;
+#[path = "../fuzz/bodies.rs"]
+mod fuzz;
 mod installing;
 mod limits;
 mod linking;
@@ -17,9 +20,12 @@ mod refusals;
 mod renewing;
 mod replicas;
 mod returning;
+mod rotating;
 mod scene;
+mod secrets;
 mod services;
 #[path = "../sim/mod.rs"]
 mod sim;
 mod starting;
 mod storage;
+mod verifying;
