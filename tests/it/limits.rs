@@ -379,7 +379,7 @@ async fn r9_renewals_keep_to_their_share_of_the_quota_and_people_to_the_rest(db:
         quota: Some(60),
         burst: None,
     });
-    let points = || jira.look(|cloud| cloud.points_spent());
+    let points = || jira.points_spent();
     let people = scene.link_people("acme", 16, |_| LIFE).await;
     let more = scene.link_people("globex", 20, |_| LIFE).await;
     // Two replicas where there can be two.
@@ -410,10 +410,7 @@ async fn r9_renewals_keep_to_their_share_of_the_quota_and_people_to_the_rest(db:
     let omar = scene.person("acme", OMAR);
     omar.link("u-100").await;
     assert!(renewed() <= 30);
-    assert_eq!(
-        points(),
-        u32::try_from(renewed()).expect("few") + 4
-    );
+    assert_eq!(points(), u32::try_from(renewed()).expect("few") + 4);
     let hour = scene.clock.now() / 3600;
     assert!(scene.app().store.points_taken(hour).await.expect(DONE).1 <= 30);
 
