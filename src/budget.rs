@@ -602,6 +602,35 @@ mod tests {
     }
 
     #[test]
+    fn calls_to_a_tenant_leave_one_after_the_other_and_a_persons_at_once() {
+        let limits = JiraLimits {
+            quota: 1,
+            renewal: 1,
+            burst: 1,
+        };
+        let bursts = Bursts::new(&limits, Clock::movable());
+        let (here, there) = (ClientKey("a".to_owned()), ClientKey("b".to_owned()));
+        let place = |tenant, method, purpose| bursts.place(tenant, method, purpose).as_millis();
+        let renewal = |tenant, method| place(tenant, method, Purpose::Renewal);
+        // The machine's clock goes on while this runs: half a second of it does no harm.
+        assert_eq!(renewal(&here, &Method::PUT), 0);
+        assert!((500..=1000).contains(&renewal(&here, &Method::PUT)));
+        assert_eq!(place(&here, &Method::PUT, Purpose::Person), 0, "at once");
+        assert!(
+            (2500..=3000).contains(&renewal(&here, &Method::PUT)),
+            "room was made"
+        );
+        assert_eq!(renewal(&here, &Method::DELETE), 0, "another method");
+        assert_eq!(renewal(&there, &Method::PUT), 0, "another tenant");
+        bursts.slow_down(&there);
+        assert!((500..=1000).contains(&renewal(&there, &Method::PUT)));
+        assert!(
+            (10_500..=11_000).contains(&renewal(&there, &Method::PUT)),
+            "slower"
+        );
+    }
+
+    #[test]
     fn what_the_service_asks_for_is_clamped_and_the_longest_counts() {
         let open = GateRow::default();
         let shut = |asked| open.after(Outcome::Wait(asked), false, 100).unwrap();

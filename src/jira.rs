@@ -430,6 +430,19 @@ mod tests {
         }
         let both = [("retry-after", "9"), (reset, "2026-11-22T12:05Z")];
         assert_eq!(said(&both).0, Some(9));
+        let near = |value| {
+            let mut headers = http::HeaderMap::new();
+            headers.insert(
+                "x-ratelimit-nearlimit",
+                http::HeaderValue::from_static(value),
+            );
+            is_near_limit(&Outcome {
+                status: StatusCode::OK,
+                headers,
+                body: Vec::new(),
+            })
+        };
+        assert!(near("true") && near("True") && !near("false"));
     }
 
     #[test]

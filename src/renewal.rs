@@ -211,9 +211,11 @@ async fn next_generation(app: &App, claim: Claim, credential: Credential) -> Res
             }
             let generation = claim.link.generation + 1;
             let step = commit(app, claim, next, generation).await?;
-            // Whoever else waits for the service need not wait any longer.
             app.service_gate.ended(Outcome::Answered, probe).await?;
-            app.wake.notify_one();
+            if probe.is_some() {
+                // Nobody need wait any longer.
+                app.wake.notify_one();
+            }
             Ok(step)
         }
         Err(error) => {
