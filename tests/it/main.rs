@@ -7,6 +7,7 @@ mod browsing;
 mod child;
 mod crashing;
 mod database;
+mod flooding;
 #[path = "../fuzz/bodies.rs"]
 mod fuzz;
 mod installing;
