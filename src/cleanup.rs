@@ -1,18 +1,21 @@
 //! What is left to do after something ended: revoke tokens, delete properties. It is retried until it
 //! is done or there is no use in it any more.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use http::Method;
 use tokio::task::JoinSet;
 
 use crate::App;
+use crate::budget::Outcome;
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::jira::JiraError;
-use crate::model::{RevocableToken, Revocation, Tokens};
+use crate::model::{ClientKey, RevocableToken, Revocation, Tokens};
 use crate::provider::{RefreshError, RevokeError};
 use crate::renewal;
-use crate::store::{Chore, Cleanup};
+use crate::store::{Chore, Cleanup, Turn};
 
 /// How long an entry is one process's alone, in seconds. Longer than any call takes.
 const LEASE: Seconds = 120;
@@ -34,18 +37,18 @@ enum NotYet {
     Store(#[from] Error),
 }
 
-/// Takes what is due off the list, at most `most` entries, and does it, all at once. Says how many
-/// there were.
+/// Takes what is due off the list, of these tenants and so many entries of each, and does it, all at
+/// once. Says of whom how many there were.
 ///
 /// # Errors
 /// When the store is unavailable.
-pub async fn run_due(app: &Arc<App>, most: i64) -> Result<usize, Error> {
+pub async fn run_due(app: &Arc<App>, turns: &[Turn]) -> Result<HashMap<ClientKey, i64>, Error> {
     let now = app.clock.now();
-    app.store.let_go(now).await?;
-    let due = app.store.claim_cleanup(now, now + LEASE, most).await?;
-    let count = due.len();
+    let due = app.store.claim_cleanup(turns, now, now + LEASE).await?;
+    let mut counts = HashMap::new();
     let mut tasks = JoinSet::new();
     for entry in due {
+        *counts.entry(entry.client_key.clone()).or_default() += 1;
         let app = app.clone();
         tasks.spawn(async move {
             if let Err(error) = run(&app, entry).await {
@@ -54,7 +57,7 @@ pub async fn run_due(app: &Arc<App>, most: i64) -> Result<usize, Error> {
         });
     }
     while tasks.join_next().await.is_some() {}
-    Ok(count)
+    Ok(counts)
 }
 
 /// Does these entries now, because somebody is waiting; the worker leaves them alone until `due_by`.
@@ -150,7 +153,15 @@ async fn fresh_tokens(app: &App, revocation: &Revocation) -> Result<Option<Token
     let Some(token) = revocation.tokens.iter().find(|token| token.refresh) else {
         return Ok(None);
     };
-    match app.provider.refresh(&token.token).await {
+    let probe = app.service_gate.admit().await?;
+    app.service_pace.make_room().await?;
+    let answer = app.provider.refresh(&token.token).await;
+    let outcome = match &answer {
+        Err(error) => error.outcome(),
+        Ok(_) => Outcome::Answered,
+    };
+    app.service_gate.ended(outcome, probe).await?;
+    match answer {
         Ok(tokens) => Ok(Some(tokens)),
         Err(RefreshError::InvalidGrant) => Ok(None),
         Err(error) => Err(RevokeError::Failed(error.to_string()).into()),
@@ -175,15 +186,19 @@ async fn delete_property(app: &App, entry: &Cleanup) -> Result<(), NotYet> {
         return Err(NotYet::Disabled);
     }
     let now = app.clock.now();
-    let opens_at = renewal::jira_opens_at(app, &tenant);
+    let opens_at = renewal::jira_opens_at(app, &tenant, &Method::DELETE);
     if opens_at > now {
         return Err(NotYet::Waiting(opens_at - now));
     }
     match app.jira.delete_property(&tenant, &entry.account_id).await {
-        Err(JiraError::Wait { seconds, reason }) => {
-            renewal::leave_alone(app, &tenant, seconds, &reason).await?;
+        Err(JiraError::Wait { asked, scope }) => {
+            let method = Method::DELETE;
+            let failures = entry.failures;
+            let seconds =
+                renewal::leave_alone(app, &tenant, &method, scope, asked, failures).await?;
             return Err(NotYet::Waiting(seconds));
         }
+        Err(JiraError::UsedUp) => return Err(NotYet::Waiting(app.quota.next_hour() - now)),
         deleted => deleted?,
     }
     // If they linked while the call was under way, it may have deleted the new key.

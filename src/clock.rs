@@ -2,6 +2,9 @@
 //!
 //! Every deadline in Latchkey is a whole second since the Unix epoch, because that is what JWTs, OAuth
 //! answers and the database speak. Nothing else in the crate asks the system for the time.
+//!
+//! Replicas go by one clock, that of their database server: a machine whose own clock is wrong corrects
+//! what it reads by the difference ([`Clock::correct`]).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -13,13 +16,18 @@ use time::format_description::well_known::Rfc3339;
 /// Seconds since the Unix epoch.
 pub type Seconds = i64;
 
+/// Milliseconds since the Unix epoch, or between two moments: where calls are spread over a second.
+pub type Millis = i64;
+
 /// Tells the time. Cloning it shares the same clock.
 #[derive(Clone, Debug)]
 pub struct Clock(Source);
 
 #[derive(Clone, Debug)]
 enum Source {
-    System,
+    /// What the machine's clock is corrected by, in milliseconds.
+    System(Arc<AtomicI64>),
+    /// How far a test has moved it ahead, in milliseconds.
     Moved(Arc<AtomicI64>),
 }
 
@@ -27,7 +35,13 @@ impl Clock {
     /// The machine's clock.
     #[must_use]
     pub fn system() -> Self {
-        Self(Source::System)
+        Self(Source::System(Arc::new(AtomicI64::new(0))))
+    }
+
+    /// The clock of a machine that is so many seconds ahead of all others; behind them, if negative.
+    #[must_use]
+    pub fn wrong_by(seconds: Seconds) -> Self {
+        Self(Source::System(Arc::new(AtomicI64::new(seconds * 1000))))
     }
 
     /// A clock that goes like the machine's and that [`Clock::advance`] moves ahead.
@@ -38,26 +52,38 @@ impl Clock {
 
     /// Now, in seconds since the Unix epoch.
     #[must_use]
+    pub fn now(&self) -> Seconds {
+        self.millis().div_euclid(1000)
+    }
+
+    /// Now, in milliseconds since the Unix epoch.
+    #[must_use]
     #[expect(
         clippy::disallowed_methods,
         reason = "the one place that asks the system for the time"
     )]
-    pub fn now(&self) -> Seconds {
+    pub fn millis(&self) -> Millis {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| {
-                Seconds::try_from(since.as_secs()).unwrap_or(Seconds::MAX)
+                Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX)
             });
-        match &self.0 {
-            Source::System => now,
-            Source::Moved(ahead) => now + ahead.load(Ordering::SeqCst),
+        let (Source::System(ahead) | Source::Moved(ahead)) = &self.0;
+        now.saturating_add(ahead.load(Ordering::SeqCst))
+    }
+
+    /// Corrects the machine's clock, and all copies of this one, by so many milliseconds. One that a
+    /// test moves is right by definition.
+    pub fn correct(&self, by: Millis) {
+        if let Source::System(ahead) = &self.0 {
+            ahead.fetch_add(by, Ordering::SeqCst);
         }
     }
 
     /// Moves a movable clock ahead; the system's stays as it is.
     pub fn advance(&self, seconds: Seconds) {
         if let Source::Moved(ahead) = &self.0 {
-            ahead.fetch_add(seconds, Ordering::SeqCst);
+            ahead.fetch_add(seconds * 1000, Ordering::SeqCst);
         }
     }
 }
@@ -102,5 +128,19 @@ mod tests {
         system.advance(1000);
         movable.advance(1000);
         assert!((995..=1005).contains(&(copy.now() - system.now())));
+    }
+
+    #[test]
+    fn only_a_machines_clock_is_corrected_and_with_it_its_copies() {
+        let (wrong, movable) = (Clock::wrong_by(3600), Clock::movable());
+        let copy = wrong.clone();
+        let off = copy.now() - Clock::system().now();
+        assert!((3595..=3605).contains(&off), "{off}");
+        wrong.correct(-3_600_000);
+        movable.correct(-3_600_000);
+        for right in [copy, movable] {
+            let off = right.now() - Clock::system().now();
+            assert!((-5..=5).contains(&off), "{off}");
+        }
     }
 }

@@ -153,6 +153,28 @@ pub struct Settings {
     #[arg(long, env = "LATCHKEY_API_KEY_URL", value_name = "URL")]
     pub api_key_url: Option<String>,
 
+    /// Points an hour that Jira grants this app over all sites: a write costs 1, reading a person 3
+    /// [default: 65000]
+    #[arg(long, env = "LATCHKEY_JIRA_QUOTA", value_name = "POINTS")]
+    pub jira_quota: Option<String>,
+
+    /// Per cent of these points that renewals may use; the rest is for people who wait [default: 80]
+    #[arg(long, env = "LATCHKEY_JIRA_RENEWAL_SHARE", value_name = "PERCENT")]
+    pub jira_renewal_share: Option<String>,
+
+    /// Writes a second to one site, for each replica. Jira allows 50, and shares them among all apps
+    /// [default: 20]
+    #[arg(long, env = "LATCHKEY_JIRA_BURST", value_name = "CALLS")]
+    pub jira_burst: Option<String>,
+
+    /// Renewals under way at once, for each replica [default: 32]
+    #[arg(long, env = "LATCHKEY_PROVIDER_CONCURRENCY", value_name = "NUMBER")]
+    pub provider_concurrency: Option<String>,
+
+    /// Token requests a second, over all replicas, 1 to 1000; none means no limit
+    #[arg(long, env = "LATCHKEY_PROVIDER_RATE", value_name = "REQUESTS")]
+    pub provider_rate: Option<String>,
+
     /// What to log, as a tracing filter [default: info]
     #[arg(long, env = "LATCHKEY_LOG", value_name = "FILTER")]
     pub log: Option<String>,
@@ -214,6 +236,10 @@ pub struct Config {
     pub allow_loopback_http: bool,
     /// The service.
     pub provider: ProviderConfig,
+    /// What may be asked of Jira.
+    pub jira_limits: JiraLimits,
+    /// What may be asked of the service.
+    pub service_limits: ServiceLimits,
     /// How to log.
     pub log: LogConfig,
 }
@@ -315,6 +341,26 @@ pub struct ProviderConfig {
     pub scopes: String,
     /// Where API keys come from.
     pub api_key: ApiKeySource,
+}
+
+/// What may be asked of Jira.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JiraLimits {
+    /// Points an hour over all sites.
+    pub quota: i64,
+    /// How many of them renewals may use.
+    pub renewal: i64,
+    /// Writes a second to one site.
+    pub burst: u32,
+}
+
+/// What may be asked of the service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceLimits {
+    /// Renewals under way at once in this process.
+    pub concurrency: usize,
+    /// Token requests a second over all replicas.
+    pub rate: Option<u32>,
 }
 
 /// Where the API key comes from.
@@ -498,6 +544,26 @@ impl Config {
                     api_key_url: settings.api_key_url,
                 },
             )?,
+            jira_limits: JiraLimits::read(
+                settings.jira_quota,
+                settings.jira_renewal_share,
+                settings.jira_burst,
+            )?,
+            service_limits: ServiceLimits {
+                concurrency: read_number(
+                    "LATCHKEY_PROVIDER_CONCURRENCY",
+                    settings.provider_concurrency,
+                    1..=10_000,
+                    "a number from 1 to 10000",
+                )?
+                .unwrap_or(32),
+                rate: read_number(
+                    "LATCHKEY_PROVIDER_RATE",
+                    settings.provider_rate,
+                    1..=1000,
+                    "a number from 1 to 1000",
+                )?,
+            },
             log: LogConfig::read(settings.log, settings.log_format)?,
         })
     }
@@ -543,6 +609,42 @@ impl LogConfig {
                 Some("json") => true,
                 Some(_) => return Err(malformed("LATCHKEY_LOG_FORMAT", "`text` or `json`")),
             },
+        })
+    }
+}
+
+impl JiraLimits {
+    fn read(
+        quota: Option<String>,
+        share: Option<String>,
+        burst: Option<String>,
+    ) -> Result<Self, Invalid> {
+        let quota = read_number(
+            "LATCHKEY_JIRA_QUOTA",
+            quota,
+            1..=1_000_000_000_i64,
+            "points an hour, 1 or more",
+        )?
+        .unwrap_or(65_000);
+        let share = read_number(
+            "LATCHKEY_JIRA_RENEWAL_SHARE",
+            share,
+            1..=100,
+            "per cent, from 1 to 100",
+        )?
+        .unwrap_or(80);
+        let burst = read_number(
+            "LATCHKEY_JIRA_BURST",
+            burst,
+            1..=1000,
+            "a number from 1 to 1000",
+        )?
+        .unwrap_or(20);
+        Ok(Self {
+            quota,
+            // A quota too small to be shared is for renewals: without them nothing lasts.
+            renewal: (quota * share / 100).max(1),
+            burst,
         })
     }
 }
@@ -734,6 +836,22 @@ fn read_bool(setting: &'static str, text: Option<&str>) -> Result<bool, Invalid>
     }
 }
 
+fn read_number<T: std::str::FromStr + PartialOrd>(
+    setting: &'static str,
+    text: Option<String>,
+    range: std::ops::RangeInclusive<T>,
+    should_be: &'static str,
+) -> Result<Option<T>, Invalid> {
+    given(text)
+        .map(|text| {
+            text.parse()
+                .ok()
+                .filter(|number| range.contains(number))
+                .ok_or(malformed(setting, should_be))
+        })
+        .transpose()
+}
+
 fn read_address(
     setting: &'static str,
     text: Option<String>,
@@ -864,6 +982,10 @@ mod tests {
         assert_eq!(config.provider.scopes, "openid profile offline_access");
         assert_eq!(config.issue_module, IssueModule::Context);
         assert!(!config.allow_loopback_http);
+        assert_eq!(config.jira_limits.quota, 65_000);
+        assert_eq!(config.jira_limits.renewal, 52_000);
+        assert_eq!(config.service_limits.concurrency, 32);
+        assert_eq!(config.service_limits.rate, None);
         assert!(matches!(config.database, Database::Sqlite(file) if file == "latchkey.db"));
         let config = with(&[("LATCHKEY_BASE_URL", "https://example.com/apps/key/")]).unwrap();
         assert_eq!(config.base_url.path(), "/apps/key");
@@ -921,6 +1043,12 @@ mod tests {
             ),
             ("LATCHKEY_API_KEY_FROM", "magic"),
             ("LATCHKEY_LOG_FORMAT", "xml"),
+            ("LATCHKEY_JIRA_QUOTA", "none"),
+            ("LATCHKEY_JIRA_QUOTA", "-65000"),
+            ("LATCHKEY_JIRA_RENEWAL_SHARE", "101"),
+            ("LATCHKEY_JIRA_BURST", "0"),
+            ("LATCHKEY_PROVIDER_CONCURRENCY", "1e3"),
+            ("LATCHKEY_PROVIDER_RATE", "0"),
         ];
         for (name, value) in bad {
             let error = with(&[(name, value)]).unwrap_err();

@@ -90,6 +90,13 @@ pub enum Error {
     #[error("Jira cannot be reached: {0}")]
     JiraUnreachable(String),
 
+    /// Jira lets this app do no more for now, at this site or at all.
+    #[error("Jira has to be left alone for {retry_after} s")]
+    JiraBusy {
+        /// When to come back.
+        retry_after: Seconds,
+    },
+
     /// The database cannot be reached.
     #[error("the store is unavailable: {0}")]
     Unavailable(sqlx::Error),
@@ -183,9 +190,10 @@ impl Error {
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::ServiceRefused(_) => StatusCode::BAD_GATEWAY,
-            Self::ServiceUnreachable(_) | Self::JiraUnreachable(_) | Self::Unavailable(_) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::ServiceUnreachable(_)
+            | Self::JiraUnreachable(_)
+            | Self::JiraBusy { .. }
+            | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -306,6 +314,15 @@ impl Error {
                 "Jira cannot be reached",
                 "Jira does not answer at the moment. Try again in a minute.".to_owned(),
             ),
+            Self::JiraBusy { retry_after } => (
+                "jira-busy",
+                "Jira asks this app to wait",
+                format!(
+                    "Jira allows apps only so many calls. Try again {}. Nothing was lost, and what \
+                     is connected stays connected.",
+                    in_a_while(*retry_after)
+                ),
+            ),
             Self::Unavailable(_) => (
                 "unavailable",
                 "Not available at the moment",
@@ -334,11 +351,22 @@ impl Error {
             Self::Unavailable(_) => {
                 tracing::warn!(error = %self, "a request failed because the store is unavailable");
             }
-            Self::ServiceRefused(_) | Self::ServiceUnreachable(_) | Self::JiraUnreachable(_) => {
+            Self::ServiceRefused(_)
+            | Self::ServiceUnreachable(_)
+            | Self::JiraUnreachable(_)
+            | Self::JiraBusy { .. } => {
                 tracing::warn!(error = %self, "a request failed because of another server");
             }
             _ => tracing::debug!(error = %self, "a request was refused"),
         }
+    }
+}
+
+/// A time to wait in words.
+fn in_a_while(seconds: Seconds) -> String {
+    match (seconds + 59) / 60 {
+        ..=1 => "in a minute".to_owned(),
+        minutes => format!("in {minutes} minutes"),
     }
 }
 

@@ -4,23 +4,35 @@
 //! hold and an admin can take away. So 403 is an answer to expect: the same call is then made as the
 //! person, whose own properties need no such right. Which way worked is told to the caller, who
 //! remembers it for the tenant. Tokens travel in the header only.
+//!
+//! Each call is paid for with points of Jira's quota and has its place among the calls of a second
+//! ([`crate::budget`]); what Jira says about its limits is told to the caller, who keeps to it.
 
 use serde::Deserialize;
 
 use http::{Method, StatusCode};
 
-use crate::clock::Seconds;
+use std::sync::Arc;
+
+use crate::budget::{Bursts, Purpose, Quota};
+use crate::clock::{Clock, Seconds, parse_rfc3339};
 use crate::connect::Signer;
 use crate::connect::qsh::encode;
+use crate::error::Error;
 use crate::model::{AccountId, AccountKind, Person, Property, Tenant};
 use crate::outbound::{Failure, Outbound, Outcome, SIZE_LIMIT};
+use crate::random::Random;
 use crate::secret::Secret;
+use crate::store::Calls;
 
 /// Talks to tenants' Jira.
 #[derive(Debug)]
 pub struct Jira {
     http: Outbound,
     signer: Signer,
+    clock: Clock,
+    quota: Arc<Quota>,
+    bursts: Bursts,
     impersonation_url: String,
     property_key: String,
 }
@@ -47,13 +59,19 @@ pub enum JiraError {
     #[error("Jira does not know the person")]
     NotFound,
     /// 429 or 503 with a time to wait.
-    #[error("Jira asks to wait {seconds} s ({reason})")]
+    #[error("Jira asks to wait ({scope:?})")]
     Wait {
-        /// How long.
-        seconds: Seconds,
-        /// `RateLimit-Reason`, if any.
-        reason: String,
+        /// How long, if it says so.
+        asked: Option<Seconds>,
+        /// Who is meant.
+        scope: Scope,
     },
+    /// The app's points of this hour are used up, or those for this purpose. Nothing was sent.
+    #[error("Jira's points are used up until the hour")]
+    UsedUp,
+    /// Points could not be counted. Nothing was sent.
+    #[error("{0}")]
+    Store(#[from] Error),
     /// Any other answer.
     #[error("Jira answered {0}")]
     Answered(StatusCode),
@@ -65,18 +83,46 @@ pub enum JiraError {
     Nonsense,
 }
 
+/// Who is meant when Jira asks to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The app, at all sites, until the top of the hour.
+    App,
+    /// The app at this site.
+    Tenant,
+    /// Calls with this method at this site.
+    Method,
+}
+
+/// How long Jira is left alone that asks to wait: as long as it says, or else two seconds, doubling with
+/// each failure to thirty (Atlassian's rate limiting page), up to 30 % more or less.
+#[must_use]
+pub fn time_to_wait(asked: Option<Seconds>, failures: i64, random: &Random) -> Seconds {
+    asked.unwrap_or_else(|| {
+        let tenths = 7 + random.up_to(6);
+        // Rounded up: a second early is early.
+        ((2_i64 << failures.clamp(0, 4)).min(30) * tenths + 9) / 10
+    })
+}
+
 impl Jira {
     /// Calls signed by `signer`, with the property of this key.
     #[must_use]
     pub fn new(
         http: Outbound,
         signer: Signer,
+        clock: Clock,
+        quota: Arc<Quota>,
+        bursts: Bursts,
         impersonation_url: String,
         property_key: String,
     ) -> Self {
         Self {
             http,
             signer,
+            clock,
+            quota,
+            bursts,
             impersonation_url,
             property_key,
         }
@@ -88,6 +134,7 @@ impl Jira {
         tenant: &Tenant,
         account: &AccountId,
         value: &Property<'_>,
+        purpose: Purpose,
     ) -> Result<Authority, JiraError> {
         let body = serde_json::to_vec(value).map_err(|_| JiraError::Nonsense)?;
         let (authority, _) = self
@@ -97,6 +144,7 @@ impl Jira {
                 &Method::PUT,
                 &self.property_path(),
                 Some(body),
+                purpose,
             )
             .await?;
         Ok(authority)
@@ -109,8 +157,9 @@ impl Jira {
         account: &AccountId,
     ) -> Result<(), JiraError> {
         let path = self.property_path();
+        let person = Purpose::Person;
         match self
-            .call(tenant, account, &Method::DELETE, &path, None)
+            .call(tenant, account, &Method::DELETE, &path, None, person)
             .await
         {
             Ok(_) | Err(JiraError::NotFound) => Ok(()),
@@ -121,7 +170,14 @@ impl Jira {
     /// Reads what kind of account a person has, and their name.
     pub async fn person(&self, tenant: &Tenant, account: &AccountId) -> Result<Person, JiraError> {
         let (_, answer) = self
-            .call(tenant, account, &Method::GET, "/rest/api/3/user", None)
+            .call(
+                tenant,
+                account,
+                &Method::GET,
+                "/rest/api/3/user",
+                None,
+                Purpose::Person,
+            )
             .await?;
         read_person(&answer.body, account).ok_or(JiraError::Nonsense)
     }
@@ -137,10 +193,18 @@ impl Jira {
         method: &Method,
         path: &str,
         body: Option<Vec<u8>>,
+        purpose: Purpose,
     ) -> Result<(Authority, Outcome), JiraError> {
         let query = format!("accountId={}", encode(account.as_str()));
         let url = format!("{}{path}?{query}", tenant.base_url);
-        let send = |authorization: String| {
+        // What Jira counts for it.
+        let points = if *method == Method::GET { 3 } else { 1 };
+        let send = async |authorization: String| {
+            if !self.quota.pay(purpose, points).await? {
+                return Err(JiraError::UsedUp);
+            }
+            let place = self.bursts.place(&tenant.client_key, method, purpose);
+            tokio::time::sleep(place).await;
             let mut request = self
                 .http
                 .client()
@@ -152,14 +216,18 @@ impl Jira {
                     .header(http::header::CONTENT_TYPE, "application/json")
                     .body(body.clone());
             }
-            self.http.send(request, SIZE_LIMIT)
+            let answer = self.http.send(request, SIZE_LIMIT).await?;
+            if is_near_limit(&answer) {
+                self.bursts.slow_down(&tenant.client_key);
+            }
+            judge(answer, self.clock.now())
         };
         let as_app = || async {
             let jwt = self
                 .signer
                 .app_jwt(tenant, method.as_str(), path, Some(&query))
                 .map_err(|_| JiraError::Unauthorized)?;
-            judge(send(format!("JWT {}", jwt.expose())).await?)
+            send(format!("JWT {}", jwt.expose())).await
         };
         if !tenant.acts_as_user {
             let mut answer = as_app().await;
@@ -173,7 +241,7 @@ impl Jira {
             }
         }
         let answer = match self.act_as(tenant, account).await {
-            Ok(token) => judge(send(format!("Bearer {}", token.expose())).await?),
+            Ok(token) => send(format!("Bearer {}", token.expose())).await,
             Err(error) => Err(error),
         };
         match answer {
@@ -206,7 +274,7 @@ impl Jira {
             .client()
             .post(format!("{}/oauth2/token", self.impersonation_url))
             .form(&form);
-        match judge(self.http.send(request, SIZE_LIMIT).await?) {
+        match judge(self.http.send(request, SIZE_LIMIT).await?, self.clock.now()) {
             Ok(answer) => {
                 let granted: Granted = answer.json().ok_or(JiraError::Nonsense)?;
                 Ok(granted.access_token)
@@ -250,7 +318,7 @@ pub fn read_person(body: &[u8], account: &AccountId) -> Option<Person> {
 ///
 /// # Errors
 /// Everything but a success that is no page.
-pub fn judge(answer: Outcome) -> Result<Outcome, JiraError> {
+pub fn judge(answer: Outcome, now: Seconds) -> Result<Outcome, JiraError> {
     match answer.status {
         // A page, as of a site that is asleep or a proxy in the way: nothing was carried out.
         status if status.is_success() && is_page(&answer) => Err(JiraError::Nonsense),
@@ -258,8 +326,10 @@ pub fn judge(answer: Outcome) -> Result<Outcome, JiraError> {
         StatusCode::UNAUTHORIZED => Err(JiraError::Unauthorized),
         StatusCode::FORBIDDEN => Err(JiraError::Forbidden),
         StatusCode::NOT_FOUND => Err(JiraError::NotFound),
-        StatusCode::TOO_MANY_REQUESTS => Err(wait(&answer, 30)),
-        StatusCode::SERVICE_UNAVAILABLE if answer.retry_after().is_some() => Err(wait(&answer, 30)),
+        StatusCode::TOO_MANY_REQUESTS => Err(wait(&answer, now)),
+        StatusCode::SERVICE_UNAVAILABLE if answer.retry_after().is_some() => {
+            Err(wait(&answer, now))
+        }
         // A redirect is what a renamed site answers; no token follows it to another host.
         status => Err(JiraError::Answered(status)),
     }
@@ -270,14 +340,123 @@ fn is_page(answer: &Outcome) -> bool {
     kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"))
 }
 
-fn wait(answer: &Outcome, unless_said: Seconds) -> JiraError {
-    let reason = answer
-        .headers
-        .get("ratelimit-reason")
-        .and_then(|reason| reason.to_str().ok())
-        .unwrap_or("not said");
+fn is_near_limit(answer: &Outcome) -> bool {
+    let near = answer.headers.get("x-ratelimit-nearlimit");
+    near.is_some_and(|near| near.as_bytes().eq_ignore_ascii_case(b"true"))
+}
+
+fn wait(answer: &Outcome, now: Seconds) -> JiraError {
+    let header = |name| {
+        answer
+            .headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+    };
     JiraError::Wait {
-        seconds: answer.retry_after().unwrap_or(unless_said),
-        reason: reason.chars().take(64).collect(),
+        asked: answer.retry_after().or_else(|| {
+            let reset = header("x-ratelimit-reset").and_then(read_reset)?;
+            Some((reset - now).clamp(1, 3600))
+        }),
+        scope: match header("ratelimit-reason") {
+            Some("jira-quota-global-based") => Scope::App,
+            Some("jira-burst-based") => Scope::Method,
+            // `jira-quota-tenant-based`, `jira-per-issue-on-write`, or nothing said.
+            _ => Scope::Tenant,
+        },
+    }
+}
+
+/// ISO 8601, in which Atlassian leaves the seconds out: `2026-11-22T10:05Z`.
+fn read_reset(text: &str) -> Option<Seconds> {
+    parse_rfc3339(text).or_else(|| {
+        let (minute, offset) = text.split_at_checked("2026-11-22T10:05".len())?;
+        parse_rfc3339(&format!("{minute}:00{offset}"))
+    })
+}
+
+impl Scope {
+    /// Which calls to the tenant it is about.
+    #[must_use]
+    pub fn calls(self, method: &Method) -> Calls {
+        match (self, method) {
+            (Self::Method, &Method::PUT) => Calls::Put,
+            (Self::Method, &Method::DELETE) => Calls::Delete,
+            (Self::Method, &Method::GET) => Calls::Get,
+            _ => Calls::Any,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_jira_says_about_its_limits_is_understood() {
+        let noon = parse_rfc3339("2026-11-22T12:00:00Z").unwrap();
+        let said = |headers: &[(&'static str, &str)]| {
+            let headers = headers.iter().map(|(name, value)| {
+                let value = http::HeaderValue::from_str(value).unwrap();
+                (http::HeaderName::from_static(name), value)
+            });
+            let answer = Outcome {
+                status: StatusCode::TOO_MANY_REQUESTS,
+                headers: headers.collect(),
+                body: Vec::new(),
+            };
+            match judge(answer, noon) {
+                Err(JiraError::Wait { asked, scope }) => (asked, scope),
+                other => panic!("{other:?}"),
+            }
+        };
+        let reason = "ratelimit-reason";
+        let reset = "x-ratelimit-reset";
+        assert_eq!(said(&[]), (None, Scope::Tenant));
+        assert_eq!(
+            said(&[(reason, "jira-quota-global-based"), ("retry-after", "7")]),
+            (Some(7), Scope::App)
+        );
+        for (value, asked) in [
+            ("2026-11-22T12:05Z", Some(300)),
+            ("2026-11-22T12:00:30Z", Some(30)),
+            ("2026-11-22T13:05+01:00", Some(300)),
+            ("2026-11-22T11:00Z", Some(1)),
+            ("2027-11-22T11:00Z", Some(3600)),
+            ("soon", None),
+            ("", None),
+        ] {
+            let headers = [(reason, "jira-burst-based"), (reset, value)];
+            assert_eq!(said(&headers), (asked, Scope::Method), "{value}");
+        }
+        let both = [("retry-after", "9"), (reset, "2026-11-22T12:05Z")];
+        assert_eq!(said(&both).0, Some(9));
+        let near = |value| {
+            let mut headers = http::HeaderMap::new();
+            headers.insert(
+                "x-ratelimit-nearlimit",
+                http::HeaderValue::from_static(value),
+            );
+            is_near_limit(&Outcome {
+                status: StatusCode::OK,
+                headers,
+                body: Vec::new(),
+            })
+        };
+        assert!(near("true") && near("True") && !near("false"));
+    }
+
+    #[test]
+    fn waits_that_nobody_said_double_from_two_seconds_to_thirty() {
+        let random = Random::seeded(4);
+        for (failures, around) in [(0, 2), (1, 4), (2, 8), (3, 16), (4, 30), (99, 30)] {
+            for _ in 0..50 {
+                let wait = time_to_wait(None, failures, &random);
+                assert!(
+                    wait * 10 >= around * 7 && (wait - 1) * 10 <= around * 13,
+                    "{wait}"
+                );
+            }
+        }
+        assert_eq!(time_to_wait(Some(77), 3, &random), 77);
     }
 }

@@ -14,6 +14,7 @@
 //! | [`limits`] | how often anybody may do what costs something |
 //! | [`outbound`] | how any other server is called |
 //! | [`vault`], [`store`] | what is kept, and sealed |
+//! | [`budget`] | what all replicas may ask of Jira and of the service |
 //! | [`connect`], [`jira`], [`provider`] | Atlassian's tokens, a tenant's Jira, the service |
 //! | [`moments`] | where a test can hold a renewal; nothing in a release |
 //! | [`cleanup`], [`renewal`], [`linking`] | the verbs |
@@ -22,6 +23,7 @@
 //!
 //! Use points upwards in this table only.
 
+pub mod budget;
 pub mod cleanup;
 pub mod clock;
 pub mod config;
@@ -48,7 +50,8 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use clock::Clock;
+use budget::{Bursts, Quota, ServicePace, SharedGate};
+use clock::{Clock, Millis};
 use config::{Config, Customers, IssueModule, Proxies};
 use connect::install_keys::InstallKeys;
 use connect::{Connect, Signer, Sites};
@@ -59,7 +62,7 @@ use outbound::Outbound;
 use prometheus::Registry;
 use provider::Provider;
 use random::Random;
-use renewal::{AtWork, Gate};
+use renewal::AtWork;
 use store::{OpenError, Store};
 use vault::Vault;
 
@@ -122,10 +125,16 @@ pub struct App {
     pub replica: String,
     /// The links that this process is renewing.
     pub at_work: AtWork,
-    /// Closed while the service wants no refresh.
-    pub service_gate: Gate,
+    /// Closed while the service wants no token request, or does not answer any.
+    pub service_gate: SharedGate,
     /// Closed while Jira's quota of all tenants is used up.
-    pub jira_gate: Gate,
+    pub jira_gate: SharedGate,
+    /// Points for calls to Jira.
+    pub quota: Arc<Quota>,
+    /// Token requests a second.
+    pub service_pace: ServicePace,
+    /// Renewals that this process has under way at once.
+    pub at_once: usize,
     /// Wakes renewing before its time.
     pub wake: Notify,
     /// Wakes cleaning up before its time.
@@ -147,6 +156,12 @@ impl App {
         let events = Events::new(&registry, clock.clone());
         let vault = Vault::new(config.sealing_keys, random.clone(), events.clone());
         let store = Store::open(&config.database, vault, random.clone()).await?;
+        follow_database(&store, &clock).await?;
+        let quota = Quota::new(&config.jira_limits, store.clone(), clock.clone());
+        let quota = Arc::new(quota);
+        let service = config.service_limits;
+        let service_pace = ServicePace::new(service.rate, store.clone(), clock.clone());
+        let at_once = service.concurrency.min(service_pace.at_once());
         let limits = Arc::new(Limits::new(&clock, events.clone()));
         let install_keys = InstallKeys::new(
             config.install_keys_url,
@@ -175,6 +190,9 @@ impl App {
             jira: Jira::new(
                 http.clone(),
                 Signer::new(config.app_key, clock.clone()),
+                clock.clone(),
+                quota.clone(),
+                Bursts::new(&config.jira_limits, clock.clone()),
                 config.impersonation_url,
                 config.property_key,
             ),
@@ -191,8 +209,11 @@ impl App {
             connect_js: config.connect_js_url,
             replica: random.id(),
             at_work: AtWork::default(),
-            service_gate: Gate::default(),
-            jira_gate: Gate::default(),
+            service_gate: SharedGate::of_service(store.clone(), clock.clone()),
+            jira_gate: SharedGate::of_jira(store.clone(), clock.clone()),
+            service_pace,
+            at_once,
+            quota,
             wake: Notify::new(),
             wake_cleanup: Notify::new(),
             store,
@@ -200,4 +221,29 @@ impl App {
             random,
         }))
     }
+}
+
+/// A difference that network and scheduling may make, in milliseconds: it is not followed.
+const UNSURE: Millis = 500;
+/// One of which an operator should know, in milliseconds.
+const WRONG: Millis = 5_000;
+
+/// Corrects the clock by that of the database server, so that replicas agree on what is due and what has
+/// expired, however wrong the clocks of their machines are. Where there is no server, nothing happens.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn follow_database(store: &Store, clock: &Clock) -> Result<(), error::Error> {
+    if let Some(ahead) = store.clock_ahead_of(clock).await?
+        && ahead.abs() > UNSURE
+    {
+        clock.correct(ahead);
+        if ahead.abs() > WRONG {
+            tracing::warn!(
+                seconds = ahead / 1000,
+                "the clock of this machine or of the database server is wrong; that of the database counts"
+            );
+        }
+    }
+    Ok(())
 }

@@ -10,9 +10,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Method;
 use serde::Serialize;
 
 use crate::App;
+use crate::budget::{Outcome, Probe};
 use crate::clock::Seconds;
 use crate::config::Customers;
 use crate::connect::descriptor::FINISH_MODULE;
@@ -188,6 +190,15 @@ async fn ask_about(app: &App, viewer: &Viewer) -> Result<Option<Person>, Error> 
             return Ok(Some(person));
         }
     }
+    let busy = |seconds| {
+        Err(Error::JiraBusy {
+            retry_after: seconds,
+        })
+    };
+    let opens_at = renewal::jira_opens_at(app, tenant, &Method::GET);
+    if opens_at > now {
+        return busy(opens_at - now);
+    }
     match app.jira.person(tenant, account).await {
         Ok(person) => {
             app.store
@@ -196,6 +207,11 @@ async fn ask_about(app: &App, viewer: &Viewer) -> Result<Option<Person>, Error> 
             Ok(Some(person))
         }
         Err(JiraError::NotFound) => Ok(None),
+        Err(JiraError::Wait { asked, scope }) => {
+            busy(renewal::leave_alone(app, tenant, &Method::GET, scope, asked, 0).await?)
+        }
+        Err(JiraError::UsedUp) => busy(app.quota.next_hour() - now),
+        Err(JiraError::Store(error)) => Err(error),
         Err(error) => Err(Error::JiraUnreachable(error.to_string())),
     }
 }
@@ -437,32 +453,52 @@ pub async fn prove(
         app.store.end_attempt(&id, now).await?;
         return Err(Error::AttemptOver("the handle has expired"));
     }
+    // Before the handle is used up: while the service is left alone, it stays good.
+    let probe = app.service_gate.admit().await?;
     if !app
         .store
         .attempt_redeem(&id, &returned.handle_hash, now)
         .await?
     {
+        if let Some(probe) = probe {
+            app.service_gate.release(probe).await?;
+        }
         return Err(used(app, &attempt));
     }
     // In a task of its own: a browser that hangs up must not lose what the service has given.
     let task = tokio::spawn({
         let app = app.clone();
         let viewer = viewer.clone();
-        async move { redeem(&app, &viewer, attempt).await }
+        async move { redeem(&app, &viewer, attempt, probe).await }
     });
     task.await
         .map_err(|_| Error::Internal("redeeming a code panicked".to_owned()))?
 }
 
-async fn redeem(app: &App, viewer: &Viewer, attempt: Attempt) -> Result<BothAccounts, Error> {
+async fn redeem(
+    app: &App,
+    viewer: &Viewer,
+    attempt: Attempt,
+    probe: Option<Probe>,
+) -> Result<BothAccounts, Error> {
     let tenant = viewer.tenant();
     let Phase::Returned(returned) = &attempt.phase else {
         return Err(Error::AlreadyUsed);
     };
+    if let Err(error) = app.service_pace.make_room().await {
+        tracing::warn!(%error, "a token request could not be announced to others");
+    }
     let redeemed = app
         .provider
         .redeem(&returned.code, &returned.code_verifier, &returned.nonce)
         .await;
+    let outcome = match &redeemed {
+        Err(error) if matches!(error.why, Error::ServiceUnreachable(_)) => Outcome::Failed,
+        _ => Outcome::Answered,
+    };
+    if let Err(error) = app.service_gate.ended(outcome, probe).await {
+        tracing::warn!(%error, "how a token request ended could not be told to others");
+    }
     let now = app.clock.now();
     let (identity, tokens) = match redeemed {
         Ok(redeemed) => redeemed,

@@ -104,6 +104,8 @@ fn start_log(config: &LogConfig) -> Result<(), String> {
 async fn run(command: Option<Command>, config: Config) -> Result<(), String> {
     let outside =
         Outside::real(&config).map_err(|error| format!("the HTTP client cannot start: {error}"))?;
+    #[cfg(debug_assertions)]
+    let outside = with_wrong_clock(outside);
     let listen = config.listen;
     let metrics_listen = config.metrics_listen;
     if config.allow_loopback_http {
@@ -136,6 +138,19 @@ async fn run(command: Option<Command>, config: Config) -> Result<(), String> {
     stop_metrics.send_replace(true);
     running.stop().await;
     Ok(())
+}
+
+/// A machine whose clock is wrong, for tests: no release knows this variable.
+#[cfg(debug_assertions)]
+fn with_wrong_clock(outside: Outside) -> Outside {
+    let seconds = std::env::var("LATCHKEY_CLOCK_IS_AHEAD").ok();
+    match seconds.and_then(|seconds| seconds.parse().ok()) {
+        Some(seconds) => Outside {
+            clock: latchkey::clock::Clock::wrong_by(seconds),
+            ..outside
+        },
+        None => outside,
+    }
 }
 
 async fn rotate_keys(upkeep: Upkeep) -> Result<(), String> {

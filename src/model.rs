@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use http::Method;
 use serde::Serialize;
 
 use crate::clock::{Seconds, rfc3339};
@@ -67,10 +68,36 @@ pub struct Tenant {
     pub enabled: bool,
     /// Whether properties are written as the person, because the app user may not.
     pub acts_as_user: bool,
-    /// Until then Jira has asked us to stay away from it.
-    pub wait_until: Seconds,
+    /// Until when Jira has asked us to stay away from it.
+    pub waits: Waits,
     /// Everything of this tenant is sealed under it.
     pub key: TenantKey,
+}
+
+/// Until when calls to a tenant's Jira wait, by method. In the past where they need not.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Waits {
+    /// All of them.
+    pub any: Seconds,
+    /// `PUT`.
+    pub put: Seconds,
+    /// `DELETE`.
+    pub delete: Seconds,
+    /// `GET`.
+    pub get: Seconds,
+}
+
+impl Waits {
+    /// Until when a call with this method waits.
+    #[must_use]
+    pub fn until(&self, method: &Method) -> Seconds {
+        let own = match *method {
+            Method::PUT => self.put,
+            Method::DELETE => self.delete,
+            _ => self.get,
+        };
+        own.max(self.any)
+    }
 }
 
 impl Tenant {

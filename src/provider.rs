@@ -24,6 +24,7 @@ use oauth2::{
 use serde::Deserialize;
 use url::Url;
 
+use crate::budget::Outcome;
 use crate::clock::{Clock, Seconds};
 use crate::config::{ApiKeySource, ProviderConfig};
 use crate::error::{Error, printable};
@@ -89,6 +90,19 @@ pub enum RefreshError {
     /// Any other error of RFC 6749 section 5.2: answered, and about this request only.
     #[error("the service refuses the request: {0}")]
     Refused(String),
+}
+
+impl RefreshError {
+    /// What it means for all other token requests.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::InvalidGrant | Self::Refused(_) => Outcome::Answered,
+            Self::InvalidClient(_) => Outcome::Refused,
+            Self::Wait { seconds } => Outcome::Wait(*seconds),
+            Self::NotSent(_) | Self::Unknown(_) => Outcome::Failed,
+        }
+    }
 }
 
 /// Why a key was not minted.

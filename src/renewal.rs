@@ -5,21 +5,23 @@
 //! any crash: intent, send, durable commit, publish, record, and only then revoke the old key.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use http::Method;
+
 use crate::App;
+use crate::budget::{Outcome, Stance};
 use crate::clock::{Seconds, rfc3339};
 use crate::error::Error;
-use crate::jira::{Authority, JiraError};
+use crate::jira::{Authority, JiraError, Scope, time_to_wait};
 use crate::model::{
     AsideReason, Credential, Lingering, LinkId, MintedKey, Property, ReconnectReason, Revocation,
     Tenant, Tokens,
 };
 use crate::moments::{Moment, reach};
 use crate::provider::{LIFE_UNLESS_SAID, MintError, RefreshError};
-use crate::store::Claim;
+use crate::store::{Calls, Claim};
 use crate::vault::Broken;
 
 /// How long a claimed link is one process's alone, in seconds. A token request ends well before
@@ -47,23 +49,6 @@ const REST_UNSETTLED: Seconds = 1;
 const LOOK_AGAIN: Seconds = 10;
 /// The longest wait between two tries, in seconds.
 const LONGEST_WAIT: Seconds = 300;
-
-/// Closed until a moment; open after it. Shared by all jobs of a process.
-#[derive(Debug, Default)]
-pub struct Gate(AtomicI64);
-
-impl Gate {
-    /// Keeps it closed until `until`, at least.
-    pub fn close_until(&self, until: Seconds) {
-        self.0.fetch_max(until, Ordering::SeqCst);
-    }
-
-    /// When it opens; in the past if it is open.
-    #[must_use]
-    pub fn opens_at(&self) -> Seconds {
-        self.0.load(Ordering::SeqCst)
-    }
-}
 
 /// The links whose renewals this process has begun and not ended. While the database is away, a lease
 /// may run out under an answer that is held until it can be written; whoever claimed the link then
@@ -195,12 +180,13 @@ async fn next_generation(app: &App, claim: Claim, credential: Credential) -> Res
         }
         return Ok(None);
     };
-    let opens_at = app.service_gate.opens_at();
-    if opens_at > now {
-        let due_at = opens_at + app.random.up_to(10);
-        app.store.put_off(&claim, due_at, false, false).await?;
-        return Ok(None);
+    if app.service_gate.stance() != Stance::Open && claim.probe.is_none() {
+        return held_back(app, &claim).await;
     }
+    let Some(place) = app.service_pace.place().await? else {
+        return held_back(app, &claim).await;
+    };
+    tokio::time::sleep(place).await;
     // Before the intent: discovery may take as long as a token request, and the lease is for one.
     if let Err(error) = app.provider.prepare().await {
         refused(
@@ -214,8 +200,9 @@ async fn next_generation(app: &App, claim: Claim, credential: Credential) -> Res
     }
     let now = app.clock.now();
     if !app.store.intend(&claim, now, now + LEASE).await? {
-        tracing::debug!(tenant = %claim.link.client_key, account = %claim.link.account_id, "a renewal was not sent: its claim is over");
-        return Ok(None);
+        tracing::debug!(tenant = %claim.link.client_key, account = %claim.link.account_id, "a renewal was not sent: its claim is over, or the service is left alone");
+        app.service_gate.look().await?;
+        return held_back(app, &claim).await;
     }
     reach(&app.clock, Moment::Intended, &claim.link).await;
     if app.clock.now() > now + PROMPTLY {
@@ -227,19 +214,34 @@ async fn next_generation(app: &App, claim: Claim, credential: Credential) -> Res
     match app.provider.refresh(&refresh_token).await {
         Ok(tokens) => {
             reach(&app.clock, Moment::Answered, &claim.link).await;
+            let probe = claim.probe;
             let mut next = credential;
             retire(&mut next, &claim, Some(tokens), now);
             if !app.provider.mints() {
                 next.api_key = Some(app.provider.token_as_key(&next.tokens));
             }
             let generation = claim.link.generation + 1;
-            commit(app, claim, next, generation).await
+            let step = commit(app, claim, next, generation).await?;
+            app.service_gate.ended(Outcome::Answered, probe).await?;
+            if probe.is_some() {
+                // Nobody need wait any longer.
+                app.wake.notify_one();
+            }
+            Ok(step)
         }
         Err(error) => {
             refused(app, &claim, &credential, error).await?;
             Ok(None)
         }
     }
+}
+
+/// Gives a link back that may not be renewed now. It keeps its place: its key in Jira decides who is
+/// next when the service may be asked again.
+async fn held_back(app: &App, claim: &Claim) -> Result<Step, Error> {
+    let due_at = app.service_gate.opens_at().max(app.clock.now() + 1);
+    app.store.put_off(claim, due_at, false, false).await?;
+    Ok(None)
 }
 
 /// Moves a credential on: the old key is to be revoked once Jira holds the new one, and an answer
@@ -316,6 +318,10 @@ async fn refused(
     let now = app.clock.now();
     let tenant = claim.link.client_key.as_str();
     let account = claim.link.account_id.as_str();
+    let rest = app.service_gate.ended(error.outcome(), claim.probe).await?;
+    if let Some(rest) = rest {
+        left_alone(&error, rest);
+    }
     match error {
         RefreshError::InvalidGrant => {
             // With an unknown outcome before it, the likely reason is that the answer with the next
@@ -327,19 +333,10 @@ async fn refused(
             };
             give_up(app, claim, reason).await
         }
-        RefreshError::InvalidClient(code) => {
-            tracing::error!(%code, "the service refuses this app: nothing can be renewed until its client registration is mended");
-            app.service_gate.close_until(now + 30);
-            let due_at = now + 30 + app.random.up_to(10);
+        // It is not about this link, but if it were, another has to be the next probe.
+        RefreshError::InvalidClient(_) | RefreshError::Wait { .. } => {
+            let due_at = app.service_gate.opens_at().max(now) + 1 + app.random.up_to(10);
             app.store.put_off(claim, due_at, false, true).await?;
-            Ok(())
-        }
-        RefreshError::Wait { seconds } => {
-            let wait = seconds.unwrap_or(10).clamp(1, 3600);
-            tracing::warn!(tenant, account, wait, "the service asks to wait");
-            app.service_gate.close_until(now + wait);
-            let due_at = now + wait + app.random.up_to(10);
-            app.store.put_off(claim, due_at, true, true).await?;
             Ok(())
         }
         RefreshError::Refused(code) => {
@@ -359,6 +356,20 @@ async fn refused(
             let due_at = now + backoff(app, claim, credential, now);
             app.store.put_off(claim, due_at, true, false).await?;
             Ok(())
+        }
+    }
+}
+
+/// Says that nobody asks the service for a while, once for each while.
+fn left_alone(error: &RefreshError, seconds: Seconds) {
+    match error {
+        RefreshError::InvalidClient(code) => tracing::error!(
+            %code,
+            seconds,
+            "the service refuses this app: nothing can be renewed until its client registration is mended"
+        ),
+        _ => {
+            tracing::warn!(%error, seconds, "the service is left alone; then one renewal shows whether it is back")
         }
     }
 }
@@ -421,7 +432,7 @@ pub async fn publish(app: &App, claim: Claim, credential: Credential) -> Result<
         return Ok(());
     }
     let now = app.clock.now();
-    let opens_at = jira_opens_at(app, &tenant);
+    let opens_at = jira_opens_at(app, &tenant, &Method::PUT);
     if opens_at > now {
         // Jira has asked to wait since this was claimed, or it is a confirmation, which asks nobody.
         let due_at = opens_at + app.random.up_to(5);
@@ -439,7 +450,7 @@ pub async fn publish(app: &App, claim: Claim, credential: Credential) -> Result<
     };
     match app
         .jira
-        .put_property(&tenant, &claim.link.account_id, &property)
+        .put_property(&tenant, &claim.link.account_id, &property, claim.purpose)
         .await
     {
         Ok(authority) => {
@@ -480,6 +491,9 @@ async fn mint(app: &App, claim: Claim, mut credential: Credential) -> Result<Ste
         return Ok(None);
     }
     let now = app.clock.now();
+    if app.service_gate.opens_at() > now && claim.probe.is_none() {
+        return held_back(app, &claim).await;
+    }
     let error = match app.provider.api_key(&credential.tokens).await {
         Ok(key) => {
             // It fills in what the generation lacked, and so makes no new one.
@@ -490,7 +504,11 @@ async fn mint(app: &App, claim: Claim, mut credential: Credential) -> Result<Ste
         Err(error) => error,
     };
     let wait = match &error {
-        MintError::Wait { seconds } => seconds.unwrap_or(10),
+        MintError::Wait { seconds } => {
+            let outcome = Outcome::Wait(*seconds);
+            app.service_gate.ended(outcome, claim.probe).await?;
+            seconds.unwrap_or(10)
+        }
         MintError::Unauthorized | MintError::Failed(_) => backoff(app, &claim, &credential, now),
     };
     tracing::warn!(tenant = %claim.link.client_key, account = %claim.link.account_id, %error, "a key could not be minted");
@@ -510,29 +528,42 @@ async fn mint(app: &App, claim: Claim, mut credential: Credential) -> Result<Ste
     Ok(None)
 }
 
-/// When a tenant's Jira may be called again, after it or Jira as a whole has asked to wait; in the past
-/// if it may be now.
-pub fn jira_opens_at(app: &App, tenant: &Tenant) -> Seconds {
-    app.jira_gate.opens_at().max(tenant.wait_until)
+/// When a tenant's Jira may be called again with this method, after it or Jira as a whole has asked to
+/// wait; in the past if it may be now.
+pub fn jira_opens_at(app: &App, tenant: &Tenant, method: &Method) -> Seconds {
+    let waits = tenant.waits.until(method);
+    if *method == Method::GET {
+        waits
+    } else {
+        waits.max(app.jira_gate.opens_at())
+    }
 }
 
-/// Keeps to what Jira asks for: the tenant waits, or everybody.
+/// Keeps to what Jira asks for, together with all replicas: the tenant waits, or calls to it with this
+/// method, or all writes to any Jira until the hour. Says how long, in seconds.
 ///
 /// # Errors
 /// When the store is unavailable.
 pub async fn leave_alone(
     app: &App,
     tenant: &Tenant,
-    seconds: Seconds,
-    reason: &str,
-) -> Result<(), Error> {
+    method: &Method,
+    scope: Scope,
+    asked: Option<Seconds>,
+    failures: i64,
+) -> Result<Seconds, Error> {
     let now = app.clock.now();
-    tracing::warn!(tenant = %tenant.client_key, seconds, reason, "Jira asks to wait");
-    if reason == "jira-quota-global-based" {
-        // A hard wall for all tenants until the top of the hour.
-        app.jira_gate.close_until((now / 3600 + 1) * 3600);
+    let seconds = time_to_wait(asked, failures, &app.random);
+    tracing::warn!(tenant = %tenant.client_key, %method, seconds, ?scope, "Jira asks to wait");
+    if scope == Scope::App {
+        let hour = app.quota.next_hour();
+        app.jira_gate.close_until(hour).await?;
+        return Ok(seconds.max(hour - now));
     }
-    app.store.wait_for_tenant(tenant, now + seconds).await
+    app.store
+        .wait_for_tenant(tenant, scope.calls(method), now + seconds)
+        .await?;
+    Ok(seconds)
 }
 
 async fn unpublished(
@@ -559,15 +590,25 @@ async fn unpublished(
                 .set_aside(claim, AsideReason::JiraRefuses, now + REST)
                 .await
         }
-        JiraError::Wait { seconds, reason } => {
-            leave_alone(app, tenant, seconds, &reason).await?;
+        JiraError::Wait { asked, scope } => {
+            let seconds =
+                leave_alone(app, tenant, &Method::PUT, scope, asked, claim.failures).await?;
             let due_at = now + seconds + app.random.up_to(5);
             app.store.put_off(claim, due_at, true, false).await?;
             Ok(())
         }
+        JiraError::UsedUp => {
+            let due_at = app.quota.next_hour();
+            app.store.put_off(claim, due_at, false, false).await?;
+            Ok(())
+        }
+        // Nothing was sent; the lease brings it back.
+        JiraError::Store(error) => Err(error),
         JiraError::Unauthorized => {
             tracing::warn!(tenant = %tenant.client_key, "Jira does not accept the app's tokens; was the app uninstalled?");
-            app.store.wait_for_tenant(tenant, now + 60).await?;
+            app.store
+                .wait_for_tenant(tenant, Calls::Any, now + 60)
+                .await?;
             let due_at = now + 60 + app.random.up_to(30);
             app.store.put_off(claim, due_at, true, false).await?;
             Ok(())

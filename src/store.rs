@@ -146,6 +146,7 @@ macro_rules! take_back {
 }
 
 mod attempt;
+mod budget;
 mod cleanup;
 mod link;
 mod renewal;
@@ -156,8 +157,9 @@ mod session;
 mod sql;
 mod tenant;
 
+pub use budget::{Calls, GateRow};
 pub use cleanup::{Chore, Cleanup};
-pub use renewal::{Claim, SignOfLife};
+pub use renewal::{Claim, Kind, SignOfLife, Turn};
 pub use rotation::{KeyUse, Progress, Rotation};
 
 #[derive(Clone)]
@@ -198,6 +200,12 @@ pub struct Figures {
     pub earliest_expiry: Option<Seconds>,
     /// Revocations and deletions still to be done.
     pub cleanup: i64,
+}
+
+/// Every statement by its name, for tests that look at their plans.
+#[must_use]
+pub fn statements() -> &'static [(&'static str, &'static str)] {
+    sql::ALL
 }
 
 impl Store {
@@ -347,6 +355,9 @@ pub enum OpenError {
     /// A migration failed.
     #[error("the database cannot be migrated: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
+    /// The database does not answer.
+    #[error("{0}")]
+    Unavailable(#[from] Error),
     /// A later version has migrated it, and this one was to leave its tables as they are.
     #[error("the database was migrated by a newer version of latchkey: use that version")]
     Newer,

@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::model::{AccountId, ClientKey, Credential, MintedKey, RevocableToken, Revocation};
 use crate::vault::Place;
 
+use super::renewal::Turn;
 use super::rows::{CleanupRow, LinkRow};
 use super::{Pool, Store, sealed, sql};
 
@@ -217,23 +218,27 @@ impl Store {
         Ok(())
     }
 
-    /// Claims what is left to do.
+    /// Claims what is left to do of these tenants, so many entries of each.
     pub async fn claim_cleanup(
         &self,
+        turns: &[Turn],
         now: Seconds,
         lease_until: Seconds,
-        most: i64,
     ) -> Result<Vec<Cleanup>, Error> {
         let statement = match &self.pool {
             Pool::Sqlite(_) => sql::CLEANUP_CLAIM_SQLITE,
             Pool::Postgres(_) => sql::CLEANUP_CLAIM_POSTGRES,
         };
-        let rows = on!(self, pool => sqlx::query_as::<_, CleanupRow>(statement)
-            .bind(now)
-            .bind(lease_until)
-            .bind(most)
-            .fetch_all(pool)
-            .await)?;
+        let mut rows = Vec::new();
+        transaction!(self, tx => for turn in turns {
+            rows.extend(sqlx::query_as::<_, CleanupRow>(statement)
+                .bind(now)
+                .bind(lease_until)
+                .bind(turn.most)
+                .bind(turn.tenant.as_str())
+                .fetch_all(&mut *tx)
+                .await?);
+        });
         Ok(rows.into_iter().map(|row| self.open_cleanup(row)).collect())
     }
 

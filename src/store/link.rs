@@ -1,5 +1,6 @@
 //! Links: made, taken away, asked about.
 
+use crate::budget::Purpose;
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::model::{AccountId, Attempt, Credential, Identity, Link, LinkId, LinkState, Tenant};
@@ -134,6 +135,8 @@ impl Store {
             failures: 0,
             claims: 1,
             unsettled: false,
+            purpose: Purpose::Person,
+            probe: None,
             put_again: 0,
             token,
         }))

@@ -2,6 +2,7 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 
+use crate::budget::{Probe, Purpose};
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::model::{AsideReason, ClientKey, Credential, Link, ReconnectReason, Tenant};
@@ -26,8 +27,32 @@ pub struct Claim {
     pub claims: i64,
     /// Whether an earlier token request has an outcome that nobody knows.
     pub unsettled: bool,
+    /// For whom it is claimed.
+    pub purpose: Purpose,
+    /// Whether this is the one that may ask the service while all others wait.
+    pub probe: Option<Probe>,
     pub(super) put_again: i64,
     pub(super) token: String,
+}
+
+/// A tenant's turn in a claim: so many links of it at most.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// Whose.
+    pub tenant: ClientKey,
+    /// How many.
+    pub most: i64,
+}
+
+/// Which links are claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// All that are due, while the service may be asked.
+    Due,
+    /// The one that may ask the service while all others wait.
+    Probe(Probe),
+    /// Those whose key is only to be put into Jira.
+    Unpublished,
 }
 
 impl Claim {
@@ -43,29 +68,43 @@ impl Claim {
 }
 
 impl Store {
-    /// Claims links whose time has come, the most urgent first. Each is this process's until
-    /// `lease_until`. Those of a tenant that does not open are set aside until `rest_until`.
+    /// Claims links whose time has come, of these tenants; of each those first whose key in Jira ends
+    /// first. Each is this process's until `lease_until`. Those of a tenant that does not open are set
+    /// aside until `rest_until`.
     pub async fn claim(
         &self,
         owner: &str,
+        turns: &[Turn],
+        kind: Kind,
         now: Seconds,
         lease_until: Seconds,
         rest_until: Seconds,
-        most: i64,
     ) -> Result<Vec<Claim>, Error> {
+        if turns.is_empty() {
+            return Ok(Vec::new());
+        }
         let token = self.random.id();
-        let statement = match &self.pool {
-            Pool::Sqlite(_) => sql::CLAIM_SQLITE,
-            Pool::Postgres(_) => sql::CLAIM_POSTGRES,
+        let statement = match (&self.pool, kind) {
+            (Pool::Sqlite(_), Kind::Unpublished) => sql::CLAIM_UNPUBLISHED_SQLITE,
+            (Pool::Postgres(_), Kind::Unpublished) => sql::CLAIM_UNPUBLISHED_POSTGRES,
+            (Pool::Sqlite(_), _) => sql::CLAIM_SQLITE,
+            (Pool::Postgres(_), _) => sql::CLAIM_POSTGRES,
         };
-        let rows = on!(self, pool => sqlx::query_as::<_, ClaimedRow>(statement)
-            .bind(now)
-            .bind(lease_until)
-            .bind(&token)
-            .bind(owner)
-            .bind(most)
-            .fetch_all(pool)
-            .await)?;
+        let past_the_gate = kind != Kind::Due;
+        let mut rows = Vec::new();
+        transaction!(self, tx => for turn in turns {
+            rows.extend(sqlx::query_as::<_, ClaimedRow>(statement)
+                .bind(now)
+                .bind(lease_until)
+                .bind(&token)
+                .bind(owner)
+                .bind(turn.most)
+                .bind(turn.tenant.as_str())
+                .bind(past_the_gate)
+                .fetch_all(&mut *tx)
+                .await?);
+        });
+        rows.sort_by_key(|row| row.link.published_expires_at);
         let mut claims: Vec<Claim> = Vec::with_capacity(rows.len());
         for ClaimedRow { link: row, reached } in rows {
             let known = claims
@@ -96,6 +135,11 @@ impl Store {
                 failures: row.failures,
                 claims: row.claims,
                 unsettled: row.unsettled || row.intent_at.is_some(),
+                purpose: Purpose::Renewal,
+                probe: match kind {
+                    Kind::Probe(probe) => Some(probe),
+                    Kind::Due | Kind::Unpublished => None,
+                },
                 put_again: row.put_again,
                 token: row.claim.unwrap_or_default(),
                 tenant,
@@ -105,7 +149,7 @@ impl Store {
     }
 
     /// Writes down that a token request is about to leave, and renews the lease. False when the lease
-    /// is over or the link has changed: then nothing may be sent.
+    /// is over, the link has changed or the service is to be left alone: then nothing may be sent.
     pub async fn intend(
         &self,
         claim: &Claim,
@@ -118,6 +162,7 @@ impl Store {
             .bind(lease_until)
             .bind(claim.link.generation)
             .bind(&claim.token)
+            .bind(claim.probe.is_some())
             .execute(pool)
             .await
             .map(|done| done.rows_affected()))?;

@@ -20,6 +20,12 @@ pub(super) struct TenantRow {
     pub(super) enabled: bool,
     pub(super) acts_as_user: bool,
     pub(super) wait_until: i64,
+    pub(super) put_wait_until: i64,
+    pub(super) delete_wait_until: i64,
+    pub(super) get_wait_until: i64,
+    /// The gate of all tenants, where it is read along.
+    #[sqlx(default)]
+    pub(super) jira_opens_at: i64,
 }
 
 #[derive(FromRow)]

@@ -105,6 +105,11 @@ impl Store {
                 .map(|done| done.rows_affected()))?;
             more |= swept >= u64::from(SWEPT);
         }
+        on!(self, pool => sqlx::query(sql::QUOTAS_PAST)
+            .bind(now.div_euclid(3600) - 24)
+            .execute(pool)
+            .await
+            .map(|_| ()))?;
         Ok(more)
     }
 }

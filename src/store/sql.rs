@@ -14,6 +14,52 @@ macro_rules! statements {
     };
 }
 
+/// Takes links for a replica: $1 now, $2 end of the lease, $3 the claim, $4 the replica, $5 how many, $6
+/// the tenant, $7 whether it is for the one probe.
+macro_rules! claim {
+    () => {
+        "update link set due_at = $2, claims = claims + 1, claim = $3, claimed_by = $4 \
+        where id in (select l.id from link l join tenant t on t.client_key = l.client_key where l.id in "
+    };
+}
+
+/// Candidates among all that are due.
+macro_rules! due {
+    () => {
+        "(select id from (select id, due_at from link where client_key = $6 and state <> 'reconnect' \
+        order by published_expires_at limit 64) as head where due_at <= $1 \
+        union all select id from (select id from link where client_key = $6 and state <> 'reconnect' \
+        and due_at <= $1 order by due_at limit $5) as oldest) \
+        and ($7 or not exists (select 1 from gate g where g.name = 'service' and g.opens_at > $1))"
+    };
+}
+
+/// Candidates among those that have a key which Jira lacks: for them the service is not needed.
+macro_rules! unpublished {
+    () => {
+        "(select id from link where client_key = $6 and state <> 'reconnect' \
+        and (published_generation < generation or put_again > 0) and due_at <= $1 order by due_at limit $5) \
+        and $7"
+    };
+}
+
+macro_rules! claim_in_order {
+    () => {
+        " and l.due_at <= $1 and l.state <> 'reconnect' and t.installed and t.enabled \
+        and t.installation = l.installation and t.wait_until <= $1 and t.put_wait_until <= $1 \
+        and not exists (select 1 from gate g where g.name = 'jira' and g.opens_at > $1) \
+        order by l.published_expires_at limit $5"
+    };
+}
+
+/// What a claim answers.
+macro_rules! claimed {
+    () => {
+        " returning *, (select g.generation from link_generation g where g.client_key = link.client_key \
+        and g.account_id = link.account_id) as reached"
+    };
+}
+
 statements! {
     PING = "select 1";
 
@@ -26,13 +72,19 @@ statements! {
     TENANT_LOCK = "update tenant set updated_at = $2 where client_key = $1 returning *";
     TENANT_INSTALL = "update tenant set installation = $2, base_url = $3, display_urls = $4, \
         oauth_client_id = $5, data_key = $6, shared_secret = $7, installed = true, enabled = true, \
-        acts_as_user = false, wait_until = 0 where client_key = $1";
-    TENANT_BY_KEY = "select * from tenant where client_key = $1";
+        acts_as_user = false, wait_until = 0, put_wait_until = 0, delete_wait_until = 0, \
+        get_wait_until = 0 where client_key = $1";
+    /// With the gate of all tenants: this is read right before a call.
+    TENANT_BY_KEY = "select t.*, g.opens_at as jira_opens_at from tenant t cross join gate g \
+        where t.client_key = $1 and g.name = 'jira'";
     TENANT_UNINSTALL = "update tenant set installed = false, enabled = false, draining = true, \
         updated_at = $2 where client_key = $1 and installed";
     TENANT_ENABLE = "update tenant set enabled = $2, updated_at = $3 where client_key = $1 and installed";
     TENANT_ACTS_AS_USER = "update tenant set acts_as_user = $2 where client_key = $1";
     TENANT_WAIT = "update tenant set wait_until = $2 where client_key = $1 and wait_until < $2";
+    TENANT_WAIT_PUT = "update tenant set put_wait_until = $2 where client_key = $1 and put_wait_until < $2";
+    TENANT_WAIT_DELETE = "update tenant set delete_wait_until = $2 where client_key = $1 and delete_wait_until < $2";
+    TENANT_WAIT_GET = "update tenant set get_wait_until = $2 where client_key = $1 and get_wait_until < $2";
     TENANTS_DRAINING = "select * from tenant where draining limit 20";
     /// Destroying the key is what forgets an uninstalled tenant.
     TENANT_DRAINED = "update tenant set draining = false, \
@@ -144,25 +196,32 @@ statements! {
 
     // Renewal. The lease is `due_at`: while it lies ahead, nobody else takes the row.
 
-    CLAIM_SQLITE = "update link set due_at = $2, claims = claims + 1, claim = $3, claimed_by = $4 \
-        where id in (select l.id from link l join tenant t on t.client_key = l.client_key \
-        where l.due_at <= $1 and l.state in ('live', 'aside') and t.installed and t.enabled \
-        and t.installation = l.installation and t.wait_until <= $1 \
-        order by l.due_at limit $5) returning *, \
-        (select g.generation from link_generation g where g.client_key = link.client_key \
-        and g.account_id = link.account_id) as reached";
-    CLAIM_POSTGRES = "update link set due_at = $2, claims = claims + 1, claim = $3, claimed_by = $4 \
-        where id in (select l.id from link l join tenant t on t.client_key = l.client_key \
-        where l.due_at <= $1 and l.state in ('live', 'aside') and t.installed and t.enabled \
-        and t.installation = l.installation and t.wait_until <= $1 \
-        order by l.due_at limit $5 for update of l skip locked) returning *, \
-        (select g.generation from link_generation g where g.client_key = link.client_key \
-        and g.account_id = link.account_id) as reached";
+    // Tenants take turns, so a claim is about one tenant. It takes what is due by the end of the key that
+    // Jira holds. So that it costs the same however many links there are, it looks at the first 64 in that
+    // order, most of which are due if any are, and at those that have been due for longest.
+
+    /// Links come first whose tenant's key comes first; each process goes round by itself.
+    TENANTS_DUE = "select t.client_key from tenant t where t.client_key > $2 and t.installed and t.enabled \
+        and t.wait_until <= $1 and t.put_wait_until <= $1 \
+        and (select l.id from link l where l.client_key = t.client_key and l.state <> 'reconnect' \
+        and l.due_at <= $1 order by l.due_at limit 1) is not null order by t.client_key limit $3";
+    TENANTS_UNPUBLISHED = "select t.client_key from tenant t where t.client_key > $2 and t.installed and t.enabled \
+        and t.wait_until <= $1 and t.put_wait_until <= $1 \
+        and (select l.id from link l where l.client_key = t.client_key and l.state <> 'reconnect' \
+        and (l.published_generation < l.generation or l.put_again > 0) \
+        and l.due_at <= $1 order by l.due_at limit 1) is not null order by t.client_key limit $3";
+    CLAIM_SQLITE = concat!(claim!(), due!(), claim_in_order!(), ")", claimed!());
+    CLAIM_POSTGRES = concat!(claim!(), due!(), claim_in_order!(), " for update of l skip locked)", claimed!());
+    CLAIM_UNPUBLISHED_SQLITE = concat!(claim!(), unpublished!(), claim_in_order!(), ")", claimed!());
+    CLAIM_UNPUBLISHED_POSTGRES =
+        concat!(claim!(), unpublished!(), claim_in_order!(), " for update of l skip locked)", claimed!());
     /// Only while the lease holds: whoever slept through it finds no row and must not send.
+    /// And only while the service may be asked, or as the one probe ($6).
     INTENT = "update link set intent_at = $2, due_at = $3, unsettled = (unsettled or intent_at is not null) \
         where id = $1 and generation = $4 and claim = $5 and due_at > $2 and exists \
         (select 1 from tenant t where t.client_key = link.client_key and t.installed \
-        and t.installation = link.installation)";
+        and t.installation = link.installation) \
+        and ($6 or not exists (select 1 from gate g where g.name = 'service' and g.opens_at > $2))";
     /// Not bound to the claim: what the service has given is kept, however late it comes.
     COMMIT = "update link set credential = $3, generation = $4, key_expires_at = $5, intent_at = null, \
         unsettled = false where id = $1 and generation = $2 and exists \
@@ -194,14 +253,32 @@ statements! {
     LIFE_TAKE_POSTGRES = "select pg_try_advisory_lock($1)";
     LIFE_PROBE_POSTGRES = "select pg_try_advisory_xact_lock($1)";
 
+    // What all replicas keep to together.
+
+    GATE = "select opens_at, failures, probes, version from gate where name = $1";
+    GATE_CHANGE = "update gate set opens_at = $3, failures = $4, probes = $5, version = version + 1 \
+        where name = $1 and version = $2";
+    /// The first of an hour has all points before it.
+    QUOTA_TAKE = "insert into quota (hour, taken, renewal) values ($1, $2, $3) on conflict (hour) do update \
+        set taken = quota.taken + excluded.taken, renewal = quota.renewal + excluded.renewal \
+        where quota.taken + excluded.taken <= $4 and quota.renewal + excluded.renewal <= $5";
+    QUOTA_TAKEN = "select taken, renewal from quota where hour = $1";
+    QUOTAS_PAST = "delete from quota where hour < $1";
+    PACE_RESERVE = "update pace set next_at = $2 + case when next_at > $1 then next_at else $1 end \
+        where name = 'service' and next_at <= $3 returning next_at";
+    TIME_POSTGRES = "select cast(extract(epoch from clock_timestamp()) * 1000 as bigint)";
+
     // What is left to do after something ended.
 
     CLEANUP_ADD = "insert into cleanup (id, kind, client_key, installation, account_id, held_for_subject, \
         revocation, due_at, failures, expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9)";
+    TENANTS_TO_CLEAN = "select t.client_key from tenant t where t.client_key > $2 \
+        and (select c.id from cleanup c where c.client_key = t.client_key and c.held_for_subject is null \
+        and c.due_at <= $1 order by c.due_at limit 1) is not null order by t.client_key limit $3";
     CLEANUP_CLAIM_SQLITE = "update cleanup set due_at = $2 where id in (select id from cleanup \
-        where due_at <= $1 and held_for_subject is null order by due_at limit $3) returning *";
+        where client_key = $4 and due_at <= $1 and held_for_subject is null order by due_at limit $3) returning *";
     CLEANUP_CLAIM_POSTGRES = "update cleanup set due_at = $2 where id in (select id from cleanup \
-        where due_at <= $1 and held_for_subject is null order by due_at limit $3 \
+        where client_key = $4 and due_at <= $1 and held_for_subject is null order by due_at limit $3 \
         for update skip locked) returning *";
     CLEANUP_CLAIM_ONE = "update cleanup set due_at = $2 where id = $3 and due_at <= $1 \
         and held_for_subject is null returning *";

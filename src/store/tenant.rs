@@ -2,7 +2,7 @@
 
 use crate::clock::Seconds;
 use crate::error::Error;
-use crate::model::{AccountId, AccountKind, ClientKey, Installation, Person, Tenant};
+use crate::model::{AccountId, AccountKind, ClientKey, Installation, Person, Tenant, Waits};
 use crate::secret::TenantKey;
 use crate::vault::{Broken, Place};
 
@@ -138,7 +138,13 @@ impl Store {
             oauth_client_id: row.oauth_client_id,
             enabled: row.enabled,
             acts_as_user: row.acts_as_user,
-            wait_until: row.wait_until,
+            waits: Waits {
+                any: row.wait_until,
+                // All writes wait when Jira's quota is used up.
+                put: row.put_wait_until.max(row.jira_opens_at),
+                delete: row.delete_wait_until.max(row.jira_opens_at),
+                get: row.get_wait_until,
+            },
             key,
         })
     }
@@ -148,17 +154,6 @@ impl Store {
         on!(self, pool => sqlx::query(sql::TENANT_ACTS_AS_USER)
             .bind(tenant.client_key.as_str())
             .bind(yes)
-            .execute(pool)
-            .await
-            .map(|_| ()))?;
-        Ok(())
-    }
-
-    /// Keeps every replica away from this tenant's Jira until `until`.
-    pub async fn wait_for_tenant(&self, tenant: &Tenant, until: Seconds) -> Result<(), Error> {
-        on!(self, pool => sqlx::query(sql::TENANT_WAIT)
-            .bind(tenant.client_key.as_str())
-            .bind(until)
             .execute(pool)
             .await
             .map(|_| ()))?;

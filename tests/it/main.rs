@@ -13,6 +13,7 @@ mod flooding;
 mod fuzz;
 mod growing;
 mod installing;
+mod limits;
 mod linking;
 mod logs;
 

@@ -206,6 +206,8 @@ impl Scene {
             ("LATCHKEY_SEALING_KEYS", SEALING_KEY.to_owned()),
             ("LATCHKEY_DATABASE_URL", url),
             ("LATCHKEY_PROPERTY_KEY", PROPERTY.to_owned()),
+            // Nobody else calls these sites. A story about bursts says what it wants.
+            ("LATCHKEY_JIRA_BURST", "1000".to_owned()),
         ]);
         for (name, value) in setting.settings {
             pairs.retain(|(known, _)| *known != name);

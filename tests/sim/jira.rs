@@ -547,6 +547,11 @@ impl Jira {
         self.look(|cloud| cloud.property_writes.clone())
     }
 
+    /// Points the app spent in the current hour.
+    pub fn points_spent(&self) -> u32 {
+        self.look(Cloud::points_spent)
+    }
+
     /// Property writes that brought an older generation than the one before; a deletion begins anew.
     pub fn generations_gone_back(&self) -> Vec<PropertyWrite> {
         let mut newest: BTreeMap<_, i64> = BTreeMap::new();

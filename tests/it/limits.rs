@@ -1,0 +1,867 @@
+//! Stories of what may be asked of Jira and of the service, and of who comes first when there is more to
+//! do than that.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use sqlx::{
+    AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _, SqliteConnection,
+};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use latchkey::App;
+use latchkey::clock::{Seconds, parse_rfc3339};
+use latchkey::model::{
+    AccountId, Authorizing, ClientKey, Credential, Identity, Proved, Returned, Tenant, Tokens,
+};
+use latchkey::renewal;
+use latchkey::secret::Secret;
+use latchkey::worker;
+
+use crate::child::Latchkey;
+use crate::on_both_databases;
+use crate::scene::{Db, Scene, Setting, eventually};
+use crate::sim::jira::{self, FaultKind, Limits, MIA, OMAR};
+use crate::sim::service::{Endpoint, Fault, Kind, Outcome, Rotation, ServiceOptions};
+
+on_both_databases!(
+    r8_r12_a_service_that_is_down_for_a_day_loses_nobody_and_is_drained_by_expiry,
+    r8_r11_r12_a_service_that_asks_to_wait_for_an_hour_is_drained_at_the_allowed_rate,
+    r9_renewals_keep_to_their_share_of_the_quota_and_people_to_the_rest,
+    r9_what_jira_asks_for_holds_who_is_meant_and_nobody_else,
+    r10_a_tenant_with_a_hundred_thousand_links_delays_nobody,
+    r10_a_tenant_with_much_to_clean_up_delays_nobody,
+    r10_a_claim_reads_no_table_whole,
+    r13_a_service_that_refuses_the_app_is_probed_and_rows_are_untouched,
+);
+
+const DONE: &str = "the database answers";
+const LIFE: Seconds = 3 * 3600;
+
+fn slow_keys() -> Setting {
+    Setting {
+        service: ServiceOptions {
+            rotation: Rotation::Strict,
+            access_token_life: Duration::from_secs(LIFE.unsigned_abs()),
+            code_life: Duration::from_secs(300),
+            ..ServiceOptions::default()
+        },
+        ..Setting::default()
+    }
+}
+
+fn status(code: u16) -> Kind {
+    Kind::Status(code, Vec::new(), String::new())
+}
+
+/// Runs one statement beside the product.
+async fn execute(scene: &Scene, statement: &str) {
+    let url = scene.database_url();
+    let statement = AssertSqlSafe(statement.to_owned());
+    if url.starts_with("sqlite:") {
+        let mut connection = SqliteConnection::connect(url).await.expect("it opens");
+        connection
+            .execute("pragma busy_timeout = 20000")
+            .await
+            .expect(DONE);
+        connection.execute(statement).await.expect(DONE);
+        connection.close().await.expect("an orderly goodbye");
+    } else {
+        let mut connection = PgConnection::connect(url).await.expect("it opens");
+        connection.execute(statement).await.expect(DONE);
+        connection.close().await.expect("an orderly goodbye");
+    }
+}
+
+async fn number(scene: &Scene, statement: &str) -> i64 {
+    let url = scene.database_url();
+    let statement = AssertSqlSafe(statement.to_owned());
+    if url.starts_with("sqlite:") {
+        let mut connection = SqliteConnection::connect(url).await.expect("it opens");
+        let row = connection.fetch_one(statement).await.expect(DONE);
+        row.get(0)
+    } else {
+        let mut connection = PgConnection::connect(url).await.expect("it opens");
+        let row = connection.fetch_one(statement).await.expect(DONE);
+        row.get(0)
+    }
+}
+
+/// Somebody who is linked.
+#[derive(Clone)]
+struct Linked {
+    site: &'static str,
+    account: String,
+    subject: String,
+    expires_at: Seconds,
+}
+
+impl Scene {
+    async fn tenant(&self, site: &str) -> Tenant {
+        let client_key = ClientKey(self.client_key(site));
+        let tenant = self.app().store.tenant(&client_key).await;
+        tenant.expect(DONE).expect("the app is installed")
+    }
+
+    /// Links so many people of a site by the steps of the store, with real grants and keys in Jira. The
+    /// first key of each lives this long.
+    async fn link_people(
+        &self,
+        site: &'static str,
+        people: u64,
+        life: impl Fn(u64) -> Seconds,
+    ) -> Vec<Linked> {
+        let tenant = self.tenant(site).await;
+        let mut linking = JoinSet::new();
+        let mut linked = Vec::new();
+        for (number, (account, subject)) in (0..).zip(self.crowd(site, people)) {
+            if linking.len() >= 4 {
+                linking.join_next().await.expect("one").expect("a link");
+            }
+            let (access, refresh) = self.world.service.grant(&subject);
+            let now = self.clock.now();
+            let expires_at = now + life(number);
+            let tokens = Tokens {
+                access_token: Secret::new(access),
+                requested_at: now,
+                expires_at: Some(expires_at),
+                refresh_token: Some(Secret::new(refresh)),
+            };
+            linking.spawn(link(
+                self.app().clone(),
+                tenant.clone(),
+                account.clone(),
+                subject.clone(),
+                tokens,
+            ));
+            linked.push(Linked {
+                site,
+                account,
+                subject,
+                expires_at,
+            });
+        }
+        while let Some(done) = linking.join_next().await {
+            done.expect("a link");
+        }
+        linked
+    }
+
+    fn is_renewed(&self, person: &Linked) -> bool {
+        self.person(person.site, &person.account).generation() >= Some(2)
+    }
+
+    async fn all_renewed(&self, people: &[Linked]) {
+        eventually("everybody has a new key", async || {
+            people.iter().all(|one| self.is_renewed(one)).then_some(())
+        })
+        .await;
+        for one in people {
+            let person = self.person(one.site, &one.account);
+            let ledger = self.world.service.ledger();
+            assert_eq!(ledger.opens_api(&person.key()), Some(one.subject.as_str()));
+            assert_eq!(person.state().await, "linked");
+        }
+    }
+
+    /// Waits until the service has had another call.
+    async fn another_call(&self, before: usize) {
+        eventually("the service is asked again", async || {
+            (self.world.service.calls().len() > before).then_some(())
+        })
+        .await;
+    }
+
+    /// To the beginning of an hour, so that the real clock does not end it.
+    fn advance_to_the_hour(&self) {
+        self.advance(3600 - self.clock.now() % 3600 + 60);
+    }
+}
+
+async fn link(
+    app: std::sync::Arc<App>,
+    tenant: Tenant,
+    account: String,
+    subject: String,
+    tokens: Tokens,
+) {
+    let (store, now) = (&app.store, app.clock.now());
+    let account = AccountId(account);
+    let (state, handle) = (app.random.id(), app.random.id());
+    let verifier = || Secret::new("a-verifier-that-nobody-needs");
+    let identity = Identity {
+        display_name: subject.clone(),
+        subject,
+    };
+    let id = store.begin_attempt(&tenant, &account, None, now, 60).await;
+    let id = id.expect(DONE);
+    let kept = Authorizing {
+        state_hash: state.clone(),
+        code_verifier: verifier(),
+        nonce: verifier(),
+    };
+    let done = store.attempt_authorizing(&tenant, &id, &kept, now).await;
+    assert!(done.expect(DONE));
+    let kept = Returned {
+        code: verifier(),
+        code_verifier: verifier(),
+        nonce: verifier(),
+        handle_hash: handle.clone(),
+        handle_expires_at: now + 60,
+    };
+    let done = store
+        .attempt_returned(&tenant, &id, &state, &kept, now)
+        .await;
+    assert!(done.expect(DONE));
+    assert!(store.attempt_redeem(&id, &handle, now).await.expect(DONE));
+    let attempt = store.attempt(&id, now).await.expect(DONE);
+    let (_, attempt) = attempt.expect("it goes on");
+    let kept = Proved {
+        handle_hash: handle.clone(),
+        identity: identity.clone(),
+        tokens: tokens.clone(),
+    };
+    let done = store.attempt_proved(&tenant, &attempt, &kept, now).await;
+    assert!(done.expect(DONE));
+    let credential = Credential {
+        api_key: Some(app.provider.token_as_key(&tokens)),
+        tokens,
+        previous_refresh_token: None,
+        lingering: Vec::new(),
+        retiring: Vec::new(),
+    };
+    let until = now + renewal::LEASE;
+    let claim = store
+        .confirm(
+            &tenant,
+            &attempt,
+            &handle,
+            &identity,
+            credential.clone(),
+            &app.replica,
+            now,
+            until,
+        )
+        .await;
+    let claim = claim.expect(DONE).expect("the attempt is not over");
+    renewal::publish(&app, claim, credential).await.expect(DONE);
+}
+
+async fn r8_r12_a_service_that_is_down_for_a_day_loses_nobody_and_is_drained_by_expiry(db: Db) {
+    // One at a time, so that the order is plain to see.
+    let setting = slow_keys().with("LATCHKEY_PROVIDER_CONCURRENCY", "1");
+    let scene = Scene::start(db, setting).await;
+    let service = &scene.world.service;
+    // Their keys end in another order than the one they were made in.
+    let people = scene
+        .link_people("acme", 17, |n| {
+            LIFE + i64::try_from(n * 7 % 17).expect("few") * 60
+        })
+        .await;
+    service.fault(Fault::always(Endpoint::Any, Kind::Down));
+    scene.advance(LIFE - 60);
+    eventually("the service is left alone", async || {
+        (scene.app().service_gate.opens_at() > scene.clock.now()).then_some(())
+    })
+    .await;
+    let tripped = service.calls().len();
+    assert!(
+        (5..=12).contains(&tripped),
+        "five in a row and no more: {tripped}"
+    );
+    const JUMPS: usize = 8;
+    for _ in 0..JUMPS {
+        let before = service.calls().len();
+        scene.advance(3 * 3600);
+        scene.another_call(before).await;
+    }
+    let probes = service.calls().len() - tripped;
+    // Each asks for the endpoints first, which are known no more.
+    assert!(
+        (JUMPS..=JUMPS * 4).contains(&probes),
+        "single probes: {probes}"
+    );
+    let touched = "select count(*) from link where failures > 0 or state <> 'live'";
+    let touched = number(&scene, touched).await;
+    assert!(
+        touched <= 17
+            && number(&scene, "select count(*) from link where state <> 'live'").await == 0
+    );
+
+    let asked = service.calls_to(Endpoint::Refresh);
+    service.clear_faults();
+    scene.advance(400);
+    scene.all_renewed(&people).await;
+    let ledger = service.ledger();
+    let by_subject: BTreeMap<&str, Seconds> = people
+        .iter()
+        .map(|one| (one.subject.as_str(), one.expires_at))
+        .collect();
+    let requests = ledger.token_requests();
+    let refreshes = requests
+        .iter()
+        .filter(|request| request.endpoint == Endpoint::Refresh);
+    let order: Vec<Seconds> = refreshes
+        .skip(asked)
+        .filter_map(|request| Some(ledger.grants()[request.grant?].subject.as_str()))
+        .map(|subject| by_subject[subject])
+        .collect();
+    assert_eq!(order.len(), people.len(), "one request each");
+    assert!(order.is_sorted(), "by expiry: {order:?}");
+    assert!(ledger.reused_refresh_tokens().is_empty());
+    scene.end().await;
+}
+
+async fn r8_r11_r12_a_service_that_asks_to_wait_for_an_hour_is_drained_at_the_allowed_rate(db: Db) {
+    const RATE: usize = 10;
+    let setting = slow_keys()
+        .with("LATCHKEY_PROVIDER_RATE", RATE.to_string())
+        .with("LATCHKEY_PROVIDER_CONCURRENCY", "8");
+    let scene = Scene::start(db, setting).await;
+    let service = &scene.world.service;
+    let mut people = scene.link_people("acme", 20, |_| LIFE).await;
+    people.extend(scene.link_people("globex", 10, |_| LIFE).await);
+    let times = number(&scene, "select count(distinct due_at) from link").await;
+    assert!(times > 20, "due times of one moment are spread: {times}");
+
+    service.fault(Fault::always(Endpoint::Refresh, status(429)));
+    scene.advance(LIFE - 60);
+    eventually("the service is left alone", async || {
+        (scene.app().service_gate.opens_at() > scene.clock.now()).then_some(())
+    })
+    .await;
+    const JUMPS: usize = 12;
+    for _ in 0..JUMPS {
+        let before = service.calls().len();
+        scene.advance(300);
+        scene.another_call(before).await;
+    }
+    let asked = service.calls_to(Endpoint::Refresh);
+    assert!(asked <= 8 + JUMPS * 2, "{asked} calls in an hour");
+
+    service.clear_faults();
+    scene.advance(100);
+    scene.all_renewed(&people).await;
+    let ledger = service.ledger();
+    let requests = ledger.token_requests().iter();
+    let mut started: Vec<Duration> = requests
+        .filter(|request| request.outcome == Some(Outcome::Granted))
+        .map(|request| request.started)
+        .collect();
+    started.sort();
+    assert_eq!(started.len(), people.len(), "one request each");
+    let (first, last) = (started[0], started[started.len() - 1]);
+    let each = Duration::from_secs(1) / u32::try_from(RATE).expect("few");
+    let at_least = each * u32::try_from(people.len() - 1).expect("few");
+    // They leave at their times; on their way one may overtake another by some.
+    assert!(
+        (last - first).mul_f64(1.2) >= at_least,
+        "{:?}",
+        last - first
+    );
+    for (index, begin) in started.iter().enumerate() {
+        let within = started[index..]
+            .iter()
+            .filter(|at| **at < *begin + Duration::from_secs(1));
+        assert!(within.count() <= RATE * 3 / 2, "a spike: {started:?}");
+    }
+    scene.end().await;
+}
+
+async fn r9_renewals_keep_to_their_share_of_the_quota_and_people_to_the_rest(db: Db) {
+    let setting = slow_keys()
+        .with("LATCHKEY_JIRA_QUOTA", "60")
+        .with("LATCHKEY_JIRA_RENEWAL_SHARE", "50");
+    let scene = Scene::start(db, setting).await;
+    let jira = &scene.world.jira;
+    jira.set_limits(Limits {
+        quota: Some(60),
+        burst: None,
+    });
+    let points = || jira.points_spent();
+    let people = scene.link_people("acme", 16, |_| LIFE).await;
+    let more = scene.link_people("globex", 20, |_| LIFE).await;
+    // Two replicas where there can be two.
+    let (stop, stopped) = watch::channel(false);
+    let second = match db {
+        Db::Postgres => {
+            let app = scene.app_of_its_own().await;
+            let work = tokio::spawn(worker::run(app.clone(), stopped));
+            Some((app, work))
+        }
+        Db::Sqlite => None,
+    };
+    scene.advance(LIFE);
+    scene.advance_to_the_hour();
+    // 36 keys have to be renewed, and 30 points are there for it.
+    let renewed = || {
+        people
+            .iter()
+            .chain(&more)
+            .filter(|one| scene.is_renewed(one))
+            .count()
+    };
+    // What the second replica has taken and did not need is lost with the hour.
+    eventually("the share is used up", async || {
+        (renewed() >= 29).then_some(())
+    })
+    .await;
+    let omar = scene.person("acme", OMAR);
+    omar.link("u-100").await;
+    assert!(renewed() <= 30);
+    assert_eq!(points(), u32::try_from(renewed()).expect("few") + 4);
+    let hour = scene.clock.now() / 3600;
+    assert!(scene.app().store.points_taken(hour).await.expect(DONE).1 <= 30);
+
+    // Whoever waits for it has the rest.
+    let mut crowd = scene.crowd("globex", 40).split_off(20).into_iter();
+    let (account, subject) = crowd.next().expect("somebody");
+    let late = scene.person("globex", &account);
+    let returned = late.until_returned(&subject).await;
+    late.prove(&returned).await.is(200);
+    let refused = loop {
+        let (account, _) = crowd.next().expect("sixty points do not last for so many");
+        let person = scene.person("globex", &account);
+        let answer = person.begin_with(&person.token()).await;
+        if answer.status != StatusCode::SEE_OTHER {
+            break answer;
+        }
+    };
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(
+        refused.text.contains("Jira asks this app to wait"),
+        "{}",
+        refused.text
+    );
+    let wait = refused.headers["retry-after"].to_str().expect("a number");
+    assert!((1..=3600).contains(&wait.parse::<i64>().expect("a number")));
+    // A link is made all the same, and its key follows.
+    let status = late.confirm(&returned).await.is(200).json();
+    assert!(
+        status["state"] == "linking" || status["state"] == "linked",
+        "{status}"
+    );
+    assert!(points() <= 60);
+    let refused = jira
+        .calls()
+        .iter()
+        .filter(|call| call.status == Some(429))
+        .count();
+    assert_eq!(refused, 0, "Jira never had to say no");
+
+    scene.advance_to_the_hour();
+    scene.all_renewed(&people).await;
+    scene.all_renewed(&more).await;
+    late.property_of_generation(1).await;
+    stop.send_replace(true);
+    if let Some((app, work)) = second {
+        work.await.expect("it ends");
+        app.store.close().await;
+    }
+    scene.end().await;
+}
+
+async fn r9_what_jira_asks_for_holds_who_is_meant_and_nobody_else(db: Db) {
+    let scene = Scene::start(db, slow_keys()).await;
+    let jira = &scene.world.jira;
+    let mia = scene.person("acme", MIA);
+    let omar = scene.person("acme", OMAR);
+    let other = scene.person("globex", OMAR);
+    mia.link("u-200").await;
+    omar.link("u-100").await;
+    other.link("u-100").await;
+    let puts_at_acme = || {
+        let calls = jira.calls_to("PUT", "/rest/api/3/user");
+        calls.iter().filter(|call| call.host == "acme").count()
+    };
+    let limited = |reason, after| {
+        jira::Fault::rate_limited(Some(reason), after)
+            .on_property("PUT")
+            .at("acme")
+            .times(1)
+    };
+    let waits = async |scene: &Scene, site: &str| {
+        eventually("the tenant waits", async || {
+            let waits = scene.tenant(site).await.waits;
+            (waits.put.max(waits.any) > scene.clock.now() + 60).then_some(waits)
+        })
+        .await
+    };
+
+    // A burst: this method at this site.
+    jira.fault(limited("jira-burst-based", Some("120")));
+    omar.recorded().await;
+    omar.renew().await.is(202);
+    let held = waits(&scene, "acme").await;
+    assert!(held.any <= scene.clock.now() && held.delete <= scene.clock.now());
+    let before = puts_at_acme();
+    mia.renew().await.is(202);
+    other.renewed().await;
+    let (account, subject) = scene.crowd("acme", 1).remove(0);
+    let newcomer = scene.person("acme", &account);
+    newcomer.begin().await;
+    omar.disconnect().await;
+    assert_eq!(omar.property(), None, "deleting is another method");
+    assert_eq!(puts_at_acme(), before);
+    scene.advance(130);
+    mia.property_of_generation(2).await;
+
+    // The site's quota, until the time Jira names: everything there, reading included.
+    mia.recorded().await;
+    let until = scene.clock.now() + 600;
+    let reset = latchkey::clock::rfc3339(until);
+    let reset = reset[..16].to_owned() + "Z";
+    let mut fault = limited("jira-quota-tenant-based", None);
+    if let FaultKind::Status { headers, .. } = &mut fault.kind {
+        headers.push(("x-ratelimit-reset".to_owned(), reset));
+    }
+    jira.fault(fault);
+    mia.renew().await.is(202);
+    let held = waits(&scene, "acme").await;
+    assert!((until - 70..=until).contains(&held.any), "{held:?} {until}");
+    let before = jira.calls_to("", "/").len();
+    let (account, _) = scene.crowd("acme", 2).remove(1);
+    let person = scene.person("acme", &account);
+    let refused = person.begin_with(&person.token()).await.is(503);
+    assert!(
+        refused.text.contains("Jira asks this app to wait"),
+        "{}",
+        refused.text
+    );
+    other.renewed().await;
+    assert_eq!(jira.calls_to("", "/").len(), before);
+    scene.advance(700);
+    mia.property_of_generation(3).await;
+
+    // The app's quota: no write anywhere before the hour, by nobody.
+    mia.recorded().await;
+    other.recorded().await;
+    scene.advance_to_the_hour();
+    mia.recorded().await;
+    jira.fault(limited("jira-quota-global-based", Some("5")));
+    mia.renew().await.is(202);
+    let hour = (scene.clock.now() / 3600 + 1) * 3600;
+    eventually("the gate is closed", async || {
+        (scene.app().jira_gate.opens_at() >= hour).then_some(())
+    })
+    .await;
+    let writes = jira.calls_to("PUT", "/").len();
+    if db == Db::Postgres {
+        // A replica that has just started knows nothing but what stands in the database.
+        let second = scene.app_of_its_own().await;
+        let mut renewals = worker::Renewals::default();
+        other.renew().await.is(202);
+        assert_eq!(renewals.begin(&second).await.expect(DONE), 0);
+        let tenant = second
+            .store
+            .tenant(&ClientKey(scene.client_key("globex")))
+            .await;
+        let tenant = tenant.expect(DONE).expect("it is installed");
+        assert!(tenant.waits.put >= hour, "it is read right before a call");
+        second.store.close().await;
+    } else {
+        other.renew().await.is(202);
+    }
+    newcomer.begin().await;
+    let returned = newcomer.until_returned(&subject).await;
+    newcomer.prove(&returned).await.is(200);
+    let status = newcomer.confirm(&returned).await.is(200).json();
+    assert_eq!(
+        status["state"], "linking",
+        "the link stands, its key follows"
+    );
+    assert_eq!(jira.calls_to("PUT", "/").len(), writes);
+    scene.advance(hour + 10 - scene.clock.now());
+    newcomer.property_of_generation(1).await;
+    mia.property_of_generation(4).await;
+    scene.end().await;
+}
+
+/// `LATCHKEY_TENANTS` and `LATCHKEY_PEOPLE` make it larger; `scripts/fair` does that.
+async fn r10_a_tenant_with_a_hundred_thousand_links_delays_nobody(db: Db) {
+    let given = |name, unless_said| {
+        let number = std::env::var(name).ok().map(|text| text.parse());
+        number.map_or(unless_said, |number| number.expect("a number"))
+    };
+    let (tenants, people): (u64, u64) =
+        (given("LATCHKEY_TENANTS", 12), given("LATCHKEY_PEOPLE", 3));
+    for limited in [true, false] {
+        let scene = Scene::start(db, slow_keys()).await;
+        let jira = &scene.world.jira;
+        let mut small = Vec::new();
+        for number in 0..tenants {
+            let site: &'static str = Box::leak(format!("site-{number}").into_boxed_str());
+            jira.add_site(site, site);
+            let descriptor = scene.address("/atlassian-connect.json");
+            jira.install(site, &descriptor)
+                .await
+                .expect("it is installed");
+            small.extend(scene.link_people(site, people, |_| LIFE).await);
+        }
+        let large = scene.link_people("acme", 1, |_| LIFE - 60).await.remove(0);
+        let now = scene.clock.now();
+        // Its other links are as due as they can be. Their credentials do not open, so none is asked for.
+        execute(
+            &scene,
+            &format!(
+                "insert into link (id, client_key, installation, account_id, subject, display_name, state, \
+                 generation, credential, key_expires_at, published_generation, published_expires_at, \
+                 published_at, put_again, due_at, failures, claims, unsettled, created_at) \
+                 with recursive n(i) as (select 1 union all select i + 1 from n where i < 100000) \
+                 select 'many-' || i, '{}', 1, 'many-' || i, 'many-' || i, '', 'live', 1, 'none', {end}, 1, \
+                 {end} + i / 1000, {now}, 0, {due}, 0, 0, false, {now} from n",
+                scene.client_key("acme"),
+                end = now + LIFE - 50,
+                due = now + LIFE / 2,
+            ),
+        )
+        .await;
+        if limited {
+            let wait = jira::Fault::rate_limited(Some("jira-quota-tenant-based"), Some("20"));
+            jira.fault(wait.on_property("PUT").at("acme"));
+        }
+        let due = scene.clock.now() + LIFE * 2 / 3;
+        scene.advance(LIFE * 2 / 3);
+        scene.all_renewed(&small).await;
+        let writes = jira.property_writes();
+        let last = writes
+            .iter()
+            .filter(|write| write.site != "acme" && write.generation() == Some(2))
+            .map(|write| write.at_ms / 1000)
+            .max();
+        let late = last.expect("they were renewed") - due;
+        assert!(late <= 60, "the last was renewed {late} s after it was due");
+        let left = "select count(*) from link where state = 'live' and id like 'many-%'";
+        let left = number(&scene, left).await;
+        // Who has most to do has had turns like everybody.
+        assert!(left > 50_000, "{left} are left");
+        if limited {
+            assert!(!scene.is_renewed(&large));
+            let calls = jira.calls_to("PUT", "/").into_iter();
+            let asked = calls
+                .filter(|call| call.host == "acme" && call.fault)
+                .count();
+            assert!(
+                asked <= 6,
+                "{asked} calls to a site that is to be left alone"
+            );
+        } else {
+            scene.all_renewed(&[large]).await;
+        }
+        execute(&scene, "delete from link where id like 'many-%'").await;
+        scene.world.jira.clear_faults();
+        scene.close().await;
+    }
+}
+
+async fn r10_a_tenant_with_much_to_clean_up_delays_nobody(db: Db) {
+    const MUCH: i64 = 1000;
+    let scene = Scene::start(db, slow_keys()).await;
+    let jira = &scene.world.jira;
+    let omar = scene.person("globex", OMAR);
+    omar.link("u-100").await;
+    let now = scene.clock.now();
+    // Properties of people who are nobody's business any more.
+    execute(
+        &scene,
+        &format!(
+            "insert into cleanup (id, kind, client_key, installation, account_id, due_at, failures, expires_at) \
+             with recursive n(i) as (select 1 union all select i + 1 from n where i < {MUCH}) \
+             select 'many-' || i, 'delete_property', '{}', 1, 'many-' || i, {now}, 0, {now} + 600000 from n",
+            scene.client_key("acme"),
+        ),
+    )
+    .await;
+    // What was asked for last is not done at once, because Jira is away for a moment.
+    jira.fault(
+        jira::Fault::status(500)
+            .on_property("DELETE")
+            .at("globex")
+            .times(1),
+    );
+    omar.disconnect().await;
+    scene.advance(20);
+    eventually("his property is deleted", async || {
+        omar.property().is_none().then_some(())
+    })
+    .await;
+    let left = "select count(*) from cleanup where id like 'many-%'";
+    let left = number(&scene, left).await;
+    assert!(left > MUCH / 10, "{left} of {MUCH} are left");
+    scene.no_work_left().await;
+    scene.world.jira.take_unexpected();
+    scene.end().await;
+}
+
+async fn r10_a_claim_reads_no_table_whole(db: Db) {
+    let scene = Scene::start(db, slow_keys()).await;
+    scene.person("acme", OMAR).link("u-100").await;
+    let now = scene.clock.now();
+    execute(
+        &scene,
+        &format!(
+            "insert into link (id, client_key, installation, account_id, subject, display_name, state, \
+             generation, credential, key_expires_at, published_generation, published_expires_at, \
+             published_at, put_again, due_at, failures, claims, unsettled, created_at) \
+             with recursive n(i) as (select 1 union all select i + 1 from n where i < 20000) \
+             select 'many-' || i, 'tenant-' || i % 50, 1, 'many-' || i, 'many-' || i, '', 'live', 1, 'none', \
+             {now} + 9000, 1, {now} + 9000 + i, {now}, 0, {now} + 8000 + i, 0, 0, false, {now} from n"
+        ),
+    )
+    .await;
+    execute(&scene, "analyze").await;
+    let claims = latchkey::store::statements().iter().filter(|(name, _)| {
+        name.starts_with("CLAIM")
+            || name.starts_with("CLEANUP_CLAIM")
+            || name.starts_with("TENANTS_")
+    });
+    let mut seen = 0;
+    for (name, statement) in claims {
+        let postgres = db == Db::Postgres;
+        if *name == "TENANTS_DRAINING" || name.ends_with("_SQLITE") && postgres {
+            continue;
+        }
+        if name.ends_with("_POSTGRES") && !postgres {
+            continue;
+        }
+        seen += 1;
+        let url = scene.database_url();
+        if postgres {
+            let mut connection = PgConnection::connect(url).await.expect("it opens");
+            let parameters = (1..=9)
+                .filter(|n| statement.contains(&format!("${n}")))
+                .count();
+            let values = vec!["null"; parameters].join(", ");
+            for setup in [
+                "set plan_cache_mode = force_generic_plan".to_owned(),
+                // With the few rows of a test, reading all of a small table is cheap.
+                "set enable_seqscan = off".to_owned(),
+                format!("prepare asked as {statement}"),
+            ] {
+                connection
+                    .execute(AssertSqlSafe(setup))
+                    .await
+                    .expect("it is taken");
+            }
+            let explain = AssertSqlSafe(format!("explain execute asked({values})"));
+            let lines = connection.fetch_all(explain).await.expect("it has a plan");
+            let plan: Vec<String> = lines.iter().map(|line| line.get(0)).collect();
+            let whole = plan.iter().any(|line| line.contains("Seq Scan"));
+            assert!(!whole, "{name}: {plan:#?}");
+            let of_link = plan
+                .iter()
+                .any(|line| line.contains("on link") || line.contains("on cleanup"));
+            assert!(of_link, "{name}: {plan:#?}");
+        } else {
+            let mut connection = SqliteConnection::connect(url).await.expect("it opens");
+            let explain = AssertSqlSafe(format!("explain query plan {statement}"));
+            let lines = connection.fetch_all(explain).await.expect("it has a plan");
+            let plan: Vec<String> = lines.iter().map(|line| line.get("detail")).collect();
+            let whole = plan.iter().any(|line| {
+                ["link", "l", "cleanup", "c", "tenant", "t", "gate", "g"]
+                    .iter()
+                    .any(|table| {
+                        line == &format!("SCAN {table}")
+                            || line.starts_with(&format!("SCAN {table} "))
+                    })
+            });
+            assert!(!whole, "{name}: {plan:#?}");
+        }
+    }
+    assert!(seen >= 6, "{seen}");
+    execute(&scene, "delete from link where id like 'many-%'").await;
+    scene.end().await;
+}
+
+async fn r13_a_service_that_refuses_the_app_is_probed_and_rows_are_untouched(db: Db) {
+    let setting = slow_keys().with("LATCHKEY_PROVIDER_CONCURRENCY", "2");
+    let scene = Scene::start(db, setting).await;
+    let service = &scene.world.service;
+    let people = scene.link_people("acme", 8, |_| LIFE).await;
+    let (account, subject) = scene.crowd("globex", 1).remove(0);
+    let waiting = scene.person("globex", &account);
+    service.fault(Fault::always(Endpoint::Refresh, Kind::InvalidClient));
+    scene.advance(LIFE * 2 / 3);
+    eventually("the service is left alone", async || {
+        (scene.app().service_gate.opens_at() > scene.clock.now() + 20).then_some(())
+    })
+    .await;
+    let before =
+        "select count(*) from link where generation > 1 or failures > 0 or state <> 'live'";
+    assert!(
+        service.calls_to(Endpoint::Refresh) <= 2,
+        "those under way, and no more"
+    );
+    let probes = service.calls_to(Endpoint::Refresh);
+    for _ in 0..3 {
+        let calls = service.calls().len();
+        scene.advance(61);
+        scene.another_call(calls).await;
+    }
+    let probes = service.calls_to(Endpoint::Refresh) - probes;
+    assert!((3..=4).contains(&probes), "one for each wait: {probes}");
+    assert_eq!(number(&scene, before).await, 0, "rows are untouched");
+    let lines = crate::logs::lines_with(&[
+        "ERROR".to_owned(),
+        "the service refuses this app".to_owned(),
+    ]);
+    assert!(lines.len() >= 4, "{lines:?}");
+
+    // Somebody who is linking is told, and loses nothing.
+    let returned = waiting.until_returned(&subject).await;
+    eventually("the probe is over", async || {
+        (scene.app().service_gate.opens_at() > scene.clock.now()).then_some(())
+    })
+    .await;
+    waiting
+        .prove(&returned)
+        .await
+        .is_problem(503, "service-unreachable");
+    service.clear_faults();
+    scene.advance(61);
+    scene.all_renewed(&people).await;
+    waiting.prove(&returned).await.is(200);
+    waiting.confirm(&returned).await.is(200);
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r14_machines_whose_clocks_are_an_hour_off_go_by_the_databases() {
+    let setting = Setting {
+        service: ServiceOptions {
+            access_token_life: Duration::from_secs(9),
+            ..ServiceOptions::default()
+        },
+        ..Setting::default()
+    }
+    .with("LATCHKEY_CLOCK_IS_AHEAD", "3600");
+    let scene = Scene::start_child(Db::Postgres, setting).await;
+    let mut behind = Latchkey::start(|port| {
+        let mut settings = scene.settings_of_child(port);
+        settings.retain(|(name, _)| *name != "LATCHKEY_CLOCK_IS_AHEAD");
+        settings.push(("LATCHKEY_CLOCK_IS_AHEAD", "-3600".to_owned()));
+        settings
+    })
+    .await;
+    // Its tokens are verified, and those it signs are taken.
+    let omar = scene.person("acme", OMAR);
+    omar.link("u-100").await;
+    scene.person("globex", MIA).link("u-200").await;
+    for generation in [2, 3, 4] {
+        let property = omar.property_of_generation(generation).await;
+        let expires_at = property["expiresAt"].as_str().and_then(parse_rfc3339);
+        let left = expires_at.expect("it says when") - scene.world.jira.now();
+        assert!((0..=9).contains(&left), "the key has {left} s to live");
+    }
+    let ledger = scene.world.service.ledger();
+    let asked = ledger.token_requests().iter();
+    let asked = asked.filter(|request| request.endpoint == Endpoint::Refresh);
+    // Neither takes what is not due, nor what the other has.
+    assert!(asked.count() <= 20);
+    assert!(ledger.overlaps().is_empty());
+    assert!(ledger.reused_refresh_tokens().is_empty());
+    behind.stop().await;
+    scene.end().await;
+}
