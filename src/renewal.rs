@@ -300,6 +300,15 @@ async fn commit(
         reach(&app.clock, Moment::Committed, &claim.link).await;
         return Ok(Some((claim, credential)));
     }
+    // It may be there already: where a connection is cut, the answer to a commit that was made is lost.
+    if let Some(reached) = persist!(app.store.holds(&claim, &credential, generation)) {
+        if reached != generation {
+            // And somebody else has gone on with it since.
+            return Ok(None);
+        }
+        claim.link.generation = generation;
+        return Ok(Some((claim, credential)));
+    }
     // Unlinked, linked anew or uninstalled meanwhile: what came back is nobody's.
     persist!(
         app.store
