@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 use crate::App;
 use crate::clock::Seconds;
 use crate::error::Error;
+use crate::figures::CleanupOutcome;
 use crate::jira::JiraError;
 use crate::model::{RevocableToken, Revocation, Tokens};
 use crate::provider::{RefreshError, RevokeError};
@@ -84,13 +85,16 @@ async fn run(app: &App, entry: Cleanup) -> Result<(), Error> {
         }
     };
     let Err(error) = result else {
+        app.meters.cleanup(CleanupOutcome::Done);
         return app.store.cleanup_done(&entry).await;
     };
     let now = app.clock.now();
     if now >= entry.expires_at {
+        app.meters.cleanup(CleanupOutcome::GivenUp);
         tracing::error!(%error, tenant = %entry.client_key, account = %entry.account_id, "something could not be ended and is given up");
         return app.store.cleanup_done(&entry).await;
     }
+    app.meters.cleanup(CleanupOutcome::Failed);
     tracing::warn!(%error, tenant = %entry.client_key, account = %entry.account_id, failures = entry.failures + 1, "something could not be ended yet; it is tried again");
     let asked = match &error {
         NotYet::Waiting(seconds) => *seconds,

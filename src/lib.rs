@@ -13,9 +13,11 @@
 //! | [`events`] | what an operator should know about attacks |
 //! | [`outbound`] | how any other server is called |
 //! | [`vault`], [`store`] | what is kept, and sealed |
+//! | [`quota`], [`figures`] | what renewal takes of Jira's quota; what this process counts and measures |
 //! | [`connect`], [`jira`], [`provider`] | Atlassian's tokens, a tenant's Jira, the service |
 //! | [`cleanup`], [`renewal`], [`linking`] | the verbs |
 //! | [`worker`], [`web`] | who calls them: the loop and the routes |
+//! | [`watch`], [`doctor`] | what an operator is told, unasked and asked |
 //! | [`server`] | starts and stops both |
 //!
 //! Use points upwards in this table only.
@@ -24,19 +26,23 @@ pub mod cleanup;
 pub mod clock;
 pub mod config;
 pub mod connect;
+pub mod doctor;
 pub mod error;
 pub mod events;
+pub mod figures;
 pub mod jira;
 pub mod linking;
 pub mod model;
 pub mod outbound;
 pub mod provider;
+pub mod quota;
 pub mod random;
 pub mod renewal;
 pub mod secret;
 pub mod server;
 pub mod store;
 pub mod vault;
+pub mod watch;
 pub mod web;
 pub mod worker;
 
@@ -49,6 +55,7 @@ use config::{Config, Customers, IssueModule};
 use connect::install_keys::InstallKeys;
 use connect::{Connect, Signer, Sites};
 use events::Events;
+use figures::Meters;
 use jira::Jira;
 use outbound::Outbound;
 use prometheus::Registry;
@@ -96,6 +103,8 @@ pub struct App {
     pub registry: Registry,
     /// Records security events.
     pub events: Events,
+    /// Counts and measures.
+    pub meters: Meters,
     /// Verifies what Atlassian sends.
     pub connect: Connect,
     /// Calls to tenants' Jira.
@@ -137,6 +146,7 @@ impl App {
         } = outside;
         let registry = Registry::new();
         let events = Events::new(&registry, clock.clone());
+        let meters = Meters::new(&registry);
         let vault = Vault::new(config.sealing_keys, random.clone(), events.clone());
         let store = Store::open(&config.database, vault, random.clone()).await?;
         let install_keys = InstallKeys::new(config.install_keys_url, http.clone(), clock.clone());
@@ -153,9 +163,11 @@ impl App {
                 store.clone(),
                 clock.clone(),
                 events.clone(),
+                meters.clone(),
             ),
             registry,
             events,
+            meters,
             jira: Jira::new(
                 http.clone(),
                 Signer::new(config.app_key, clock.clone()),

@@ -597,7 +597,7 @@ pub async fn status(app: &App, viewer: &Viewer) -> Result<LinkStatus, Error> {
     let now = app.clock.now();
     let service = app.provider.name();
     if let Some(link) = app.store.link(viewer.tenant(), viewer.account()).await? {
-        return Ok(LinkStatus::of(&link, service, now));
+        return Ok(LinkStatus::of(&link, viewer.tenant(), service, now));
     }
     may_look(app, viewer).await?;
     let linking = app

@@ -1,6 +1,7 @@
 //! The program: reads settings, starts the log, opens the store, runs server and worker, and waits for
 //! a signal.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -9,6 +10,7 @@ use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
 use latchkey::config::{Config, Settings};
+use latchkey::doctor::{self, Finding, Mark};
 use latchkey::server::{Running, serve};
 use latchkey::{App, Outside};
 
@@ -30,21 +32,33 @@ enum Command {
     Serve,
     /// Bring the database up to date and stop
     Migrate,
+    /// Say what is well and what is not, beside a server or without one. Changes nothing; the exit code
+    /// is 1 if something is not well
+    Doctor,
 }
 
 fn main() -> ExitCode {
     let matches = Settings::on(Line::command()).get_matches();
     let line = Line::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    let result = Config::read(line.settings)
-        .map_err(|invalid| invalid.to_string())
-        .and_then(|config| {
-            start_log(&config)?;
-            tokio::runtime::Builder::new_multi_thread()
-                .enable_all()
-                .build()
-                .map_err(|error| format!("the runtime cannot start: {error}"))?
-                .block_on(run(line.command, config))
-        });
+    let config = Config::read(line.settings).map_err(|invalid| invalid.to_string());
+    if matches!(line.command, Some(Command::Doctor)) {
+        return match config.and_then(|config| runtime()?.block_on(examine(&config))) {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(words) => {
+                print_finding(&Finding {
+                    mark: Mark::Bad,
+                    what: "settings",
+                    words,
+                });
+                ExitCode::FAILURE
+            }
+        };
+    }
+    let result = config.and_then(|config| {
+        start_log(&config)?;
+        runtime()?.block_on(run(line.command, config))
+    });
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
@@ -52,6 +66,28 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, String> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("the runtime cannot start: {error}"))
+}
+
+/// Without a log: what there is to say is on standard output.
+async fn examine(config: &Config) -> Result<bool, String> {
+    let outside = outside(config)?;
+    Ok(doctor::examine(config, &outside, &mut |finding| print_finding(&finding)).await)
+}
+
+fn print_finding(finding: &Finding) {
+    // Whoever reads may have seen enough and gone.
+    let _ = writeln!(std::io::stdout(), "{finding}");
+}
+
+fn outside(config: &Config) -> Result<Outside, String> {
+    Outside::real(config).map_err(|error| format!("the HTTP client cannot start: {error}"))
 }
 
 fn start_log(config: &Config) -> Result<(), String> {
@@ -71,8 +107,7 @@ fn start_log(config: &Config) -> Result<(), String> {
 }
 
 async fn run(command: Option<Command>, config: Config) -> Result<(), String> {
-    let outside =
-        Outside::real(&config).map_err(|error| format!("the HTTP client cannot start: {error}"))?;
+    let outside = outside(&config)?;
     let listen = config.listen;
     let metrics_listen = config.metrics_listen;
     if config.allow_loopback_http {

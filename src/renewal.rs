@@ -12,10 +12,11 @@ use std::time::Duration;
 use crate::App;
 use crate::clock::{Seconds, rfc3339};
 use crate::error::Error;
+use crate::figures::{Outcome, Step};
 use crate::jira::{Authority, JiraError};
 use crate::model::{
-    AsideReason, Credential, Lingering, LinkId, MintedKey, Property, ReconnectReason, Revocation,
-    Tenant, Tokens,
+    AsideReason, Credential, Lingering, LinkId, MintedKey, ParkReason, Property, ReconnectReason,
+    Revocation, Tenant, Tokens,
 };
 use crate::provider::{LIFE_UNLESS_SAID, MintError, RefreshError};
 use crate::store::Claim;
@@ -39,6 +40,9 @@ const REST: Seconds = 900;
 /// time. Short, because most likely processes were killed again and again and nothing is wrong with the
 /// links they held; rarer and rarer, because it may be the link that brings them down.
 const REST_WITHOUT_OUTCOME: Seconds = 5;
+/// How long a tenant's Jira is left alone that does not accept the app's tokens, in seconds. The first
+/// call after that finds out whether it does again.
+const PARKED: Seconds = 60;
 /// How long a link waits whose earlier renewal this process has not ended, in seconds.
 const LOOK_AGAIN: Seconds = 10;
 /// The longest wait between two tries, in seconds.
@@ -107,7 +111,7 @@ macro_rules! persist {
 }
 
 /// What to go on with, or nothing: then there is no more to do now, and the row says what comes next.
-type Step = Option<(Claim, Credential)>;
+type Next = Option<(Claim, Credential)>;
 
 /// Renews one claimed link, or publishes what Jira still lacks. Runs in a task of its own that nobody
 /// cancels.
@@ -118,6 +122,8 @@ pub async fn renew(app: &App, claim: Claim) -> Result<(), Error> {
     let Some(_begun) = app.at_work.begin(&claim.link.id) else {
         // Its lease ran out under this process's own hands: they go on, and the row is looked at soon.
         let due_at = app.clock.now() + LOOK_AGAIN;
+        app.meters
+            .renewal(Outcome::LeaseLost, &claim, None, Some(due_at));
         app.store.put_off(&claim, due_at, false, false).await?;
         return Ok(());
     };
@@ -125,20 +131,12 @@ pub async fn renew(app: &App, claim: Claim) -> Result<(), Error> {
     let credential = match &claim.credential {
         Ok(credential) => credential.clone(),
         Err(Broken) => {
-            tracing::error!(tenant = %claim.link.client_key, account = %claim.link.account_id, "a credential does not open; its link is set aside");
-            return app
-                .store
-                .set_aside(&claim, AsideReason::Sealed, now + REST)
-                .await;
+            return set_aside(app, &claim, AsideReason::Sealed, now + REST).await;
         }
     };
     if claim.claims > CLAIMS_WITHOUT_OUTCOME {
         let rest = (REST_WITHOUT_OUTCOME << claim.failures.clamp(0, 10)).min(REST);
-        tracing::error!(tenant = %claim.link.client_key, account = %claim.link.account_id, "three renewals ended without an outcome; the link is set aside");
-        return app
-            .store
-            .set_aside(&claim, AsideReason::NoOutcome, now + rest)
-            .await;
+        return set_aside(app, &claim, AsideReason::NoOutcome, now + rest).await;
     }
     let step = if claim.is_unpublished() && worth_publishing(app, &credential, now) {
         Some((claim, credential))
@@ -166,7 +164,7 @@ fn outlives(tokens: &Tokens, now: Seconds) -> bool {
 
 /// Makes the next generation of a link: by a refresh, or, where keys are minted and the access token is
 /// good for another, by asking for a new key.
-async fn next_generation(app: &App, claim: Claim, credential: Credential) -> Result<Step, Error> {
+async fn next_generation(app: &App, claim: Claim, credential: Credential) -> Result<Next, Error> {
     let now = app.clock.now();
     if app.provider.mints() && credential.api_key.is_some() && outlives(&credential.tokens, now) {
         let mut next = credential;
@@ -204,17 +202,20 @@ async fn next_generation(app: &App, claim: Claim, credential: Credential) -> Res
         return Ok(None);
     }
     let now = app.clock.now();
-    if !app.store.intend(&claim, now, now + LEASE).await? {
-        tracing::debug!(tenant = %claim.link.client_key, account = %claim.link.account_id, "a renewal was not sent: its claim is over");
+    let intended = app.store.intend(&claim, now, now + LEASE);
+    if !app.meters.timed(Step::Intent, intended).await? {
+        app.meters.renewal(Outcome::LeaseLost, &claim, None, None);
         return Ok(None);
     }
     if app.clock.now() > now + PROMPTLY {
+        app.meters.renewal(Outcome::LeaseLost, &claim, None, None);
         app.store
             .put_off(&claim, app.clock.now(), false, true)
             .await?;
         return Ok(None);
     }
-    match app.provider.refresh(&refresh_token).await {
+    let answer = app.provider.refresh(&refresh_token);
+    match app.meters.timed(Step::TokenRequest, answer).await {
         Ok(tokens) => {
             let mut next = credential;
             retire(&mut next, &claim, Some(tokens), now);
@@ -281,11 +282,14 @@ async fn commit(
     mut claim: Claim,
     credential: Credential,
     generation: i64,
-) -> Result<Step, Error> {
-    if persist!(app.store.commit(&claim, &credential, generation)) {
+) -> Result<Next, Error> {
+    let kept =
+        async { Ok::<_, Error>(persist!(app.store.commit(&claim, &credential, generation))) };
+    if app.meters.timed(Step::Commit, kept).await? {
         claim.link.generation = generation;
         return Ok(Some((claim, credential)));
     }
+    app.meters.renewal(Outcome::Superseded, &claim, None, None);
     // Unlinked, linked anew or uninstalled meanwhile: what came back is nobody's.
     persist!(
         app.store
@@ -302,9 +306,8 @@ async fn refused(
     error: RefreshError,
 ) -> Result<(), Error> {
     let now = app.clock.now();
-    let tenant = claim.link.client_key.as_str();
-    let account = claim.link.account_id.as_str();
-    match error {
+    let asks_to_wait = |seconds: Option<Seconds>| seconds.unwrap_or(10).clamp(1, 3600);
+    let (outcome, wait, failed, settled) = match &error {
         RefreshError::InvalidGrant => {
             // With an unknown outcome before it, the likely reason is that the answer with the next
             // refresh token was lost.
@@ -313,42 +316,37 @@ async fn refused(
             } else {
                 ReconnectReason::Revoked
             };
-            give_up(app, claim, reason).await
+            return give_up(app, claim, reason).await;
         }
-        RefreshError::InvalidClient(code) => {
-            tracing::error!(%code, "the service refuses this app: nothing can be renewed until its client registration is mended");
+        RefreshError::InvalidClient(_) => {
             app.service_gate.close_until(now + 30);
-            let due_at = now + 30 + app.random.up_to(10);
-            app.store.put_off(claim, due_at, false, true).await?;
-            Ok(())
+            let wait = 30 + app.random.up_to(10);
+            (Outcome::ClientRefused, wait, false, true)
         }
         RefreshError::Wait { seconds } => {
-            let wait = seconds.unwrap_or(10).clamp(1, 3600);
-            tracing::warn!(tenant, account, wait, "the service asks to wait");
+            let wait = asks_to_wait(*seconds);
             app.service_gate.close_until(now + wait);
-            let due_at = now + wait + app.random.up_to(10);
-            app.store.put_off(claim, due_at, true, true).await?;
-            Ok(())
+            let wait = wait + app.random.up_to(10);
+            (Outcome::ServiceWaits, wait, true, true)
         }
-        RefreshError::Refused(code) => {
-            tracing::warn!(tenant, account, %code, "the service refuses a renewal");
-            let due_at = now + backoff(app, claim, credential, now);
-            app.store.put_off(claim, due_at, true, true).await?;
-            Ok(())
+        RefreshError::Refused(_) => {
+            let wait = backoff(app, claim, credential, now);
+            (Outcome::Refused, wait, true, true)
         }
-        RefreshError::NotSent(error) => {
-            tracing::warn!(tenant, account, %error, "a renewal could not be sent");
-            let due_at = now + backoff(app, claim, credential, now);
-            app.store.put_off(claim, due_at, true, true).await?;
-            Ok(())
+        RefreshError::NotSent(_) => {
+            let wait = backoff(app, claim, credential, now);
+            (Outcome::NotSent, wait, true, true)
         }
-        RefreshError::Unknown(error) => {
-            tracing::warn!(tenant, account, %error, "a renewal has an unknown outcome");
-            let due_at = now + backoff(app, claim, credential, now);
-            app.store.put_off(claim, due_at, true, false).await?;
-            Ok(())
+        RefreshError::Unknown(_) => {
+            let wait = backoff(app, claim, credential, now);
+            (Outcome::Unknown, wait, true, false)
         }
-    }
+    };
+    let due_at = now + wait;
+    app.meters
+        .renewal(outcome, claim, Some(&error), Some(due_at));
+    app.store.put_off(claim, due_at, failed, settled).await?;
+    Ok(())
 }
 
 /// Full jitter, doubling from two seconds; quicker while there is a key to save.
@@ -369,9 +367,25 @@ fn backoff(app: &App, claim: &Claim, credential: &Credential, now: Seconds) -> S
 
 async fn give_up(app: &App, claim: &Claim, reason: ReconnectReason) -> Result<(), Error> {
     if app.store.reconnect(claim, reason).await? {
-        tracing::warn!(tenant = %claim.link.client_key, account = %claim.link.account_id, reason = reason.as_str(), "a person has to reconnect");
+        app.meters
+            .renewal(reason.into(), claim, Some(&reason.for_operator()), None);
     }
     Ok(())
+}
+
+async fn set_aside(
+    app: &App,
+    claim: &Claim,
+    reason: AsideReason,
+    until: Seconds,
+) -> Result<(), Error> {
+    app.meters.renewal(
+        reason.into(),
+        claim,
+        Some(&reason.for_operator()),
+        Some(until),
+    );
+    app.store.set_aside(claim, reason, until).await
 }
 
 /// Puts the newest key into Jira, minting it first where it is minted, and records it. From here on a
@@ -424,11 +438,10 @@ pub async fn publish(app: &App, claim: Claim, credential: Credential) -> Result<
         display_name: &claim.link.identity.display_name,
         generation: claim.link.generation,
     };
-    match app
+    let put = app
         .jira
-        .put_property(&tenant, &claim.link.account_id, &property)
-        .await
-    {
+        .put_property(&tenant, &claim.link.account_id, &property);
+    match app.meters.timed(Step::Put, put).await {
         Ok(authority) => {
             let as_person = authority == Authority::Person;
             if as_person != tenant.acts_as_user {
@@ -438,11 +451,13 @@ pub async fn publish(app: &App, claim: Claim, credential: Credential) -> Result<
             let due_at = due_at(app, key.requested_at, key.expires_at, now);
             let recorded = app
                 .store
-                .published(&claim, &credential, key.expires_at, now, due_at)
-                .await?;
-            if recorded {
-                tracing::debug!(tenant = %tenant.client_key, account = %claim.link.account_id, generation = claim.link.generation, "a key was renewed");
-            }
+                .published(&claim, &credential, key.expires_at, now, due_at);
+            let outcome = match app.meters.timed(Step::Record, recorded).await? {
+                true if claim.link.published.is_none() => Outcome::FirstKey,
+                true => Outcome::Renewed,
+                false => Outcome::Superseded,
+            };
+            app.meters.renewal(outcome, &claim, None, None);
             // The old key is revoked as work of its own.
             app.wake_cleanup.notify_one();
             Ok(())
@@ -459,9 +474,10 @@ fn due_at(app: &App, requested_at: Seconds, expires_at: Seconds, now: Seconds) -
     due_at.max(now + 1)
 }
 
-async fn mint(app: &App, claim: Claim, mut credential: Credential) -> Result<Step, Error> {
+async fn mint(app: &App, claim: Claim, mut credential: Credential) -> Result<Next, Error> {
     let now = app.clock.now();
-    let error = match app.provider.api_key(&credential.tokens).await {
+    let minted = app.provider.api_key(&credential.tokens);
+    let error = match app.meters.timed(Step::Mint, minted).await {
         Ok(key) => {
             // It fills in what the generation lacked, and so makes no new one.
             credential.api_key = Some(key);
@@ -474,7 +490,6 @@ async fn mint(app: &App, claim: Claim, mut credential: Credential) -> Result<Ste
         MintError::Wait { seconds } => seconds.unwrap_or(10),
         MintError::Unauthorized | MintError::Failed(_) => backoff(app, &claim, &credential, now),
     };
-    tracing::warn!(tenant = %claim.link.client_key, account = %claim.link.account_id, %error, "a key could not be minted");
     if matches!(error, MintError::Unauthorized) {
         if credential.tokens.refresh_token.is_none() {
             give_up(app, &claim, ReconnectReason::Revoked).await?;
@@ -487,7 +502,10 @@ async fn mint(app: &App, claim: Claim, mut credential: Credential) -> Result<Ste
         let generation = claim.link.generation;
         persist!(app.store.commit(&claim, &spent, generation));
     }
-    app.store.put_off(&claim, now + wait, true, false).await?;
+    let due_at = now + wait;
+    app.meters
+        .renewal(Outcome::NotMinted, &claim, Some(&error), Some(due_at));
+    app.store.put_off(&claim, due_at, true, false).await?;
     Ok(None)
 }
 
@@ -513,7 +531,8 @@ pub async fn leave_alone(
         // A hard wall for all tenants until the top of the hour.
         app.jira_gate.close_until((now / 3600 + 1) * 3600);
     }
-    app.store.wait_for_tenant(tenant, now + seconds).await
+    let why = ParkReason::of_rate_limit(reason);
+    app.store.wait_for_tenant(tenant, now + seconds, why).await
 }
 
 async fn unpublished(
@@ -524,39 +543,37 @@ async fn unpublished(
 ) -> Result<(), Error> {
     let now = app.clock.now();
     let tenant = &claim.tenant;
-    let account = claim.link.account_id.as_str();
-    match error {
+    let account = &claim.link.account_id;
+    let (outcome, due_at) = match &error {
         JiraError::NotFound => {
-            tracing::info!(tenant = %tenant.client_key, account, "the person is gone from Jira; their link is closed");
-            app.store
-                .unlink(tenant, &claim.link.account_id, now, now)
-                .await?;
+            app.meters.renewal(Outcome::PersonGone, claim, None, None);
+            app.store.unlink(tenant, account, now, now).await?;
             app.wake_cleanup.notify_one();
-            Ok(())
+            return Ok(());
         }
         JiraError::Forbidden => {
-            tracing::warn!(tenant = %tenant.client_key, account, "Jira lets neither the app nor the app as this person write the property");
-            app.store
-                .set_aside(claim, AsideReason::JiraRefuses, now + REST)
-                .await
+            return set_aside(app, claim, AsideReason::JiraRefuses, now + REST).await;
         }
         JiraError::Wait { seconds, reason } => {
-            leave_alone(app, tenant, seconds, &reason).await?;
-            let due_at = now + seconds + app.random.up_to(5);
-            app.store.put_off(claim, due_at, true, false).await?;
-            Ok(())
+            leave_alone(app, tenant, *seconds, reason).await?;
+            (Outcome::JiraWaits, now + seconds + app.random.up_to(5))
         }
         JiraError::Unauthorized => {
-            tracing::warn!(tenant = %tenant.client_key, "Jira does not accept the app's tokens; was the app uninstalled?");
-            app.store.wait_for_tenant(tenant, now + 60).await?;
-            let due_at = now + 60 + app.random.up_to(30);
-            app.store.put_off(claim, due_at, true, false).await?;
-            Ok(())
+            let until = now + PARKED;
+            app.store
+                .wait_for_tenant(tenant, until, ParkReason::Unauthorized)
+                .await?;
+            (Outcome::JiraUnauthorized, until + app.random.up_to(30))
         }
         JiraError::Answered(_) | JiraError::NoAnswer(_) | JiraError::Nonsense => {
-            tracing::warn!(tenant = %tenant.client_key, account, %error, "a key could not be put into Jira");
             let due_at = now + backoff(app, claim, credential, now);
-            app.store.perhaps_published(claim, now, due_at).await
+            app.meters
+                .renewal(Outcome::JiraFailed, claim, Some(&error), Some(due_at));
+            return app.store.perhaps_published(claim, now, due_at).await;
         }
-    }
+    };
+    app.meters
+        .renewal(outcome, claim, Some(&error), Some(due_at));
+    app.store.put_off(claim, due_at, true, false).await?;
+    Ok(())
 }

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::StatusCode;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -97,6 +97,7 @@ pub fn router(app: Arc<App>) -> Router {
     };
     routes
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(from_fn_with_state(app.clone(), count))
         .layer(from_fn(headers::on_every_answer))
         .layer(
             TraceLayer::new_for_http()
@@ -104,6 +105,16 @@ pub fn router(app: Arc<App>) -> Router {
                 .on_failure(()),
         )
         .with_state(app)
+}
+
+/// Counts what was answered, by route.
+async fn count(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let response = next.run(request).await;
+    let route = route.as_ref().map_or("-", MatchedPath::as_str);
+    app.meters.request(&method, route, response.status());
+    response
 }
 
 /// Method and route, and nothing of the address: it may hold a token.

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use crate::App;
 use crate::clock::Seconds;
 use crate::error::Error;
+use crate::figures::{Outcome, Step};
 use crate::renewal::{self, LEASE};
 use crate::store::SignOfLife;
 
@@ -78,10 +79,8 @@ async fn renew_due(
     if free == 0 {
         return Ok(0);
     }
-    let claims = app
-        .store
-        .claim(&app.replica, now, now + LEASE, free)
-        .await?;
+    let claims = app.store.claim(&app.replica, now, now + LEASE, free);
+    let claims = app.meters.timed(Step::Claim, claims).await?;
     let count = claims.len();
     for claim in claims {
         let permit = permits.clone().acquire_owned().await;
@@ -89,6 +88,7 @@ async fn renew_due(
         tasks.spawn(async move {
             let _permit = permit;
             if let Err(error) = renewal::renew(&app, claim).await {
+                app.meters.count(Outcome::Interrupted);
                 tracing::warn!(%error, "a renewal was interrupted; its lease brings it back");
             }
         });

@@ -2,7 +2,7 @@
 
 use crate::clock::Seconds;
 use crate::error::Error;
-use crate::model::{AccountId, AccountKind, ClientKey, Installation, Person, Tenant};
+use crate::model::{AccountId, AccountKind, ClientKey, Installation, ParkReason, Person, Tenant};
 use crate::secret::TenantKey;
 use crate::vault::{Broken, Place};
 
@@ -139,6 +139,11 @@ impl Store {
             enabled: row.enabled,
             acts_as_user: row.acts_as_user,
             wait_until: row.wait_until,
+            wait_reason: row
+                .wait_reason
+                .as_deref()
+                .and_then(ParkReason::parse)
+                .unwrap_or_default(),
             key,
         })
     }
@@ -155,10 +160,16 @@ impl Store {
     }
 
     /// Keeps every replica away from this tenant's Jira until `until`.
-    pub async fn wait_for_tenant(&self, tenant: &Tenant, until: Seconds) -> Result<(), Error> {
+    pub async fn wait_for_tenant(
+        &self,
+        tenant: &Tenant,
+        until: Seconds,
+        why: ParkReason,
+    ) -> Result<(), Error> {
         on!(self, pool => sqlx::query(sql::TENANT_WAIT)
             .bind(tenant.client_key.as_str())
             .bind(until)
+            .bind(why.as_str())
             .execute(pool)
             .await
             .map(|_| ()))?;

@@ -22,3 +22,4 @@ mod services;
 mod sim;
 mod starting;
 mod storage;
+mod watching;
