@@ -415,8 +415,12 @@ async fn each_outcome_of_a_renewal_is_counted_and_each_failure_has_a_line(db: Db
         }
         comes_to(&person, outcome).await;
         tells_of(&person, outcome);
-        // Whoever was asked to wait has waited.
+        // It is tried again after a while, and must not meet with what is meant for the next.
         scene.advance(120);
+        if outcome != "revoked" {
+            person.property_of_generation(2).await;
+            person.recorded().await;
+        }
     }
     for (outcome, fault) in in_jira {
         let person = joins().await;
@@ -424,6 +428,10 @@ async fn each_outcome_of_a_renewal_is_counted_and_each_failure_has_a_line(db: Db
         comes_to(&person, outcome).await;
         tells_of(&person, outcome);
         scene.advance(120);
+        if outcome != "jira_refuses" {
+            person.property_of_generation(2).await;
+            person.recorded().await;
+        }
     }
     let gone = joins().await;
     scene.world.jira.remove_person("acme", &gone.account);
