@@ -11,7 +11,9 @@ use std::net::{IpAddr, SocketAddr};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Parser};
+use ipnet::IpNet;
 use url::{Host, Url};
+use zeroize::Zeroizing;
 
 use crate::secret::Secret;
 use crate::vault::SealingKey;
@@ -43,15 +45,20 @@ pub struct Settings {
     #[arg(long, env = "LATCHKEY_METRICS_LISTEN", value_name = "ADDRESS")]
     pub metrics_listen: Option<String>,
 
+    /// Proxies in front, whose X-Forwarded-For says where a request comes from: addresses and
+    /// networks, comma separated, like 127.0.0.1,10.0.0.0/8; none are believed unless named
+    #[arg(long, env = "LATCHKEY_TRUSTED_PROXIES", value_name = "ADDRESSES")]
+    pub trusted_proxies: Option<String>,
+
     /// Where everything is kept: sqlite://FILE for one machine, postgres://… for more than one
     /// replica [default: sqlite://latchkey.db]
     #[arg(long, env = "LATCHKEY_DATABASE_URL", value_name = "URL")]
-    pub database_url: Option<String>,
+    pub database_url: Option<Secret>,
 
     /// Keys that encrypt what is kept, required: `kid:base64 of 32 bytes`, comma separated. The first
     /// seals, all open. Make one with: openssl rand -base64 32
     #[arg(long, env = "LATCHKEY_SEALING_KEYS", value_name = "KEYS")]
-    pub sealing_keys: Option<String>,
+    pub sealing_keys: Option<Secret>,
 
     /// Key of the Connect app: letters, digits, `.`, `-` and `_`, 64 at most [default: latchkey]
     #[arg(long, env = "LATCHKEY_APP_KEY", value_name = "KEY")]
@@ -131,7 +138,7 @@ pub struct Settings {
     /// Client secret that the service gave this app, required. Prefer the variable: flags can be seen
     /// by every user of the machine
     #[arg(long, env = "LATCHKEY_PROVIDER_CLIENT_SECRET", value_name = "SECRET")]
-    pub provider_client_secret: Option<String>,
+    pub provider_client_secret: Option<Secret>,
 
     /// What to ask the service for [default: openid profile offline_access]
     #[arg(long, env = "LATCHKEY_PROVIDER_SCOPES", value_name = "SCOPES")]
@@ -171,7 +178,7 @@ impl fmt::Debug for Settings {
 }
 
 /// The settings as types. Everything in it has been checked.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Config {
     /// Where people and Jira reach this app.
     pub base_url: BaseUrl,
@@ -179,6 +186,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where `/metrics` is served, if anywhere.
     pub metrics_listen: Option<SocketAddr>,
+    /// Whom to believe about where a request comes from.
+    pub trusted_proxies: Proxies,
     /// Which database.
     pub database: Database,
     /// At least one; the first seals.
@@ -205,10 +214,15 @@ pub struct Config {
     pub allow_loopback_http: bool,
     /// The service.
     pub provider: ProviderConfig,
-    /// Filter of the log.
-    pub log: String,
-    /// Whether the log is JSON.
-    pub log_json: bool,
+    /// How to log.
+    pub log: LogConfig,
+}
+
+/// Says no more than its name, so that a `Result` of it can be unwrapped in tests.
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Config(…)")
+    }
 }
 
 /// The public URL, taken apart.
@@ -239,8 +253,20 @@ impl BaseUrl {
     }
 }
 
+/// Proxies that are believed when they say where a request comes from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Proxies(Vec<IpNet>);
+
+impl Proxies {
+    /// Whether this is the address of one.
+    #[must_use]
+    pub fn include(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|network| network.contains(&address))
+    }
+}
+
 /// Which database holds everything.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum Database {
     /// A file on this machine.
     Sqlite(String),
@@ -267,7 +293,7 @@ pub enum Customers {
 }
 
 /// The service and how it is reached.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ProviderConfig {
     /// As people know it.
     pub name: String,
@@ -417,8 +443,9 @@ impl Config {
                 "LATCHKEY_METRICS_LISTEN",
                 given(settings.metrics_listen),
             )?,
-            database: read_database(given(settings.database_url))?,
-            sealing_keys: read_sealing_keys(given(settings.sealing_keys))?,
+            trusted_proxies: read_proxies(given(settings.trusted_proxies))?,
+            database: read_database(given_secret(settings.database_url))?,
+            sealing_keys: read_sealing_keys(given_secret(settings.sealing_keys))?,
             app_key,
             app_name: given(settings.app_name).unwrap_or_else(|| "Latchkey".to_owned()),
             property_key,
@@ -471,8 +498,47 @@ impl Config {
                     api_key_url: settings.api_key_url,
                 },
             )?,
-            log: given(settings.log).unwrap_or_else(|| "info".to_owned()),
-            log_json: match given(settings.log_format).as_deref() {
+            log: LogConfig::read(settings.log, settings.log_format)?,
+        })
+    }
+}
+
+/// What a command needs that works on the database and nothing else.
+#[derive(Clone)]
+pub struct Upkeep {
+    /// Which database.
+    pub database: Database,
+    /// At least one; the first seals.
+    pub sealing_keys: Vec<SealingKey>,
+    /// How it logs.
+    pub log: LogConfig,
+}
+
+impl Upkeep {
+    /// Checks the settings it takes; the others may be missing.
+    pub fn read(settings: Settings) -> Result<Self, Invalid> {
+        Ok(Self {
+            database: read_database(given_secret(settings.database_url))?,
+            sealing_keys: read_sealing_keys(given_secret(settings.sealing_keys))?,
+            log: LogConfig::read(settings.log, settings.log_format)?,
+        })
+    }
+}
+
+/// How to log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogConfig {
+    /// A tracing filter.
+    pub filter: String,
+    /// Whether it is JSON.
+    pub json: bool,
+}
+
+impl LogConfig {
+    fn read(filter: Option<String>, format: Option<String>) -> Result<Self, Invalid> {
+        Ok(Self {
+            filter: given(filter).unwrap_or_else(|| "info".to_owned()),
+            json: match given(format).as_deref() {
                 None | Some("text") => false,
                 Some("json") => true,
                 Some(_) => return Err(malformed("LATCHKEY_LOG_FORMAT", "`text` or `json`")),
@@ -489,7 +555,7 @@ struct Registration {
     revoke_url: Option<String>,
     identity_url: Option<String>,
     client_id: Option<String>,
-    client_secret: Option<String>,
+    client_secret: Option<Secret>,
     scopes: Option<String>,
     api_key_from: Option<String>,
     api_key_url: Option<String>,
@@ -558,12 +624,10 @@ impl ProviderConfig {
                 "LATCHKEY_PROVIDER_CLIENT_ID",
                 "the client id that the service gave this app",
             ))?,
-            client_secret: given(given_as.client_secret)
-                .map(Secret::new)
-                .ok_or(missing(
-                    "LATCHKEY_PROVIDER_CLIENT_SECRET",
-                    "the client secret that the service gave this app",
-                ))?,
+            client_secret: given_secret(given_as.client_secret).ok_or(missing(
+                "LATCHKEY_PROVIDER_CLIENT_SECRET",
+                "the client secret that the service gave this app",
+            ))?,
             scopes: given(given_as.scopes)
                 .unwrap_or_else(|| "openid profile offline_access".to_owned()),
             api_key,
@@ -576,6 +640,12 @@ fn given(value: Option<String>) -> Option<String> {
     value
         .map(|text| text.trim().to_owned())
         .filter(|text| !text.is_empty())
+}
+
+fn given_secret(value: Option<Secret>) -> Option<Secret> {
+    value
+        .map(|text| Secret::new(text.expose().trim()))
+        .filter(|text| !text.expose().is_empty())
 }
 
 fn missing(setting: &'static str, should_be: &'static str) -> Invalid {
@@ -675,8 +745,30 @@ fn read_address(
     .transpose()
 }
 
-fn read_database(text: Option<String>) -> Result<Database, Invalid> {
-    let text = text.unwrap_or_else(|| "sqlite://latchkey.db".to_owned());
+fn read_proxies(text: Option<String>) -> Result<Proxies, Invalid> {
+    let Some(text) = text else {
+        return Ok(Proxies::default());
+    };
+    text.split(',')
+        .map(|entry| {
+            let entry = entry.trim();
+            entry
+                .parse::<IpNet>()
+                .or_else(|_| entry.parse::<IpAddr>().map(IpNet::from))
+        })
+        .collect::<Result<_, _>>()
+        .map(Proxies)
+        .map_err(|_| {
+            malformed(
+                "LATCHKEY_TRUSTED_PROXIES",
+                "addresses and networks, comma separated, like 127.0.0.1,10.0.0.0/8",
+            )
+        })
+}
+
+fn read_database(url: Option<Secret>) -> Result<Database, Invalid> {
+    let url = url.unwrap_or_else(|| Secret::new("sqlite://latchkey.db"));
+    let text = url.expose();
     if let Some(file) = text.strip_prefix("sqlite:") {
         let file = file.strip_prefix("//").unwrap_or(file);
         // Options that other programs write behind the file are ours to choose.
@@ -686,7 +778,7 @@ fn read_database(text: Option<String>) -> Result<Database, Invalid> {
             return Ok(Database::Sqlite(file.to_owned()));
         }
     } else if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-        return Ok(Database::Postgres(Secret::new(text)));
+        return Ok(Database::Postgres(url));
     }
     Err(malformed(
         "LATCHKEY_DATABASE_URL",
@@ -694,12 +786,12 @@ fn read_database(text: Option<String>) -> Result<Database, Invalid> {
     ))
 }
 
-fn read_sealing_keys(text: Option<String>) -> Result<Vec<SealingKey>, Invalid> {
+fn read_sealing_keys(text: Option<Secret>) -> Result<Vec<SealingKey>, Invalid> {
     const SETTING: &str = "LATCHKEY_SEALING_KEYS";
     const SHOULD_BE: &str = "one or more `kid:base64 of 32 bytes`, comma separated, with different kids of 1 to 32 letters, digits, `-`, `_` and `.`";
     let text = text.ok_or(missing(SETTING, SHOULD_BE))?;
     let mut keys: Vec<SealingKey> = Vec::new();
-    for entry in text.split(',') {
+    for entry in text.expose().split(',') {
         let key = entry
             .trim()
             .split_once(':')
@@ -709,8 +801,8 @@ fn read_sealing_keys(text: Option<String>) -> Result<Vec<SealingKey>, Invalid> {
                         .bytes()
                         .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
             })
-            .and_then(|(kid, key)| Some((kid, STANDARD.decode(key).ok()?)))
-            .and_then(|(kid, key)| Some(SealingKey::new(kid.to_owned(), key.try_into().ok()?)))
+            .and_then(|(kid, key)| Some((kid, Zeroizing::new(STANDARD.decode(key).ok()?))))
+            .and_then(|(kid, key)| SealingKey::new(kid.to_owned(), &key))
             .filter(|key| keys.iter().all(|other| other.kid() != key.kid()))
             .ok_or(malformed(SETTING, SHOULD_BE))?;
         keys.push(key);
@@ -803,6 +895,10 @@ mod tests {
             ("LATCHKEY_BASE_URL", "https://latchkey.example.com/a/*b"),
             ("LATCHKEY_LISTEN", "port 9"),
             ("LATCHKEY_METRICS_LISTEN", "nine"),
+            ("LATCHKEY_TRUSTED_PROXIES", "proxy.example.com"),
+            ("LATCHKEY_TRUSTED_PROXIES", "10.0.0.0/33"),
+            ("LATCHKEY_TRUSTED_PROXIES", "10.0.0.1,"),
+            ("LATCHKEY_TRUSTED_PROXIES", "*"),
             ("LATCHKEY_DATABASE_URL", "mysql://x"),
             ("LATCHKEY_DATABASE_URL", "sqlite::memory:"),
             ("LATCHKEY_SEALING_KEYS", "k1:c2hvcnQ="),
@@ -870,6 +966,16 @@ mod tests {
         assert!(allowed("http://[::1]:8080").is_ok());
         assert!(allowed("http://latchkey.example.com").is_err());
         assert!(allowed("http://localhost.example.com").is_err());
+    }
+
+    #[test]
+    fn proxies_are_addresses_and_networks() {
+        let config = with(&[("LATCHKEY_TRUSTED_PROXIES", "10.0.0.0/8, ::1,192.0.2.1")]).unwrap();
+        let named = |text: &str| config.trusted_proxies.include(text.parse().unwrap());
+        assert!(named("10.200.0.1") && named("::1") && named("192.0.2.1"));
+        assert!(!named("11.0.0.1") && !named("192.0.2.2") && !named("::2"));
+        let nobody = with(&[]).unwrap().trusted_proxies;
+        assert!(!nobody.include("127.0.0.1".parse().unwrap()));
     }
 
     #[test]

@@ -11,6 +11,8 @@ pub mod lifecycle;
 pub mod qsh;
 pub mod signer;
 
+use std::net::IpAddr;
+
 use crate::clock::{Clock, Seconds};
 use crate::config::{BaseUrl, SiteHosts};
 use crate::error::{Error, Refusal};
@@ -53,7 +55,7 @@ pub struct Bound<'a> {
 }
 
 /// Somebody whom a verified token of Jira names.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Viewer {
     tenant: Tenant,
     account: AccountId,
@@ -74,7 +76,6 @@ impl Viewer {
 }
 
 /// Whom a verified token is of. An anonymous visitor's has no account.
-#[derive(Debug)]
 struct Verified {
     tenant: Tenant,
     account: Option<AccountId>,
@@ -91,7 +92,6 @@ impl Verified {
 }
 
 /// A verified token from `AP.context.getToken()`.
-#[derive(Debug)]
 pub struct ContextToken {
     verified: Verified,
     /// Recognises the same token when it comes again.
@@ -111,7 +111,6 @@ impl ContextToken {
 }
 
 /// A verified token from the address of a page that Jira frames.
-#[derive(Debug)]
 pub struct IframeToken(Verified);
 
 impl IframeToken {
@@ -129,7 +128,6 @@ impl IframeToken {
 }
 
 /// A verified token of Jira itself, for `enabled` and `disabled`.
-#[derive(Debug)]
 pub struct AppToAppToken(Tenant);
 
 impl AppToAppToken {
@@ -275,17 +273,19 @@ impl Connect {
         )
     }
 
-    /// Verifies a lifecycle token, by the key of Atlassian that it names.
+    /// Verifies a lifecycle token, by the key of Atlassian that it names. `client` is where the request
+    /// comes from: it may name only so many kids that have to be fetched.
     pub async fn lifecycle(
         &self,
         token: &str,
         request: Bound<'_>,
+        client: IpAddr,
     ) -> Result<LifecycleToken, Error> {
         let refused = |rejected| self.refused(Kind::Lifecycle, None, rejected);
         let claimed = FromAtlassian::read(token).map_err(refused)?;
         let key = self
             .install_keys
-            .key(claimed.kid())
+            .key(claimed.kid(), client)
             .await
             .inspect_err(|error| {
                 let verdict = match error {

@@ -513,10 +513,15 @@ impl Meters {
             return Ok(figures.clone());
         }
         let figures = store.figures(now).await?;
-        let until = now + (figures.rows() / ROWS_A_SECOND).min(BELIEVED_FOR);
+        let until = now + believed_for(figures.rows());
         *counted = Some((figures.clone(), until));
         Ok(figures)
     }
+}
+
+/// How long a count of so many rows is believed, in seconds.
+fn believed_for(rows: i64) -> Seconds {
+    (rows / ROWS_A_SECOND).min(BELIEVED_FOR)
 }
 
 /// Names and labels are constants, and a registry is made for one app, which has one of each.
@@ -529,4 +534,59 @@ pub(crate) fn registered<M: prometheus::core::Collector + Clone + 'static>(
         .register(Box::new(meter.clone()))
         .expect("there is one of each name");
     meter
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_took_many_rows_to_count_is_believed_for_a_while() {
+        // Where there is little, nobody is told what was.
+        assert_eq!(believed_for(9_999), 0);
+        assert_eq!(believed_for(150_000), 15);
+        assert_eq!(believed_for(1_000_000), 60);
+        assert_eq!(believed_for(i64::MAX), 60);
+    }
+
+    #[test]
+    fn methods_that_are_made_up_are_one() {
+        let registry = Registry::new();
+        let meters = Meters::new(&registry);
+        let counted = || {
+            let families = registry.gather();
+            let requests = families
+                .iter()
+                .find(|family| family.name() == "latchkey_http_requests_total");
+            requests.map_or(0, |family| family.get_metric().len())
+        };
+        for number in 0..100 {
+            let method = http::Method::from_bytes(format!("M{number}").as_bytes()).unwrap();
+            meters.request(&method, "-", http::StatusCode::METHOD_NOT_ALLOWED);
+        }
+        assert_eq!(counted(), 1);
+        meters.request(&http::Method::GET, "/readyz", http::StatusCode::OK);
+        assert_eq!(counted(), 2);
+    }
+
+    #[test]
+    fn a_summary_says_each_thing_once() {
+        let meters = Meters::new(&Registry::new());
+        assert!(meters.take_tally().is_empty());
+        for outcome in [
+            Outcome::Renewed,
+            Outcome::FirstKey,
+            Outcome::Unknown,
+            Outcome::Unknown,
+            Outcome::LeaseLost,
+        ] {
+            meters.count(outcome);
+        }
+        let tally = meters.take_tally();
+        assert_eq!(tally.renewed, 2);
+        // Somebody else renews what this process has lost the lease of.
+        assert_eq!(tally.failed, BTreeMap::from([("unknown", 2)]));
+        assert!(meters.take_tally().is_empty());
+        assert_eq!(meters.lease_losses.get(), 1);
+    }
 }

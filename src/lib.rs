@@ -11,6 +11,7 @@
 //! | [`clock`], [`random`], [`secret`], [`error`], [`config`] | time, chance, what is never printed, what can go wrong, the settings |
 //! | [`model`] | the nouns |
 //! | [`events`] | what an operator should know about attacks |
+//! | [`limits`] | how often anybody may do what costs something |
 //! | [`outbound`] | how any other server is called |
 //! | [`vault`], [`store`] | what is kept, and sealed |
 //! | [`quota`], [`figures`] | what renewal takes of Jira's quota; what this process counts and measures |
@@ -31,6 +32,7 @@ pub mod error;
 pub mod events;
 pub mod figures;
 pub mod jira;
+pub mod limits;
 pub mod linking;
 pub mod model;
 pub mod outbound;
@@ -51,12 +53,13 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use clock::Clock;
-use config::{Config, Customers, IssueModule};
+use config::{Config, Customers, IssueModule, Proxies};
 use connect::install_keys::InstallKeys;
 use connect::{Connect, Signer, Sites};
 use events::Events;
 use figures::Meters;
 use jira::Jira;
+use limits::Limits;
 use outbound::Outbound;
 use prometheus::Registry;
 use provider::Provider;
@@ -91,7 +94,6 @@ impl Outside {
 }
 
 /// All that a request or a job may use.
-#[derive(Debug)]
 pub struct App {
     /// The time.
     pub clock: Clock,
@@ -105,6 +107,10 @@ pub struct App {
     pub events: Events,
     /// Counts and measures.
     pub meters: Meters,
+    /// Counts what anybody may do only so often.
+    pub limits: Arc<Limits>,
+    /// Who is believed about where a request comes from.
+    pub proxies: Proxies,
     /// Verifies what Atlassian sends.
     pub connect: Connect,
     /// Calls to tenants' Jira.
@@ -149,7 +155,13 @@ impl App {
         let meters = Meters::new(&registry);
         let vault = Vault::new(config.sealing_keys, random.clone(), events.clone());
         let store = Store::open(&config.database, vault, random.clone()).await?;
-        let install_keys = InstallKeys::new(config.install_keys_url, http.clone(), clock.clone());
+        let limits = Arc::new(Limits::new(&clock, events.clone()));
+        let install_keys = InstallKeys::new(
+            config.install_keys_url,
+            http.clone(),
+            clock.clone(),
+            limits.clone(),
+        );
         let callback = format!("{}/link/callback", config.base_url.full());
         Ok(Arc::new(Self {
             connect: Connect::new(
@@ -168,6 +180,8 @@ impl App {
             registry,
             events,
             meters,
+            limits,
+            proxies: config.trusted_proxies,
             jira: Jira::new(
                 http.clone(),
                 Signer::new(config.app_key, clock.clone()),

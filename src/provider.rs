@@ -26,7 +26,7 @@ use url::Url;
 
 use crate::clock::{Clock, Seconds};
 use crate::config::{ApiKeySource, ProviderConfig};
-use crate::error::Error;
+use crate::error::{Error, printable};
 use crate::model::{ApiKey, Identity, RevocableToken, Tokens};
 use crate::outbound::{Failure, Outbound, SIZE_LIMIT};
 use crate::secret::{Secret, same};
@@ -54,7 +54,6 @@ type Client = oauth2::Client<
 >;
 
 /// Talks to the service.
-#[derive(Debug)]
 pub struct Provider {
     config: ProviderConfig,
     redirect_uri: String,
@@ -110,7 +109,7 @@ pub enum MintError {
 }
 
 /// What the callback carries.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 pub struct CallbackQuery {
     /// The authorization code.
     pub code: Option<Secret>,
@@ -318,9 +317,10 @@ impl Provider {
                 RequestTokenError::Request(failure) => {
                     Error::ServiceUnreachable(format!("token endpoint: {failure}"))
                 }
-                RequestTokenError::ServerResponse(refusal) => {
-                    Error::ServiceRefused(format!("token endpoint: {}", refusal.error().as_ref()))
-                }
+                RequestTokenError::ServerResponse(refusal) => Error::ServiceRefused(format!(
+                    "token endpoint: {}",
+                    printable(refusal.error().as_ref())
+                )),
                 RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
                     Error::ServiceRefused("token endpoint: not a token answer".to_owned())
                 }
@@ -454,7 +454,7 @@ impl Provider {
                 | BasicErrorResponseType::UnauthorizedClient) => {
                     RefreshError::InvalidClient(kind.as_ref().to_owned())
                 }
-                kind => RefreshError::Refused(kind.as_ref().chars().take(64).collect()),
+                kind => RefreshError::Refused(printable(kind.as_ref())),
             }),
             // 200 with HTML or half an answer: it may have been carried out.
             Err(RequestTokenError::Parse(..) | RequestTokenError::Other(_)) => Err(
@@ -595,7 +595,6 @@ fn tokens(answer: &TokenAnswer, started_at: Seconds) -> Tokens {
 }
 
 /// Why a code brought no account, and what it brought all the same.
-#[derive(Debug)]
 pub struct RedeemError {
     /// Why.
     pub why: Error,

@@ -12,7 +12,7 @@ use crate::App;
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::figures::{Outcome, Step};
-use crate::renewal::{self, LEASE};
+use crate::renewal::{self, LEASE, REST};
 use crate::store::SignOfLife;
 
 /// How many links are renewed at once.
@@ -79,7 +79,9 @@ async fn renew_due(
     if free == 0 {
         return Ok(0);
     }
-    let claims = app.store.claim(&app.replica, now, now + LEASE, free);
+    let claims = app
+        .store
+        .claim(&app.replica, now, now + LEASE, now + REST, free);
     let claims = app.meters.timed(Step::Claim, claims).await?;
     let count = claims.len();
     for claim in claims {
@@ -121,12 +123,17 @@ async fn cleanup_loop(app: &Arc<App>, mut stop: watch::Receiver<bool>) {
 async fn tidy(app: &Arc<App>, swept_at: &mut Seconds) -> Result<bool, Error> {
     let now = app.clock.now();
     let drained_some = app.store.drain(now).await?;
+    let mut swept_some = false;
     if now - *swept_at >= SWEEP_EVERY {
         *swept_at = now;
-        app.store.sweep(now).await?;
+        swept_some = app.store.sweep(now).await?;
+        if swept_some {
+            // A flood leaves more behind than one sweep takes.
+            *swept_at = now - SWEEP_EVERY;
+        }
     }
     let done = crate::cleanup::run_due(app, CLEANUP_AT_ONCE).await?;
-    Ok(drained_some || done > 0)
+    Ok(drained_some || done > 0 || swept_some)
 }
 
 /// Finds claims whose process has died, so that nobody waits for their leases: at start, and then with

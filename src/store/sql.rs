@@ -63,7 +63,11 @@ statements! {
     ATTEMPT_BY_ID = "select * from attempt where id = $1";
     ATTEMPT_OF_PERSON = "select * from attempt where client_key = $1 and account_id = $2";
     ATTEMPTS_OF_TENANT = "select * from attempt where client_key = $1";
-    ATTEMPTS_EXPIRED = "select * from attempt where expires_at <= $1 order by expires_at limit 100";
+    /// What was proved holds tokens, which must be revoked; the others leave nothing behind.
+    ATTEMPTS_EXPIRED_PROVED = "select * from attempt where expires_at <= $1 and phase = 'proved' \
+        order by expires_at limit $2";
+    ATTEMPTS_EXPIRED = "delete from attempt where id in \
+        (select id from attempt where expires_at <= $1 and phase <> 'proved' limit $2)";
     /// Going back in the browser and clicking Continue again is allowed; it starts over at the service.
     ATTEMPT_AUTHORIZING = "update attempt set phase = 'authorizing', state_hash = $3, kept = $4 \
         where id = $1 and phase in ('begun', 'authorizing') and expires_at > $2";
@@ -87,11 +91,11 @@ statements! {
     SESSION_LOAD = "select data, expires_at from session where id_hash = $1 and expires_at > $2";
     SESSION_DELETE = "delete from session where id_hash = $1";
     SESSIONS_EXPIRED = "delete from session where id_hash in \
-        (select id_hash from session where expires_at <= $1 limit 1000)";
+        (select id_hash from session where expires_at <= $1 limit $2)";
     TOKEN_SPEND = "insert into spent_token (token_hash, expires_at) values ($1, $2) \
         on conflict (token_hash) do nothing";
     TOKENS_EXPIRED = "delete from spent_token where token_hash in \
-        (select token_hash from spent_token where expires_at <= $1 limit 1000)";
+        (select token_hash from spent_token where expires_at <= $1 limit $2)";
 
     // Links.
 
@@ -111,6 +115,17 @@ statements! {
     LINK_DELETE = "delete from link where client_key = $1 and account_id = $2 returning *";
     LINK_DELETE_BY_ID = "delete from link where id = $1 returning *";
     LINKS_OF_OLD_INSTALLATION = "select * from link where client_key = $1 and (installation < $2 or $3) limit 100";
+    /// For the next link, or past the end of one. Before the link in every transaction, so that two of
+    /// them never wait for one another.
+    GENERATION_NEXT = "insert into link_generation (client_key, account_id, generation) values ($1, $2, 1) \
+        on conflict (client_key, account_id) do update set generation = link_generation.generation + 1 \
+        returning generation";
+    GENERATION_REACHED = "insert into link_generation (client_key, account_id, generation) \
+        values ($1, $2, $3) on conflict (client_key, account_id) do update \
+        set generation = excluded.generation where link_generation.generation < excluded.generation";
+    /// With the tenant's key: nothing that it sealed opens again.
+    GENERATIONS_DELETE = "delete from link_generation where client_key = $1 and exists (select 1 from tenant \
+        where tenant.client_key = link_generation.client_key and tenant.data_key is null)";
     LINK_EXISTS = "select count(*) from link where client_key = $1 and account_id = $2";
     /// The newest generation is put again. Whoever holds the row goes on holding it.
     LINK_PUT_AGAIN = "update link set put_again = put_again + 1, \
@@ -130,12 +145,16 @@ statements! {
         where id in (select l.id from link l join tenant t on t.client_key = l.client_key \
         where l.due_at <= $1 and l.state in ('live', 'aside') and t.installed and t.enabled \
         and t.installation = l.installation and t.wait_until <= $1 \
-        order by l.due_at limit $5) returning *";
+        order by l.due_at limit $5) returning *, \
+        (select g.generation from link_generation g where g.client_key = link.client_key \
+        and g.account_id = link.account_id) as reached";
     CLAIM_POSTGRES = "update link set due_at = $2, claims = claims + 1, claim = $3, claimed_by = $4 \
         where id in (select l.id from link l join tenant t on t.client_key = l.client_key \
         where l.due_at <= $1 and l.state in ('live', 'aside') and t.installed and t.enabled \
         and t.installation = l.installation and t.wait_until <= $1 \
-        order by l.due_at limit $5 for update of l skip locked) returning *";
+        order by l.due_at limit $5 for update of l skip locked) returning *, \
+        (select g.generation from link_generation g where g.client_key = link.client_key \
+        and g.account_id = link.account_id) as reached";
     /// Only while the lease holds: whoever slept through it finds no row and must not send.
     INTENT = "update link set intent_at = $2, due_at = $3, unsettled = (unsettled or intent_at is not null) \
         where id = $1 and generation = $4 and claim = $5 and due_at > $2 and exists \
@@ -189,6 +208,23 @@ statements! {
         and not exists (select 1 from link where link.subject = cleanup.held_for_subject)";
     CLEANUP_LEFT = "select count(*) from cleanup where held_for_subject is null \
         or not exists (select 1 from link where link.subject = cleanup.held_for_subject)";
+
+    // What the sealing keys seal themselves, page by page, to be sealed by another.
+
+    MIGRATIONS_APPLIED = "select version, checksum from _sqlx_migrations where success order by version";
+    WRAPPED_COUNT = "select (select count(*) from tenant where data_key is not null) \
+        + (select count(*) from cleanup where revocation is not null)";
+    TENANT_KEYS_PAGE = "select client_key as id, client_key, data_key as sealed from tenant \
+        where data_key is not null and client_key > $1 order by client_key limit $2";
+    REVOCATIONS_PAGE = "select id, client_key, revocation as sealed from cleanup \
+        where revocation is not null and id > $1 order by id limit $2";
+    TENANT_KEY_REWRAP_SQLITE = "update tenant set data_key = $3 where client_key = $1 and data_key = $2";
+    /// Never waits for a row, so that it cannot stand in anybody's way: the next pass finds it.
+    TENANT_KEY_REWRAP_POSTGRES = "update tenant set data_key = $3 where data_key = $2 and client_key in \
+        (select client_key from tenant where client_key = $1 for update skip locked)";
+    REVOCATION_REWRAP_SQLITE = "update cleanup set revocation = $3 where id = $1 and revocation = $2";
+    REVOCATION_REWRAP_POSTGRES = "update cleanup set revocation = $3 where revocation = $2 and id in \
+        (select id from cleanup where id = $1 for update skip locked)";
 
     // Figures.
 

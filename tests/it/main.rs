@@ -6,6 +6,10 @@ mod browser;
 mod browsing;
 mod child;
 mod crashing;
+mod database;
+mod flooding;
+#[path = "../fuzz/bodies.rs"]
+mod fuzz;
 mod installing;
 mod linking;
 mod logs;
@@ -16,10 +20,13 @@ mod refusals;
 mod renewing;
 mod replicas;
 mod returning;
+mod rotating;
 mod scene;
+mod secrets;
 mod services;
 #[path = "../sim/mod.rs"]
 mod sim;
 mod starting;
 mod storage;
+mod verifying;
 mod watching;

@@ -33,6 +33,7 @@ on_both_databases!(
     each_outcome_of_a_renewal_is_counted_and_each_failure_has_a_line,
     a_tenant_left_alone_says_why_and_comes_back_by_itself,
     no_figure_reads_the_table_of_links,
+    what_took_long_to_count_is_not_counted_each_time,
     the_doctor_finds_everything_well_beside_a_server_and_changes_nothing,
     the_doctor_names_what_is_not_well_in_the_database,
 );
@@ -768,6 +769,54 @@ async fn no_figure_reads_the_table_of_links(db: Db) {
         }
     }
     scene.end().await;
+}
+
+async fn what_took_long_to_count_is_not_counted_each_time(db: Db) {
+    let scene = Scene::start(db, Setting::keys_live(3 * 3600)).await;
+    let omar = scene.person("acme", OMAR);
+    let mia = scene.person("acme", MIA);
+    let live = [("state", "live")];
+    omar.link("u-100").await;
+    scene.figure_is("latchkey_links", &live, 1.0).await;
+    // Two hundred thousand entries that wait for as long as his link uses the account.
+    execute(
+        &scene,
+        "with recursive n(i) as (select 1 union all select i + 1 from n where i < 200000) \
+         insert into cleanup (id, kind, client_key, installation, account_id, held_for_subject, due_at, \
+         failures, expires_at) select 'many-' || cast(i as text), 'revoke', 'nobody', 0, 'nobody', \
+         'u-100', 0, 0, 4000000000 from n",
+    )
+    .await;
+    let held = [("kind", "held")];
+    scene
+        .figure_is("latchkey_cleanup_entries", &held, 200_000.0)
+        .await;
+    mia.link("u-200").await;
+    assert_eq!(scene.figure("latchkey_links", &live).await, 1.0, "believed");
+    scene.advance(21);
+    assert_eq!(scene.figure("latchkey_links", &live).await, 2.0);
+    execute(&scene, "delete from cleanup where client_key = 'nobody'").await;
+    scene.end().await;
+}
+
+/// Runs one statement beside the product.
+async fn execute(scene: &Scene, statement: &'static str) {
+    let url = scene.database_url();
+    if url.starts_with("sqlite:") {
+        let mut connection = SqliteConnection::connect(url).await.expect("it opens");
+        sqlx::query(statement)
+            .execute(&mut connection)
+            .await
+            .expect("it can be written");
+        connection.close().await.expect("an orderly goodbye");
+    } else {
+        let mut connection = PgConnection::connect(url).await.expect("it opens");
+        sqlx::query(statement)
+            .execute(&mut connection)
+            .await
+            .expect("it can be written");
+        connection.close().await.expect("an orderly goodbye");
+    }
 }
 
 /// Runs `latchkey doctor` with the settings of a scene, some of them changed.
