@@ -19,6 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{interval, sleep, timeout};
 
 use crate::on_both_databases;
+use crate::refusals::has_its_headers;
 use crate::scene::{Answer, Db, Person, Scene, Setting, eventually};
 use crate::sim::jira::{LifecycleEvent, MIA, OMAR, Overrides};
 
@@ -36,6 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long an answer says to wait, in seconds.
 #[track_caller]
 fn retry_after(answer: &Answer) -> i64 {
+    has_its_headers("429", answer);
     let header = answer.headers.get("retry-after");
     let text = header.and_then(|value| value.to_str().ok());
     let seconds = text.and_then(|text| text.parse().ok());

@@ -13,6 +13,7 @@ mod fuzz;
 mod installing;
 mod linking;
 mod logs;
+mod mutations;
 mod oidc_provider;
 mod postgres;
 mod real_provider;

@@ -875,7 +875,7 @@ async fn what_is_not_there_is_not_found() {
 
 /// What stands on every answer, whatever it is.
 #[track_caller]
-fn has_its_headers(name: &str, answer: &Answer) {
+pub fn has_its_headers(name: &str, answer: &Answer) {
     let header = |header: &str| {
         let values: Vec<_> = answer.headers.get_all(header).iter().collect();
         assert_eq!(

@@ -17,7 +17,7 @@ use crate::child::{Finished, Run, Settings};
 use crate::database::{Cell as Value, Database};
 use crate::on_both_databases;
 use crate::scene::{Db, Scene, Setting, eventually};
-use crate::sim::jira::{OMAR, Overrides};
+use crate::sim::jira::Overrides;
 use crate::sim::service::{Endpoint, Fault, Kind, Rotation, ServiceOptions};
 
 on_both_databases!(
@@ -164,10 +164,17 @@ async fn traffic(scene: &Scene, crowd: &[(String, String)], done: &Cell<bool>) -
         }
     };
     let people = async {
-        while !done.get() {
-            let omar = scene.person("acme", OMAR);
-            omar.link("u-100").await;
-            omar.disconnect().await;
+        // Each once: nobody links as often as this goes on.
+        for (account, subject) in scene.crowd("acme", 10_000) {
+            if done.get() {
+                break;
+            }
+            let person = scene.person("acme", &account);
+            if person.state().await == "linked" {
+                continue;
+            }
+            person.link(&subject).await;
+            person.disconnect().await;
             count(204, "disconnect");
         }
     };
