@@ -14,6 +14,7 @@ use tower::ServiceExt as _;
 use latchkey::clock::rfc3339;
 use latchkey::config::Config;
 use latchkey::doctor::{self, Mark};
+use latchkey::model::{AccountId, ClientKey};
 use latchkey::outbound::Outbound;
 use latchkey::random::Random;
 use latchkey::store::STATEMENTS;
@@ -317,6 +318,16 @@ async fn r7_what_runs_out_first_and_what_is_past_due_are_figures(db: Db) {
         "his and not hers"
     );
     scene.advance(60);
+    assert_eq!(seen("latchkey_links_past_due").await, Some(1.0));
+    // What has become due just now is not past due.
+    let tenant = ClientKey(scene.client_key("globex"));
+    let tenant = watcher.store.tenant(&tenant).await.expect("it answers");
+    let tenant = tenant.expect("it is installed");
+    let mia = AccountId(MIA.to_owned());
+    let now = scene.clock.now();
+    let brought = watcher.store.renew_now(&tenant, &mia, now).await;
+    assert!(brought.expect("it answers"));
+    assert_eq!(seen("latchkey_links_due").await, Some(2.0));
     assert_eq!(seen("latchkey_links_past_due").await, Some(1.0));
     scene.advance(3000);
     assert_eq!(seen("latchkey_links_past_due").await, Some(2.0));
