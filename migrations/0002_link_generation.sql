@@ -8,3 +8,7 @@ create table link_generation (
 );
 insert into link_generation (client_key, account_id, generation)
     select client_key, account_id, generation from link;
+
+-- How far the links had come that an uninstall has ended: who was linked is forgotten with the tenant's
+-- key, and new links go on from here.
+alter table tenant add column generations bigint not null default 0;

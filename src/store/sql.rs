@@ -37,7 +37,9 @@ statements! {
     /// Destroying the key is what forgets an uninstalled tenant.
     TENANT_DRAINED = "update tenant set draining = false, \
         data_key = case when installed then data_key else null end, \
-        shared_secret = case when installed then shared_secret else '' end \
+        shared_secret = case when installed then shared_secret else '' end, \
+        generations = (select coalesce(max(g.generation), tenant.generations) from link_generation g \
+        where g.client_key = tenant.client_key) \
         where client_key = $1 and draining and not exists (select 1 from link \
         where link.client_key = tenant.client_key \
         and (link.installation < tenant.installation or not tenant.installed))";
@@ -117,7 +119,8 @@ statements! {
     LINKS_OF_OLD_INSTALLATION = "select * from link where client_key = $1 and (installation < $2 or $3) limit 100";
     /// For the next link, or past the end of one. Before the link in every transaction, so that two of
     /// them never wait for one another.
-    GENERATION_NEXT = "insert into link_generation (client_key, account_id, generation) values ($1, $2, 1) \
+    GENERATION_NEXT = "insert into link_generation (client_key, account_id, generation) \
+        values ($1, $2, 1 + coalesce((select t.generations from tenant t where t.client_key = $1), 0)) \
         on conflict (client_key, account_id) do update set generation = link_generation.generation + 1 \
         returning generation";
     GENERATION_REACHED = "insert into link_generation (client_key, account_id, generation) \

@@ -180,14 +180,13 @@ async fn traffic(scene: &Scene, crowd: &[(String, String)], done: &Cell<bool>) -
     };
     let installs = async {
         let descriptor = scene.address("/atlassian-connect.json");
-        // Each links once: when a tenant's key is destroyed, its generations begin anew.
         for (account, subject) in scene.crowd("globex", 10_000) {
             if done.get() {
                 break;
             }
             let person = scene.person("globex", &account);
             person.link(&subject).await;
-            person.property_of_generation(1).await;
+            eventually("there is a key", async || person.generation()).await;
             let answer = jira.uninstall("globex").await.expect("it is sent");
             count(answer.status, "uninstall");
             let installed = jira.install("globex", &descriptor).await;
