@@ -8,9 +8,10 @@ use http::Method;
 use tokio::task::JoinSet;
 
 use crate::App;
-use crate::budget::Outcome;
+use crate::budget::Report;
 use crate::clock::Seconds;
 use crate::error::Error;
+use crate::figures::CleanupOutcome;
 use crate::jira::JiraError;
 use crate::model::{ClientKey, RevocableToken, Revocation, Tokens};
 use crate::provider::{RefreshError, RevokeError};
@@ -87,13 +88,16 @@ async fn run(app: &App, entry: Cleanup) -> Result<(), Error> {
         }
     };
     let Err(error) = result else {
+        app.meters.cleanup(CleanupOutcome::Done);
         return app.store.cleanup_done(&entry).await;
     };
     let now = app.clock.now();
     if now >= entry.expires_at {
+        app.meters.cleanup(CleanupOutcome::GivenUp);
         tracing::error!(%error, tenant = %entry.client_key, account = %entry.account_id, "something could not be ended and is given up");
         return app.store.cleanup_done(&entry).await;
     }
+    app.meters.cleanup(CleanupOutcome::Failed);
     tracing::warn!(%error, tenant = %entry.client_key, account = %entry.account_id, failures = entry.failures + 1, "something could not be ended yet; it is tried again");
     let asked = match &error {
         NotYet::Waiting(seconds) => *seconds,
@@ -157,8 +161,8 @@ async fn fresh_tokens(app: &App, revocation: &Revocation) -> Result<Option<Token
     app.service_pace.make_room().await?;
     let answer = app.provider.refresh(&token.token).await;
     let outcome = match &answer {
-        Err(error) => error.outcome(),
-        Ok(_) => Outcome::Answered,
+        Err(error) => error.report(),
+        Ok(_) => Report::Answered,
     };
     app.service_gate.ended(outcome, probe).await?;
     match answer {
@@ -191,11 +195,10 @@ async fn delete_property(app: &App, entry: &Cleanup) -> Result<(), NotYet> {
         return Err(NotYet::Waiting(opens_at - now));
     }
     match app.jira.delete_property(&tenant, &entry.account_id).await {
-        Err(JiraError::Wait { asked, scope }) => {
+        Err(JiraError::Wait { asked, why }) => {
             let method = Method::DELETE;
             let failures = entry.failures;
-            let seconds =
-                renewal::leave_alone(app, &tenant, &method, scope, asked, failures).await?;
+            let seconds = renewal::leave_alone(app, &tenant, &method, why, asked, failures).await?;
             return Err(NotYet::Waiting(seconds));
         }
         Err(JiraError::UsedUp) => return Err(NotYet::Waiting(app.quota.next_hour() - now)),

@@ -712,7 +712,7 @@ async fn r10_a_claim_reads_no_table_whole(db: Db) {
     )
     .await;
     execute(&scene, "analyze").await;
-    let claims = latchkey::store::statements().iter().filter(|(name, _)| {
+    let claims = latchkey::store::STATEMENTS.iter().filter(|(name, _)| {
         name.starts_with("CLAIM")
             || name.starts_with("CLEANUP_CLAIM")
             || name.starts_with("TENANTS_")

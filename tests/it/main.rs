@@ -35,3 +35,4 @@ mod sim;
 mod starting;
 mod storage;
 mod verifying;
+mod watching;
