@@ -248,14 +248,13 @@ const WRONG: Millis = 5_000;
 pub async fn follow_database(store: &Store, clock: &Clock) -> Result<(), error::Error> {
     if let Some(ahead) = store.clock_ahead_of(clock).await?
         && ahead.abs() > UNSURE
+        && clock.correct(ahead)
+        && ahead.abs() > WRONG
     {
-        clock.correct(ahead);
-        if ahead.abs() > WRONG {
-            tracing::warn!(
-                seconds = ahead / 1000,
-                "the clock of this machine or of the database server is wrong; that of the database counts"
-            );
-        }
+        tracing::warn!(
+            seconds = ahead / 1000,
+            "the clock of this machine or of the database server is wrong; that of the database counts"
+        );
     }
     Ok(())
 }

@@ -33,6 +33,7 @@ on_both_databases!(
     r7_what_runs_out_first_and_what_is_past_due_are_figures,
     each_outcome_of_a_renewal_is_counted_and_each_failure_has_a_line,
     a_tenant_left_alone_says_why_and_comes_back_by_itself,
+    what_all_replicas_share_are_figures_too,
     no_figure_reads_the_table_of_links,
     what_took_long_to_count_is_not_counted_each_time,
     the_doctor_finds_everything_well_beside_a_server_and_changes_nothing,
@@ -709,6 +710,71 @@ async fn a_tenant_left_alone_says_why_and_comes_back_by_itself(db: Db) {
         scene.figure_is(parked, &[("reason", reason)], 0.0).await;
         assert_eq!(omar.status().await.get("reason"), None);
     }
+    scene.end().await;
+}
+
+async fn what_all_replicas_share_are_figures_too(db: Db) {
+    let setting = Setting::keys_live(3 * 3600).with("LATCHKEY_JIRA_QUOTA", "1000");
+    let scene = Scene::start(db, setting).await;
+    let (jira, service) = (&scene.world.jira, &scene.world.service);
+    let omar = scene.person("acme", OMAR);
+    omar.link("u-100").await;
+    omar.renewed().await;
+    omar.recorded().await;
+
+    // An hour of the clock may have gone by since, and with it what was used in it.
+    let used = "latchkey_jira_quota_used_points";
+    let left = "latchkey_jira_quota_left_points";
+    for (scope, total) in [("app", 1000.0), ("renewal", 800.0)] {
+        let scope = [("scope", scope)];
+        let used = scene.figure(used, &scope).await;
+        assert_eq!(used + scene.figure(left, &scope).await, total, "{scope:?}");
+    }
+    omar.renewed().await;
+    omar.recorded().await;
+    assert!(scene.figure(used, &[("scope", "app")]).await > 0.0);
+
+    let breaker = "latchkey_service_breaker";
+    scene.figure_is(breaker, &[("state", "closed")], 1.0).await;
+    service.fault(Fault::always(
+        Endpoint::Refresh,
+        Kind::Status(503, Vec::new(), String::new()),
+    ));
+    let before = omar.recorded().await;
+    omar.renew().await.is(202);
+    eventually("failures in a row are answered by rest", async || {
+        scene.advance(10);
+        let open = scene.figure(breaker, &[("state", "open")]).await;
+        (open == 1.0).then_some(())
+    })
+    .await;
+    assert_eq!(scene.figure(breaker, &[("state", "closed")]).await, 0.0);
+    service.clear_faults();
+    eventually("one goes through, and the breaker closes", async || {
+        scene.advance(60);
+        let closed = scene.figure(breaker, &[("state", "closed")]).await;
+        (closed == 1.0 && omar.generation() > Some(before)).then_some(())
+    })
+    .await;
+
+    let parked = "latchkey_tenants_parked";
+    let fault = jira::Fault::rate_limited(Some("jira-quota-global-based"), Some("5"));
+    jira.fault(fault.on_property("PUT").at("acme"));
+    let before = omar.recorded().await;
+    omar.renew().await.is(202);
+    // acme has asked, and globex waits as well.
+    scene
+        .figure_is(parked, &[("reason", "global_quota")], 2.0)
+        .await;
+    jira.clear_faults();
+    scene.advance(3600);
+    eventually("the hour is over", async || {
+        (omar.generation() > Some(before)).then_some(())
+    })
+    .await;
+    scene
+        .figure_is(parked, &[("reason", "global_quota")], 0.0)
+        .await;
     scene.end().await;
 }
 
