@@ -34,6 +34,8 @@ enum NotYet {
     Disabled,
     #[error("Jira has asked to wait {0} s")]
     Waiting(Seconds),
+    #[error("a key of this grant has to be deleted first")]
+    KeysFirst,
     #[error("{0}")]
     Store(#[from] Error),
 }
@@ -80,7 +82,10 @@ pub async fn run_these(app: &App, ids: &[String], due_by: Seconds) -> Result<(),
 
 async fn run(app: &App, entry: Cleanup) -> Result<(), Error> {
     let result = match &entry.chore {
-        Chore::Revoke(revocation) => revoke(app, revocation).await,
+        Chore::Revoke(revocation) => match keys_first(app, &entry, revocation).await {
+            Ok(()) => revoke(app, revocation).await,
+            Err(error) => Err(error),
+        },
         Chore::DeleteProperty => delete_property(app, &entry).await,
         Chore::Lost => {
             tracing::error!(tenant = %entry.client_key, "tokens that were to be revoked do not open; they run out by themselves");
@@ -106,6 +111,26 @@ async fn run(app: &App, entry: Cleanup) -> Result<(), Error> {
     let backoff = (2_i64 << entry.failures.clamp(0, 12)).min(LONGEST_WAIT);
     let wait = asked.max(1 + app.random.up_to(backoff));
     app.store.cleanup_later(&entry, now + wait).await
+}
+
+/// Replaced keys of the same person that are still to be deleted: that takes an access token, which ends
+/// with the grant.
+async fn keys_first(app: &App, entry: &Cleanup, revocation: &Revocation) -> Result<(), NotYet> {
+    if revocation.tokens.is_empty() {
+        return Ok(());
+    }
+    let (store, person) = (&app.store, (&entry.client_key, &entry.account_id));
+    let keys = store.keys_to_delete(person.0, person.1).await?;
+    if keys.is_empty() {
+        return Ok(());
+    }
+    // Whoever else may be at it: it can be done twice. These have no tokens, so it goes no deeper.
+    Box::pin(run_these(app, &keys, Seconds::MAX)).await?;
+    if store.keys_to_delete(person.0, person.1).await?.is_empty() {
+        Ok(())
+    } else {
+        Err(NotYet::KeysFirst)
+    }
 }
 
 async fn revoke(app: &App, revocation: &Revocation) -> Result<(), NotYet> {

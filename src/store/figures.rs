@@ -16,7 +16,7 @@ pub const PAST_DUE_AFTER: Seconds = 60;
 
 /// What can stand on the list of revocations and deletions: entries of these kinds, and those that are
 /// held while another link uses the account.
-pub const CLEANUP_KINDS: [&str; 3] = ["revoke", "delete_property", "held"];
+pub const CLEANUP_KINDS: [&str; 4] = ["revoke", "keys", "delete_property", "held"];
 
 /// The figures of one moment.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub struct Figures {
     pub unsettled: i64,
     /// Revocations and deletions still to be done, and not held.
     pub cleanup: i64,
-    /// What is on the list of revocations and deletions: `revoke`, `delete_property`, and `held` while
+    /// What is on the list of revocations and deletions: `revoke`, `keys`, `delete_property`, and `held` while
     /// another link uses the account.
     pub cleanup_entries: Vec<(String, i64)>,
     /// Installed tenants: `enabled`, `disabled`.

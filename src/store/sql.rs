@@ -282,6 +282,7 @@ statements! {
         for update skip locked) returning *";
     CLEANUP_CLAIM_ONE = "update cleanup set due_at = $2 where id = $3 and due_at <= $1 \
         and held_for_subject is null returning *";
+    CLEANUP_KEYS = "select id from cleanup where client_key = $1 and account_id = $2 and kind = 'keys' limit 100";
     CLEANUP_DONE = "delete from cleanup where id = $1";
     CLEANUP_LATER = "update cleanup set due_at = $2, failures = failures + 1 where id = $1";
     /// What was held begins anew, however long it waited: a full time to be tried in.
