@@ -14,6 +14,7 @@ use crate::App;
 use crate::budget::Stance;
 use crate::clock::Seconds;
 use crate::error::Error;
+use crate::figures::{Outcome, Step};
 use crate::model::ClientKey;
 use crate::renewal::{self, LEASE, REST};
 use crate::store::{Claim, Kind, SignOfLife, Turn};
@@ -129,8 +130,8 @@ impl Renewals {
             .take(free, |tenant| may_begin(at_once, &under_way, tenant));
         let claims = app
             .store
-            .claim(&app.replica, &turns, kind, now, now + LEASE, now + REST)
-            .await?;
+            .claim(&app.replica, &turns, kind, now, now + LEASE, now + REST);
+        let claims = app.meters.timed(Step::Claim, claims).await?;
         let mut claimed = HashMap::new();
         for claim in &claims {
             *claimed.entry(claim.link.client_key.clone()).or_default() += 1;
@@ -158,6 +159,7 @@ impl Renewals {
             let _place = place;
             let probe = claim.probe;
             if let Err(error) = renewal::renew(&app, claim).await {
+                app.meters.count(Outcome::Interrupted);
                 tracing::warn!(%error, "a renewal was interrupted; its lease brings it back");
             }
             if let Some(probe) = probe

@@ -295,7 +295,7 @@ async fn r3_what_cuts_all_replicas_off_kills_none() {
         scene.advance(5);
         watching.look(&first).await.expect("it is back");
         assert!(first.store.has_died(&second.replica).await.expect(DONE));
-        assert_eq!(owners().await, [second.replica.clone()], "it may live");
+        assert!(owners().await.contains(&second.replica), "it may live");
     }
     // Nothing that it had begun can be under way any more.
     scene.advance(LEASE);

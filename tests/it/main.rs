@@ -36,3 +36,4 @@ mod sim;
 mod starting;
 mod storage;
 mod verifying;
+mod watching;
