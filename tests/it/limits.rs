@@ -188,6 +188,12 @@ impl Scene {
         gate.expect(DONE).probes
     }
 
+    /// Everybody may ask the service, and not one at a time.
+    async fn service_is_open(&self) {
+        let gate = self.app().store.gate("service").await.expect(DONE);
+        assert_eq!((gate.failures, gate.probes), (0, 0));
+    }
+
     /// Lets time pass, and waits until the service was probed in vain and that is known: nothing is under
     /// way then.
     async fn another_probe_after(&self, seconds: Seconds) {
@@ -385,6 +391,7 @@ async fn r8_r12_a_service_that_is_down_for_a_day_loses_nobody_and_is_drained_by_
     service.clear_faults();
     scene.advance(400);
     scene.all_renewed(&people).await;
+    scene.service_is_open().await;
     let ledger = service.ledger();
     let requests = ledger.token_requests().iter();
     let refreshes = requests.filter(|request| request.endpoint == Endpoint::Refresh);
@@ -437,6 +444,7 @@ async fn r8_r11_r12_a_service_that_asks_to_wait_for_an_hour_is_drained_at_the_al
     service.clear_faults();
     scene.advance(1200);
     scene.all_renewed(&people).await;
+    scene.service_is_open().await;
     let ledger = service.ledger();
     let requests = ledger.token_requests().iter();
     let drained: Vec<_> = requests
