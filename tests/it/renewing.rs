@@ -11,7 +11,7 @@ use crate::moments::Moments;
 use crate::on_both_databases;
 use crate::scene::{Db, Person, Scene, Setting, eventually};
 use crate::sim::jira::{self, Caller, FaultKind, MIA, OMAR};
-use crate::sim::service::{Endpoint, Fault, Kind, Rotation, ServiceOptions};
+use crate::sim::service::{Endpoint, Fault, Kind, RevocationReach, Rotation, ServiceOptions};
 
 on_both_databases!(
     renewing_can_be_brought_forward,
@@ -35,6 +35,7 @@ on_both_databases!(
     f_jira_429_of_all_stops_all_writes_until_the_hour,
     t22_no_token_follows_a_redirect,
     r4_a_disconnect_during_the_token_request_is_final,
+    r4_what_a_late_answer_brings_is_revoked,
     r16_a_disconnect_during_the_put_is_final,
     r16_a_put_that_ends_unknown_after_a_disconnect_is_taken_back,
     r15_an_uninstall_during_the_token_request_is_final,
@@ -948,6 +949,37 @@ async fn r4_a_disconnect_during_the_token_request_is_final(db: Db) {
     }
     let puts = scene.puts_by(&omar).await;
     assert_eq!(puts.len(), 2, "one for each link, and none after its end");
+    scene.end().await;
+}
+
+async fn r4_what_a_late_answer_brings_is_revoked(db: Db) {
+    // Where a token that is revoked takes no other with it, each has to be.
+    let mut setting = long_lived(Rotation::Strict);
+    setting.service.revocation_reach = RevocationReach::Token;
+    let scene = Scene::start(db, setting).await;
+    let service = &scene.world.service;
+    let omar = scene.person("acme", OMAR);
+    omar.link("u-100").await;
+    omar.recorded().await;
+    service.fault(Fault::once(Endpoint::Refresh, Kind::AnswerHeld));
+    omar.renew().await.is(202);
+    eventually("new tokens are on their way", async || {
+        let ledger = service.ledger();
+        let mut requests = ledger.token_requests().iter();
+        let given = requests
+            .any(|request| request.endpoint == Endpoint::Refresh && request.outcome.is_some());
+        given.then_some(())
+    })
+    .await;
+    omar.disconnect().await;
+    service.clear_faults();
+    scene.refreshes(1).await;
+    eventually("nothing lives on at the service", async || {
+        service.ledger().live_grants().is_empty().then_some(())
+    })
+    .await;
+    assert_eq!(omar.state().await, "unlinked");
+    assert_eq!(omar.property(), None);
     scene.end().await;
 }
 
