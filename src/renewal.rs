@@ -305,7 +305,17 @@ async fn commit(
         reach(&app.clock, Moment::Committed, &claim.link).await;
         return Ok(Some((claim, credential)));
     }
+    // It may be there already: where a connection is cut, the answer to a commit that was made is lost.
+    let known = persist!(app.store.holds(&claim, &credential, generation));
+    if known == Some(generation) {
+        claim.link.generation = generation;
+        return Ok(Some((claim, credential)));
+    }
     app.meters.renewal(Outcome::Superseded, &claim, None, None);
+    if known.is_some() {
+        // Somebody else has gone on with it since.
+        return Ok(None);
+    }
     // Unlinked, linked anew or uninstalled meanwhile: what came back is nobody's.
     persist!(
         app.store

@@ -384,8 +384,10 @@ impl Cleaning {
 /// Finds claims whose process has died, so that nobody waits for their leases: at start, and then with
 /// every tick.
 #[derive(Default)]
-struct Watchman {
+pub struct Watchman {
     life: Option<SignOfLife>,
+    /// When this process was last found to show none itself.
+    cut_off_at: Option<Seconds>,
     /// Since when a process shows no sign of life.
     suspects: HashMap<String, Seconds>,
     looked_at: Seconds,
@@ -393,7 +395,11 @@ struct Watchman {
 }
 
 impl Watchman {
-    async fn look(&mut self, app: &App) -> Result<(), Error> {
+    /// Looks who has died, once a second at most, and frees what they held.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn look(&mut self, app: &App) -> Result<(), Error> {
         let now = app.clock.now();
         if self.looked_at == now {
             return Ok(());
@@ -403,12 +409,20 @@ impl Watchman {
             crate::follow_database(&app.store, &app.clock).await?;
             self.compared_clocks_at = app.clock.now();
         }
-        let stands = match &mut self.life {
-            Some(life) => life.stands().await,
-            None => false,
-        };
-        if !stands && app.store.is_shared() {
+        if let Some(life) = &mut self.life
+            && !life.stands().await
+        {
+            self.life = None;
+            self.cut_off_at = Some(now);
+        }
+        if self.life.is_none() && app.store.is_shared() {
             self.life = app.store.sign_of_life(&app.replica).await?;
+        }
+        // Whatever cut this process off, as a restart of the database does, cut off others who live: they
+        // cannot renew their leases, and may wait for answers of the service until these end.
+        if self.cut_off_at.is_some_and(|at| now - at < LEASE) {
+            self.suspects.clear();
+            return Ok(());
         }
         let owners = app.store.owners_besides(&app.replica).await?;
         self.suspects.retain(|owner, _| owners.contains(owner));

@@ -6,6 +6,7 @@ mod browser;
 mod browsing;
 mod child;
 mod crashing;
+mod cut;
 mod database;
 mod faults;
 mod flooding;
