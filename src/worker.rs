@@ -185,11 +185,12 @@ impl Renewals {
 
     /// Waits until there is room for a batch more.
     async fn room(&mut self, app: &App) {
+        if self.tasks.is_empty() {
+            // There was room, and nothing for it.
+            std::future::pending::<()>().await;
+        }
         for _ in 0..Self::batch(app).min(self.tasks.len()) {
             self.tasks.join_next().await;
-        }
-        if self.tasks.is_empty() {
-            std::future::pending::<()>().await;
         }
     }
 }
