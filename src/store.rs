@@ -20,6 +20,8 @@ use crate::error::Error;
 use crate::random::Random;
 use crate::vault::Vault;
 
+use batch::Writer;
+
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
 /// Runs the same body on whichever database it is. The body names the pool.
@@ -120,6 +122,7 @@ macro_rules! take_back {
 }
 
 mod attempt;
+mod batch;
 mod cleanup;
 mod link;
 mod renewal;
@@ -144,6 +147,8 @@ pub struct Store {
     pool: Pool,
     vault: Vault,
     random: Random,
+    /// Where writes of renewals gather; the writer's own store has none.
+    writer: Option<Writer>,
     /// Holds the file lock for as long as the store is open.
     _alone: Option<Arc<std::fs::File>>,
 }
@@ -216,12 +221,16 @@ impl Store {
                 (Pool::Postgres(pool), None)
             }
         };
-        Ok(Self {
+        let mut store = Self {
             pool,
             vault,
             random,
-            _alone: alone,
-        })
+            writer: None,
+            _alone: None,
+        };
+        store.writer = Some(Writer::start(store.clone()));
+        store._alone = alone;
+        Ok(store)
     }
 
     /// Answers when the database does.
@@ -243,11 +252,17 @@ impl Store {
         use sqlx::{Executor as _, SqlSafeStr as _};
         let postgres = matches!(self.pool, Pool::Postgres(_));
         let mut prepared = 0;
-        for (name, statement) in sql::ALL {
+        let single = sql::ALL
+            .iter()
+            .map(|(name, statement)| (*name, (*statement).to_owned()));
+        let many = sql::ALL_MANY
+            .iter()
+            .map(|(name, many)| (*name, many.text(2)));
+        for (name, statement) in single.chain(many) {
             if !postgres && name.ends_with("_POSTGRES") {
                 continue;
             }
-            let statement: &'static str = statement;
+            let statement = sqlx::AssertSqlSafe(statement);
             on!(self, pool => {
                 let mut connection = pool.acquire().await.map_err(|error| error.to_string())?;
                 connection

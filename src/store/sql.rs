@@ -136,26 +136,6 @@ statements! {
         where l.due_at <= $1 and l.state in ('live', 'aside') and t.installed and t.enabled \
         and t.installation = l.installation and t.wait_until <= $1 \
         order by l.due_at limit $5 for update of l skip locked) returning *";
-    /// Only while the lease holds: whoever slept through it finds no row and must not send.
-    INTENT = "update link set intent_at = $2, due_at = $3, unsettled = (unsettled or intent_at is not null) \
-        where id = $1 and generation = $4 and claim = $5 and due_at > $2 and exists \
-        (select 1 from tenant t where t.client_key = link.client_key and t.installed \
-        and t.installation = link.installation)";
-    /// Not bound to the claim: what the service has given is kept, however late it comes.
-    COMMIT = "update link set credential = $3, generation = $4, key_expires_at = $5, intent_at = null, \
-        unsettled = false where id = $1 and generation = $2 and exists \
-        (select 1 from tenant t where t.client_key = link.client_key and t.installed \
-        and t.installation = link.installation)";
-    /// What was asked to be put again since the claim is still to be put.
-    RECORD_PUBLISHED = "update link set state = 'live', reason = null, credential = $3, \
-        published_generation = generation, published_expires_at = $4, published_at = $5, \
-        due_at = case when put_again = $7 then cast($6 as bigint) else cast($5 as bigint) end, \
-        put_again = case when put_again = $7 then 0 else put_again end, \
-        failures = 0, claims = 0, claim = null, claimed_by = null \
-        where id = $1 and generation = $2";
-    PUT_OFF = "update link set due_at = $4, failures = failures + $5, claims = 0, claim = null, \
-        claimed_by = null, intent_at = case when $6 then null else intent_at end \
-        where id = $1 and generation = $2 and claim = $3";
     /// The refusal counts only if the row is still what was sent: the second reading before a person is
     /// asked to reconnect.
     RECONNECT = "update link set state = 'reconnect', reason = $4, claim = null, claimed_by = null, \
@@ -197,4 +177,84 @@ statements! {
     LINKS_UNSETTLED = "select count(*) from link where intent_at is not null";
     EARLIEST_EXPIRY = "select min(published_expires_at) from link where state <> 'reconnect' \
         and published_generation > 0";
+}
+
+/// A statement about some rows at once, each with values of its own. Both databases call the columns of
+/// `values` `column1`, `column2` and so on.
+pub struct Many {
+    head: &'static str,
+    /// The types of one row's values.
+    types: &'static [&'static str],
+    tail: &'static str,
+}
+
+impl Many {
+    /// The statement about `rows` rows. Their values are its parameters, row by row.
+    #[must_use]
+    pub fn text(&self, rows: usize) -> String {
+        let mut text = format!("{} from (values ", self.head);
+        for row in 0..rows {
+            text.push_str(if row == 0 { "(" } else { ", (" });
+            for (at, kind) in self.types.iter().enumerate() {
+                let comma = if at == 0 { "" } else { ", " };
+                let number = row * self.types.len() + at + 1;
+                text.push_str(&format!("{comma}cast(${number} as {kind})"));
+            }
+            text.push(')');
+        }
+        text.push_str(") as v ");
+        text.push_str(self.tail);
+        text
+    }
+}
+
+macro_rules! statements_about_many {
+    ($($(#[$doc:meta])* $name:ident = $head:expr, [$($kind:ident)*], $tail:expr;)*) => {
+        $($(#[$doc])* pub(super) const $name: &Many = &Many {
+            head: $head,
+            types: &[$(stringify!($kind)),*],
+            tail: $tail,
+        };)*
+
+        /// Name and form of each, for the same test.
+        pub const ALL_MANY: &[(&str, &Many)] = &[$((stringify!($name), $name)),*];
+    };
+}
+
+// The steps of a renewal, written in groups (`batch.rs`). Each says whose rows it found.
+statements_about_many! {
+    /// Link, now, end of the lease, generation, claim. Only while the lease holds: whoever slept through
+    /// it finds no row and must not send.
+    INTENT = "update link set intent_at = v.column2, due_at = v.column3, \
+        unsettled = (unsettled or intent_at is not null)",
+        [text bigint bigint bigint text],
+        "where link.id = v.column1 and link.generation = v.column4 and link.claim = v.column5 \
+        and link.due_at > v.column2 and exists \
+        (select 1 from tenant t where t.client_key = link.client_key and t.installed \
+        and t.installation = link.installation) returning id";
+    /// Link, generation that was claimed, credential, its generation, end of its key. Not bound to the
+    /// claim: what the service has given is kept, however late it comes.
+    COMMIT = "update link set credential = v.column3, generation = v.column4, \
+        key_expires_at = v.column5, intent_at = null, unsettled = false",
+        [text bigint text bigint bigint],
+        "where link.id = v.column1 and link.generation = v.column2 and exists \
+        (select 1 from tenant t where t.client_key = link.client_key and t.installed \
+        and t.installation = link.installation) returning id";
+    /// Link, generation, credential or null to leave it, end of the key, now, next time, `put_again` as
+    /// it was claimed: what was asked to be put again since is still to be put.
+    RECORD_PUBLISHED = "update link set state = 'live', reason = null, \
+        credential = coalesce(v.column3, credential), published_generation = generation, \
+        published_expires_at = v.column4, published_at = v.column5, \
+        due_at = case when put_again = v.column7 then v.column6 else v.column5 end, \
+        put_again = case when put_again = v.column7 then 0 else put_again end, \
+        failures = 0, claims = 0, claim = null, claimed_by = null",
+        [text bigint text bigint bigint bigint bigint],
+        "where link.id = v.column1 and link.generation = v.column2 returning id";
+    /// Link, generation, claim, next time, failures to add, whether nothing is open any more.
+    PUT_OFF = "update link set due_at = v.column4, failures = failures + v.column5, claims = 0, \
+        claim = null, claimed_by = null, \
+        intent_at = case when v.column6 then null else intent_at end",
+        [text bigint text bigint bigint boolean],
+        "where link.id = v.column1 and link.generation = v.column2 and link.claim = v.column3 \
+        returning id";
 }
