@@ -11,6 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Parser};
+use ipnet::IpNet;
 use url::{Host, Url};
 
 use crate::secret::Secret;
@@ -42,6 +43,11 @@ pub struct Settings {
     /// Second address, for /metrics in the Prometheus text format; none means off. Keep it private
     #[arg(long, env = "LATCHKEY_METRICS_LISTEN", value_name = "ADDRESS")]
     pub metrics_listen: Option<String>,
+
+    /// Proxies in front, whose X-Forwarded-For says where a request comes from: addresses and
+    /// networks, comma separated, like 127.0.0.1,10.0.0.0/8; none are believed unless named
+    #[arg(long, env = "LATCHKEY_TRUSTED_PROXIES", value_name = "ADDRESSES")]
+    pub trusted_proxies: Option<String>,
 
     /// Where everything is kept: sqlite://FILE for one machine, postgres://… for more than one
     /// replica [default: sqlite://latchkey.db]
@@ -179,6 +185,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where `/metrics` is served, if anywhere.
     pub metrics_listen: Option<SocketAddr>,
+    /// Whom to believe about where a request comes from.
+    pub trusted_proxies: Proxies,
     /// Which database.
     pub database: Database,
     /// At least one; the first seals.
@@ -236,6 +244,18 @@ impl BaseUrl {
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
+    }
+}
+
+/// Proxies that are believed when they say where a request comes from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Proxies(Vec<IpNet>);
+
+impl Proxies {
+    /// Whether this is the address of one.
+    #[must_use]
+    pub fn include(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|network| network.contains(&address))
     }
 }
 
@@ -417,6 +437,7 @@ impl Config {
                 "LATCHKEY_METRICS_LISTEN",
                 given(settings.metrics_listen),
             )?,
+            trusted_proxies: read_proxies(given(settings.trusted_proxies))?,
             database: read_database(given(settings.database_url))?,
             sealing_keys: read_sealing_keys(given(settings.sealing_keys))?,
             app_key,
@@ -675,6 +696,27 @@ fn read_address(
     .transpose()
 }
 
+fn read_proxies(text: Option<String>) -> Result<Proxies, Invalid> {
+    let Some(text) = text else {
+        return Ok(Proxies::default());
+    };
+    text.split(',')
+        .map(|entry| {
+            let entry = entry.trim();
+            entry
+                .parse::<IpNet>()
+                .or_else(|_| entry.parse::<IpAddr>().map(IpNet::from))
+        })
+        .collect::<Result<_, _>>()
+        .map(Proxies)
+        .map_err(|_| {
+            malformed(
+                "LATCHKEY_TRUSTED_PROXIES",
+                "addresses and networks, comma separated, like 127.0.0.1,10.0.0.0/8",
+            )
+        })
+}
+
 fn read_database(text: Option<String>) -> Result<Database, Invalid> {
     let text = text.unwrap_or_else(|| "sqlite://latchkey.db".to_owned());
     if let Some(file) = text.strip_prefix("sqlite:") {
@@ -803,6 +845,10 @@ mod tests {
             ("LATCHKEY_BASE_URL", "https://latchkey.example.com/a/*b"),
             ("LATCHKEY_LISTEN", "port 9"),
             ("LATCHKEY_METRICS_LISTEN", "nine"),
+            ("LATCHKEY_TRUSTED_PROXIES", "proxy.example.com"),
+            ("LATCHKEY_TRUSTED_PROXIES", "10.0.0.0/33"),
+            ("LATCHKEY_TRUSTED_PROXIES", "10.0.0.1,"),
+            ("LATCHKEY_TRUSTED_PROXIES", "*"),
             ("LATCHKEY_DATABASE_URL", "mysql://x"),
             ("LATCHKEY_DATABASE_URL", "sqlite::memory:"),
             ("LATCHKEY_SEALING_KEYS", "k1:c2hvcnQ="),
@@ -870,6 +916,16 @@ mod tests {
         assert!(allowed("http://[::1]:8080").is_ok());
         assert!(allowed("http://latchkey.example.com").is_err());
         assert!(allowed("http://localhost.example.com").is_err());
+    }
+
+    #[test]
+    fn proxies_are_addresses_and_networks() {
+        let config = with(&[("LATCHKEY_TRUSTED_PROXIES", "10.0.0.0/8, ::1,192.0.2.1")]).unwrap();
+        let named = |text: &str| config.trusted_proxies.include(text.parse().unwrap());
+        assert!(named("10.200.0.1") && named("::1") && named("192.0.2.1"));
+        assert!(!named("11.0.0.1") && !named("192.0.2.2") && !named("::2"));
+        let nobody = with(&[]).unwrap().trusted_proxies;
+        assert!(!nobody.include("127.0.0.1".parse().unwrap()));
     }
 
     #[test]

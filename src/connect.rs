@@ -11,6 +11,8 @@ pub mod lifecycle;
 pub mod qsh;
 pub mod signer;
 
+use std::net::IpAddr;
+
 use crate::clock::{Clock, Seconds};
 use crate::config::{BaseUrl, SiteHosts};
 use crate::error::{Error, Refusal};
@@ -256,15 +258,17 @@ impl Connect {
         )
     }
 
-    /// Verifies a lifecycle token, by the key of Atlassian that it names.
+    /// Verifies a lifecycle token, by the key of Atlassian that it names. `client` is where the request
+    /// comes from: it may name only so many kids that have to be fetched.
     pub async fn lifecycle(
         &self,
         token: &str,
         request: Bound<'_>,
+        client: IpAddr,
     ) -> Result<LifecycleToken, Error> {
         let refused = |rejected| self.refused(Kind::Lifecycle, None, rejected);
         let claimed = FromAtlassian::read(token).map_err(refused)?;
-        let key = self.install_keys.key(claimed.kid()).await?;
+        let key = self.install_keys.key(claimed.kid(), client).await?;
         let audience = self.base_url.full();
         let now = self.clock.now();
         let proved = claimed

@@ -67,10 +67,14 @@ pub enum Error {
     #[error("the body is too large")]
     TooLarge,
 
-    /// Too many requests.
+    /// The body did not arrive in time.
+    #[error("the body takes too long")]
+    TooSlow,
+
+    /// Too many requests; [`crate::limits`] says of what.
     #[error("too many requests")]
     TooMany {
-        /// When to come back.
+        /// How long to wait, in seconds.
         retry_after: Seconds,
     },
 
@@ -108,6 +112,16 @@ pub enum Refusal {
     UnknownKind,
     /// The account is deactivated or gone.
     Deactivated,
+}
+
+/// What may be told of a text from outside in a log line: 64 characters that can be seen, so that it
+/// neither fills the log nor begins a line of its own.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .filter(char::is_ascii_graphic)
+        .take(64)
+        .collect()
 }
 
 impl From<sqlx::Error> for Error {
@@ -166,6 +180,7 @@ impl Error {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::ServiceRefused(_) => StatusCode::BAD_GATEWAY,
             Self::ServiceUnreachable(_) | Self::JiraUnreachable(_) | Self::Unavailable(_) => {
@@ -262,6 +277,11 @@ impl Error {
                 "too-large",
                 "The request is too large",
                 "At most 64 KiB are taken.".to_owned(),
+            ),
+            Self::TooSlow => (
+                "too-slow",
+                "The request takes too long",
+                "It did not arrive in time. Try again.".to_owned(),
             ),
             Self::TooMany { .. } => (
                 "too-many",

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use prometheus::{IntCounterVec, Opts, Registry};
 
 use crate::clock::{Clock, Seconds};
-use crate::error::Refusal;
+use crate::error::{Refusal, printable};
 use crate::model::{AccountId, ClientKey};
 
 /// Lines a second for each kind of event that needs no account to cause.
@@ -33,6 +33,11 @@ pub enum Event<'a> {
     WrongState(&'a ClientKey, &'a AccountId),
     /// An answer is not from the service (RFC 9207).
     WrongIssuer(&'a ClientKey, &'a AccountId),
+    /// A page of an attempt, or an answer of the service, came to a browser that has no session of it:
+    /// somebody else's address was opened, or the session has run out.
+    WrongBrowser,
+    /// A handle was to prove a second time.
+    Reused(&'a ClientKey, &'a AccountId),
     /// A context token came in an address for the second time.
     Replay(&'a ClientKey, &'a AccountId),
     /// Somebody who may not link was refused.
@@ -123,6 +128,12 @@ impl Event<'_> {
                 "an answer of the service has a state of no attempt of this browser",
             ),
             Self::WrongIssuer(..) => ("wrong_issuer", "", "an answer is not from the service"),
+            Self::WrongBrowser => (
+                "wrong_browser",
+                "",
+                "something of an attempt was opened in a browser that has no session of it",
+            ),
+            Self::Reused(..) => ("reused_handle", "", "a handle was to prove a second time"),
             Self::Replay(..) => ("replay", "", "a context token came twice in an address"),
             Self::Refused(why, ..) => (
                 "refused",
@@ -169,6 +180,7 @@ impl Event<'_> {
             Self::BadSignature(..)
                 | Self::Misplaced(..)
                 | Self::CrossSite
+                | Self::WrongBrowser
                 | Self::TooMany(..)
                 | Self::Replay(..)
         )
@@ -225,6 +237,7 @@ impl Events {
             | Event::WrongState(tenant, account)
             | Event::WrongIssuer(tenant, account)
             | Event::Replay(tenant, account)
+            | Event::Reused(tenant, account)
             | Event::Refused(_, tenant, account) => (Some(tenant.as_str()), Some(account.as_str())),
             Event::RefusedProof { started, .. } => (Some(started.0.as_str()), None),
             Event::BadSignature(_, tenant) | Event::Misplaced(_, tenant) => {
@@ -235,15 +248,19 @@ impl Events {
                 (Some(tenant), Some(row).filter(|row| !row.is_empty()))
             }
             Event::TooMany(Scope::Tenant, tenant) => (Some(tenant), None),
-            Event::TooMany(..) | Event::CrossSite => (None, None),
+            Event::TooMany(..) | Event::CrossSite | Event::WrongBrowser => (None, None),
         };
+        let body;
         let (started_by, finished_at, finished_by) = match event {
             Event::RefusedProof { started, finished } => (
                 Some(started.1.as_str()),
                 Some(finished.0.as_str()),
                 Some(finished.1.as_str()),
             ),
-            Event::OtherTenant { body, .. } => (None, Some(body), None),
+            Event::OtherTenant { body: named, .. } => {
+                body = printable(named);
+                (None, Some(body.as_str()), None)
+            }
             _ => (None, None, None),
         };
         let whose = match event {

@@ -11,6 +11,7 @@
 //! | [`clock`], [`random`], [`secret`], [`error`], [`config`] | time, chance, what is never printed, what can go wrong, the settings |
 //! | [`model`] | the nouns |
 //! | [`events`] | what an operator should know about attacks |
+//! | [`limits`] | how often anybody may do what costs something |
 //! | [`outbound`] | how any other server is called |
 //! | [`vault`], [`store`] | what is kept, and sealed |
 //! | [`connect`], [`jira`], [`provider`] | Atlassian's tokens, a tenant's Jira, the service |
@@ -27,6 +28,7 @@ pub mod connect;
 pub mod error;
 pub mod events;
 pub mod jira;
+pub mod limits;
 pub mod linking;
 pub mod model;
 pub mod outbound;
@@ -45,11 +47,12 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use clock::Clock;
-use config::{Config, Customers, IssueModule};
+use config::{Config, Customers, IssueModule, Proxies};
 use connect::install_keys::InstallKeys;
 use connect::{Connect, Signer, Sites};
 use events::Events;
 use jira::Jira;
+use limits::Limits;
 use outbound::Outbound;
 use prometheus::Registry;
 use provider::Provider;
@@ -96,6 +99,10 @@ pub struct App {
     pub registry: Registry,
     /// Records security events.
     pub events: Events,
+    /// Counts what anybody may do only so often.
+    pub limits: Arc<Limits>,
+    /// Who is believed about where a request comes from.
+    pub proxies: Proxies,
     /// Verifies what Atlassian sends.
     pub connect: Connect,
     /// Calls to tenants' Jira.
@@ -139,7 +146,13 @@ impl App {
         let events = Events::new(&registry, clock.clone());
         let vault = Vault::new(config.sealing_keys, random.clone(), events.clone());
         let store = Store::open(&config.database, vault, random.clone()).await?;
-        let install_keys = InstallKeys::new(config.install_keys_url, http.clone(), clock.clone());
+        let limits = Arc::new(Limits::new(&clock, events.clone()));
+        let install_keys = InstallKeys::new(
+            config.install_keys_url,
+            http.clone(),
+            clock.clone(),
+            limits.clone(),
+        );
         let callback = format!("{}/link/callback", config.base_url.full());
         Ok(Arc::new(Self {
             connect: Connect::new(
@@ -156,6 +169,8 @@ impl App {
             ),
             registry,
             events,
+            limits,
+            proxies: config.trusted_proxies,
             jira: Jira::new(
                 http.clone(),
                 Signer::new(config.app_key, clock.clone()),

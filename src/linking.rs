@@ -18,7 +18,7 @@ use crate::config::Customers;
 use crate::connect::descriptor::FINISH_MODULE;
 use crate::connect::qsh::encode;
 use crate::connect::{ContextToken, Viewer};
-use crate::error::{Error, Refusal};
+use crate::error::{Error, Refusal, printable};
 use crate::events::Event;
 use crate::jira::JiraError;
 use crate::model::{
@@ -103,7 +103,7 @@ pub enum Travelled {
 ///
 /// # Errors
 /// [`Error::Unauthorized`] for a token that came in an address and was used before,
-/// [`Error::NotAllowed`] for somebody who may not link.
+/// [`Error::NotAllowed`] for somebody who may not link, [`Error::TooMany`].
 pub async fn begin(
     app: &App,
     token: ContextToken,
@@ -111,12 +111,11 @@ pub async fn begin(
     issue: Option<IssueKey>,
 ) -> Result<AttemptId, Error> {
     let now = app.clock.now();
-    // Remembered beyond its end by the leeway that verifiers grant.
-    let unused = app
-        .store
-        .spend_token(&token.fingerprint, token.expires_at + 60)
-        .await?;
+    let (fingerprint, expires_at) = (token.fingerprint.clone(), token.expires_at);
     let viewer = token.viewer()?;
+    app.limits.begin(viewer.tenant(), viewer.account())?;
+    // Remembered beyond its end by the leeway that verifiers grant.
+    let unused = app.store.spend_token(&fingerprint, expires_at + 60).await?;
     if travelled == Travelled::InAddress && !unused {
         app.events
             .record(Event::Replay(&viewer.tenant().client_key, viewer.account()));
@@ -244,9 +243,11 @@ pub async fn turn_back(app: &App, id: &AttemptId) -> Result<String, Error> {
 /// Sends the person to the service: the address to go to.
 ///
 /// # Errors
-/// [`Error::AttemptOver`], and [`Error::ServiceUnreachable`] when the service cannot be found.
+/// [`Error::AttemptOver`], [`Error::TooMany`], and [`Error::ServiceUnreachable`] when the service cannot
+/// be found.
 pub async fn authorize(app: &App, id: &AttemptId) -> Result<String, Error> {
     let (tenant, attempt) = under_way(app, id).await?;
+    app.limits.act(&tenant, &attempt.account_id)?;
     if !matches!(attempt.phase, Phase::Begun | Phase::Authorizing(_)) {
         return Err(Error::AttemptOver(
             "it has come back from the service already",
@@ -321,14 +322,7 @@ pub async fn returned(
         app.store.end_attempt(id, now).await?;
         return Err(failed(match error.as_str() {
             "access_denied" => Error::Denied,
-            _ => {
-                let error: String = error
-                    .chars()
-                    .filter(char::is_ascii_graphic)
-                    .take(64)
-                    .collect();
-                Error::ServiceRefused(format!("authorization endpoint: {error}"))
-            }
+            _ => Error::ServiceRefused(format!("authorization endpoint: {}", printable(&error))),
         }));
     }
     let Some(code) = callback.code.filter(|code| !code.expose().is_empty()) else {
@@ -401,7 +395,7 @@ async fn of_this_viewer(
         Phase::Proved(proved) => same(&proved.handle_hash, &given),
         // While the code is being redeemed the handle is out of sight; whoever asks now is too late
         // with the right one and ends nothing with a wrong one.
-        Phase::Redeeming => return Err(Error::AlreadyUsed),
+        Phase::Redeeming => return Err(used(app, &attempt)),
         Phase::Begun | Phase::Authorizing(_) => false,
     };
     if !right {
@@ -413,20 +407,27 @@ async fn of_this_viewer(
     Ok(attempt)
 }
 
+fn used(app: &App, attempt: &Attempt) -> Error {
+    app.events
+        .record(Event::Reused(&attempt.client_key, &attempt.account_id));
+    Error::AlreadyUsed
+}
+
 /// Proves that whoever finishes is who started, and only then redeems the code.
 ///
 /// # Errors
 /// [`Error::WrongPerson`] and [`Error::WrongBrowser`] end the attempt; [`Error::AlreadyUsed`] for a
-/// handle that has proved once.
+/// handle that has proved once; [`Error::TooMany`].
 pub async fn prove(
     app: &Arc<App>,
     viewer: Viewer,
     id: AttemptId,
     handle: Secret,
 ) -> Result<BothAccounts, Error> {
+    app.limits.act(viewer.tenant(), viewer.account())?;
     let attempt = of_this_viewer(app, &viewer, &id, &handle).await?;
     let Phase::Returned(returned) = &attempt.phase else {
-        return Err(Error::AlreadyUsed);
+        return Err(used(app, &attempt));
     };
     let now = app.clock.now();
     if returned.handle_expires_at <= now {
@@ -438,7 +439,7 @@ pub async fn prove(
         .attempt_redeem(&id, &returned.handle_hash, now)
         .await?
     {
-        return Err(Error::AlreadyUsed);
+        return Err(used(app, &attempt));
     }
     // In a task of its own: a browser that hangs up must not lose what the service has given.
     let task = tokio::spawn({
@@ -527,6 +528,7 @@ pub async fn confirm(
     id: AttemptId,
     handle: Secret,
 ) -> Result<(LinkStatus, String), Error> {
+    app.limits.act(viewer.tenant(), viewer.account())?;
     let attempt = of_this_viewer(app, &viewer, &id, &handle).await?;
     let Phase::Proved(proved) = &attempt.phase else {
         return Err(Error::AttemptOver("it is not proved yet"));
@@ -583,6 +585,7 @@ pub async fn cancel(
     id: &AttemptId,
     handle: &Secret,
 ) -> Result<(), Error> {
+    app.limits.act(viewer.tenant(), viewer.account())?;
     of_this_viewer(app, viewer, id, handle).await?;
     app.store.end_attempt(id, app.clock.now()).await?;
     app.wake_cleanup.notify_one();
@@ -622,8 +625,9 @@ async fn may_look(app: &App, viewer: &Viewer) -> Result<(), Error> {
 /// now or, where that fails, as soon as it goes.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// [`Error::TooMany`], and when the store is unavailable.
 pub async fn unlink(app: &Arc<App>, viewer: &Viewer) -> Result<(), Error> {
+    app.limits.act(viewer.tenant(), viewer.account())?;
     let now = app.clock.now();
     let hands_off_until = now + HANDS_OFF;
     let left = app
@@ -650,8 +654,9 @@ pub async fn unlink(app: &Arc<App>, viewer: &Viewer) -> Result<(), Error> {
 /// Brings a renewal forward.
 ///
 /// # Errors
-/// [`Error::NotLinked`] when there is nothing to renew.
+/// [`Error::NotLinked`] when there is nothing to renew, [`Error::TooMany`].
 pub async fn renew(app: &App, viewer: &Viewer) -> Result<(), Error> {
+    app.limits.renew(viewer.tenant(), viewer.account())?;
     let now = app.clock.now();
     if !app
         .store

@@ -59,6 +59,15 @@ fn start_log(config: &Config) -> Result<(), String> {
         "LATCHKEY_LOG is malformed: it should be a tracing filter, like info or latchkey=debug"
             .to_owned()
     })?;
+    let quieter = "tower_sessions=error"
+        .parse()
+        .map_err(|error| format!("the log cannot start: {error}"))?;
+    // It warns of every cookie that is made up, as often as anybody likes; `events` counts those.
+    let filter = if config.log.contains("tower_sessions") {
+        filter
+    } else {
+        filter.add_directive(quieter)
+    };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);

@@ -26,7 +26,7 @@ use url::Url;
 
 use crate::clock::{Clock, Seconds};
 use crate::config::{ApiKeySource, ProviderConfig};
-use crate::error::Error;
+use crate::error::{Error, printable};
 use crate::model::{ApiKey, Identity, RevocableToken, Tokens};
 use crate::outbound::{Failure, Outbound, SIZE_LIMIT};
 use crate::secret::{Secret, same};
@@ -313,9 +313,10 @@ impl Provider {
                 RequestTokenError::Request(failure) => {
                     Error::ServiceUnreachable(format!("token endpoint: {failure}"))
                 }
-                RequestTokenError::ServerResponse(refusal) => {
-                    Error::ServiceRefused(format!("token endpoint: {}", refusal.error().as_ref()))
-                }
+                RequestTokenError::ServerResponse(refusal) => Error::ServiceRefused(format!(
+                    "token endpoint: {}",
+                    printable(refusal.error().as_ref())
+                )),
                 RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
                     Error::ServiceRefused("token endpoint: not a token answer".to_owned())
                 }
@@ -449,7 +450,7 @@ impl Provider {
                 | BasicErrorResponseType::UnauthorizedClient) => {
                     RefreshError::InvalidClient(kind.as_ref().to_owned())
                 }
-                kind => RefreshError::Refused(kind.as_ref().chars().take(64).collect()),
+                kind => RefreshError::Refused(printable(kind.as_ref())),
             }),
             // 200 with HTML or half an answer: it may have been carried out.
             Err(RequestTokenError::Parse(..) | RequestTokenError::Other(_)) => Err(

@@ -1,17 +1,62 @@
-//! Web server and worker, started and stopped together.
+//! Web server and worker, started and stopped together; and what a connection may cost.
 
+use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::net::TcpListener;
-use tokio::sync::watch;
+use axum::Router;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
+use tokio::time::{Sleep, sleep};
 
 use crate::App;
+use crate::web::{BodyWithin, Peer};
 
 /// How long requests that are under way may take after a stop.
 const LAST_REQUESTS: Duration = Duration::from_secs(9);
+/// The largest head of a request, in bytes; more is a 431. Addresses that Jira frames have about two
+/// kilobytes.
+const LARGEST_HEAD: usize = 32 * 1024;
+/// How long to wait when connections cannot be accepted, as when the process has no file left for one.
+const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
+
+/// What connections may cost. Together with the largest head and the largest body it bounds the memory
+/// that clients can make the server keep.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// How many there may be at once; who comes then waits until one ends.
+    pub connections: usize,
+    /// How long the head of a request may take to arrive, counted from the connection or the answer
+    /// before. So it also ends connections that are idle.
+    pub head: Duration,
+    /// How long a body may take to arrive; more is a 408.
+    pub body: Duration,
+    /// How long a client may take nothing of an answer.
+    pub answer: Duration,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            connections: 4096,
+            head: Duration::from_secs(15),
+            body: Duration::from_secs(10),
+            answer: Duration::from_secs(15),
+        }
+    }
+}
 
 /// A running server.
 #[derive(Debug)]
@@ -28,10 +73,19 @@ impl Running {
     ///
     /// # Errors
     /// When the listener has no address.
-    pub fn start(app: Arc<App>, listener: TcpListener) -> std::io::Result<Self> {
+    pub fn start(app: Arc<App>, listener: TcpListener) -> io::Result<Self> {
+        Self::start_within(Bounds::default(), app, listener)
+    }
+
+    /// The same with other bounds.
+    ///
+    /// # Errors
+    /// When the listener has no address.
+    pub fn start_within(bounds: Bounds, app: Arc<App>, listener: TcpListener) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let (stop, stopped) = watch::channel(false);
-        let web = tokio::spawn(serve(
+        let web = tokio::spawn(serve_within(
+            bounds,
             crate::web::router(app.clone()),
             listener,
             stopped.clone(),
@@ -73,20 +127,148 @@ impl Running {
     }
 }
 
-/// Serves a router until `stopped` turns true.
-pub async fn serve(
-    router: axum::Router,
+/// Serves a router until `stopped` turns true, and then what is under way.
+pub async fn serve(router: Router, listener: TcpListener, stopped: watch::Receiver<bool>) {
+    serve_within(Bounds::default(), router, listener, stopped).await;
+}
+
+async fn serve_within(
+    bounds: Bounds,
+    router: Router,
     listener: TcpListener,
     mut stopped: watch::Receiver<bool>,
 ) {
-    let signal = async move {
-        // An error means that nobody can stop it any more, which is a stop too.
-        let _ = stopped.wait_for(|stopped| *stopped).await;
-    };
-    if let Err(error) = axum::serve(listener, router)
-        .with_graceful_shutdown(signal)
-        .await
-    {
-        tracing::error!(%error, "the server has ended");
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(bounds.head)
+        .max_buf_size(LARGEST_HEAD);
+    let free = Arc::new(Semaphore::new(bounds.connections));
+    let connections = GracefulShutdown::new();
+    loop {
+        let next = async {
+            let place = free.clone().acquire_owned().await;
+            (place, accept(&listener).await)
+        };
+        let (place, (stream, peer)) = tokio::select! {
+            next = next => next,
+            // An error means that nobody can stop it any more, which is a stop too.
+            _ = stopped.wait_for(|stopped| *stopped) => break,
+        };
+        let router = TowerToHyperService::new(router.clone());
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            let extensions = request.extensions_mut();
+            extensions.insert(Peer(peer.ip()));
+            extensions.insert(BodyWithin(bounds.body));
+            router.call(request)
+        });
+        let stream = TokioIo::new(Taken::new(stream, bounds.answer));
+        let connection = connections.watch(http.serve_connection(stream, service));
+        tokio::spawn(async move {
+            let _place = place;
+            if let Err(error) = connection.await {
+                tracing::trace!(%error, "a connection was broken off");
+            }
+        });
+    }
+    drop(listener);
+    connections.shutdown().await;
+}
+
+/// The next connection. What goes wrong with one does not end the server.
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return accepted,
+            // The client has hung up already.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::ConnectionAborted
+                        | io::ErrorKind::ConnectionRefused
+                        | io::ErrorKind::ConnectionReset
+                ) => {}
+            Err(error) => {
+                tracing::error!(%error, "connections cannot be accepted");
+                sleep(ACCEPT_AGAIN).await;
+            }
+        }
+    }
+}
+
+/// A connection that fails when the client takes nothing of what is sent to it: otherwise one who asks
+/// and never reads would hold its place for good.
+struct Taken {
+    stream: TcpStream,
+    patience: Duration,
+    /// Runs while something waits to be taken.
+    waiting: Option<Pin<Box<Sleep>>>,
+}
+
+impl Taken {
+    fn new(stream: TcpStream, patience: Duration) -> Self {
+        Self {
+            stream,
+            patience,
+            waiting: None,
+        }
+    }
+
+    fn within_patience<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.waiting = None;
+            return written;
+        }
+        let patience = self.patience;
+        let waiting = self
+            .waiting
+            .get_or_insert_with(|| Box::pin(sleep(patience)));
+        ready!(waiting.as_mut().poll(context));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl AsyncRead for Taken {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Taken {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.within_patience(context, written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.within_patience(context, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }

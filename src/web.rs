@@ -5,6 +5,7 @@
 
 mod api;
 mod assets;
+mod client;
 mod extract;
 mod framed;
 mod headers;
@@ -31,8 +32,11 @@ use crate::App;
 use crate::connect::descriptor::{Facts, descriptor};
 use crate::error::Error;
 
+use client::Client;
 use pages::Face;
 
+pub use client::Peer;
+pub use extract::BodyWithin;
 pub use metrics::router as metrics_router;
 
 /// Largest body that is taken, in bytes.
@@ -103,16 +107,20 @@ pub fn router(app: Arc<App>) -> Router {
                 .make_span_with(span)
                 .on_failure(()),
         )
+        .layer(from_fn_with_state(app.clone(), client::find))
         .with_state(app)
 }
 
-/// Method and route, and nothing of the address: it may hold a token.
+/// Method, route and where it comes from, on every line of a request. Nothing of the address that was
+/// asked for: it may hold a token.
 fn span(request: &Request) -> tracing::Span {
     let route = request
         .extensions()
         .get::<MatchedPath>()
         .map_or("-", MatchedPath::as_str);
-    tracing::debug_span!("request", method = %request.method(), route)
+    let Client(client) = Client::of(request.extensions());
+    // Of the level that is always written, because it says of whom the lines inside speak.
+    tracing::error_span!("request", method = %request.method(), route, %client)
 }
 
 fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response {

@@ -121,12 +121,17 @@ async fn cleanup_loop(app: &Arc<App>, mut stop: watch::Receiver<bool>) {
 async fn tidy(app: &Arc<App>, swept_at: &mut Seconds) -> Result<bool, Error> {
     let now = app.clock.now();
     let drained_some = app.store.drain(now).await?;
+    let mut swept_some = false;
     if now - *swept_at >= SWEEP_EVERY {
         *swept_at = now;
-        app.store.sweep(now).await?;
+        swept_some = app.store.sweep(now).await?;
+        if swept_some {
+            // A flood leaves more behind than one sweep takes.
+            *swept_at = now - SWEEP_EVERY;
+        }
     }
     let done = crate::cleanup::run_due(app, CLEANUP_AT_ONCE).await?;
-    Ok(drained_some || done > 0)
+    Ok(drained_some || done > 0 || swept_some)
 }
 
 /// Finds claims whose process has died, so that nobody waits for their leases: at start, and then with

@@ -2,15 +2,18 @@
 //!
 //! A kid never changes its key, so what was fetched once is kept. What a caller can make us do is
 //! bounded: the kid must be a short plain token before it becomes part of an address, one fetch runs at
-//! a time, and a kid that is not there is not asked for again for a minute.
+//! a time, a kid that is not there is not asked for again for a minute, and an address can ask for so
+//! many only ([`Limits::fetch`]), so that kids made up by one do not keep everybody else's waiting.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
 
 use jsonwebtoken::DecodingKey;
 
 use crate::clock::{Clock, Seconds};
 use crate::error::Error;
+use crate::limits::Limits;
 use crate::outbound::{Outbound, Outcome};
 
 /// How many kids are remembered, found or not. Atlassian has a handful.
@@ -26,6 +29,7 @@ pub struct InstallKeys {
     url: String,
     http: Outbound,
     clock: Clock,
+    limits: Arc<Limits>,
     known: Mutex<HashMap<String, Known>>,
     fetching: tokio::sync::Mutex<()>,
 }
@@ -48,22 +52,24 @@ impl std::fmt::Debug for Known {
 impl InstallKeys {
     /// Keys at `{url}/{kid}`.
     #[must_use]
-    pub fn new(url: String, http: Outbound, clock: Clock) -> Self {
+    pub fn new(url: String, http: Outbound, clock: Clock, limits: Arc<Limits>) -> Self {
         Self {
             url,
             http,
             clock,
+            limits,
             known: Mutex::new(HashMap::new()),
             fetching: tokio::sync::Mutex::new(()),
         }
     }
 
-    /// The key of a kid.
+    /// The key of a kid that this client has named.
     ///
     /// # Errors
-    /// [`Error::Unauthorized`] for a kid that is malformed or unknown, [`Error::JiraUnreachable`] when
-    /// the key server does not answer.
-    pub async fn key(&self, kid: &str) -> Result<DecodingKey, Error> {
+    /// [`Error::Unauthorized`] for a kid that is malformed or unknown, [`Error::TooMany`] when the client
+    /// names too many that are not known yet, [`Error::JiraUnreachable`] when the key server does not
+    /// answer.
+    pub async fn key(&self, kid: &str, client: IpAddr) -> Result<DecodingKey, Error> {
         let plain = (1..=128).contains(&kid.len())
             // Dots alone would be a step in a path.
             && !kid.starts_with('.')
@@ -77,6 +83,7 @@ impl InstallKeys {
         if let Some(known) = self.remembered(kid) {
             return known;
         }
+        self.limits.fetch(client)?;
         let _one_at_a_time = self.fetching.lock().await;
         if let Some(known) = self.remembered(kid) {
             return known;

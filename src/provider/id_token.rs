@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::jwk::{JwkSet, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
 use serde::Deserialize;
 
@@ -58,6 +58,7 @@ pub struct IdClaims {
     azp: Option<String>,
     exp: Seconds,
     iat: Seconds,
+    nbf: Option<Seconds>,
     nonce: Option<String>,
 }
 
@@ -150,9 +151,13 @@ pub fn verify(
     now: Seconds,
 ) -> Result<IdClaims, IdTokenError> {
     let header = header(token)?;
-    let candidates = keys.keys.iter().filter(|key| match &header.kid {
-        Some(kid) => key.common.key_id.as_ref() == Some(kid),
-        None => true,
+    let candidates = keys.keys.iter().filter(|key| {
+        let named = match &header.kid {
+            Some(kid) => key.common.key_id.as_ref() == Some(kid),
+            None => true,
+        };
+        // RFC 7517 section 4.2: a key for encryption signs nothing.
+        named && !matches!(key.common.public_key_use, Some(PublicKeyUse::Encryption))
     });
     let mut validation = Validation::new(header.alg);
     // Times are checked below, with the time that was passed in.
@@ -200,7 +205,11 @@ impl IdClaims {
         {
             return Err(IdTokenError::Invalid("it is for another client"));
         }
-        if self.exp.saturating_add(LEEWAY) <= now || self.iat > now.saturating_add(LEEWAY) {
+        let latest = now.saturating_add(LEEWAY);
+        if self.exp.saturating_add(LEEWAY) <= now
+            || self.iat > latest
+            || self.nbf.is_some_and(|nbf| nbf > latest)
+        {
             return Err(IdTokenError::Invalid("it is not of now"));
         }
         if !self

@@ -6,6 +6,11 @@ use crate::error::Error;
 use super::rows::AttemptRow;
 use super::{Pool, Store, sql};
 
+/// How many rows of a table are swept at once.
+const SWEPT: u32 = 1000;
+/// How many attempts with something to revoke, each of which is a transaction of its own.
+const SWEPT_PROVED: u32 = 100;
+
 impl Store {
     /// Creates a session. False when the id is taken.
     pub async fn create_session(
@@ -77,17 +82,29 @@ impl Store {
         Ok(rows == 1)
     }
 
-    /// Takes away what has expired, some at a time.
-    pub async fn sweep(&self, now: Seconds) -> Result<(), Error> {
-        let attempts = on!(self, pool => sqlx::query_as::<_, AttemptRow>(sql::ATTEMPTS_EXPIRED)
+    /// Takes away what has expired, some at a time, so that nobody waits long for the database. True
+    /// when there may be more.
+    pub async fn sweep(&self, now: Seconds) -> Result<bool, Error> {
+        let proved = on!(self, pool => sqlx::query_as::<_, AttemptRow>(sql::ATTEMPTS_EXPIRED_PROVED)
             .bind(now)
+            .bind(i64::from(SWEPT_PROVED))
             .fetch_all(pool)
             .await)?;
-        self.end_attempts(attempts, now).await?;
-        on!(self, pool => {
-            sqlx::query(sql::SESSIONS_EXPIRED).bind(now).execute(pool).await?;
-            sqlx::query(sql::TOKENS_EXPIRED).bind(now).execute(pool).await?;
-        });
-        Ok(())
+        let mut more = proved.len() >= SWEPT_PROVED as usize;
+        self.end_attempts(proved, now).await?;
+        for statement in [
+            sql::ATTEMPTS_EXPIRED,
+            sql::SESSIONS_EXPIRED,
+            sql::TOKENS_EXPIRED,
+        ] {
+            let swept = on!(self, pool => sqlx::query(statement)
+                .bind(now)
+                .bind(i64::from(SWEPT))
+                .execute(pool)
+                .await
+                .map(|done| done.rows_affected()))?;
+            more |= swept >= u64::from(SWEPT);
+        }
+        Ok(more)
     }
 }

@@ -63,7 +63,11 @@ statements! {
     ATTEMPT_BY_ID = "select * from attempt where id = $1";
     ATTEMPT_OF_PERSON = "select * from attempt where client_key = $1 and account_id = $2";
     ATTEMPTS_OF_TENANT = "select * from attempt where client_key = $1";
-    ATTEMPTS_EXPIRED = "select * from attempt where expires_at <= $1 order by expires_at limit 100";
+    /// What was proved holds tokens, which must be revoked; the others leave nothing behind.
+    ATTEMPTS_EXPIRED_PROVED = "select * from attempt where expires_at <= $1 and phase = 'proved' \
+        order by expires_at limit $2";
+    ATTEMPTS_EXPIRED = "delete from attempt where id in \
+        (select id from attempt where expires_at <= $1 and phase <> 'proved' limit $2)";
     /// Going back in the browser and clicking Continue again is allowed; it starts over at the service.
     ATTEMPT_AUTHORIZING = "update attempt set phase = 'authorizing', state_hash = $3, kept = $4 \
         where id = $1 and phase in ('begun', 'authorizing') and expires_at > $2";
@@ -87,11 +91,11 @@ statements! {
     SESSION_LOAD = "select data, expires_at from session where id_hash = $1 and expires_at > $2";
     SESSION_DELETE = "delete from session where id_hash = $1";
     SESSIONS_EXPIRED = "delete from session where id_hash in \
-        (select id_hash from session where expires_at <= $1 limit 1000)";
+        (select id_hash from session where expires_at <= $1 limit $2)";
     TOKEN_SPEND = "insert into spent_token (token_hash, expires_at) values ($1, $2) \
         on conflict (token_hash) do nothing";
     TOKENS_EXPIRED = "delete from spent_token where token_hash in \
-        (select token_hash from spent_token where expires_at <= $1 limit 1000)";
+        (select token_hash from spent_token where expires_at <= $1 limit $2)";
 
     // Links.
 

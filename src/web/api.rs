@@ -19,6 +19,8 @@ pub async fn status(
     State(app): State<Arc<App>>,
     viewer: Viewer,
 ) -> Result<Json<LinkStatus>, Error> {
+    // Not in `status`, which `confirm` asks too.
+    app.limits.look(viewer.tenant(), viewer.account())?;
     linking::status(&app, &viewer).await.map(Json)
 }
 

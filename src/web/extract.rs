@@ -13,14 +13,19 @@ use serde::de::DeserializeOwned;
 use url::form_urlencoded;
 
 use super::LARGEST_BODY;
+use super::client::Client;
 use crate::App;
 use crate::connect::{AppToAppToken, Bound, IframeToken, LifecycleToken, Viewer};
 use crate::error::Error;
 use crate::events::Event;
 use crate::secret::Secret;
 
-/// How long a body may take to arrive.
+/// How long a body may take to arrive where the server does not say.
 const SLOWEST_BODY: Duration = Duration::from_secs(10);
+
+/// How long the body of a request may take to arrive. The server puts it on every request.
+#[derive(Debug, Clone, Copy)]
+pub struct BodyWithin(pub Duration);
 
 /// `Authorization: JWT …`, the scheme Atlassian uses.
 fn jwt_header(parts: &Parts) -> Result<&str, Error> {
@@ -96,7 +101,11 @@ impl FromRequestParts<Arc<App>> for FromAtlassian {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
         let token = jwt_header(parts)?;
-        app.connect.lifecycle(token, bound(parts)).await.map(Self)
+        let Client(client) = Client::of(&parts.extensions);
+        app.connect
+            .lifecycle(token, bound(parts), client)
+            .await
+            .map(Self)
     }
 }
 
@@ -166,12 +175,14 @@ impl<S: Sync> FromRequest<S> for SmallBody {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Error> {
         refuse_large(&request)?;
+        let within = request.extensions().get::<BodyWithin>();
+        let within = within.map_or(SLOWEST_BODY, |BodyWithin(within)| *within);
         let body = axum::body::to_bytes(request.into_body(), LARGEST_BODY);
-        match tokio::time::timeout(SLOWEST_BODY, body).await {
+        match tokio::time::timeout(within, body).await {
             Ok(Ok(bytes)) => Ok(Self(bytes.into())),
             Ok(Err(error)) if is_length_limit(&error) => Err(Error::TooLarge),
             Ok(Err(_)) => Err(Error::BadRequest("The body did not arrive")),
-            Err(_) => Err(Error::BadRequest("The body takes too long")),
+            Err(_) => Err(Error::TooSlow),
         }
     }
 }

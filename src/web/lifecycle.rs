@@ -48,6 +48,7 @@ pub async fn enabled(
     app.store
         .enable(token.tenant(), true, app.clock.now())
         .await?;
+    tracing::info!(tenant = %token.tenant().client_key, "the app was enabled");
     app.wake.notify_one();
     Ok(StatusCode::NO_CONTENT)
 }
@@ -61,5 +62,6 @@ pub async fn disabled(
     app.store
         .enable(token.tenant(), false, app.clock.now())
         .await?;
+    tracing::info!(tenant = %token.tenant().client_key, "the app was disabled");
     Ok(StatusCode::NO_CONTENT)
 }

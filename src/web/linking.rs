@@ -16,6 +16,7 @@ use super::{headers, session};
 use crate::App;
 use crate::connect::Viewer;
 use crate::error::Error;
+use crate::events::Event;
 use crate::linking::{self, BothAccounts, Failed, Travelled};
 use crate::model::{AttemptId, IssueKey};
 use crate::provider::CallbackQuery;
@@ -72,13 +73,23 @@ fn address(app: &App, id: &AttemptId) -> String {
 }
 
 /// The attempt in the address, if this browser began it.
-async fn own(session: &Session, id: String) -> Result<AttemptId, Error> {
-    let own = session::attempt(session).await?;
+async fn own(app: &App, session: &Session, id: String) -> Result<AttemptId, Error> {
+    let own = begun(app, session).await?;
     if own.as_str() == id {
         Ok(own)
     } else {
+        app.events.record(Event::WrongBrowser);
         Err(Error::WrongBrowser)
     }
+}
+
+/// The attempt that this browser began.
+async fn begun(app: &App, session: &Session) -> Result<AttemptId, Error> {
+    let begun = session::attempt(session).await;
+    if matches!(begun, Err(Error::WrongBrowser)) {
+        app.events.record(Event::WrongBrowser);
+    }
+    begun
 }
 
 /// `GET /link/{id}`: who you are in Jira, and what will be shared.
@@ -87,7 +98,7 @@ pub async fn introduce(
     session: Session,
     Path(id): Path<String>,
 ) -> Result<Response, Failed> {
-    let id = own(&session, id).await?;
+    let id = own(&app, &session, id).await?;
     let introduction = linking::introduce(&app, &id).await?;
     let service = app.provider.name().to_owned();
     let template = LinkPage {
@@ -126,7 +137,7 @@ pub async fn authorize(
     Path(id): Path<String>,
     body: SmallBody,
 ) -> Result<Response, Failed> {
-    let id = own(&session, id).await?;
+    let id = own(&app, &session, id).await?;
     let location = if Form::of(&body).only("cancel").is_some() {
         linking::turn_back(&app, &id).await?
     } else {
@@ -141,7 +152,7 @@ pub async fn returned(
     session: Session,
     query: Query,
 ) -> Result<Response, Failed> {
-    let id = session::attempt(&session).await?;
+    let id = begun(&app, &session).await?;
     let callback = CallbackQuery {
         code: query.only("code").map(Secret::new),
         state: query.only("state").map(Secret::new),

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use askama::Template;
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 use serde_json::json;
 
+use super::client::Client;
 use super::extract::refuse_large;
 use super::headers;
 use crate::App;
@@ -124,10 +125,17 @@ impl IntoResponse for Failed {
         self.error.log();
         let status = self.error.status();
         let mut response = status.into_response();
-        if let Error::TooMany { retry_after } = self.error {
-            response
-                .headers_mut()
-                .insert(RETRY_AFTER, HeaderValue::from(retry_after));
+        match self.error {
+            Error::TooMany { retry_after } => {
+                let retry_after = HeaderValue::from(retry_after);
+                response.headers_mut().insert(RETRY_AFTER, retry_after);
+            }
+            // The rest of it may still come (RFC 9110, section 15.5.9).
+            Error::TooSlow => {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(CONNECTION, close);
+            }
+            _ => {}
         }
         response.extensions_mut().insert(Unfaced(Arc::new(self)));
         response
@@ -140,16 +148,31 @@ impl IntoResponse for Error {
     }
 }
 
-/// Gives errors of a group of routes their face, and refuses bodies that say they are too large.
+/// Whether an answer says that the request was not in order.
+fn refuses(status: StatusCode) -> bool {
+    matches!(
+        status.as_u16(),
+        400 | 401 | 403 | 404 | 405 | 408 | 410 | 413
+    )
+}
+
+/// Gives errors of a group of routes their face, and refuses bodies that say they are too large. An
+/// address that has been refused too often is told so instead; what is in order stays as it is.
 pub async fn give_face(
     State((app, face)): State<(Arc<App>, Face)>,
     request: Request,
     next: Next,
 ) -> Response {
+    let Client(client) = Client::of(request.extensions());
     let mut response = match refuse_large(&request) {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
     };
+    if refuses(response.status())
+        && let Err(too_many) = app.limits.refused(client)
+    {
+        response = too_many.into_response();
+    }
     let Some(Unfaced(failed)) = response.extensions_mut().remove::<Unfaced>() else {
         return response;
     };

@@ -12,12 +12,13 @@ use tokio::net::TcpListener;
 
 use crate::browser::{Browser, Options, Theme};
 use crate::on_both_databases;
+use crate::returning::parameter;
 use crate::scene::{Db, Person, Scene, Setting, eventually};
 use crate::sim::jira::{
     Fault as JiraFault, FaultKind, Jira, LEE, LifecycleEvent, MIA, OMAR, Overrides, PAT,
-    Theme as JiraTheme,
+    Person as JiraPerson, Theme as JiraTheme,
 };
-use crate::sim::service::{Endpoint, Fault, Kind};
+use crate::sim::service::{Endpoint, Fault, Kind, Person as ServicePerson};
 
 on_both_databases!(a_person_connects_and_sees_it_renewed_and_disconnects);
 
@@ -339,7 +340,9 @@ async fn t1_a_victim_who_carries_the_attackers_attempt_to_the_end_links_nothing_
     let mia = scene.person("acme", MIA);
     // The attacker's own token in a form that sends itself: now the victim's browser has begun.
     let trap = elsewhere(form_of(&mia)).await;
-    let victims = Browser::new(Options::default()).await;
+    let (attackers, victims) = Browser::pair(Options::default()).await;
+    let attacker = AtJira::on(&scene, &attackers);
+    attacker.sign_in(MIA).await;
     let victim = AtJira::on(&scene, &victims);
     victim.sign_in(OMAR).await;
 
@@ -355,15 +358,28 @@ async fn t1_a_victim_who_carries_the_attackers_attempt_to_the_end_links_nothing_
         .await;
     nothing_was_linked(&scene);
     assert_eq!(scene.world.service.ledger().unredeemed_codes().len(), 1);
-    let problem = mia.finish("prove", &id, &"A".repeat(43)).await;
-    problem.is_problem(410, "attempt-over");
+    let acme = scene.client_key("acme");
+    let both = [
+        ("tenant", acme.as_str()),
+        ("started_by", MIA),
+        ("finished_by", OMAR),
+    ];
+    scene
+        .has_recorded(("refused_proof", "person"), 1, &both)
+        .await;
+    // The attacker has the id, and a Jira that vouches for them. It comes too late.
+    attackers.goto(&finish_page(&scene, &id)).await;
+    failed(&attacker, "attempt-over").await;
 
     // The attacker hurries: the victim still has to sign in to Jira, so the code is waiting.
     scene.world.jira.sign_everybody_out();
     let id = walk_into(&victims, &trap).await;
     victims.wait_text("Log in to Acme").await;
-    let problem = mia.finish("prove", &id, &"A".repeat(43)).await;
-    problem.is_problem(403, "wrong-browser");
+    attacker.sign_in(MIA).await;
+    attackers.goto(&finish_page(&scene, &id)).await;
+    failed(&attacker, "wrong-browser").await;
+    let whose = [("tenant", acme.as_str()), ("account", MIA)];
+    scene.has_recorded(("wrong_handle", ""), 1, &whose).await;
     victims
         .click_css(&format!("button[value=\"{OMAR}\"]"))
         .await;
@@ -371,8 +387,172 @@ async fn t1_a_victim_who_carries_the_attackers_attempt_to_the_end_links_nothing_
     nothing_was_linked(&scene);
     assert_eq!(scene.world.service.ledger().unredeemed_codes().len(), 2);
     assert_eq!(mia.state().await, "unlinked");
-    victims.assert_console_quiet(&[ERROR_ANSWERS]).await;
-    victims.close().await;
+    for browser in [attackers, victims] {
+        browser.assert_console_quiet(&[ERROR_ANSWERS]).await;
+        browser.close().await;
+    }
+    scene.end().await;
+}
+
+/// Where Jira frames the finish page for an attempt, for whoever has no handle and makes one up.
+fn finish_page(scene: &Scene, id: &str) -> String {
+    let jira = &scene.world.jira;
+    let app = jira.site("acme").app.expect("the app is installed");
+    let module = app.descriptor["modules"]["generalPages"][0]["key"].as_str();
+    format!(
+        "{}/plugins/servlet/ac/{}/{}?ac.attempt={id}&ac.handle={}",
+        jira.url("acme"),
+        app.key,
+        module.expect("it has a key"),
+        "A".repeat(43)
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn t4_an_attackers_answer_or_code_in_the_victims_browser_links_nothing() {
+    let scene = Scene::start(Db::Sqlite, Setting::default()).await;
+    let service = &scene.world.service;
+    let mia = scene.person("acme", MIA);
+    let answer = async || {
+        let begun = mia.begin().await;
+        service.approve(&mia.go_on(&begun).await, "u-200").await
+    };
+    let browser = Browser::new(Options::default()).await;
+    let at_jira = AtJira::on(&scene, &browser);
+    // The attacker's whole answer: first where nobody has begun, then into the middle of an attempt.
+    let attackers = answer().await;
+    browser.goto(&attackers).await;
+    browser
+        .wait_text("This page does not belong to this browser")
+        .await;
+    at_jira.sign_in(OMAR).await;
+    at_jira.click_connect().await;
+    browser.click_text("Continue").await;
+    browser.wait_text("Choose an account").await;
+    browser.goto(&attackers).await;
+    browser.wait_text("This attempt to connect is over").await;
+    nothing_was_linked(&scene);
+
+    // The attacker's code in the victim's own answer, on the way from the service to the browser.
+    let attackers = parameter(&answer().await, "code");
+    service.fault(Fault::once(Endpoint::Authorize, Kind::OtherCode(attackers)));
+    at_jira.sign_in(OMAR).await;
+    at_jira.wait_glance("linking").await;
+    at_jira
+        .in_frame(async || browser.click_text("Start again").await)
+        .await;
+    browser.follow_new_tab().await;
+    browser.click_text("Continue").await;
+    consent(&browser, "Robin Park").await;
+    browser.wait_address(&scene.world.jira.url("acme")).await;
+    failed(&at_jira, "service-refused").await;
+    for account in [MIA, OMAR] {
+        assert_eq!(scene.person("acme", account).property(), None);
+    }
+    assert!(service.ledger().live_grants().is_empty());
+    let noted = service.take_unexpected();
+    assert_eq!(noted.len(), 1, "PKCE gives it away: {noted:?}");
+    browser.assert_console_quiet(&[ERROR_ANSWERS]).await;
+    browser.close().await;
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn t24_names_that_are_scripts_are_names() {
+    let scene = Scene::start(Db::Sqlite, Setting::default()).await;
+    let (jira, service) = (&scene.world.jira, &scene.world.service);
+    let in_jira = "</bdi><script>window.ran = 1</script><img src=x onerror='window.ran = 2'>";
+    let at_service = "\"><svg onload=window.ran=3><a href=javascript:window.ran=4>Robin</a>";
+    jira.add_person("acme", JiraPerson::new("5aevil", in_jira));
+    service.add_person(ServicePerson {
+        subject: "u-\"><img>".to_owned(),
+        number: 667,
+        login: "evil".to_owned(),
+        name: at_service.to_owned(),
+    });
+    let browser = Browser::new(Options::default()).await;
+    let at_jira = AtJira::on(&scene, &browser);
+    // What a script of the page's own would be kept from: there is none in the text of a page.
+    let is_harmless = async |page: &str| {
+        let ran = browser.evaluate("return window.ran ?? null").await;
+        assert_eq!(ran, json!(null), "{page}: a name has run");
+        let count = "return document.querySelectorAll(\
+            'img, iframe, object, [onerror], [onload], a[href^=javascript], script:not([src])').length";
+        assert_eq!(browser.evaluate(count).await, json!(0), "{page}");
+    };
+    at_jira.sign_in("5aevil").await;
+    let issue = browser.tab().await;
+    at_jira.click_connect().await;
+    browser.wait_text(in_jira).await;
+    is_harmless("the linking page").await;
+    browser.click_text("Continue").await;
+    browser.click_text("Use another account").await;
+    browser.wait_text("User name").await;
+    browser
+        .evaluate("document.getElementById('subject').value = 'evil'")
+        .await;
+    browser.click_text("Sign in").await;
+    browser.wait_text("asks for access").await;
+    browser.click_text("Allow").await;
+    at_jira.wait_frame("confirm").await;
+    at_jira
+        .in_frame(async || {
+            browser.wait_text(in_jira).await;
+            browser.wait_text(at_service).await;
+            is_harmless("the finish page").await;
+        })
+        .await;
+    at_jira.link_accounts(at_service).await;
+    at_jira
+        .in_frame(async || is_harmless("its end").await)
+        .await;
+    browser.switch_to(issue).await;
+    at_jira.wait_glance("linked").await;
+    at_jira
+        .in_frame(async || {
+            browser.wait_text(at_service).await;
+            is_harmless("the glance").await;
+        })
+        .await;
+    browser.assert_console_quiet(&[]).await;
+
+    // And if one had come through: the policy of every page keeps an inline script from running.
+    let plant = "const planted = document.createElement('script');\
+        planted.textContent = 'window.ran = 5'; document.body.append(planted);\
+        document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=\"window.ran = 6\">')";
+    let blocked = async || {
+        let said = browser.console().await;
+        let violations = said
+            .iter()
+            .filter(|it| it.contains("Content Security Policy"));
+        violations.count()
+    };
+    let is_kept_from_running = async |page: &str| {
+        let before = blocked().await;
+        browser.evaluate(plant).await;
+        eventually("the policy says no", async || {
+            (blocked().await >= before + 2).then_some(())
+        })
+        .await;
+        let ran = browser.evaluate("return window.ran ?? null").await;
+        assert_eq!(ran, json!(null), "{page}: an inline script has run");
+    };
+    at_jira
+        .in_frame(async || is_kept_from_running("the glance").await)
+        .await;
+    browser.goto(&scene.address("/nowhere")).await;
+    is_kept_from_running("an error page").await;
+    let evil = scene.person("acme", "5aevil");
+    browser.goto(&elsewhere(form_of(&evil)).await).await;
+    browser.wait_text(in_jira).await;
+    is_kept_from_running("the linking page").await;
+    browser.goto(&way_back(&evil, "u-100").await).await;
+    at_jira.wait_frame("confirm").await;
+    at_jira
+        .in_frame(async || is_kept_from_running("the finish page").await)
+        .await;
+    browser.close().await;
+    evil.disconnect().await;
     scene.end().await;
 }
 

@@ -124,6 +124,12 @@ pub fn lines_with(parts: &[String]) -> Vec<String> {
         .collect()
 }
 
+/// Whether something stands in the log by now. Unlike a secret it is not looked for ever after.
+pub fn finds(text: &str) -> bool {
+    let form = Secrets::new(std::iter::once(text));
+    form.find(&locked().text).is_some()
+}
+
 /// Fails if one of the secrets stands in a text such as a page or a dump; `what` names the text.
 pub fn assert_free_of_secrets<S: AsRef<str>>(what: &str, text: &[u8], secrets: &[S]) {
     if let Some(leak) = Secrets::new(secrets.iter().map(S::as_ref)).find(text) {

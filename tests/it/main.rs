@@ -6,6 +6,8 @@ mod browser;
 mod browsing;
 mod child;
 mod crashing;
+#[path = "../fuzz/bodies.rs"]
+mod fuzz;
 mod installing;
 mod linking;
 mod logs;
@@ -17,8 +19,10 @@ mod renewing;
 mod replicas;
 mod returning;
 mod scene;
+mod secrets;
 mod services;
 #[path = "../sim/mod.rs"]
 mod sim;
 mod starting;
 mod storage;
+mod verifying;

@@ -411,6 +411,7 @@ async fn a_bad_id_token_links_nothing(db: Db) {
         claims(json!({"exp": now - 31})),
         claims(json!({"exp": null})),
         claims(json!({"iat": now + 3600})),
+        claims(json!({"nbf": now + 3600})),
     ];
     let count = bad.len();
     let faults = bad

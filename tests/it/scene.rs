@@ -449,17 +449,22 @@ impl Scene {
             None => {}
         }
         let secrets = self.secrets();
+        self.database_is_free_of(&secrets).await;
+        logs::assert_no_secret(&secrets);
+    }
+
+    /// Fails if one of these stands in the database in clear.
+    pub async fn database_is_free_of(&self, secrets: &[String]) {
         match &self.database {
             Database::Sqlite(directory) => {
                 let file: PathBuf = directory.path().join("latchkey.db");
-                logs::assert_sqlite_free_of_secrets(&file, &secrets).await;
+                logs::assert_sqlite_free_of_secrets(&file, secrets).await;
             }
             Database::Postgres(url) => {
                 let dump = Postgres::dump(url).await;
-                logs::assert_free_of_secrets("the database", dump.as_bytes(), &secrets);
+                logs::assert_free_of_secrets("the database", dump.as_bytes(), secrets);
             }
         }
-        logs::assert_no_secret(&secrets);
     }
 
     /// Waits until every revocation and deletion is done; a claim may be under way just now.

@@ -97,6 +97,7 @@ async fn a_bad_setting_stops_the_start_with_one_line_that_names_it() {
         ),
         ("LATCHKEY_LISTEN", "everywhere"),
         ("LATCHKEY_METRICS_LISTEN", "9090:9090"),
+        ("LATCHKEY_TRUSTED_PROXIES", "proxy.example.com"),
         (
             "LATCHKEY_DATABASE_URL",
             "mysql://latchkey:p4ssword@db/latchkey",

@@ -329,9 +329,10 @@ impl World {
     ) -> Response {
         let mut target = Url::parse(&pending.redirect_uri).expect("registered addresses are URLs");
         let mut query = target.query_pairs_mut();
-        match &outcome {
-            Ok(code) => query.append_pair("code", code),
-            Err((error, why)) => query
+        let fault = self.faults.at_authorization_answer();
+        match (&outcome, &fault) {
+            (Ok(_), Some(Kind::OtherCode(code))) | (Ok(code), _) => query.append_pair("code", code),
+            (Err((error, why)), _) => query
                 .append_pair("error", error)
                 .append_pair("error_description", why),
         };
@@ -339,10 +340,10 @@ impl World {
             query.append_pair("state", &pending.state);
         }
         if self.options.iss_parameter {
-            match self.faults.at_authorization_answer() {
+            match fault {
                 Some(Kind::NoIss) => {}
-                Some(_) => drop(query.append_pair("iss", "http://other.localhost")),
-                None => drop(query.append_pair("iss", issuer)),
+                Some(Kind::WrongIss) => drop(query.append_pair("iss", "http://other.localhost")),
+                _ => drop(query.append_pair("iss", issuer)),
             }
         }
         drop(query);

@@ -130,6 +130,8 @@ pub enum Kind {
     WrongIss,
     /// The answer of `Authorize` has no `iss`, though one is announced.
     NoIss,
+    /// The answer of `Authorize` has this code instead, as if somebody had put it there on the way.
+    OtherCode(String),
     /// The ID token has another login's nonce.
     WrongNonce,
     /// The ID token has these claims instead; null takes one away.
@@ -156,7 +158,7 @@ impl Kind {
     /// Authorization answers are made some requests after `/authorize`, so these rules wait for
     /// the answer instead of the request.
     fn waits_for_answer(&self) -> bool {
-        matches!(self, Self::WrongIss | Self::NoIss)
+        matches!(self, Self::WrongIss | Self::NoIss | Self::OtherCode(_))
     }
 }
 

@@ -1,0 +1,378 @@
+//! How often anybody may do what costs something.
+//!
+//! | whose | what | at once | then one each |
+//! |---|---|---|---|
+//! | a person's | beginnings of an attempt | 30 | 2 s |
+//! | a person's | whatever else writes or calls other servers | 60 | 1 s |
+//! | a person's | renewals brought forward, which spend quotas of Jira and of the service | 20 | 10 s |
+//! | a person's | looks at their own link | 600 | 50 ms |
+//! | a tenant's | beginnings of an attempt | 600 | 100 ms |
+//! | an address's | requests that are refused | 1,000 | 50 ms |
+//! | an address's | install keys fetched for a kid nobody has named before | 10 | 6 s |
+//!
+//! A person is an account at a tenant, as a verified token names them: what a forged token names uses up
+//! nobody's share. A tenant's share is only touched by what its person's share let through, so one
+//! person who floods takes nothing from their colleagues. An address is never refused what is in order,
+//! because many people may share it: behind one router, or behind a proxy that is not named in
+//! `LATCHKEY_TRUSTED_PROXIES`. An IPv6 client counts by its /64, which is what one subscriber gets.
+//!
+//! Each replica counts for itself. That is enough: the limits protect what a replica has (its memory,
+//! its connections, its time) and keep the database small, and for both it makes no difference whether
+//! somebody who floods all of `n` replicas gets once or `n` times what the table says. Nobody's access
+//! hangs on an exact count.
+//!
+//! # What a flood can leave in the database
+//!
+//! - One attempt for each person: a new one takes the place of the one before.
+//! - Sessions and spent tokens, one of each for each beginning, until they expire: a person makes at
+//!   most 30 + 600 / 2 = 330 in the ten minutes a session lives, and a tenant 600 + 600 · 10 = 6,600. A
+//!   session that an earlier attempt of the same person left behind leads nowhere and waits for its end.
+//! - Spent tokens stay as long as Jira said that the token lives, and a minute.
+//!
+//! The worker sweeps what has expired, and goes on without a pause while there is more.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use governor::clock::Clock as _;
+use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos;
+use governor::state::StateStore;
+use governor::state::keyed::ShrinkableKeyedStateStore;
+use governor::{Quota, RateLimiter};
+
+use crate::clock::{Clock, Seconds};
+use crate::error::Error;
+use crate::events::{Event, Events, Scope};
+use crate::model::{AccountId, Tenant};
+
+/// How many keys a limit keeps apart. A key is only kept until its share is whole again, which takes a
+/// few minutes at most; so many at once are a flood. One takes less than 40 bytes.
+const KEYS: usize = 65_536;
+/// How many shares the rest has in common while there are that many: whoever comes new is counted
+/// together with some others, so they may be asked to wait for what those did, and nobody goes uncounted.
+const COMMON: u64 = 1024;
+
+/// So many at once, and from then on one each so long.
+#[derive(Debug, Clone, Copy)]
+struct Rate {
+    at_once: u32,
+    each: Duration,
+}
+
+const fn rate(at_once: u32, each: Duration) -> Rate {
+    Rate { at_once, each }
+}
+
+const BEGINNINGS: Rate = rate(30, Duration::from_secs(2));
+const ACTIONS: Rate = rate(60, Duration::from_secs(1));
+const RENEWALS: Rate = rate(20, Duration::from_secs(10));
+const LOOKS: Rate = rate(600, Duration::from_millis(50));
+const BEGINNINGS_OF_TENANT: Rate = rate(600, Duration::from_millis(100));
+const REFUSALS: Rate = rate(1000, Duration::from_millis(50));
+const FETCHES: Rate = rate(10, Duration::from_secs(6));
+
+/// Every limit.
+#[derive(Debug)]
+pub struct Limits {
+    beginnings: Limit,
+    actions: Limit,
+    renewals: Limit,
+    looks: Limit,
+    beginnings_of_tenant: Limit,
+    refusals: Limit,
+    fetches: Limit,
+    /// Makes keys out of names; nobody outside can find two names that make the same.
+    hasher: RandomState,
+    events: Events,
+}
+
+impl Limits {
+    /// With everybody's share whole.
+    #[must_use]
+    pub fn new(clock: &Clock, events: Events) -> Self {
+        let limit = |rate| Limit::new(rate, KEYS, clock.clone());
+        Self {
+            beginnings: limit(BEGINNINGS),
+            actions: limit(ACTIONS),
+            renewals: limit(RENEWALS),
+            looks: limit(LOOKS),
+            beginnings_of_tenant: limit(BEGINNINGS_OF_TENANT),
+            refusals: limit(REFUSALS),
+            fetches: limit(FETCHES),
+            hasher: RandomState::new(),
+            events,
+        }
+    }
+
+    /// Somebody begins an attempt.
+    ///
+    /// # Errors
+    /// [`Error::TooMany`], as everywhere here.
+    pub fn begin(&self, tenant: &Tenant, account: &AccountId) -> Result<(), Error> {
+        self.of_person(&self.beginnings, tenant, account)?;
+        let client_key = tenant.client_key.as_str();
+        self.beginnings_of_tenant
+            .take(self.hasher.hash_one(client_key))
+            .map_err(|wait| self.too_many(wait, Scope::Tenant, client_key))
+    }
+
+    /// Somebody does anything else that writes or calls other servers.
+    pub fn act(&self, tenant: &Tenant, account: &AccountId) -> Result<(), Error> {
+        self.of_person(&self.actions, tenant, account)
+    }
+
+    /// Somebody brings a renewal forward.
+    pub fn renew(&self, tenant: &Tenant, account: &AccountId) -> Result<(), Error> {
+        self.act(tenant, account)?;
+        self.of_person(&self.renewals, tenant, account)
+    }
+
+    /// Somebody looks at their link.
+    pub fn look(&self, tenant: &Tenant, account: &AccountId) -> Result<(), Error> {
+        self.of_person(&self.looks, tenant, account)
+    }
+
+    /// A request from this address was refused.
+    pub fn refused(&self, client: IpAddr) -> Result<(), Error> {
+        self.of_address(&self.refusals, client)
+    }
+
+    /// A request from this address would have an install key fetched.
+    pub fn fetch(&self, client: IpAddr) -> Result<(), Error> {
+        self.of_address(&self.fetches, client)
+    }
+
+    fn of_person(&self, limit: &Limit, tenant: &Tenant, account: &AccountId) -> Result<(), Error> {
+        let key = (tenant.client_key.as_str(), account.as_str());
+        limit
+            .take(self.hasher.hash_one(key))
+            .map_err(|wait| self.too_many(wait, Scope::Person, account.as_str()))
+    }
+
+    fn of_address(&self, limit: &Limit, client: IpAddr) -> Result<(), Error> {
+        limit
+            .take(self.hasher.hash_one(counted_as(client)))
+            .map_err(|wait| self.too_many(wait, Scope::Address, &client.to_string()))
+    }
+
+    fn too_many(&self, retry_after: Seconds, scope: Scope, whose: &str) -> Error {
+        self.events.record(Event::TooMany(scope, whose));
+        Error::TooMany { retry_after }
+    }
+}
+
+/// What an address counts as: an IPv6 address as its /64.
+fn counted_as(client: IpAddr) -> IpAddr {
+    match client {
+        IpAddr::V4(_) => client,
+        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
+    }
+}
+
+/// One limit, with a share for each key.
+struct Limit {
+    limiter: RateLimiter<u64, Shares, Onward, NoOpMiddleware<Duration>>,
+    keys: usize,
+    /// When whole shares were last forgotten.
+    forgot_at: AtomicI64,
+}
+
+impl fmt::Debug for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Limit({} keys)", self.limiter.len())
+    }
+}
+
+impl Limit {
+    fn new(rate: Rate, keys: usize, clock: Clock) -> Self {
+        let at_once = NonZeroU32::new(rate.at_once).expect("a rate is a constant above 0");
+        let quota = Quota::with_period(rate.each).expect("a rate is a constant above 0");
+        let shares = Shares {
+            keys,
+            kept: Mutex::default(),
+        };
+        Self {
+            limiter: RateLimiter::new(quota.allow_burst(at_once), shares, Onward::new(clock)),
+            keys,
+            forgot_at: AtomicI64::new(0),
+        }
+    }
+
+    /// Takes one of a key's share, or says in how many seconds there will be one.
+    fn take(&self, key: u64) -> Result<(), Seconds> {
+        let clock = self.limiter.clock();
+        if self.limiter.len() >= self.keys {
+            // It looks at every key, so it is done at most once a second.
+            let now = clock.seconds();
+            if self.forgot_at.swap(now, Ordering::Relaxed) != now {
+                self.limiter.retain_recent();
+            }
+        }
+        self.limiter.check_key(&key).map_err(|not_until| {
+            let wait = not_until.wait_time_from(clock.now()).as_millis();
+            Seconds::try_from(wait.div_ceil(1000))
+                .unwrap_or(Seconds::MAX)
+                .max(1)
+        })
+    }
+}
+
+/// What is kept of each key: a map that does not grow without bound.
+struct Shares {
+    keys: usize,
+    kept: Mutex<HashMap<u64, Nanos>>,
+}
+
+impl Shares {
+    fn kept(&self) -> MutexGuard<'_, HashMap<u64, Nanos>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl StateStore for Shares {
+    type Key = u64;
+
+    fn measure_and_replace<T, F, E>(&self, key: &u64, measure: F) -> Result<T, E>
+    where
+        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
+    {
+        let mut kept = self.kept();
+        let key = if kept.len() < self.keys || kept.contains_key(key) {
+            *key
+        } else {
+            key % COMMON
+        };
+        let (outcome, next) = measure(kept.get(&key).copied())?;
+        kept.insert(key, next);
+        Ok(outcome)
+    }
+}
+
+impl ShrinkableKeyedStateStore<u64> for Shares {
+    fn retain_recent(&self, drop_below: Nanos) {
+        self.kept().retain(|_, next| *next >= drop_below);
+    }
+
+    fn len(&self) -> usize {
+        self.kept().len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.kept().is_empty()
+    }
+}
+
+/// Our clock as `governor` wants to see it, which goes on when the system's is set back: nobody is to
+/// wait until it has caught up.
+struct Onward {
+    clock: Clock,
+    seen: Mutex<Seen>,
+}
+
+struct Seen {
+    last: Seconds,
+    set_back: Seconds,
+}
+
+impl Onward {
+    fn new(clock: Clock) -> Self {
+        let seen = Seen {
+            last: clock.now(),
+            set_back: 0,
+        };
+        Self {
+            clock,
+            seen: Mutex::new(seen),
+        }
+    }
+
+    fn seconds(&self) -> Seconds {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.clock.now();
+        if now < seen.last {
+            seen.set_back += seen.last - now;
+        }
+        seen.last = now;
+        now + seen.set_back
+    }
+}
+
+impl governor::clock::Clock for Onward {
+    type Instant = Duration;
+
+    fn now(&self) -> Duration {
+        Duration::from_secs(self.seconds().unsigned_abs())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SLOW: Rate = rate(3, Duration::from_secs(10));
+
+    #[test]
+    fn a_share_is_used_up_and_comes_back() {
+        let clock = Clock::movable();
+        let limit = Limit::new(SLOW, KEYS, clock.clone());
+        for _ in 0..3 {
+            limit.take(1).expect("there is some left");
+        }
+        let wait = limit.take(1).expect_err("it is used up");
+        assert!((1..=10).contains(&wait), "{wait}");
+        limit.take(2).expect("another's is whole");
+        clock.advance(wait);
+        limit.take(1).expect("one has come back");
+        assert!(limit.take(1).is_err());
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_locks_nobody_out() {
+        let clock = Clock::movable();
+        let limit = Limit::new(SLOW, KEYS, clock.clone());
+        for _ in 0..3 {
+            limit.take(1).expect("there is some left");
+        }
+        clock.advance(-3600);
+        let wait = limit.take(1).expect_err("it is used up");
+        assert!((1..=10).contains(&wait), "{wait}");
+        clock.advance(wait);
+        limit.take(1).expect("one has come back");
+    }
+
+    #[test]
+    fn whoever_comes_when_the_map_is_full_is_counted_together_with_others() {
+        let clock = Clock::movable();
+        let limit = Limit::new(SLOW, 100, clock.clone());
+        let keys = |from: u64| (from..).map(|number| number * COMMON);
+        for key in keys(1).take(100) {
+            limit.take(key).expect("each has a share");
+        }
+        let passed = keys(101).take(10_000);
+        let passed = passed.filter(|key| limit.take(*key).is_ok()).count();
+        // The clock may go on in the middle, but hardly by ten seconds.
+        assert!((3..10).contains(&passed), "{passed} of one common share");
+        assert!(limit.limiter.len() <= 101, "{}", limit.limiter.len());
+        let first = COMMON;
+        limit.take(first).expect("who is known keeps their share");
+
+        clock.advance(60);
+        limit.take(10 * COMMON).expect("it has come back");
+        assert!(limit.limiter.len() <= 2, "whole shares are forgotten");
+    }
+
+    #[test]
+    fn an_ipv6_client_counts_by_its_network() {
+        let counted = |text: &str| counted_as(text.parse().expect("an address"));
+        assert_eq!(counted("2001:db8:1:2:3::4"), counted("2001:db8:1:2:ffff::"));
+        assert_ne!(counted("2001:db8:1:2::"), counted("2001:db8:1:3::"));
+        assert_ne!(counted("192.0.2.1"), counted("192.0.2.2"));
+    }
+}

@@ -1,0 +1,125 @@
+//! Where a request comes from: for the log and for the limits of addresses, and for nothing else.
+//!
+//! It is the peer of the connection, unless that is a proxy named in `LATCHKEY_TRUSTED_PROXIES`. Then it
+//! is the right-most address in `X-Forwarded-For` that is not such a proxy: what stands further left was
+//! there when the request reached the first of them, and anybody can write anything there. `Host`,
+//! `Forwarded`, `X-Forwarded-Host` and `X-Forwarded-Proto` are believed of nobody.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{Extensions, HeaderMap};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use crate::App;
+use crate::config::Proxies;
+
+/// Who is at the other end of the connection. The server puts it on every request.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub IpAddr);
+
+/// Where the request comes from.
+#[derive(Debug, Clone, Copy)]
+pub struct Client(pub IpAddr);
+
+impl Client {
+    /// Of a request that has passed [`find`].
+    pub fn of(extensions: &Extensions) -> Self {
+        let found = extensions.get::<Self>().copied();
+        found.unwrap_or(Self(Ipv4Addr::UNSPECIFIED.into()))
+    }
+}
+
+/// Finds it out, for everything that follows.
+pub async fn find(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    if let Some(Peer(peer)) = request.extensions().get().copied() {
+        let client = forwarded_by(&app.proxies, peer.to_canonical(), request.headers());
+        request.extensions_mut().insert(Client(client));
+    }
+    next.run(request).await
+}
+
+fn forwarded_by(proxies: &Proxies, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    if !proxies.include(peer) {
+        return peer;
+    }
+    let lines = headers.get_all("x-forwarded-for").iter().rev();
+    let entries = lines.flat_map(|line| line.to_str().unwrap_or("?").rsplit(','));
+    for entry in entries {
+        match entry.trim().parse::<IpAddr>().map(|ip| ip.to_canonical()) {
+            Ok(address) if proxies.include(address) => {}
+            Ok(address) => return address,
+            // A proxy of ours writes no such thing.
+            Err(_) => return peer,
+        }
+    }
+    peer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use axum::http::HeaderValue;
+
+    fn found(peer: &str, lines: &[&str]) -> String {
+        let config = Config::from_pairs([
+            ("LATCHKEY_BASE_URL", "https://latchkey.example.com"),
+            (
+                "LATCHKEY_SEALING_KEYS",
+                "k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+            ),
+            ("LATCHKEY_PROVIDER_NAME", "Acme"),
+            ("LATCHKEY_PROVIDER_ISSUER", "https://acme.example.com"),
+            ("LATCHKEY_PROVIDER_CLIENT_ID", "client"),
+            ("LATCHKEY_PROVIDER_CLIENT_SECRET", "s3cret"),
+            ("LATCHKEY_TRUSTED_PROXIES", "10.0.0.0/8,::1"),
+        ])
+        .expect("the settings are good");
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            let line = HeaderValue::from_bytes(line.as_bytes()).expect("a header");
+            headers.append("x-forwarded-for", line);
+        }
+        let peer = peer.parse().expect("an address");
+        forwarded_by(&config.trusted_proxies, peer, &headers).to_string()
+    }
+
+    #[test]
+    fn only_a_named_proxy_is_believed() {
+        assert_eq!(found("192.0.2.1", &["198.51.100.7"]), "192.0.2.1");
+        assert_eq!(found("10.0.0.1", &["198.51.100.7"]), "198.51.100.7");
+        assert_eq!(found("::1", &["2001:db8::7"]), "2001:db8::7");
+        assert_eq!(found("10.0.0.1", &[]), "10.0.0.1");
+    }
+
+    #[test]
+    fn the_right_most_that_is_no_proxy_counts() {
+        let forged = "203.0.113.9, 198.51.100.7, 10.0.0.2";
+        assert_eq!(found("10.0.0.1", &[forged]), "198.51.100.7");
+        let lines = ["203.0.113.9", "198.51.100.7", "10.0.0.2,10.0.0.3"];
+        assert_eq!(found("10.0.0.1", &lines), "198.51.100.7");
+        assert_eq!(found("10.0.0.1", &["::ffff:198.51.100.7"]), "198.51.100.7");
+        assert_eq!(
+            found("10.0.0.1", &["nonsense, 198.51.100.7"]),
+            "198.51.100.7"
+        );
+    }
+
+    #[test]
+    fn what_is_malformed_is_not_believed() {
+        for line in [
+            "",
+            "unknown",
+            "198.51.100.7, ",
+            "198.51.100.7:80",
+            "ä",
+            "198.51.100.7, ä",
+        ] {
+            assert_eq!(found("10.0.0.1", &[line]), "10.0.0.1", "{line}");
+        }
+        assert_eq!(found("10.0.0.1", &["10.0.0.2, 10.0.0.3"]), "10.0.0.1");
+    }
+}
