@@ -125,6 +125,7 @@ mod attempt;
 mod batch;
 mod cleanup;
 mod link;
+mod plans;
 mod renewal;
 mod rows;
 mod sealed;
@@ -252,13 +253,7 @@ impl Store {
         use sqlx::{Executor as _, SqlSafeStr as _};
         let postgres = matches!(self.pool, Pool::Postgres(_));
         let mut prepared = 0;
-        let single = sql::ALL
-            .iter()
-            .map(|(name, statement)| (*name, (*statement).to_owned()));
-        let many = sql::ALL_MANY
-            .iter()
-            .map(|(name, many)| (*name, many.text(2)));
-        for (name, statement) in single.chain(many) {
+        for (name, statement) in sql::everything() {
             if !postgres && name.ends_with("_POSTGRES") {
                 continue;
             }

@@ -183,6 +183,21 @@ statements! {
         and published_generation > 0";
 }
 
+/// Before a statement, to be told how it would be carried out.
+pub(super) const EXPLAIN_SQLITE: &str = "explain query plan";
+pub(super) const EXPLAIN_POSTGRES: &str = "explain (costs off) execute";
+pub(super) const PLAN_POSTGRES: &str =
+    "set enable_seqscan = off; set plan_cache_mode = force_generic_plan";
+
+/// Name and text of every statement; of those about many rows, for two.
+pub(super) fn everything() -> impl Iterator<Item = (&'static str, String)> {
+    let single = ALL
+        .iter()
+        .map(|(name, statement)| (*name, (*statement).to_owned()));
+    let many = ALL_MANY.iter().map(|(name, many)| (*name, many.text(2)));
+    single.chain(many)
+}
+
 /// A statement about some rows at once, each with values of its own. Both databases call the columns of
 /// `values` `column1`, `column2` and so on.
 pub struct Many {

@@ -19,6 +19,7 @@ mod renewing;
 mod replicas;
 mod returning;
 mod scene;
+mod scale;
 mod secrets;
 mod services;
 #[path = "../sim/mod.rs"]
