@@ -13,6 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Parser};
 use ipnet::IpNet;
 use url::{Host, Url};
+use zeroize::Zeroizing;
 
 use crate::secret::Secret;
 use crate::vault::SealingKey;
@@ -52,12 +53,12 @@ pub struct Settings {
     /// Where everything is kept: sqlite://FILE for one machine, postgres://… for more than one
     /// replica [default: sqlite://latchkey.db]
     #[arg(long, env = "LATCHKEY_DATABASE_URL", value_name = "URL")]
-    pub database_url: Option<String>,
+    pub database_url: Option<Secret>,
 
     /// Keys that encrypt what is kept, required: `kid:base64 of 32 bytes`, comma separated. The first
     /// seals, all open. Make one with: openssl rand -base64 32
     #[arg(long, env = "LATCHKEY_SEALING_KEYS", value_name = "KEYS")]
-    pub sealing_keys: Option<String>,
+    pub sealing_keys: Option<Secret>,
 
     /// Key of the Connect app: letters, digits, `.`, `-` and `_`, 64 at most [default: latchkey]
     #[arg(long, env = "LATCHKEY_APP_KEY", value_name = "KEY")]
@@ -137,7 +138,7 @@ pub struct Settings {
     /// Client secret that the service gave this app, required. Prefer the variable: flags can be seen
     /// by every user of the machine
     #[arg(long, env = "LATCHKEY_PROVIDER_CLIENT_SECRET", value_name = "SECRET")]
-    pub provider_client_secret: Option<String>,
+    pub provider_client_secret: Option<Secret>,
 
     /// What to ask the service for [default: openid profile offline_access]
     #[arg(long, env = "LATCHKEY_PROVIDER_SCOPES", value_name = "SCOPES")]
@@ -177,7 +178,7 @@ impl fmt::Debug for Settings {
 }
 
 /// The settings as types. Everything in it has been checked.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Config {
     /// Where people and Jira reach this app.
     pub base_url: BaseUrl,
@@ -213,10 +214,15 @@ pub struct Config {
     pub allow_loopback_http: bool,
     /// The service.
     pub provider: ProviderConfig,
-    /// Filter of the log.
-    pub log: String,
-    /// Whether the log is JSON.
-    pub log_json: bool,
+    /// How to log.
+    pub log: LogConfig,
+}
+
+/// Says no more than its name, so that a `Result` of it can be unwrapped in tests.
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Config(…)")
+    }
 }
 
 /// The public URL, taken apart.
@@ -260,7 +266,7 @@ impl Proxies {
 }
 
 /// Which database holds everything.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum Database {
     /// A file on this machine.
     Sqlite(String),
@@ -287,7 +293,7 @@ pub enum Customers {
 }
 
 /// The service and how it is reached.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ProviderConfig {
     /// As people know it.
     pub name: String,
@@ -438,8 +444,8 @@ impl Config {
                 given(settings.metrics_listen),
             )?,
             trusted_proxies: read_proxies(given(settings.trusted_proxies))?,
-            database: read_database(given(settings.database_url))?,
-            sealing_keys: read_sealing_keys(given(settings.sealing_keys))?,
+            database: read_database(given_secret(settings.database_url))?,
+            sealing_keys: read_sealing_keys(given_secret(settings.sealing_keys))?,
             app_key,
             app_name: given(settings.app_name).unwrap_or_else(|| "Latchkey".to_owned()),
             property_key,
@@ -492,8 +498,47 @@ impl Config {
                     api_key_url: settings.api_key_url,
                 },
             )?,
-            log: given(settings.log).unwrap_or_else(|| "info".to_owned()),
-            log_json: match given(settings.log_format).as_deref() {
+            log: LogConfig::read(settings.log, settings.log_format)?,
+        })
+    }
+}
+
+/// What a command needs that works on the database and nothing else.
+#[derive(Clone)]
+pub struct Upkeep {
+    /// Which database.
+    pub database: Database,
+    /// At least one; the first seals.
+    pub sealing_keys: Vec<SealingKey>,
+    /// How it logs.
+    pub log: LogConfig,
+}
+
+impl Upkeep {
+    /// Checks the settings it takes; the others may be missing.
+    pub fn read(settings: Settings) -> Result<Self, Invalid> {
+        Ok(Self {
+            database: read_database(given_secret(settings.database_url))?,
+            sealing_keys: read_sealing_keys(given_secret(settings.sealing_keys))?,
+            log: LogConfig::read(settings.log, settings.log_format)?,
+        })
+    }
+}
+
+/// How to log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogConfig {
+    /// A tracing filter.
+    pub filter: String,
+    /// Whether it is JSON.
+    pub json: bool,
+}
+
+impl LogConfig {
+    fn read(filter: Option<String>, format: Option<String>) -> Result<Self, Invalid> {
+        Ok(Self {
+            filter: given(filter).unwrap_or_else(|| "info".to_owned()),
+            json: match given(format).as_deref() {
                 None | Some("text") => false,
                 Some("json") => true,
                 Some(_) => return Err(malformed("LATCHKEY_LOG_FORMAT", "`text` or `json`")),
@@ -510,7 +555,7 @@ struct Registration {
     revoke_url: Option<String>,
     identity_url: Option<String>,
     client_id: Option<String>,
-    client_secret: Option<String>,
+    client_secret: Option<Secret>,
     scopes: Option<String>,
     api_key_from: Option<String>,
     api_key_url: Option<String>,
@@ -579,12 +624,10 @@ impl ProviderConfig {
                 "LATCHKEY_PROVIDER_CLIENT_ID",
                 "the client id that the service gave this app",
             ))?,
-            client_secret: given(given_as.client_secret)
-                .map(Secret::new)
-                .ok_or(missing(
-                    "LATCHKEY_PROVIDER_CLIENT_SECRET",
-                    "the client secret that the service gave this app",
-                ))?,
+            client_secret: given_secret(given_as.client_secret).ok_or(missing(
+                "LATCHKEY_PROVIDER_CLIENT_SECRET",
+                "the client secret that the service gave this app",
+            ))?,
             scopes: given(given_as.scopes)
                 .unwrap_or_else(|| "openid profile offline_access".to_owned()),
             api_key,
@@ -597,6 +640,12 @@ fn given(value: Option<String>) -> Option<String> {
     value
         .map(|text| text.trim().to_owned())
         .filter(|text| !text.is_empty())
+}
+
+fn given_secret(value: Option<Secret>) -> Option<Secret> {
+    value
+        .map(|text| Secret::new(text.expose().trim()))
+        .filter(|text| !text.expose().is_empty())
 }
 
 fn missing(setting: &'static str, should_be: &'static str) -> Invalid {
@@ -717,8 +766,9 @@ fn read_proxies(text: Option<String>) -> Result<Proxies, Invalid> {
         })
 }
 
-fn read_database(text: Option<String>) -> Result<Database, Invalid> {
-    let text = text.unwrap_or_else(|| "sqlite://latchkey.db".to_owned());
+fn read_database(url: Option<Secret>) -> Result<Database, Invalid> {
+    let url = url.unwrap_or_else(|| Secret::new("sqlite://latchkey.db"));
+    let text = url.expose();
     if let Some(file) = text.strip_prefix("sqlite:") {
         let file = file.strip_prefix("//").unwrap_or(file);
         // Options that other programs write behind the file are ours to choose.
@@ -728,7 +778,7 @@ fn read_database(text: Option<String>) -> Result<Database, Invalid> {
             return Ok(Database::Sqlite(file.to_owned()));
         }
     } else if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-        return Ok(Database::Postgres(Secret::new(text)));
+        return Ok(Database::Postgres(url));
     }
     Err(malformed(
         "LATCHKEY_DATABASE_URL",
@@ -736,12 +786,12 @@ fn read_database(text: Option<String>) -> Result<Database, Invalid> {
     ))
 }
 
-fn read_sealing_keys(text: Option<String>) -> Result<Vec<SealingKey>, Invalid> {
+fn read_sealing_keys(text: Option<Secret>) -> Result<Vec<SealingKey>, Invalid> {
     const SETTING: &str = "LATCHKEY_SEALING_KEYS";
     const SHOULD_BE: &str = "one or more `kid:base64 of 32 bytes`, comma separated, with different kids of 1 to 32 letters, digits, `-`, `_` and `.`";
     let text = text.ok_or(missing(SETTING, SHOULD_BE))?;
     let mut keys: Vec<SealingKey> = Vec::new();
-    for entry in text.split(',') {
+    for entry in text.expose().split(',') {
         let key = entry
             .trim()
             .split_once(':')
@@ -751,8 +801,8 @@ fn read_sealing_keys(text: Option<String>) -> Result<Vec<SealingKey>, Invalid> {
                         .bytes()
                         .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
             })
-            .and_then(|(kid, key)| Some((kid, STANDARD.decode(key).ok()?)))
-            .and_then(|(kid, key)| Some(SealingKey::new(kid.to_owned(), key.try_into().ok()?)))
+            .and_then(|(kid, key)| Some((kid, Zeroizing::new(STANDARD.decode(key).ok()?))))
+            .and_then(|(kid, key)| SealingKey::new(kid.to_owned(), &key))
             .filter(|key| keys.iter().all(|other| other.kid() != key.kid()))
             .ok_or(malformed(SETTING, SHOULD_BE))?;
         keys.push(key);

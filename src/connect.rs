@@ -53,7 +53,7 @@ pub struct Bound<'a> {
 }
 
 /// Somebody whom a verified token of Jira names.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Viewer {
     tenant: Tenant,
     account: AccountId,
@@ -74,7 +74,6 @@ impl Viewer {
 }
 
 /// Whom a verified token is of. An anonymous visitor's has no account.
-#[derive(Debug)]
 struct Verified {
     tenant: Tenant,
     account: Option<AccountId>,
@@ -91,7 +90,6 @@ impl Verified {
 }
 
 /// A verified token from `AP.context.getToken()`.
-#[derive(Debug)]
 pub struct ContextToken {
     verified: Verified,
     /// Recognises the same token when it comes again.
@@ -111,7 +109,6 @@ impl ContextToken {
 }
 
 /// A verified token from the address of a page that Jira frames.
-#[derive(Debug)]
 pub struct IframeToken(Verified);
 
 impl IframeToken {
@@ -129,7 +126,6 @@ impl IframeToken {
 }
 
 /// A verified token of Jira itself, for `enabled` and `disabled`.
-#[derive(Debug)]
 pub struct AppToAppToken(Tenant);
 
 impl AppToAppToken {

@@ -87,7 +87,6 @@ impl Outside {
 }
 
 /// All that a request or a job may use.
-#[derive(Debug)]
 pub struct App {
     /// The time.
     pub clock: Clock,

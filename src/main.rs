@@ -1,15 +1,25 @@
 //! The program: reads settings, starts the log, opens the store, runs server and worker, and waits for
-//! a signal.
+//! a signal. Or does what has to be done beside servers: migrating, changing the sealing keys.
 
+use std::io::{IsTerminal as _, stderr};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+use prometheus::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
-use latchkey::config::{Config, Settings};
+use latchkey::clock::Clock;
+use latchkey::config::{Config, LogConfig, Settings, Upkeep};
+use latchkey::events::Events;
+use latchkey::random::Random;
 use latchkey::server::{Running, serve};
+use latchkey::store::{Progress, Store};
+use latchkey::vault::Vault;
 use latchkey::{App, Outside};
 
 /// Lets people in Jira connect their account at a service, and keeps the key that proves it fresh.
@@ -30,22 +40,17 @@ enum Command {
     Serve,
     /// Bring the database up to date and stop
     Migrate,
+    /// Seal anew, by the first sealing key, what the others have sealed; servers may go on running
+    ///
+    /// It takes the database, the sealing keys and the log from the settings, can be interrupted at any
+    /// moment and run again, and ends by saying which keys can be taken out.
+    RotateKeys,
 }
 
 fn main() -> ExitCode {
     let matches = Settings::on(Line::command()).get_matches();
     let line = Line::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    let result = Config::read(line.settings)
-        .map_err(|invalid| invalid.to_string())
-        .and_then(|config| {
-            start_log(&config)?;
-            tokio::runtime::Builder::new_multi_thread()
-                .enable_all()
-                .build()
-                .map_err(|error| format!("the runtime cannot start: {error}"))?
-                .block_on(run(line.command, config))
-        });
-    match result {
+    match begin(line) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             eprintln!("latchkey: {message}");
@@ -54,8 +59,25 @@ fn main() -> ExitCode {
     }
 }
 
-fn start_log(config: &Config) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&config.log).map_err(|_| {
+fn begin(line: Line) -> Result<(), String> {
+    let runtime = || {
+        tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| format!("the runtime cannot start: {error}"))
+    };
+    if matches!(line.command, Some(Command::RotateKeys)) {
+        let upkeep = Upkeep::read(line.settings).map_err(|invalid| invalid.to_string())?;
+        start_log(&upkeep.log)?;
+        return runtime()?.block_on(rotate_keys(upkeep));
+    }
+    let config = Config::read(line.settings).map_err(|invalid| invalid.to_string())?;
+    start_log(&config.log)?;
+    runtime()?.block_on(run(line.command, config))
+}
+
+fn start_log(config: &LogConfig) -> Result<(), String> {
+    let filter = EnvFilter::try_new(&config.filter).map_err(|_| {
         "LATCHKEY_LOG is malformed: it should be a tracing filter, like info or latchkey=debug"
             .to_owned()
     })?;
@@ -63,7 +85,7 @@ fn start_log(config: &Config) -> Result<(), String> {
         .parse()
         .map_err(|error| format!("the log cannot start: {error}"))?;
     // It warns of every cookie that is made up, as often as anybody likes; `events` counts those.
-    let filter = if config.log.contains("tower_sessions") {
+    let filter = if config.filter.contains("tower_sessions") {
         filter
     } else {
         filter.add_directive(quieter)
@@ -71,7 +93,7 @@ fn start_log(config: &Config) -> Result<(), String> {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
-    if config.log_json {
+    if config.json {
         builder.json().init();
     } else {
         builder.with_ansi(false).init();
@@ -114,6 +136,56 @@ async fn run(command: Option<Command>, config: Config) -> Result<(), String> {
     stop_metrics.send_replace(true);
     running.stop().await;
     Ok(())
+}
+
+async fn rotate_keys(upkeep: Upkeep) -> Result<(), String> {
+    let events = Events::new(&Registry::new(), Clock::system());
+    let vault = Vault::new(upkeep.sealing_keys, Random::system(), events);
+    let store = Store::open_beside(&upkeep.database, vault, Random::system())
+        .await
+        .map_err(|error| error.to_string())?;
+    let asked = Arc::new(AtomicBool::new(false));
+    let stop = asked.clone();
+    tokio::spawn(async move {
+        // Without signals it can still be killed, which loses nothing.
+        if signal().await.is_ok() {
+            stop.store(true, Ordering::Relaxed);
+        }
+    });
+    let mut show = progress_bar();
+    let rotation = store
+        .rotate_keys(|| asked.load(Ordering::Relaxed), &mut show)
+        .await;
+    drop(show);
+    store.close().await;
+    let rotation = rotation.map_err(|error| format!("{error}; run it again to go on"))?;
+    println!("{rotation}");
+    if rotation.is_complete() {
+        Ok(())
+    } else {
+        Err("the sealing keys are not changed yet".to_owned())
+    }
+}
+
+/// A bar on a terminal; elsewhere a line for the start of each pass.
+fn progress_bar() -> impl FnMut(Progress) {
+    let terminal = stderr().is_terminal();
+    let style = ProgressStyle::with_template("pass {prefix} {wide_bar} {pos}/{len} {msg}");
+    let bar = style.map_or_else(
+        |_| ProgressBar::hidden(),
+        |style| ProgressBar::new(0).with_style(style),
+    );
+    let mut pass = 0;
+    move |now| {
+        if !terminal && now.pass > pass {
+            eprintln!("pass {}: {} values to look at", now.pass, now.total);
+        }
+        pass = now.pass;
+        bar.set_prefix(now.pass.to_string());
+        bar.set_length(now.total.max(now.seen));
+        bar.set_position(now.seen);
+        bar.set_message(format!("{} sealed anew", now.rewrapped));
+    }
 }
 
 /// SIGTERM from whoever supervises us, or Ctrl-C.

@@ -48,7 +48,7 @@ text_id!(
 );
 
 /// One Jira site with the app installed.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Tenant {
     /// Its id.
     pub client_key: ClientKey,
@@ -93,7 +93,7 @@ impl Tenant {
 }
 
 /// What an `installed` callback says, after every check.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Installation {
     /// The tenant's id.
     pub client_key: ClientKey,
@@ -197,7 +197,6 @@ pub struct Identity {
 }
 
 /// One person's try at linking, and how far it has come.
-#[derive(Debug)]
 pub struct Attempt {
     /// Its name.
     pub id: AttemptId,
@@ -216,7 +215,6 @@ pub struct Attempt {
 }
 
 /// The phases of an attempt, each with just what it needs to go on.
-#[derive(Debug)]
 pub enum Phase {
     /// The person has seen who they are; the service has not been asked.
     Begun,
@@ -231,7 +229,6 @@ pub enum Phase {
 }
 
 /// See [`Phase::Authorizing`].
-#[derive(Debug)]
 pub struct Authorizing {
     /// Fingerprint of `state`.
     pub state_hash: String,
@@ -242,7 +239,6 @@ pub struct Authorizing {
 }
 
 /// See [`Phase::Returned`].
-#[derive(Debug)]
 pub struct Returned {
     /// The authorization code.
     pub code: Secret,
@@ -257,7 +253,6 @@ pub struct Returned {
 }
 
 /// See [`Phase::Proved`].
-#[derive(Debug)]
 pub struct Proved {
     /// Fingerprint of the handle, which confirming and cancelling still need.
     pub handle_hash: String,
@@ -268,7 +263,7 @@ pub struct Proved {
 }
 
 /// What the token endpoint gave.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Tokens {
     /// The access token.
     pub access_token: Secret,
@@ -282,7 +277,7 @@ pub struct Tokens {
 }
 
 /// Access and refresh token of a link and its API key. Always sealed at rest.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Credential {
     /// The tokens of this generation.
     pub tokens: Tokens,
@@ -299,7 +294,7 @@ pub struct Credential {
 }
 
 /// An access token that was replaced.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Lingering {
     /// The token.
     pub access_token: Secret,
@@ -308,7 +303,7 @@ pub struct Lingering {
 }
 
 /// The expiring key that goes into the Jira user property.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ApiKey {
     /// The key.
     pub key: Secret,
@@ -321,7 +316,7 @@ pub struct ApiKey {
 }
 
 /// Something at the service that must end.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Revocation {
     /// The account at the service.
     pub subject: String,
@@ -340,7 +335,7 @@ impl Revocation {
 }
 
 /// A key at the key endpoint.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct MintedKey {
     /// Its name there.
     pub id: String,
@@ -349,7 +344,7 @@ pub struct MintedKey {
 }
 
 /// A token and what to call it (RFC 7009, `token_type_hint`).
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct RevocableToken {
     /// The token.
     pub token: Secret,

@@ -54,7 +54,6 @@ type Client = oauth2::Client<
 >;
 
 /// Talks to the service.
-#[derive(Debug)]
 pub struct Provider {
     config: ProviderConfig,
     redirect_uri: String,
@@ -110,7 +109,7 @@ pub enum MintError {
 }
 
 /// What the callback carries.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 pub struct CallbackQuery {
     /// The authorization code.
     pub code: Option<Secret>,
@@ -583,7 +582,6 @@ fn tokens(answer: &TokenAnswer, started_at: Seconds) -> Tokens {
 }
 
 /// Why a code brought no account, and what it brought all the same.
-#[derive(Debug)]
 pub struct RedeemError {
     /// Why.
     pub why: Error,

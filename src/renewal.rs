@@ -34,7 +34,7 @@ const WORTH_MINTING: Seconds = 60;
 /// Claims in a row without an outcome before a link is set aside.
 const CLAIMS_WITHOUT_OUTCOME: i64 = 3;
 /// How long a link that was set aside rests before it is probed, in seconds.
-const REST: Seconds = 900;
+pub const REST: Seconds = 900;
 /// How long one rests at first whose renewals had no outcome, in seconds; twice as long each further
 /// time. Short, because most likely processes were killed again and again and nothing is wrong with the
 /// links they held; rarer and rarer, because it may be the link that brings them down.

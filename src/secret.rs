@@ -1,26 +1,78 @@
 //! Types for what must never be printed.
 //!
-//! A [`Secret`] has no `Display`, its `Debug` shows nothing, and it cannot be serialized: to put one
-//! into a log line or an answer, somebody has to write `expose()`, and that is easy to search for. The
-//! memory is wiped when it is dropped.
-
-use std::fmt;
+//! A [`Secret`] has neither `Display` nor `Debug`, and it cannot be serialized: to put one into a log line
+//! or an answer, somebody has to write `expose()`, and that is easy to search for. What contains one
+//! has no derived `Debug` either. The memory is wiped when it is dropped.
+//!
+//! Neither with `{}` nor with `{:?}` can one be written, nor can what contains one:
+//!
+//! ```compile_fail,E0277
+//! let secret = latchkey::secret::Secret::new("hunter2");
+//! println!("{secret}");
+//! ```
+//!
+//! ```compile_fail,E0277
+//! let secret = latchkey::secret::Secret::new("hunter2");
+//! tracing::info!(?secret, "logged in");
+//! ```
+//!
+//! ```compile_fail,E0277
+//! fn log(tokens: &latchkey::model::Tokens) {
+//!     tracing::info!(?tokens, "renewed");
+//! }
+//! ```
+//!
+//! ```compile_fail,E0277
+//! let secret = latchkey::secret::Secret::new("hunter2");
+//! serde_json::to_string(&secret);
+//! ```
+//!
+//! ```compile_fail,E0277
+//! fn log(key: &latchkey::secret::TenantKey) {
+//!     tracing::info!(?key, "opened");
+//! }
+//! ```
+//!
+//! ```compile_fail,E0277
+//! fn log(key: &latchkey::vault::SealingKey) {
+//!     tracing::info!(?key, "opened");
+//! }
+//! ```
+//!
+//! The same with what they expose, so that those cannot fail for another reason:
+//!
+//! ```
+//! let secret = latchkey::secret::Secret::new("hunter2");
+//! let shown = secret.fingerprint();
+//! println!("{shown}");
+//! tracing::info!(?shown, "logged in");
+//! serde_json::to_string(&shown).map_err(|_| ())?;
+//! fn log(
+//!     tokens: &latchkey::model::Tokens,
+//!     _: &latchkey::secret::TenantKey,
+//!     key: &latchkey::vault::SealingKey,
+//! ) {
+//!     let (tokens, key) = (tokens.expires_at, key.kid());
+//!     tracing::info!(?tokens, ?key, "renewed");
+//! }
+//! # Ok::<(), ()>(())
+//! ```
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Deserializer};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// A text that gives power to whoever reads it: a token, a code, a key, a shared secret.
-#[derive(Clone)]
-pub struct Secret(Zeroizing<String>);
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct Secret(String);
 
 impl Secret {
     /// Takes a text into custody.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(Zeroizing::new(text.into()))
+        Self(text.into())
     }
 
     /// The text itself. For the wire and for sealing, never for a log.
@@ -49,9 +101,10 @@ pub fn same(a: &str, b: &str) -> bool {
     verify_slices_are_equal(a.as_bytes(), b.as_bytes()).is_ok()
 }
 
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
+/// For settings: what the command line gives is taken into custody.
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
     }
 }
 
@@ -64,11 +117,29 @@ impl<'de> Deserialize<'de> for Secret {
 /// The key under which everything of one tenant is sealed. Destroying it is how an uninstalled tenant
 /// is forgotten.
 #[derive(Clone)]
-pub struct TenantKey(pub(crate) Zeroizing<[u8; 32]>);
+pub struct TenantKey(pub(crate) Key);
 
-impl fmt::Debug for TenantKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TenantKey(…)")
+/// 256 bits. In a box, because moving them about would leave copies behind that nobody wipes.
+#[derive(Clone, ZeroizeOnDrop)]
+pub(crate) struct Key(Box<[u8]>);
+
+impl Key {
+    pub(crate) const LENGTH: usize = 32;
+
+    /// Filled in place.
+    pub(crate) fn filled(fill: impl FnOnce(&mut [u8])) -> Self {
+        let mut key = Self(vec![0; Self::LENGTH].into_boxed_slice());
+        fill(&mut key.0);
+        key
+    }
+
+    /// None for another number of bytes.
+    pub(crate) fn copied(bytes: &[u8]) -> Option<Self> {
+        (bytes.len() == Self::LENGTH).then(|| Self::filled(|key| key.copy_from_slice(bytes)))
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
     }
 }
 
@@ -77,10 +148,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_shows_nothing() {
+    fn a_secret_is_recognised_by_its_fingerprint() {
         let secret = Secret::new("hunter2");
-        assert_eq!(format!("{secret:?}"), "Secret(…)");
         assert!(same(&secret.fingerprint(), &fingerprint("hunter2")));
         assert!(!same("a", "ab"));
+    }
+
+    /// That the types say so is all that can be seen from here: reading memory that was given back is
+    /// not allowed.
+    #[test]
+    fn memory_is_wiped_on_drop() {
+        fn wiped<T: ZeroizeOnDrop>() {}
+        wiped::<Secret>();
+        wiped::<Key>();
+        wiped::<chacha20poly1305::XChaCha20Poly1305>();
+        wiped::<jsonwebtoken::EncodingKey>();
+        wiped::<jsonwebtoken::DecodingKey>();
     }
 }

@@ -59,7 +59,6 @@ impl Default for Bounds {
 }
 
 /// A running server.
-#[derive(Debug)]
 pub struct Running {
     app: Arc<App>,
     address: SocketAddr,

@@ -18,6 +18,7 @@ use crate::clock::Seconds;
 use crate::config::Database;
 use crate::error::Error;
 use crate::random::Random;
+use crate::secret::Secret;
 use crate::vault::Vault;
 
 use batch::Writer;
@@ -103,6 +104,31 @@ macro_rules! add_revocation {
     }};
 }
 
+/// The next generation of a person's link: for a new one, or past the end of one, whose row then opens
+/// no more, wherever it may come back from.
+macro_rules! next_generation {
+    ($tx:expr, $client_key:expr, $account_id:expr) => {{
+        let generation: i64 = sqlx::query_scalar(sql::GENERATION_NEXT)
+            .bind($client_key)
+            .bind($account_id)
+            .fetch_one(&mut *$tx)
+            .await?;
+        generation
+    }};
+}
+
+/// From here on no row of an earlier generation opens.
+macro_rules! generation_reached {
+    ($tx:expr, $client_key:expr, $account_id:expr, $generation:expr) => {
+        sqlx::query(sql::GENERATION_REACHED)
+            .bind($client_key)
+            .bind($account_id)
+            .bind($generation)
+            .execute(&mut *$tx)
+            .await?
+    };
+}
+
 /// Sees to it that Jira does not keep what was put for a link that is no longer there: the property is
 /// deleted, or the newest is put again.
 macro_rules! take_back {
@@ -127,6 +153,7 @@ mod cleanup;
 mod link;
 mod plans;
 mod renewal;
+mod rotation;
 mod rows;
 mod sealed;
 mod session;
@@ -135,6 +162,7 @@ mod tenant;
 
 pub use cleanup::{Chore, Cleanup};
 pub use renewal::{Claim, SignOfLife};
+pub use rotation::{KeyUse, Progress, Rotation};
 
 #[derive(Clone)]
 enum Pool {
@@ -194,29 +222,12 @@ impl Store {
         let (pool, alone) = match database {
             Database::Sqlite(file) => {
                 let alone = hold_alone(file).await?;
-                let options = SqliteConnectOptions::new()
-                    .filename(file)
-                    .create_if_missing(true)
-                    .journal_mode(SqliteJournalMode::Wal)
-                    // A committed refresh token must survive a power cut; NORMAL would not promise it.
-                    .synchronous(SqliteSynchronous::Full)
-                    .busy_timeout(Duration::from_secs(10))
-                    .foreign_keys(true);
-                let pool = SqlitePoolOptions::new()
-                    .max_connections(4)
-                    .acquire_timeout(Duration::from_secs(10))
-                    .connect_with(options)
-                    .await?;
+                let pool = sqlite(file, true).await?;
                 MIGRATIONS.run(&pool).await?;
                 (Pool::Sqlite(pool), Some(Arc::new(alone)))
             }
             Database::Postgres(url) => {
-                let options = PgConnectOptions::from_str(url.expose())?;
-                let pool = PgPoolOptions::new()
-                    .max_connections(16)
-                    .acquire_timeout(Duration::from_secs(5))
-                    .connect_with(options)
-                    .await?;
+                let pool = postgres(url).await?;
                 // sqlx takes an advisory lock, so replicas that start together take turns.
                 MIGRATIONS.run(&pool).await?;
                 (Pool::Postgres(pool), None)
@@ -232,6 +243,61 @@ impl Store {
         store.writer = Some(Writer::start(store.clone()));
         store._alone = alone;
         Ok(store)
+    }
+
+    /// Opens the database as it stands, for upkeep while servers run on it: it is not migrated, and
+    /// on SQLite it is not held alone, so only what is right beside a server may be done.
+    ///
+    /// # Errors
+    /// When the database cannot be opened, or its tables are not those of this version.
+    pub async fn open_beside(
+        database: &Database,
+        vault: Vault,
+        random: Random,
+    ) -> Result<Self, OpenError> {
+        let pool = match database {
+            Database::Sqlite(file) => Pool::Sqlite(sqlite(file, false).await?),
+            Database::Postgres(url) => Pool::Postgres(postgres(url).await?),
+        };
+        let store = Self {
+            pool,
+            vault,
+            random,
+            writer: None,
+            _alone: None,
+        };
+        store.tables_are_ours().await?;
+        Ok(store)
+    }
+
+    async fn tables_are_ours(&self) -> Result<(), OpenError> {
+        let applied = on!(self, pool => {
+            sqlx::query_as::<_, (i64, Vec<u8>)>(sql::MIGRATIONS_APPLIED)
+                .fetch_all(pool)
+                .await
+        });
+        let applied = match applied {
+            // Neither database says it in the same way: there is no such table.
+            Err(sqlx::Error::Database(error))
+                if matches!(error.code().as_deref(), Some("1" | "42P01")) =>
+            {
+                Vec::new()
+            }
+            applied => applied?,
+        };
+        let known = |version: i64| MIGRATIONS.iter().find(|known| known.version == version);
+        if applied.iter().any(|(version, _)| known(*version).is_none()) {
+            return Err(OpenError::Newer);
+        }
+        if applied.len() < MIGRATIONS.iter().count() {
+            return Err(OpenError::Older);
+        }
+        for (version, checksum) in applied {
+            if known(version).is_some_and(|known| *known.checksum != *checksum) {
+                return Err(sqlx::migrate::MigrateError::VersionMismatch(version).into());
+            }
+        }
+        Ok(())
     }
 
     /// Answers when the database does.
@@ -292,12 +358,45 @@ pub enum OpenError {
     /// A migration failed.
     #[error("the database cannot be migrated: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
+    /// A later version has migrated it, and this one was to leave its tables as they are.
+    #[error("the database was migrated by a newer version of latchkey: use that version")]
+    Newer,
+    /// An earlier version has migrated it, or none, and this one was to leave its tables as they are.
+    #[error(
+        "the database is not migrated to this version of latchkey: use the version that serves it, or \
+         run `latchkey migrate` first"
+    )]
+    Older,
     /// Another process serves this file.
     #[error("the database file is in use by another latchkey process")]
     InUse,
     /// The lock file cannot be made.
     #[error("the lock beside the database file cannot be taken: {0}")]
     Lock(std::io::Error),
+}
+
+async fn sqlite(file: &str, create: bool) -> Result<SqlitePool, sqlx::Error> {
+    let options = SqliteConnectOptions::new()
+        .filename(file)
+        .create_if_missing(create)
+        .journal_mode(SqliteJournalMode::Wal)
+        // A committed refresh token must survive a power cut; NORMAL would not promise it.
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(Duration::from_secs(10))
+        .foreign_keys(true);
+    SqlitePoolOptions::new()
+        .max_connections(4)
+        .acquire_timeout(Duration::from_secs(10))
+        .connect_with(options)
+        .await
+}
+
+async fn postgres(url: &Secret) -> Result<PgPool, sqlx::Error> {
+    PgPoolOptions::new()
+        .max_connections(16)
+        .acquire_timeout(Duration::from_secs(5))
+        .connect_with(PgConnectOptions::from_str(url.expose())?)
+        .await
 }
 
 /// Takes `{file}.lock`. The operating system gives it back when the process ends, however it ends.

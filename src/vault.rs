@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::events::{Event, Events};
 use crate::random::Random;
-use crate::secret::{Secret, TenantKey};
+use crate::secret::{Key, Secret, TenantKey};
 
 const VERSION: u8 = 1;
 const XCHACHA20_POLY1305: u8 = 1;
@@ -59,17 +59,15 @@ pub struct Broken;
 #[derive(Clone)]
 pub struct SealingKey {
     kid: String,
-    key: Zeroizing<[u8; 32]>,
+    key: Key,
 }
 
 impl SealingKey {
-    /// A key and the id it is known by (1 to 32 characters).
+    /// A key and the id it is known by (1 to 32 characters). None unless the key has 32 bytes.
     #[must_use]
-    pub fn new(kid: String, key: [u8; 32]) -> Self {
-        Self {
-            kid,
-            key: Zeroizing::new(key),
-        }
+    pub fn new(kid: String, key: &[u8]) -> Option<Self> {
+        let key = Key::copied(key)?;
+        Some(Self { kid, key })
     }
 
     /// The id it is known by.
@@ -79,14 +77,8 @@ impl SealingKey {
     }
 }
 
-impl std::fmt::Debug for SealingKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "SealingKey({})", self.kid)
-    }
-}
-
 /// Holds the sealing keys.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Vault {
     keys: Vec<SealingKey>,
     random: Random,
@@ -108,19 +100,18 @@ impl Vault {
     /// A new key for a tenant, and the same key wrapped for the database.
     #[must_use]
     pub fn new_tenant_key(&self, client_key: &str) -> (TenantKey, String) {
-        let key = TenantKey(Zeroizing::new(self.random.bytes()));
-        let wrapped = self.seal_root(tenant_key_place(client_key), &key.0[..]);
-        (key, wrapped)
+        let key = Key::filled(|bytes| self.random.fill(bytes));
+        let wrapped = self.seal_root(tenant_key_place(client_key), key.bytes());
+        (TenantKey(key), wrapped)
     }
 
     /// Unwraps a tenant's key.
     pub fn open_tenant_key(&self, client_key: &str, wrapped: &str) -> Result<TenantKey, Broken> {
         let place = tenant_key_place(client_key);
-        let key = self.open_root(place, wrapped).and_then(|bytes| {
-            let key: [u8; 32] = bytes.as_slice().try_into().map_err(|_| Broken)?;
-            Ok(TenantKey(Zeroizing::new(key)))
-        });
-        self.recorded(place, key)
+        let key = self
+            .open_root(place, wrapped)
+            .and_then(|bytes| Key::copied(&bytes).ok_or(Broken));
+        self.recorded(place, key).map(TenantKey)
     }
 
     /// Seals a value of a tenant.
@@ -169,6 +160,41 @@ impl Vault {
         self.recorded(place, self.open_root(place, sealed).and_then(text))
     }
 
+    /// The ids of the sealing keys, the one that seals first.
+    pub fn kids(&self) -> impl Iterator<Item = &str> {
+        self.keys.iter().map(SealingKey::kid)
+    }
+
+    /// The same value sealed by the first sealing key; none when it is already. For what the sealing
+    /// keys seal themselves: tenants' keys and what [`Vault::seal_beyond_tenant`] sealed.
+    pub fn rewrap(&self, place: Place<'_>, sealed: &str) -> Result<Option<String>, Broken> {
+        if Parts::read(sealed)?.kid == self.keys[0].kid {
+            return Ok(None);
+        }
+        let value = self.open_root(place, sealed)?;
+        Ok(Some(self.seal_root(place, &value)))
+    }
+
+    /// Which sealing keys a value needs: the id it names, if it can be read at all, and for each key
+    /// whether it opens the value, found by trying. One that its own key does not open is recorded.
+    pub fn try_each(&self, place: Place<'_>, sealed: &str) -> Tried {
+        let parts = Parts::read(sealed).ok();
+        let opens = self
+            .keys
+            .iter()
+            .map(|key| {
+                parts
+                    .as_ref()
+                    .is_some_and(|parts| parts.decrypt(&key.key, place).is_ok())
+            })
+            .collect();
+        let _ = self.recorded(place, self.open_root(place, sealed));
+        Tried {
+            named: parts.map(|parts| parts.kid),
+            opens,
+        }
+    }
+
     fn seal_root(&self, place: Place<'_>, value: &[u8]) -> String {
         let first = &self.keys[0];
         encrypt(&self.random, &first.kid, &first.key, place, value)
@@ -185,7 +211,17 @@ impl Vault {
     }
 }
 
-fn tenant_key_place(client_key: &str) -> Place<'_> {
+/// What [`Vault::try_each`] found.
+#[derive(Debug)]
+pub struct Tried {
+    /// The id of the key that the value says it was sealed by.
+    pub named: Option<String>,
+    /// For each sealing key, in their order, whether it opens the value.
+    pub opens: Vec<bool>,
+}
+
+/// Where a tenant's wrapped key stands.
+pub(crate) fn tenant_key_place(client_key: &str) -> Place<'_> {
     Place {
         column: "tenant.data_key",
         tenant: client_key,
@@ -200,13 +236,13 @@ fn text(bytes: Zeroizing<Vec<u8>>) -> Result<Secret, Broken> {
         .map_err(|_| Broken)
 }
 
-fn encrypt(random: &Random, kid: &str, key: &[u8; 32], place: Place<'_>, value: &[u8]) -> String {
+fn encrypt(random: &Random, kid: &str, key: &Key, place: Place<'_>, value: &[u8]) -> String {
     let nonce: [u8; NONCE] = random.bytes();
     let payload = Payload {
         msg: value,
         aad: &place.associated_data(kid),
     };
-    let ciphertext = XChaCha20Poly1305::new(key.into())
+    let ciphertext = cipher(key)
         .encrypt(&XNonce::from(nonce), payload)
         .expect("only values beyond 256 GiB cannot be encrypted");
     let mut sealed = vec![VERSION, XCHACHA20_POLY1305, kid.len() as u8];
@@ -214,6 +250,10 @@ fn encrypt(random: &Random, kid: &str, key: &[u8; 32], place: Place<'_>, value: 
     sealed.extend_from_slice(&nonce);
     sealed.extend_from_slice(&ciphertext);
     STANDARD.encode(sealed)
+}
+
+fn cipher(key: &Key) -> XChaCha20Poly1305 {
+    XChaCha20Poly1305::new_from_slice(key.bytes()).expect("a key has the cipher's length")
 }
 
 /// A sealed value taken apart, not yet opened.
@@ -240,12 +280,12 @@ impl Parts {
         })
     }
 
-    fn decrypt(&self, key: &[u8; 32], place: Place<'_>) -> Result<Zeroizing<Vec<u8>>, Broken> {
+    fn decrypt(&self, key: &Key, place: Place<'_>) -> Result<Zeroizing<Vec<u8>>, Broken> {
         let payload = Payload {
             msg: &self.ciphertext,
             aad: &place.associated_data(&self.kid),
         };
-        XChaCha20Poly1305::new(key.into())
+        cipher(key)
             .decrypt(&XNonce::from(self.nonce), payload)
             .map(Zeroizing::new)
             .map_err(|_| Broken)
@@ -267,7 +307,7 @@ mod tests {
     fn vault(kids: &[(&str, u8)]) -> Vault {
         let keys = kids
             .iter()
-            .map(|(kid, byte)| SealingKey::new((*kid).to_owned(), [*byte; 32]))
+            .map(|(kid, byte)| SealingKey::new((*kid).to_owned(), &[*byte; 32]).unwrap())
             .collect();
         let events = Events::new(&prometheus::Registry::new(), Clock::system());
         Vault::new(keys, Random::system(), events)
@@ -279,7 +319,10 @@ mod tests {
         let (key, _) = vault.new_tenant_key("tenant-a");
         let (other_key, _) = vault.new_tenant_key("tenant-b");
         let sealed = vault.seal(&key, HERE, &Secret::new("token"));
-        assert_eq!(vault.open(&key, HERE, &sealed).unwrap().expose(), "token");
+        assert_eq!(
+            vault.open(&key, HERE, &sealed).ok().unwrap().expose(),
+            "token"
+        );
 
         let elsewhere = [
             Place {
@@ -301,8 +344,8 @@ mod tests {
         ];
         for place in elsewhere {
             assert_eq!(
-                vault.open(&key, place, &sealed).unwrap_err(),
-                Broken,
+                vault.open(&key, place, &sealed).err(),
+                Some(Broken),
                 "{place:?}"
             );
         }
@@ -354,5 +397,34 @@ mod tests {
         assert!(before.open_tenant_key("tenant-a", &wrapped_new).is_err());
         let impostor = vault(&[("old", 9)]);
         assert!(impostor.open_tenant_key("tenant-a", &wrapped).is_err());
+    }
+
+    #[test]
+    fn a_rewrapped_value_needs_the_first_key_alone() {
+        let before = vault(&[("old", 1)]);
+        let place = tenant_key_place("tenant-a");
+        let (key, wrapped) = before.new_tenant_key("tenant-a");
+        let sealed = before.seal(&key, HERE, &Secret::new("token"));
+        let both = vault(&[("new", 2), ("old", 1)]);
+        let rewrapped = both.rewrap(place, &wrapped).unwrap().unwrap();
+        assert_eq!(both.rewrap(place, &rewrapped), Ok(None));
+        assert_eq!(both.try_each(place, &wrapped).opens, [false, true]);
+        assert_eq!(both.try_each(place, &rewrapped).opens, [true, false]);
+        let after = vault(&[("new", 2)]);
+        let key = after.open_tenant_key("tenant-a", &rewrapped).ok().unwrap();
+        assert_eq!(
+            after.open(&key, HERE, &sealed).ok().unwrap().expose(),
+            "token"
+        );
+        // What was altered, moved or sealed by a key that is not here is not made good.
+        let other = tenant_key_place("tenant-b");
+        assert_eq!(both.rewrap(other, &wrapped), Err(Broken));
+        assert_eq!(after.rewrap(place, &wrapped), Err(Broken));
+        let tried = after.try_each(place, &wrapped);
+        assert_eq!(
+            (tried.named.as_deref(), tried.opens),
+            (Some("old"), vec![false])
+        );
+        assert_eq!(both.try_each(place, "AAAA").named, None);
     }
 }

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use crate::App;
 use crate::clock::Seconds;
 use crate::error::Error;
-use crate::renewal::{self, LEASE};
+use crate::renewal::{self, LEASE, REST};
 use crate::store::SignOfLife;
 
 /// How many links are renewed at once.
@@ -80,7 +80,7 @@ async fn renew_due(
     }
     let claims = app
         .store
-        .claim(&app.replica, now, now + LEASE, free)
+        .claim(&app.replica, now, now + LEASE, now + REST, free)
         .await?;
     let count = claims.len();
     for claim in claims {

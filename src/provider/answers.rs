@@ -82,7 +82,6 @@ pub fn identity(body: &[u8]) -> Option<(String, Option<String>)> {
 }
 
 /// A key that was minted.
-#[derive(Debug)]
 pub struct Minted {
     /// The key.
     pub key: Secret,

@@ -43,6 +43,7 @@ pub(super) struct Intend {
 }
 
 pub(super) struct Commit {
+    pub(super) owner: Owner,
     pub(super) claimed: i64,
     pub(super) credential: String,
     pub(super) generation: i64,
@@ -139,30 +140,27 @@ async fn write_all(store: Store, mut receiver: mpsc::Receiver<Waiting>) {
 /// Makes these writes and answers each. When they cannot be made together, each is tried by itself, so
 /// that none fails for another's sake; unless the database is away, which is so for all of them.
 async fn settle(store: &Store, batch: Vec<Waiting>) {
-    let error = match store.write_together(&batch).await {
-        Ok(found) => {
+    let mut away = match store.write_together(&batch).await {
+        Ok(Some(found)) => {
             for Waiting { link, answer, .. } in batch {
                 answer.send(Ok(found.contains(&link))).ok();
             }
             return;
         }
-        Err(error) => error,
+        Ok(None) => false,
+        Err(error) => {
+            let away = matches!(error, Error::Unavailable(_));
+            tracing::warn!(%error, writes = batch.len(), "writes could not be made");
+            away
+        }
     };
-    let mut away = matches!(error, Error::Unavailable(_));
-    if batch.len() > 1 && !away {
-        tracing::warn!(%error, writes = batch.len(), "writes cannot be made together; each is tried by itself");
-    }
-    let mut error = Some(error);
-    let alone = batch.len() == 1;
     for waiting in batch {
-        let result = match error.take() {
-            Some(error) if alone => Err(error),
-            _ if away => Err(Error::Unavailable(sqlx::Error::PoolTimedOut)),
-            _ => {
-                let found = store.write_together(std::slice::from_ref(&waiting)).await;
-                away = matches!(found, Err(Error::Unavailable(_)));
-                found.map(|found| found.contains(&waiting.link))
-            }
+        let result = if away {
+            Err(Error::Unavailable(sqlx::Error::PoolTimedOut))
+        } else {
+            let found = store.write_together(std::slice::from_ref(&waiting)).await;
+            away = matches!(found, Err(Error::Unavailable(_)));
+            found.map(|found| found.is_some_and(|found| found.contains(&waiting.link)))
         };
         waiting.answer.send(result).ok();
     }
@@ -198,8 +196,9 @@ impl Store {
         }
     }
 
-    /// Makes these writes, each about another link, in one transaction. Says whose rows were found.
-    async fn write_together(&self, batch: &[Waiting]) -> Result<HashSet<String>, Error> {
+    /// Makes these writes, each about another link, in one transaction. Says whose rows were found. None
+    /// when the row of a new generation was not: then nothing was written.
+    async fn write_together(&self, batch: &[Waiting]) -> Result<Option<HashSet<String>>, Error> {
         let (mut intents, mut commits, mut published, mut put_off) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for Waiting { link, write, .. } in batch {
@@ -211,8 +210,19 @@ impl Store {
                 Write::PutOff(row) => put_off.push((link, row)),
             }
         }
+        let reached: Vec<_> = commits
+            .iter()
+            .copied()
+            .filter(|(_, row)| row.generation > row.claimed)
+            .collect();
         Ok(transaction!(self, tx => {
             let mut found = HashSet::new();
+            // How far these links have come, before anything about the links themselves.
+            let mut counted = HashSet::new();
+            about_many!(tx, counted, sql::GENERATIONS_REACHED, reached.as_slice(), |query, _link, row| query
+                .bind(&row.owner.client_key)
+                .bind(&row.owner.account_id)
+                .bind(row.generation));
             about_many!(tx, found, sql::INTENT, intents, |query, link, row| query
                 .bind(link)
                 .bind(row.now)
@@ -225,6 +235,10 @@ impl Store {
                 .bind(&row.credential)
                 .bind(row.generation)
                 .bind(row.key_expires_at));
+            if !reached.iter().all(|(link, _)| found.contains(*link)) {
+                // The link that lives now has not come that far: the transaction is rolled back.
+                return Ok(None);
+            }
             about_many!(tx, found, sql::RECORD_PUBLISHED, published.as_slice(), |query, link, row| query
                 .bind(link)
                 .bind(row.generation)
@@ -248,7 +262,7 @@ impl Store {
                     take_back!(self, tx, owner, row.now);
                 }
             }
-            found
+            Some(found)
         }))
     }
 }

@@ -12,7 +12,6 @@ use super::{Pool, Store, sealed, sql};
 pub(super) const CLEANUP_LIFE: Seconds = 7 * 24 * 3600;
 
 /// Something that is left to do after a link or an attempt ended.
-#[derive(Debug)]
 pub struct Cleanup {
     /// Its id.
     pub id: String,
@@ -44,7 +43,6 @@ pub(super) enum Wait {
 }
 
 /// What a [`Cleanup`] does.
-#[derive(Debug)]
 pub enum Chore {
     /// End keys and tokens at the service.
     Revoke(Revocation),
@@ -54,7 +52,7 @@ pub enum Chore {
     Lost,
 }
 
-fn revocation_place<'a>(client_key: &'a str, id: &'a str) -> Place<'a> {
+pub(super) fn revocation_place<'a>(client_key: &'a str, id: &'a str) -> Place<'a> {
     Place {
         column: "cleanup.revocation",
         tenant: client_key,

@@ -84,16 +84,21 @@ impl Store {
             if taken == 0 {
                 return Ok(None);
             }
+            let mut generation = next_generation!(tx, client_key, account_id);
             let old = sqlx::query_as::<_, LinkRow>(sql::LINK_OF_PERSON_ANY)
                 .bind(client_key)
                 .bind(account_id)
                 .fetch_optional(&mut *tx)
                 .await?;
-            let generation = old.as_ref().map_or(1, |old| old.generation + 1);
+            // What does not open says nothing about how far it has come.
             if let Some(old) = &old
-                && let Ok(held) = self.open_credential(&tenant.key, old)
+                && let Ok(held) = self.open_credential(&tenant.key, old, generation - 1)
             {
                 credential.retiring.extend(all_of(held, &old.subject));
+                if old.generation >= generation {
+                    generation = old.generation + 1;
+                    generation_reached!(tx, client_key, account_id, generation);
+                }
             }
             sqlx::query(sql::LINK_PUT)
                 .bind(id.as_str())
@@ -146,12 +151,17 @@ impl Store {
             .seal(&tenant.key, place, &sealed::write_credential(credential))
     }
 
+    /// `reached` is how far the person's link has come, which does not stand in its row.
     pub(super) fn open_credential(
         &self,
         key: &TenantKey,
         row: &LinkRow,
+        reached: i64,
     ) -> Result<Credential, Broken> {
-        let place = credential_place(&row.client_key, &row.account_id, row.generation);
+        // A row that lies behind is an older one that was put back, or one that was taken away. It may
+        // be ahead: while versions change, a replica may renew that does not keep count.
+        let generation = row.generation.max(reached);
+        let place = credential_place(&row.client_key, &row.account_id, generation);
         let opened = self.vault.open(key, place, &row.credential)?;
         sealed::read_credential(&opened).map_err(|_| Broken)
     }
@@ -173,15 +183,22 @@ impl Store {
         self.end_attempts(attempts, now).await?;
         let mut left = Vec::new();
         transaction!(self, tx => {
+            let past = next_generation!(tx, tenant.client_key.as_str(), account.as_str());
             let row = sqlx::query_as::<_, LinkRow>(sql::LINK_DELETE)
                 .bind(tenant.client_key.as_str())
                 .bind(account.as_str())
                 .fetch_optional(&mut *tx)
                 .await?;
-            if let Some(row) = row {
+            let Some(row) = row else {
+                // There was none: rolled back.
+                return Ok(left);
+            };
                 let owner = row_owner(&row);
-                match self.open_credential(&tenant.key, &row) {
+                match self.open_credential(&tenant.key, &row, past - 1) {
                     Ok(credential) => {
+                        if row.generation >= past {
+                            generation_reached!(tx, &row.client_key, &row.account_id, row.generation + 1);
+                        }
                         let all = all_of(credential, &row.subject);
                         left.extend(add_revocation!(self, tx, &owner, all, hands_off_until));
                     }
@@ -194,7 +211,6 @@ impl Store {
                 let new = self.deletion_row(&owner, hands_off_until);
                 left.push(new.id.clone());
                 add_cleanup!(tx, new);
-            }
         });
         Ok(left)
     }

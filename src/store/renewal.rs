@@ -9,11 +9,11 @@ use crate::vault::Broken;
 
 use super::batch::{Commit, Intend, Published, PutOff, Write};
 use super::cleanup::{NewCleanup, Owner, Wait, all_of};
-use super::rows::LinkRow;
+use super::rows::ClaimedRow;
 use super::{Pool, Store, sql};
 
 /// A link that this process may renew until its lease ends.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Claim {
     /// Its tenant.
     pub tenant: Tenant,
@@ -45,12 +45,13 @@ impl Claim {
 
 impl Store {
     /// Claims links whose time has come, the most urgent first. Each is this process's until
-    /// `lease_until`.
+    /// `lease_until`. Those of a tenant that does not open are set aside until `rest_until`.
     pub async fn claim(
         &self,
         owner: &str,
         now: Seconds,
         lease_until: Seconds,
+        rest_until: Seconds,
         most: i64,
     ) -> Result<Vec<Claim>, Error> {
         let token = self.random.id();
@@ -58,7 +59,7 @@ impl Store {
             Pool::Sqlite(_) => sql::CLAIM_SQLITE,
             Pool::Postgres(_) => sql::CLAIM_POSTGRES,
         };
-        let rows = on!(self, pool => sqlx::query_as::<_, LinkRow>(statement)
+        let rows = on!(self, pool => sqlx::query_as::<_, ClaimedRow>(statement)
             .bind(now)
             .bind(lease_until)
             .bind(&token)
@@ -67,7 +68,7 @@ impl Store {
             .fetch_all(pool)
             .await)?;
         let mut claims: Vec<Claim> = Vec::with_capacity(rows.len());
-        for row in rows {
+        for ClaimedRow { link: row, reached } in rows {
             let known = claims
                 .iter()
                 .rev()
@@ -75,17 +76,24 @@ impl Store {
                 .map(|claim| claim.tenant.clone());
             let tenant = match known {
                 Some(tenant) => tenant,
-                // Uninstalled in this moment, or its keys do not open, which was logged: the lease
-                // brings the row back later, and no other row waits for it.
                 None => match self.tenant(&ClientKey(row.client_key.clone())).await {
                     Ok(Some(tenant)) => tenant,
-                    Ok(None) | Err(Error::Internal(_)) => continue,
+                    // Uninstalled in this moment: the lease brings the row back, if need be.
+                    Ok(None) => continue,
+                    // Its keys do not open, which was logged. No other row waits for it.
+                    Err(Error::Internal(_)) => {
+                        let link = row.link();
+                        let claim = row.claim.as_deref().unwrap_or_default();
+                        self.rest(&link, claim, AsideReason::Sealed, rest_until)
+                            .await?;
+                        continue;
+                    }
                     Err(error) => return Err(error),
                 },
             };
             claims.push(Claim {
                 link: row.link(),
-                credential: self.open_credential(&tenant.key, &row),
+                credential: self.open_credential(&tenant.key, &row, reached.unwrap_or(0)),
                 failures: row.failures,
                 claims: row.claims,
                 unsettled: row.unsettled || row.intent_at.is_some(),
@@ -129,6 +137,7 @@ impl Store {
             credential,
         );
         let write = Write::Commit(Commit {
+            owner: claim_owner(claim),
             claimed: claim.link.generation,
             credential: text,
             generation,
@@ -247,10 +256,20 @@ impl Store {
         reason: AsideReason,
         due_at: Seconds,
     ) -> Result<(), Error> {
+        self.rest(&claim.link, &claim.token, reason, due_at).await
+    }
+
+    async fn rest(
+        &self,
+        link: &Link,
+        claim: &str,
+        reason: AsideReason,
+        due_at: Seconds,
+    ) -> Result<(), Error> {
         on!(self, pool => sqlx::query(sql::SET_ASIDE)
-            .bind(claim.link.id.as_str())
-            .bind(claim.link.generation)
-            .bind(&claim.token)
+            .bind(link.id.as_str())
+            .bind(link.generation)
+            .bind(claim)
             .bind(reason.as_str())
             .bind(due_at)
             .execute(pool)

@@ -68,6 +68,14 @@ pub(super) struct LinkRow {
     pub(super) put_again: i64,
 }
 
+#[derive(FromRow)]
+pub(super) struct ClaimedRow {
+    #[sqlx(flatten)]
+    pub(super) link: LinkRow,
+    /// What `link_generation` says.
+    pub(super) reached: Option<i64>,
+}
+
 impl LinkRow {
     pub(super) fn link(&self) -> Link {
         let reason = self.reason.as_deref();

@@ -3,8 +3,8 @@
 //! The types of `model` cannot be serialized, so that nobody puts one into an answer by accident. Here,
 //! right before sealing, is the one place where they become text.
 
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::clock::Seconds;
 use crate::model::{
@@ -20,29 +20,112 @@ fn read<T: for<'de> Deserialize<'de>>(text: &Secret) -> Result<T, Unreadable> {
     serde_json::from_str(text.expose()).map_err(|_| Unreadable)
 }
 
-fn exposed(secret: Option<&Secret>) -> Option<&str> {
-    secret.map(Secret::expose)
+/// Writes straight into a buffer of the right size: one that grew would leave pieces of the secrets
+/// behind in memory.
+fn write(value: &impl Serialize) -> Secret {
+    struct Length(usize);
+    impl std::io::Write for Length {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    const PLAIN: &str = "texts, numbers and lists of them can be written";
+    let mut length = Length(0);
+    serde_json::to_writer(&mut length, value).expect(PLAIN);
+    let mut text = Zeroizing::new(Vec::with_capacity(length.0));
+    serde_json::to_writer(&mut *text, value).expect(PLAIN);
+    Secret::new(String::from_utf8(std::mem::take(&mut *text)).expect("JSON is UTF-8"))
 }
 
-fn tokens_json(tokens: &Tokens) -> Value {
-    json!({
-        "access_token": tokens.access_token.expose(),
-        "requested_at": tokens.requested_at,
-        "expires_at": tokens.expires_at,
-        "refresh_token": exposed(tokens.refresh_token.as_ref()),
-    })
-}
+// The shapes of the JSON. `S` is `&str` where it is written and `Secret` where it is read.
 
-#[derive(Deserialize)]
-struct TokensText {
-    access_token: Secret,
+#[derive(Serialize, Deserialize)]
+struct TokensText<S> {
+    access_token: S,
     requested_at: Seconds,
     expires_at: Option<Seconds>,
-    refresh_token: Option<Secret>,
+    refresh_token: Option<S>,
 }
 
-impl From<TokensText> for Tokens {
-    fn from(text: TokensText) -> Self {
+#[derive(Serialize, Deserialize)]
+struct RevocationText<S> {
+    subject: String,
+    keys: Vec<MintedKeyText<S>>,
+    tokens: Vec<TokenText<S>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct MintedKeyText<S> {
+    id: String,
+    access_token: S,
+}
+
+#[derive(Serialize, Deserialize)]
+struct TokenText<S> {
+    token: S,
+    refresh: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct CredentialText<S> {
+    tokens: TokensText<S>,
+    previous_refresh_token: Option<S>,
+    api_key: Option<ApiKeyText<S>>,
+    lingering: Vec<LingeringText<S>>,
+    retiring: Vec<RevocationText<S>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct LingeringText<S> {
+    access_token: S,
+    expires_at: Seconds,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ApiKeyText<S> {
+    key: S,
+    requested_at: Seconds,
+    expires_at: Seconds,
+    id: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct AuthorizingText<S> {
+    code_verifier: S,
+    nonce: S,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ReturnedText<S> {
+    code: S,
+    code_verifier: S,
+    nonce: S,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ProvedText<S> {
+    subject: String,
+    display_name: String,
+    tokens: TokensText<S>,
+}
+
+impl<'a> From<&'a Tokens> for TokensText<&'a str> {
+    fn from(tokens: &'a Tokens) -> Self {
+        Self {
+            access_token: tokens.access_token.expose(),
+            requested_at: tokens.requested_at,
+            expires_at: tokens.expires_at,
+            refresh_token: tokens.refresh_token.as_ref().map(Secret::expose),
+        }
+    }
+}
+
+impl From<TokensText<Secret>> for Tokens {
+    fn from(text: TokensText<Secret>) -> Self {
         Self {
             access_token: text.access_token,
             requested_at: text.requested_at,
@@ -52,41 +135,32 @@ impl From<TokensText> for Tokens {
     }
 }
 
-fn revocation_json(revocation: &Revocation) -> Value {
-    json!({
-        "subject": revocation.subject,
-        "keys": revocation.keys.iter().map(|key| json!({
-            "id": key.id,
-            "access_token": key.access_token.expose(),
-        })).collect::<Vec<_>>(),
-        "tokens": revocation.tokens.iter().map(|token| json!({
-            "token": token.token.expose(),
-            "refresh": token.refresh,
-        })).collect::<Vec<_>>(),
-    })
+impl<'a> From<&'a Revocation> for RevocationText<&'a str> {
+    fn from(revocation: &'a Revocation) -> Self {
+        Self {
+            subject: revocation.subject.clone(),
+            keys: revocation
+                .keys
+                .iter()
+                .map(|key| MintedKeyText {
+                    id: key.id.clone(),
+                    access_token: key.access_token.expose(),
+                })
+                .collect(),
+            tokens: revocation
+                .tokens
+                .iter()
+                .map(|token| TokenText {
+                    token: token.token.expose(),
+                    refresh: token.refresh,
+                })
+                .collect(),
+        }
+    }
 }
 
-#[derive(Deserialize)]
-struct RevocationText {
-    subject: String,
-    keys: Vec<MintedKeyText>,
-    tokens: Vec<TokenText>,
-}
-
-#[derive(Deserialize)]
-struct MintedKeyText {
-    id: String,
-    access_token: Secret,
-}
-
-#[derive(Deserialize)]
-struct TokenText {
-    token: Secret,
-    refresh: bool,
-}
-
-impl From<RevocationText> for Revocation {
-    fn from(text: RevocationText) -> Self {
+impl From<RevocationText<Secret>> for Revocation {
+    fn from(text: RevocationText<Secret>) -> Self {
         Self {
             subject: text.subject,
             keys: text
@@ -110,57 +184,44 @@ impl From<RevocationText> for Revocation {
 }
 
 pub(super) fn write_revocation(revocation: &Revocation) -> Secret {
-    Secret::new(revocation_json(revocation).to_string())
+    write(&RevocationText::from(revocation))
 }
 
 pub(super) fn read_revocation(text: &Secret) -> Result<Revocation, Unreadable> {
-    read::<RevocationText>(text).map(Revocation::from)
+    read::<RevocationText<Secret>>(text).map(Revocation::from)
 }
 
 pub(super) fn write_credential(credential: &Credential) -> Secret {
-    let json = json!({
-        "tokens": tokens_json(&credential.tokens),
-        "previous_refresh_token": exposed(credential.previous_refresh_token.as_ref()),
-        "api_key": credential.api_key.as_ref().map(|key| json!({
-            "key": key.key.expose(),
-            "requested_at": key.requested_at,
-            "expires_at": key.expires_at,
-            "id": key.id,
-        })),
-        "lingering": credential.lingering.iter().map(|old| json!({
-            "access_token": old.access_token.expose(),
-            "expires_at": old.expires_at,
-        })).collect::<Vec<_>>(),
-        "retiring": credential.retiring.iter().map(revocation_json).collect::<Vec<_>>(),
-    });
-    Secret::new(json.to_string())
-}
-
-#[derive(Deserialize)]
-struct CredentialText {
-    tokens: TokensText,
-    previous_refresh_token: Option<Secret>,
-    api_key: Option<ApiKeyText>,
-    lingering: Vec<LingeringText>,
-    retiring: Vec<RevocationText>,
-}
-
-#[derive(Deserialize)]
-struct LingeringText {
-    access_token: Secret,
-    expires_at: Seconds,
-}
-
-#[derive(Deserialize)]
-struct ApiKeyText {
-    key: Secret,
-    requested_at: Seconds,
-    expires_at: Seconds,
-    id: Option<String>,
+    write(&CredentialText {
+        tokens: TokensText::from(&credential.tokens),
+        previous_refresh_token: credential
+            .previous_refresh_token
+            .as_ref()
+            .map(Secret::expose),
+        api_key: credential.api_key.as_ref().map(|key| ApiKeyText {
+            key: key.key.expose(),
+            requested_at: key.requested_at,
+            expires_at: key.expires_at,
+            id: key.id.clone(),
+        }),
+        lingering: credential
+            .lingering
+            .iter()
+            .map(|old| LingeringText {
+                access_token: old.access_token.expose(),
+                expires_at: old.expires_at,
+            })
+            .collect(),
+        retiring: credential
+            .retiring
+            .iter()
+            .map(RevocationText::from)
+            .collect(),
+    })
 }
 
 pub(super) fn read_credential(text: &Secret) -> Result<Credential, Unreadable> {
-    let text: CredentialText = read(text)?;
+    let text: CredentialText<Secret> = read(text)?;
     Ok(Credential {
         tokens: text.tokens.into(),
         previous_refresh_token: text.previous_refresh_token,
@@ -183,66 +244,40 @@ pub(super) fn read_credential(text: &Secret) -> Result<Credential, Unreadable> {
 }
 
 pub(super) fn write_authorizing(kept: &Authorizing) -> Secret {
-    Secret::new(
-        json!({
-            "code_verifier": kept.code_verifier.expose(),
-            "nonce": kept.nonce.expose(),
-        })
-        .to_string(),
-    )
+    write(&AuthorizingText {
+        code_verifier: kept.code_verifier.expose(),
+        nonce: kept.nonce.expose(),
+    })
 }
 
 /// Code verifier and nonce.
 pub(super) fn read_authorizing(text: &Secret) -> Result<(Secret, Secret), Unreadable> {
-    #[derive(Deserialize)]
-    struct Text {
-        code_verifier: Secret,
-        nonce: Secret,
-    }
-    read::<Text>(text).map(|text| (text.code_verifier, text.nonce))
+    read::<AuthorizingText<Secret>>(text).map(|text| (text.code_verifier, text.nonce))
 }
 
 pub(super) fn write_returned(kept: &Returned) -> Secret {
-    Secret::new(
-        json!({
-            "code": kept.code.expose(),
-            "code_verifier": kept.code_verifier.expose(),
-            "nonce": kept.nonce.expose(),
-        })
-        .to_string(),
-    )
+    write(&ReturnedText {
+        code: kept.code.expose(),
+        code_verifier: kept.code_verifier.expose(),
+        nonce: kept.nonce.expose(),
+    })
 }
 
 /// Code, code verifier and nonce.
 pub(super) fn read_returned(text: &Secret) -> Result<(Secret, Secret, Secret), Unreadable> {
-    #[derive(Deserialize)]
-    struct Text {
-        code: Secret,
-        code_verifier: Secret,
-        nonce: Secret,
-    }
-    read::<Text>(text).map(|text| (text.code, text.code_verifier, text.nonce))
+    read::<ReturnedText<Secret>>(text).map(|text| (text.code, text.code_verifier, text.nonce))
 }
 
 pub(super) fn write_proved(kept: &Proved) -> Secret {
-    Secret::new(
-        json!({
-            "subject": kept.identity.subject,
-            "display_name": kept.identity.display_name,
-            "tokens": tokens_json(&kept.tokens),
-        })
-        .to_string(),
-    )
+    write(&ProvedText {
+        subject: kept.identity.subject.clone(),
+        display_name: kept.identity.display_name.clone(),
+        tokens: TokensText::from(&kept.tokens),
+    })
 }
 
 pub(super) fn read_proved(text: &Secret) -> Result<(Identity, Tokens), Unreadable> {
-    #[derive(Deserialize)]
-    struct Text {
-        subject: String,
-        display_name: String,
-        tokens: TokensText,
-    }
-    read::<Text>(text).map(|text| {
+    read::<ProvedText<Secret>>(text).map(|text| {
         let identity = Identity {
             subject: text.subject,
             display_name: text.display_name,
@@ -293,5 +328,12 @@ mod tests {
         };
         assert_eq!(write_credential(&back).expose(), text.expose());
         assert!(read_credential(&Secret::new("{}")).is_err());
+        // What other versions wrote, in whichever order.
+        let before = r#"{"api_key":null,"lingering":[],"previous_refresh_token":null,"retiring":[],
+            "tokens":{"access_token":"a\"b","expires_at":7,"refresh_token":null,"requested_at":3}}"#;
+        let Ok(before) = read_credential(&Secret::new(before)) else {
+            panic!("what was written before cannot be read")
+        };
+        assert_eq!(before.tokens.access_token.expose(), "a\"b");
     }
 }

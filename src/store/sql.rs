@@ -115,6 +115,17 @@ statements! {
     LINK_DELETE = "delete from link where client_key = $1 and account_id = $2 returning *";
     LINK_DELETE_BY_ID = "delete from link where id = $1 returning *";
     LINKS_OF_OLD_INSTALLATION = "select * from link where client_key = $1 and (installation < $2 or $3) limit 100";
+    /// For the next link, or past the end of one. Before the link in every transaction, so that two of
+    /// them never wait for one another.
+    GENERATION_NEXT = "insert into link_generation (client_key, account_id, generation) values ($1, $2, 1) \
+        on conflict (client_key, account_id) do update set generation = link_generation.generation + 1 \
+        returning generation";
+    GENERATION_REACHED = "insert into link_generation (client_key, account_id, generation) \
+        values ($1, $2, $3) on conflict (client_key, account_id) do update \
+        set generation = excluded.generation where link_generation.generation < excluded.generation";
+    /// With the tenant's key: nothing that it sealed opens again.
+    GENERATIONS_DELETE = "delete from link_generation where client_key = $1 and exists (select 1 from tenant \
+        where tenant.client_key = link_generation.client_key and tenant.data_key is null)";
     LINK_EXISTS = "select count(*) from link where client_key = $1 and account_id = $2";
     /// The newest generation is put again. Whoever holds the row goes on holding it.
     LINK_PUT_AGAIN = "update link set put_again = put_again + 1, \
@@ -134,12 +145,16 @@ statements! {
         where id in (select l.id from link l join tenant t on t.client_key = l.client_key \
         where l.due_at <= $1 and l.state in ('live', 'aside') and t.installed and t.enabled \
         and t.installation = l.installation and t.wait_until <= $1 \
-        order by l.due_at limit $5) returning *";
+        order by l.due_at limit $5) returning *, \
+        (select g.generation from link_generation g where g.client_key = link.client_key \
+        and g.account_id = link.account_id) as reached";
     CLAIM_POSTGRES = "update link set due_at = $2, claims = claims + 1, claim = $3, claimed_by = $4 \
         where id in (select l.id from link l join tenant t on t.client_key = l.client_key \
         where l.due_at <= $1 and l.state in ('live', 'aside') and t.installed and t.enabled \
         and t.installation = l.installation and t.wait_until <= $1 \
-        order by l.due_at limit $5 for update of l skip locked) returning *";
+        order by l.due_at limit $5 for update of l skip locked) returning *, \
+        (select g.generation from link_generation g where g.client_key = link.client_key \
+        and g.account_id = link.account_id) as reached";
     /// The refusal counts only if the row is still what was sent: the second reading before a person is
     /// asked to reconnect.
     RECONNECT = "update link set state = 'reconnect', reason = $4, claim = null, claimed_by = null, \
@@ -173,6 +188,23 @@ statements! {
         and not exists (select 1 from link where link.subject = cleanup.held_for_subject)";
     CLEANUP_LEFT = "select count(*) from cleanup where held_for_subject is null \
         or not exists (select 1 from link where link.subject = cleanup.held_for_subject)";
+
+    // What the sealing keys seal themselves, page by page, to be sealed by another.
+
+    MIGRATIONS_APPLIED = "select version, checksum from _sqlx_migrations where success order by version";
+    WRAPPED_COUNT = "select (select count(*) from tenant where data_key is not null) \
+        + (select count(*) from cleanup where revocation is not null)";
+    TENANT_KEYS_PAGE = "select client_key as id, client_key, data_key as sealed from tenant \
+        where data_key is not null and client_key > $1 order by client_key limit $2";
+    REVOCATIONS_PAGE = "select id, client_key, revocation as sealed from cleanup \
+        where revocation is not null and id > $1 order by id limit $2";
+    TENANT_KEY_REWRAP_SQLITE = "update tenant set data_key = $3 where client_key = $1 and data_key = $2";
+    /// Never waits for a row, so that it cannot stand in anybody's way: the next pass finds it.
+    TENANT_KEY_REWRAP_POSTGRES = "update tenant set data_key = $3 where data_key = $2 and client_key in \
+        (select client_key from tenant where client_key = $1 for update skip locked)";
+    REVOCATION_REWRAP_SQLITE = "update cleanup set revocation = $3 where id = $1 and revocation = $2";
+    REVOCATION_REWRAP_POSTGRES = "update cleanup set revocation = $3 where revocation = $2 and id in \
+        (select id from cleanup where id = $1 for update skip locked)";
 
     // Figures.
 
@@ -251,6 +283,13 @@ statements_about_many! {
         and link.due_at > v.column2 and exists \
         (select 1 from tenant t where t.client_key = link.client_key and t.installed \
         and t.installation = link.installation) returning id";
+    /// Tenant, account, generation. Before the link in every transaction, as all that count.
+    GENERATIONS_REACHED = "insert into link_generation (client_key, account_id, generation) \
+        select distinct v.column1, v.column2, v.column3",
+        [text text bigint],
+        "where true on conflict (client_key, account_id) do update \
+        set generation = excluded.generation where link_generation.generation < excluded.generation \
+        returning account_id";
     /// Link, generation that was claimed, credential, its generation, end of its key. Not bound to the
     /// claim: what the service has given is kept, however late it comes.
     COMMIT = "update link set credential = v.column3, generation = v.column4, \

@@ -192,6 +192,7 @@ impl Store {
                 on!(self, pool => {
                     sqlx::query(sql::TENANT_DRAINED).bind(&tenant.client_key).execute(pool).await?;
                     sqlx::query(sql::TENANT_PEOPLE_DELETE).bind(&tenant.client_key).execute(pool).await?;
+                    sqlx::query(sql::GENERATIONS_DELETE).bind(&tenant.client_key).execute(pool).await?;
                 });
             }
         }
@@ -206,13 +207,21 @@ impl Store {
         now: Seconds,
     ) -> Result<(), Error> {
         transaction!(self, tx => {
+            let past = next_generation!(tx, &link.client_key, &link.account_id);
             let row = sqlx::query_as::<_, LinkRow>(sql::LINK_DELETE_BY_ID)
                 .bind(&link.id)
                 .fetch_optional(&mut *tx)
                 .await?;
-            if let (Some(row), Some(key)) = (row, key)
-                && let Ok(credential) = self.open_credential(key, &row)
+            let Some(row) = row else {
+                // Somebody else has ended or replaced it, and the generation is theirs: rolled back.
+                return Ok(());
+            };
+            if let Some(key) = key
+                && let Ok(credential) = self.open_credential(key, &row, past - 1)
             {
+                if row.generation >= past {
+                    generation_reached!(tx, &row.client_key, &row.account_id, row.generation + 1);
+                }
                 add_revocation!(self, tx, &row_owner(&row), all_of(credential, &row.subject), now);
             }
         });

@@ -29,7 +29,9 @@ fn kept() -> &'static Kept {
     static KEPT: OnceLock<Kept> = OnceLock::new();
     KEPT.get_or_init(|| {
         let vault = Vault::new(
-            vec![SealingKey::new("k1".to_owned(), [7; 32])],
+            SealingKey::new("k1".to_owned(), &[7; 32])
+                .into_iter()
+                .collect(),
             Random::seeded(1),
             Events::new(&Registry::new(), Clock::system()),
         );

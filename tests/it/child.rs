@@ -164,6 +164,56 @@ pub struct Latchkey {
     port: u16,
 }
 
+/// The real binary, on its way to its end.
+pub struct Run {
+    process: Process,
+    stdout: Output,
+    stderr: Output,
+    readers: [JoinHandle<()>; 2],
+}
+
+impl Run {
+    pub fn start(arguments: &[&str], settings: &Settings) -> Run {
+        let mut process = Process::spawn(
+            binary(settings)
+                .args(arguments)
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped()),
+            "KILL",
+            None,
+        )
+        .expect("the binary starts");
+        let (stdout, stderr) = (Output::default(), Output::default());
+        let readers = [
+            stdout.follow(process.take_stdout()),
+            stderr.follow(process.take_stderr()),
+        ];
+        Run {
+            process,
+            stdout,
+            stderr,
+            readers,
+        }
+    }
+
+    /// Sends a signal such as `TERM`.
+    pub fn signal(&self, name: &str) {
+        self.process.signal(name);
+    }
+
+    pub async fn finish(mut self, within: Duration) -> Finished {
+        let status = self.process.exit(within).await;
+        for reader in self.readers {
+            reader.join().expect("a reader does not panic");
+        }
+        Finished {
+            status,
+            stdout: self.stdout.text(),
+            stderr: self.stderr.text(),
+        }
+    }
+}
+
 /// The real binary, run to its end.
 #[derive(Debug)]
 pub struct Finished {
@@ -248,29 +298,15 @@ impl Latchkey {
 
     /// Runs the binary to its end, as `--help`, `migrate` and a refused setting do.
     pub async fn run(arguments: &[&str], settings: &Settings) -> Finished {
-        let mut process = Process::spawn(
-            binary(settings)
-                .args(arguments)
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped()),
-            "KILL",
-            None,
-        )
-        .expect("the binary starts");
-        let (stdout, stderr) = (Output::default(), Output::default());
-        let readers = [
-            stdout.follow(process.take_stdout()),
-            stderr.follow(process.take_stderr()),
-        ];
-        let status = process.exit(Duration::from_secs(30)).await;
-        for reader in readers {
-            reader.join().expect("a reader does not panic");
-        }
-        Finished {
-            status,
-            stdout: stdout.text(),
-            stderr: stderr.text(),
-        }
+        Run::start(arguments, settings)
+            .finish(Duration::from_secs(30))
+            .await
+    }
+
+    /// Another value of a setting, from the next start on.
+    pub fn change(&mut self, name: &'static str, value: &str) {
+        self.settings.retain(|(known, _)| *known != name);
+        self.settings.push((name, value.to_owned()));
     }
 
     /// Where a path of the app is reached on this replica. The base URL's own path comes first,

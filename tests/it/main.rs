@@ -6,6 +6,7 @@ mod browser;
 mod browsing;
 mod child;
 mod crashing;
+mod database;
 #[path = "../fuzz/bodies.rs"]
 mod fuzz;
 mod installing;
@@ -18,6 +19,7 @@ mod refusals;
 mod renewing;
 mod replicas;
 mod returning;
+mod rotating;
 mod scene;
 mod scale;
 mod secrets;

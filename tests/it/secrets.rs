@@ -8,8 +8,6 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 use url::Url;
 
-use latchkey::config::Config;
-use latchkey::model::{AttemptId, ClientKey};
 
 use crate::logs;
 use crate::on_both_databases;
@@ -20,7 +18,6 @@ use crate::sim::service::{Endpoint, Fault, Kind, NameIn, ServiceOptions};
 on_both_databases!(
     t17_no_error_repeats_a_secret_it_was_sent,
     t17_no_error_repeats_a_secret_another_server_sent,
-    t17_what_a_panic_could_print_holds_no_secret,
     t17_a_secret_that_was_planted_is_found,
 );
 
@@ -336,46 +333,6 @@ async fn t17_no_error_repeats_a_secret_another_server_sent(db: Db) {
     }
     service.take_unexpected();
     planted.end(scene).await;
-}
-
-/// A panic prints what its message was made of, and a message is made with `Debug`. So whatever holds a
-/// secret has to be silent there.
-async fn t17_what_a_panic_could_print_holds_no_secret(db: Db) {
-    let scene = Scene::start(db, Setting::default()).await;
-    let app = scene.app();
-    let now = scene.clock.now();
-    let client_key = ClientKey(scene.client_key("acme"));
-    let mia = scene.person("acme", MIA);
-    let omar = scene.person("acme", OMAR);
-    mia.link("u-200").await;
-    let mut printed = format!("{app:?}\n");
-    let begun = omar.begin().await;
-    let id = AttemptId(begun.id.clone());
-    let mut look = async || {
-        let attempt = app.store.attempt(&id, now).await.expect("it can be read");
-        let printable = format!("{:?}\n", attempt.expect("it is under way"));
-        assert!(printable.contains("phase"), "{printable}");
-        printed += &printable;
-    };
-    look().await;
-    let authorize = omar.go_on(&begun).await;
-    look().await;
-    let callback = scene.world.service.approve(&authorize, "u-100").await;
-    let answer = omar.come_back(&callback, &begun.cookie).await;
-    let returned = omar.arrive(answer.leads_to()).await;
-    look().await;
-    omar.prove(&returned).await.is(200);
-    look().await;
-    let tenant = app.store.tenant(&client_key).await.expect("it can be read");
-    printed += &format!("{:?}\n", tenant.expect("it is installed"));
-    printed += &format!("{:?}\n", mia.stored_link().await.expect("she is linked"));
-    let pairs = scene.settings().iter();
-    let config = Config::from_pairs(pairs.map(|(name, value)| (*name, value.as_str())));
-    printed += &format!("{:?}\n", config.expect("the settings are good"));
-    logs::assert_free_of_secrets("what Debug prints", printed.as_bytes(), &scene.secrets());
-    let handles = [returned.handle.clone()];
-    logs::assert_free_of_secrets("what Debug prints", printed.as_bytes(), &handles);
-    scene.end().await;
 }
 
 async fn t17_a_secret_that_was_planted_is_found(db: Db) {

@@ -4,7 +4,6 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
-use sqlx::{Connection as _, PgConnection, SqliteConnection};
 use std::time::Duration;
 
 use latchkey::config::Config;
@@ -13,79 +12,89 @@ use latchkey::random::Random;
 use latchkey::store::OpenError;
 use latchkey::{App, Outside};
 
+use crate::database::{Cell, Database};
 use crate::on_both_databases;
 use crate::postgres::Postgres;
-use crate::scene::{Db, Scene, Setting, eventually};
+use crate::scene::{Db, Person, Scene, Setting, eventually};
 use crate::sim::jira::{MIA, OMAR};
 use crate::sim::service::{Endpoint, Fault, Kind};
 
 on_both_databases!(
     migrations_run_again_and_links_go_on_after_a_restart,
-    a_flipped_byte_sets_one_link_aside_and_no_other,
-    a_credential_moved_to_another_row_does_not_open,
-    a_damaged_tenant_stops_no_other,
+    t18_a_flipped_byte_sets_one_link_aside_and_no_other,
+    t18_what_is_moved_does_not_open_and_stops_nobody_else,
+    t18_an_older_row_put_back_does_not_open,
+    t18_a_row_put_back_after_its_end_does_not_live_again,
+    t18_a_damaged_tenant_stops_no_other,
+    links_of_the_version_before_go_on,
     a_new_sealing_key_in_front_opens_what_the_old_one_sealed,
 );
 
-/// The credential in a person's row, and the same put back as `change` made it.
-async fn change_credentials(scene: &Scene, change: impl Fn(&str, String) -> String) {
-    const READ: &str = "select account_id, credential from link order by account_id";
-    const WRITE: &str = "update link set credential = $2 where account_id = $1";
-    let url = scene.database_url();
-    // The same lines twice, because a connection's type is part of a query's.
-    if url.starts_with("sqlite:") {
-        let mut connection = SqliteConnection::connect(url).await.expect("it opens");
-        let rows: Vec<(String, String)> = sqlx::query_as(READ)
-            .fetch_all(&mut connection)
-            .await
-            .expect("it can be read");
-        for (account, credential) in rows {
-            let changed = change(&account, credential);
-            sqlx::query(WRITE)
-                .bind(account)
-                .bind(changed)
-                .execute(&mut connection)
-                .await
-                .expect("it can be written");
-        }
-        connection.close().await.expect("an orderly goodbye");
-    } else {
-        let mut connection = PgConnection::connect(url).await.expect("it opens");
-        let rows: Vec<(String, String)> = sqlx::query_as(READ)
-            .fetch_all(&mut connection)
-            .await
-            .expect("it can be read");
-        for (account, credential) in rows {
-            let changed = change(&account, credential);
-            sqlx::query(WRITE)
-                .bind(account)
-                .bind(changed)
-                .execute(&mut connection)
-                .await
-                .expect("it can be written");
-        }
-        connection.close().await.expect("an orderly goodbye");
+fn credential(condition: impl Into<String>) -> Cell {
+    Cell {
+        table: "link",
+        column: "credential",
+        row: condition.into(),
     }
 }
 
-/// Runs one statement beside the product.
-async fn execute(scene: &Scene, statement: &'static str) {
-    let url = scene.database_url();
-    if url.starts_with("sqlite:") {
-        let mut connection = SqliteConnection::connect(url).await.expect("it opens");
-        sqlx::query(statement)
-            .execute(&mut connection)
-            .await
-            .expect("it can be written");
-        connection.close().await.expect("an orderly goodbye");
-    } else {
-        let mut connection = PgConnection::connect(url).await.expect("it opens");
-        sqlx::query(statement)
-            .execute(&mut connection)
-            .await
-            .expect("it can be written");
-        connection.close().await.expect("an orderly goodbye");
+fn credential_of(person: &Person<'_>) -> Cell {
+    credential(row_of(person))
+}
+
+/// The row of a person's link, or of their attempt.
+fn row_of(person: &Person<'_>) -> String {
+    let client_key = person.scene.world.jira.site(person.site).client_key;
+    let account = &person.account;
+    format!("account_id = '{account}' and client_key = '{client_key}'")
+}
+
+/// The credential in each person's row, put back as `change` made it.
+async fn change_credentials(scene: &Scene, change: impl Fn(&str, String) -> String) {
+    let mut database = Database::open(scene.database_url()).await;
+    let rows = database
+        .pairs("select account_id, credential from link order by account_id")
+        .await;
+    for (account, sealed) in rows {
+        let changed = change(&account, sealed);
+        let cell = credential(format!("account_id = '{account}'"));
+        database.write(&cell, &changed).await;
     }
+    database.close().await;
+}
+
+/// Runs one statement beside the product.
+async fn execute(scene: &Scene, statement: &str) {
+    let mut database = Database::open(scene.database_url()).await;
+    database.execute(statement).await;
+    database.close().await;
+}
+
+/// How often what stands in this column did not open.
+fn seal_failures(scene: &Scene, column: &str) -> i64 {
+    let families = scene.app().registry.gather();
+    let text = prometheus::TextEncoder::new()
+        .encode_to_string(&families)
+        .expect("figures are text");
+    let name = seal_failures_of(column);
+    text.lines()
+        .filter_map(|line| line.split_once(' '))
+        .find_map(|(found, count)| (found == name).then(|| count.parse().expect("a number")))
+        .unwrap_or_default()
+}
+
+fn seal_failures_of(column: &str) -> String {
+    format!("latchkey_security_events_total{{event=\"seal_failure\",kind=\"{column}\"}}")
+}
+
+/// Waits until as many links are set aside, no more and no fewer.
+async fn set_aside(scene: &Scene, count: i64) {
+    eventually("the links are set aside", async || {
+        let figures = scene.app().store.figures(scene.clock.now()).await.ok()?;
+        let links = figures.links;
+        links.contains(&("aside".to_owned(), count)).then_some(())
+    })
+    .await;
 }
 
 /// One bit of the ciphertext is another.
@@ -147,13 +156,14 @@ async fn a_sqlite_file_serves_one_process() {
     };
     // It waits first, for a process that may be just ending.
     let second = App::new(config, outside).await;
-    assert!(matches!(second, Err(OpenError::InUse)), "{second:?}");
+    let refused = second.err().expect("it is refused");
+    assert!(matches!(refused, OpenError::InUse), "{refused:?}");
     scene.get("/readyz").await.is(200);
     scene.person("acme", OMAR).link("u-100").await;
     scene.end().await;
 }
 
-async fn a_flipped_byte_sets_one_link_aside_and_no_other(db: Db) {
+async fn t18_a_flipped_byte_sets_one_link_aside_and_no_other(db: Db) {
     let scene = Scene::start(db, Setting::keys_live(3 * 3600)).await;
     let service = &scene.world.service;
     let omar = scene.person("acme", OMAR);
@@ -170,12 +180,7 @@ async fn a_flipped_byte_sets_one_link_aside_and_no_other(db: Db) {
     change_credentials(&scene, flip).await;
 
     omar.renew().await.is(202);
-    let aside = async || {
-        let figures = scene.app().store.figures(scene.clock.now()).await;
-        let links = figures.expect("the store is there").links;
-        links.contains(&("aside".to_owned(), 1)).then_some(())
-    };
-    eventually("the link is set aside", aside).await;
+    set_aside(&scene, 1).await;
     mia.renewed().await;
     assert_eq!(service.ledger().opens_api(&mia.key()), Some("u-200"));
     assert_eq!(omar.state().await, "linked", "its key works to its end");
@@ -209,7 +214,176 @@ async fn a_flipped_byte_sets_one_link_aside_and_no_other(db: Db) {
     scene.end().await;
 }
 
-async fn a_credential_moved_to_another_row_does_not_open(db: Db) {
+/// The product is a child process, and the rows are changed beside it, as somebody who can write to the
+/// database would: between tenants, people and columns, and an older value put back.
+async fn t18_what_is_moved_does_not_open_and_stops_nobody_else(db: Db) {
+    let mut scene = Scene::start_child(db, Setting::keys_live(3 * 3600)).await;
+    for site in ["swapped", "switched", "mixed"] {
+        scene.world.jira.add_site(site, site);
+        let descriptor = scene.address("/atlassian-connect.json");
+        let jira = &scene.world.jira;
+        jira.install(site, &descriptor)
+            .await
+            .expect("it is installed");
+    }
+    let mut database = Database::open(scene.database_url()).await;
+    let crowd = scene.crowd("acme", 9);
+    scene.crowd("globex", 9);
+    let at = |site, number: usize| scene.person(site, &crowd[number].0);
+    let link = async |site, number: usize| {
+        let person = at(site, number);
+        person.link(&crowd[number].1).await;
+        person.property_of_generation(1).await;
+    };
+    for number in 0..6 {
+        link("acme", number).await;
+    }
+    link("globex", 0).await;
+    link("globex", 6).await;
+    // People of sites whose own keys are moved, and of one whose secret is.
+    for site in ["swapped", "switched", "mixed"] {
+        let mia = scene.person(site, MIA);
+        mia.link("u-200").await;
+        mia.property_of_generation(1).await;
+    }
+    // An older credential, of a link that has been renewed since.
+    let older = database.read(&credential_of(&at("acme", 3))).await;
+    let recorded = "select id, account_id from link where published_generation = generation \
+        and claim is null and put_again = 0";
+    let settled = async |database: &mut Database, links: usize| {
+        let now = tokio::time::Instant::now();
+        while database.pairs(recorded).await.len() < links {
+            assert!(
+                now.elapsed() < Duration::from_secs(60),
+                "links do not settle"
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    settled(&mut database, 11).await;
+    at("acme", 3).renew().await.is(202);
+    at("acme", 3).property_of_generation(2).await;
+    // Two people have an attempt under way, and two have tokens that are still to be revoked.
+    let moved = at("acme", 7).until_returned(&crowd[7].1).await;
+    let unmoved = at("globex", 8).until_returned(&crowd[8].1).await;
+    scene
+        .world
+        .service
+        .fault(Fault::always(Endpoint::Revoke, Kind::Down));
+    for number in [1, 6] {
+        let site = if number == 1 { "acme" } else { "globex" };
+        at(site, number).disconnect().await;
+    }
+    settled(&mut database, 9).await;
+
+    let tenant = |site, column| Cell {
+        table: "tenant",
+        column,
+        row: format!("client_key = '{}'", scene.world.jira.site(site).client_key),
+    };
+    let attempt = Cell {
+        table: "attempt",
+        column: "kept",
+        row: row_of(&at("acme", 7)),
+    };
+    let revocation = |person: &Person<'_>| Cell {
+        table: "cleanup",
+        column: "revocation",
+        row: format!("kind = 'revoke' and {}", row_of(person)),
+    };
+    let mixed = scene.person("mixed", MIA);
+    for (one, other) in [
+        (
+            credential_of(&at("acme", 0)),
+            credential_of(&at("globex", 0)),
+        ),
+        (credential_of(&at("acme", 2)), credential_of(&at("acme", 4))),
+        (tenant("mixed", "shared_secret"), credential_of(&mixed)),
+        (
+            tenant("swapped", "data_key"),
+            tenant("switched", "data_key"),
+        ),
+        (revocation(&at("acme", 1)), revocation(&at("globex", 6))),
+    ] {
+        database.swap(&one, &other).await;
+    }
+    database.write(&credential_of(&at("acme", 3)), &older).await;
+    let authorization = database.read(&attempt).await;
+    database.write(&attempt, &older).await;
+    scene.world.service.clear_faults();
+    database.execute("update cleanup set due_at = 1").await;
+    // Everybody is due. Only one of them has what it had.
+    database.execute("update link set due_at = 1").await;
+
+    at("acme", 5).property_of_generation(2).await;
+    let aside = "select account_id, client_key from link where state = 'aside' \
+        and reason = 'seal_broken'";
+    eventually("each of them is set aside", async || {
+        let mut database = Database::open(scene.database_url()).await;
+        let found = database.pairs(aside).await.len();
+        database.close().await;
+        (found == 8).then_some(())
+    })
+    .await;
+    let mut alive = database
+        .pairs("select account_id, client_key from link where state <> 'aside'")
+        .await;
+    assert_eq!(alive.remove(0).0, crowd[5].0);
+    assert_eq!(alive, []);
+    // A code among the credentials opens no more than a credential among the codes.
+    at("acme", 7)
+        .prove(&moved)
+        .await
+        .is_problem(500, "internal");
+    database
+        .write(&credential_of(&at("acme", 2)), &authorization)
+        .await;
+    at("globex", 8).prove(&unmoved).await.is(200);
+    at("globex", 8).confirm(&unmoved).await.is(200);
+    let moved_tenant = scene.person("swapped", MIA);
+    let answer = scene.send(moved_tenant.call(Method::GET, "/api/link"));
+    answer.await.is_problem(500, "internal");
+    scene.get("/readyz").await.is(200);
+    database.execute("update link set due_at = 1").await;
+    at("acme", 5).property_of_generation(3).await;
+    at("globex", 8).property_of_generation(2).await;
+    eventually("what cannot be revoked is off the list", async || {
+        let mut database = Database::open(scene.database_url()).await;
+        let left = database.pairs("select id, kind from cleanup").await.len();
+        database.close().await;
+        (left == 0).then_some(())
+    })
+    .await;
+    // None of them was renewed with what was not its own.
+    for number in [0, 2, 4] {
+        assert_eq!(at("acme", number).generation(), Some(1));
+    }
+    assert_eq!(at("acme", 3).generation(), Some(2));
+
+    let columns = [
+        ("link.credential", 5),
+        ("attempt.kept", 1),
+        ("tenant.data_key", 2),
+        ("tenant.shared_secret", 1),
+        ("cleanup.revocation", 2),
+    ];
+    for (column, least) in columns {
+        let name = seal_failures_of(column);
+        let count = scene.child().figure(&name).await.unwrap_or_default();
+        assert!(count >= least, "{column}: {count}");
+    }
+    let output = scene.child().output();
+    let line = output.lines().find(|line| {
+        line.contains("event=\"seal_failure\"") && line.contains(&format!("account={}", crowd[0].0))
+    });
+    assert!(line.is_some(), "the log does not name whose it was");
+    database.close().await;
+    scene.end().await;
+}
+
+/// A whole row as it was a generation ago: it fits together, and only what stands beside it shows its
+/// age.
+async fn t18_an_older_row_put_back_does_not_open(db: Db) {
     let scene = Scene::start(db, Setting::keys_live(3 * 3600)).await;
     let service = &scene.world.service;
     let omar = scene.person("acme", OMAR);
@@ -218,37 +392,131 @@ async fn a_credential_moved_to_another_row_does_not_open(db: Db) {
     mia.link("u-200").await;
     omar.recorded().await;
     mia.recorded().await;
-    // Somebody who can write to the database gives Omar's row what is in Mia's.
-    let hers = std::cell::RefCell::new(None);
-    change_credentials(&scene, |account, credential| {
-        if account == MIA {
-            *hers.borrow_mut() = Some(credential.clone());
-        }
-        credential
-    })
-    .await;
-    change_credentials(&scene, |account, credential| match account {
-        OMAR => hers.borrow().clone().expect("she has one"),
-        _ => credential,
-    })
-    .await;
-    omar.renew().await.is(202);
-    eventually("the link is set aside", async || {
-        let figures = scene.app().store.figures(scene.clock.now()).await.ok()?;
-        figures
-            .links
-            .contains(&("aside".to_owned(), 1))
-            .then_some(())
-    })
-    .await;
-    assert_eq!(omar.generation(), Some(1));
-    let property = omar.property().expect("it is as it was");
-    assert_eq!(property["subject"], "u-100");
-    assert_eq!(service.calls_to(Endpoint::Refresh), 0);
+    let his = row_of(&omar);
+    execute(&scene, "create table older as select * from link").await;
+    omar.renewed().await;
+    mia.renewed().await;
+    omar.recorded().await;
+    mia.recorded().await;
+    execute(&scene, "create table newer as select * from link").await;
+    let put_back = async |from: &str| {
+        execute(&scene, &format!("delete from link where {his}")).await;
+        let insert = format!("insert into link select * from {from} where {his}");
+        execute(&scene, &insert).await;
+        execute(&scene, &format!("update link set due_at = 1 where {his}")).await;
+    };
+    let before = service.calls_to(Endpoint::Refresh);
+    put_back("older").await;
+    set_aside(&scene, 1).await;
+    assert_eq!(seal_failures(&scene, "link.credential"), 1);
+    assert_eq!(service.calls_to(Endpoint::Refresh), before);
+    assert_eq!(omar.generation(), Some(2), "nothing older was put");
+    mia.renewed().await;
+    scene.advance(3 * 3600 + 10);
+    let reason = omar.asked_to_reconnect().await;
+    assert!(reason.contains("cannot be read any more"), "{reason}");
+
+    // The right row goes on by itself, and an older one can be replaced.
+    put_back("newer").await;
+    omar.property_of_generation(3).await;
+    omar.recorded().await;
+    put_back("newer").await;
+    set_aside(&scene, 1).await;
+    omar.link("u-100").await;
+    assert_eq!(omar.generation(), Some(4));
+    omar.renewed().await;
+    omar.recorded().await;
+    mia.recorded().await;
+    execute(&scene, "drop table older").await;
+    execute(&scene, "drop table newer").await;
     scene.end().await;
 }
 
-async fn a_damaged_tenant_stops_no_other(db: Db) {
+async fn t18_a_row_put_back_after_its_end_does_not_live_again(db: Db) {
+    let scene = Scene::start(db, Setting::keys_live(3 * 3600)).await;
+    let service = &scene.world.service;
+    let omar = scene.person("acme", OMAR);
+    let mia = scene.person("acme", MIA);
+    omar.link("u-100").await;
+    mia.link("u-200").await;
+    omar.recorded().await;
+    mia.recorded().await;
+    let his = row_of(&omar);
+    execute(&scene, "create table ended as select * from link").await;
+    let put_back = async || {
+        execute(&scene, &format!("delete from link where {his}")).await;
+        let insert = format!("insert into link select * from ended where {his}");
+        execute(&scene, &insert).await;
+        execute(&scene, &format!("update link set due_at = 1 where {his}")).await;
+    };
+    omar.disconnect().await;
+    put_back().await;
+    set_aside(&scene, 1).await;
+    assert_eq!(seal_failures(&scene, "link.credential"), 1);
+    assert_eq!(service.calls_to(Endpoint::Refresh), 0);
+    assert_eq!(omar.property(), None);
+    mia.renewed().await;
+
+    // Nor in place of the link that came after it, whatever generation that has.
+    omar.disconnect().await;
+    omar.link("u-100").await;
+    omar.recorded().await;
+    put_back().await;
+    set_aside(&scene, 1).await;
+    omar.disconnect().await;
+    assert_eq!(omar.state().await, "unlinked");
+
+    // The end of an uninstall is an end too.
+    let acme = scene.world.jira.uninstall("acme").await;
+    assert!(acme.expect("it is sent").accepted());
+    scene.no_work_left().await;
+    eventually("nothing is left of the site", async || {
+        let mut database = Database::open(scene.database_url()).await;
+        let left = "select client_key, account_id from link_generation";
+        let left = database.pairs(left).await.len();
+        database.close().await;
+        (left == 0).then_some(())
+    })
+    .await;
+    execute(&scene, "drop table ended").await;
+    scene.end().await;
+}
+
+/// Rows as the migration finds them, and as a replica of the version before writes them meanwhile.
+async fn links_of_the_version_before_go_on(db: Db) {
+    let mut scene = Scene::start(db, Setting::keys_live(3 * 3600)).await;
+    {
+        let omar = scene.person("acme", OMAR);
+        omar.link("u-100").await;
+        omar.renewed().await;
+        omar.recorded().await;
+        scene.person("globex", MIA).link("u-200").await;
+        scene.person("globex", MIA).recorded().await;
+    }
+    execute(&scene, "drop table link_generation").await;
+    execute(&scene, "delete from _sqlx_migrations where version = 2").await;
+    scene.restart().await;
+    let omar = scene.person("acme", OMAR);
+    let mia = scene.person("globex", MIA);
+    omar.renewed().await;
+    omar.recorded().await;
+    // A replica that does not keep count has renewed his, and linked her.
+    execute(&scene, "update link_generation set generation = 2").await;
+    execute(
+        &scene,
+        &format!("delete from link_generation where {}", row_of(&mia)),
+    )
+    .await;
+    omar.renewed().await;
+    mia.renewed().await;
+    assert_eq!(omar.recorded().await, 4);
+    omar.disconnect().await;
+    mia.disconnect().await;
+    assert!(scene.world.service.ledger().live_grants().is_empty());
+    scene.end().await;
+}
+
+async fn t18_a_damaged_tenant_stops_no_other(db: Db) {
     let scene = Scene::start(db, Setting::keys_live(3 * 3600)).await;
     let omar = scene.person("acme", OMAR);
     let other = scene.person("globex", MIA);

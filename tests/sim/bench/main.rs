@@ -161,7 +161,7 @@ async fn prepare(place: &Place, links: usize) -> Result<f64, Failure> {
         let before = Instant::now();
         let claims = app
             .store
-            .claim(&app.replica, now, now + 45, CLAIMED)
+            .claim(&app.replica, now, now + 45, now + 900, CLAIMED)
             .await?;
         times.push(before.elapsed().as_secs_f64() * 1e3);
         if i64::try_from(claims.len())? != CLAIMED {

@@ -1,0 +1,382 @@
+//! Changing the sealing keys while servers run: what they seal themselves is sealed anew by the first.
+//!
+//! That is each tenant's key, and what is still to be revoked; all else is sealed by the tenants' keys
+//! and stays as it is. A value is only replaced while it is still the one that was read, so nothing that
+//! a server writes meanwhile is undone, and a batch that never came changes nothing: it can end at any
+//! moment and be run again.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use sqlx::FromRow;
+
+use crate::error::Error;
+use crate::vault::{Place, tenant_key_place};
+
+use super::cleanup::revocation_place;
+use super::{Pool, Store, sql};
+
+/// Rows of one transaction: short enough for a server to wait for.
+const BATCH: i64 = 100;
+/// Between two batches, so that a server's writes find their turn on SQLite.
+const BREATH: Duration = Duration::from_millis(20);
+/// Passes before it gives up on servers that go on sealing with another key.
+const PASSES: u32 = 10;
+
+/// How far it has come.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress {
+    /// Counts from 1. More than one is needed where servers write meanwhile.
+    pub pass: u32,
+    /// Values looked at in this pass.
+    pub seen: u64,
+    /// Values there were at its start.
+    pub total: u64,
+    /// Values sealed anew so far, in all passes.
+    pub rewrapped: u64,
+}
+
+/// What a rotation came to.
+#[derive(Debug)]
+pub struct Rotation {
+    /// Values sealed anew.
+    pub rewrapped: u64,
+    /// It was asked to stop before it was through; then nothing is known about what follows.
+    pub stopped: bool,
+    /// What each sealing key still opens, the one that seals first.
+    pub keys: Vec<KeyUse>,
+    /// How many values do not open with the key they name, by that key; they are in the log by name.
+    /// Without a key where they are no sealed values at all.
+    pub broken: BTreeMap<Option<String>, u64>,
+}
+
+/// What a sealing key is still needed for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyUse {
+    /// The key's id.
+    pub kid: String,
+    /// Values that name it.
+    pub named: u64,
+    /// Values that it opens, found by trying.
+    pub opens: u64,
+}
+
+impl Rotation {
+    /// Whether every other key but the first can go.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        !self.stopped
+            && self.broken.is_empty()
+            && self
+                .keys
+                .iter()
+                .skip(1)
+                .all(|key| key.named == 0 && key.opens == 0)
+    }
+}
+
+/// For the operator: a line for each key and for each thing that is wrong.
+impl fmt::Display for Rotation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sealed anew: {}", values(self.rewrapped))?;
+        if self.stopped {
+            return write!(f, "\nstopped before the end: run it again to go on");
+        }
+        let Some((first, others)) = self.keys.split_first() else {
+            return Ok(());
+        };
+        let KeyUse {
+            kid: first, opens, ..
+        } = first;
+        write!(f, "\n{first} seals, and opens {}", values(*opens))?;
+        for KeyUse { kid, named, opens } in others {
+            match (named, opens, self.broken.get(&Some(kid.clone()))) {
+                (0, 0, _) => write!(
+                    f,
+                    "\n{kid} opens nothing any more: it can be taken out of LATCHKEY_SEALING_KEYS"
+                )?,
+                (0, opens, _) => write!(
+                    f,
+                    "\n{kid} opens {} that do not name it: it is the same key as another, under \
+                     another name",
+                    values(*opens)
+                )?,
+                (_, 0, Some(broken)) => write!(
+                    f,
+                    "\n{kid} opens nothing, and is named by {} that do not open: keep it until they \
+                     are mended",
+                    values(*broken)
+                )?,
+                (_, opens, _) => write!(
+                    f,
+                    "\n{kid} still opens {}: a server seals with it. Put {first} in front of \
+                     LATCHKEY_SEALING_KEYS on every server, restart them, and run this again",
+                    values(*opens)
+                )?,
+            }
+        }
+        for (kid, count) in &self.broken {
+            let values = values(*count);
+            match kid {
+                Some(kid) => write!(
+                    f,
+                    "\n{values} of {kid} did not open and stayed as they were: the log names each"
+                )?,
+                None => write!(
+                    f,
+                    "\n{values} cannot be read at all and stayed as they were: the log names each"
+                )?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn values(count: u64) -> String {
+    match count {
+        1 => "1 value".to_owned(),
+        count => format!("{count} values"),
+    }
+}
+
+/// What the sealing keys seal themselves.
+#[derive(Clone, Copy)]
+enum Column {
+    TenantKey,
+    Revocation,
+}
+
+#[derive(FromRow)]
+struct Wrapped {
+    id: String,
+    client_key: String,
+    sealed: String,
+}
+
+impl Column {
+    const ALL: [Self; 2] = [Self::TenantKey, Self::Revocation];
+
+    fn page(self) -> &'static str {
+        match self {
+            Self::TenantKey => sql::TENANT_KEYS_PAGE,
+            Self::Revocation => sql::REVOCATIONS_PAGE,
+        }
+    }
+
+    fn rewrap(self, pool: &Pool) -> &'static str {
+        match (self, pool) {
+            (Self::TenantKey, Pool::Sqlite(_)) => sql::TENANT_KEY_REWRAP_SQLITE,
+            (Self::TenantKey, Pool::Postgres(_)) => sql::TENANT_KEY_REWRAP_POSTGRES,
+            (Self::Revocation, Pool::Sqlite(_)) => sql::REVOCATION_REWRAP_SQLITE,
+            (Self::Revocation, Pool::Postgres(_)) => sql::REVOCATION_REWRAP_POSTGRES,
+        }
+    }
+
+    fn place(self, row: &Wrapped) -> Place<'_> {
+        match self {
+            Self::TenantKey => tenant_key_place(&row.client_key),
+            Self::Revocation => revocation_place(&row.client_key, &row.id),
+        }
+    }
+}
+
+impl Store {
+    /// Seals by the first sealing key whatever another has sealed, then looks at every value again.
+    ///
+    /// Between batches it asks `stop`, and tells `progress`.
+    ///
+    /// # Errors
+    /// When the store is unavailable; what was done until then stands.
+    pub async fn rotate_keys(
+        &self,
+        stop: impl Fn() -> bool,
+        mut progress: impl FnMut(Progress),
+    ) -> Result<Rotation, Error> {
+        let mut rotation = Rotation {
+            rewrapped: 0,
+            stopped: false,
+            keys: Vec::new(),
+            broken: BTreeMap::new(),
+        };
+        for pass in 1..=PASSES {
+            let total: i64 = on!(self, pool => sqlx::query_scalar(sql::WRAPPED_COUNT)
+                .fetch_one(pool)
+                .await)?;
+            let mut now = Progress {
+                pass,
+                seen: 0,
+                total: total.unsigned_abs(),
+                rewrapped: rotation.rewrapped,
+            };
+            let mut found = 0;
+            for column in Column::ALL {
+                let mut after = String::new();
+                while let Some((page, last)) = self.page(column, &after).await? {
+                    after = last;
+                    progress(now);
+                    if stop() {
+                        rotation.stopped = true;
+                        return Ok(rotation);
+                    }
+                    let (others, rewrapped) = self.rewrap(column, &page).await?;
+                    found += others;
+                    now.seen += page.len() as u64;
+                    now.rewrapped += rewrapped;
+                    rotation.rewrapped += rewrapped;
+                    if others > 0 {
+                        tokio::time::sleep(BREATH).await;
+                    }
+                }
+            }
+            progress(now);
+            if found == 0 {
+                break;
+            }
+        }
+        self.count_uses(&mut rotation, stop).await?;
+        Ok(rotation)
+    }
+
+    /// The rows after `after`, and the last of their ids.
+    async fn page(
+        &self,
+        column: Column,
+        after: &str,
+    ) -> Result<Option<(Vec<Wrapped>, String)>, Error> {
+        let rows = on!(self, pool => sqlx::query_as::<_, Wrapped>(column.page())
+            .bind(after)
+            .bind(BATCH)
+            .fetch_all(pool)
+            .await)?;
+        let last = rows.last().map(|row| row.id.clone());
+        Ok(last.map(|last| (rows, last)))
+    }
+
+    /// How many of these another key had sealed, and how many of them are sealed anew. The others were
+    /// changed by somebody else in between.
+    async fn rewrap(&self, column: Column, page: &[Wrapped]) -> Result<(u64, u64), Error> {
+        let others: Vec<(&Wrapped, String)> = page
+            .iter()
+            .filter_map(|row| {
+                // What does not open is left for the count to name.
+                let rewrapped = self.vault.rewrap(column.place(row), &row.sealed).ok()??;
+                Some((row, rewrapped))
+            })
+            .collect();
+        if others.is_empty() {
+            return Ok((0, 0));
+        }
+        let mut rewrapped = 0;
+        transaction!(self, tx => for (row, sealed) in &others {
+            rewrapped += sqlx::query(column.rewrap(&self.pool))
+                .bind(&row.id)
+                .bind(&row.sealed)
+                .bind(sealed)
+                .execute(&mut *tx)
+                .await?
+                .rows_affected();
+        });
+        Ok((others.len() as u64, rewrapped))
+    }
+
+    async fn count_uses(
+        &self,
+        rotation: &mut Rotation,
+        stop: impl Fn() -> bool,
+    ) -> Result<(), Error> {
+        rotation.keys = self
+            .vault
+            .kids()
+            .map(|kid| KeyUse {
+                kid: kid.to_owned(),
+                named: 0,
+                opens: 0,
+            })
+            .collect();
+        for column in Column::ALL {
+            let mut after = String::new();
+            while let Some((page, last)) = self.page(column, &after).await? {
+                after = last;
+                if stop() {
+                    rotation.stopped = true;
+                    return Ok(());
+                }
+                for row in page {
+                    let tried = self.vault.try_each(column.place(&row), &row.sealed);
+                    let mut opened = false;
+                    for (key, opens) in rotation.keys.iter_mut().zip(tried.opens) {
+                        let named = tried.named.as_ref() == Some(&key.kid);
+                        key.named += u64::from(named);
+                        key.opens += u64::from(opens);
+                        opened |= named && opens;
+                    }
+                    if !opened {
+                        *rotation.broken.entry(tried.named).or_default() += 1;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(keys: &[(&str, u64, u64)], broken: &[(Option<&str>, u64)]) -> (bool, String) {
+        let rotation = Rotation {
+            rewrapped: 7,
+            stopped: false,
+            keys: keys
+                .iter()
+                .map(|(kid, named, opens)| KeyUse {
+                    kid: (*kid).to_owned(),
+                    named: *named,
+                    opens: *opens,
+                })
+                .collect(),
+            broken: broken
+                .iter()
+                .map(|(kid, count)| (kid.map(str::to_owned), *count))
+                .collect(),
+        };
+        (rotation.is_complete(), rotation.to_string())
+    }
+
+    #[test]
+    fn a_key_can_go_only_when_nothing_names_or_needs_it() {
+        let (complete, text) = said(&[("k2", 7, 7), ("k1", 0, 0)], &[]);
+        assert!(complete);
+        assert!(text.contains("k1 opens nothing any more: it can be taken out"));
+        for (keys, broken, reason) in [
+            (
+                [("k2", 7, 7), ("k1", 1, 1)],
+                None,
+                "still opens 1 value: a server",
+            ),
+            ([("k2", 7, 7), ("k1", 0, 7)], None, "the same key"),
+            (
+                [("k2", 7, 7), ("k1", 2, 0)],
+                Some((Some("k1"), 2)),
+                "keep it",
+            ),
+            (
+                [("k2", 7, 7), ("k1", 0, 0)],
+                Some((Some("k0"), 3)),
+                "3 values of k0 did not open",
+            ),
+            (
+                [("k2", 7, 7), ("k1", 0, 0)],
+                Some((None, 1)),
+                "1 value cannot be read",
+            ),
+        ] {
+            let broken: Vec<_> = broken.into_iter().collect();
+            let (complete, text) = said(&keys, &broken);
+            assert!(!complete, "{text}");
+            assert!(text.contains(reason), "{text}");
+        }
+    }
+}

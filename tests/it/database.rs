@@ -1,0 +1,79 @@
+//! The database as it looks to somebody who reads and writes it without the product.
+
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
+
+pub enum Database {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+/// Runs the same body on either, because a connection's type is part of a query's.
+macro_rules! on {
+    ($database:expr, $connection:ident => $body:expr) => {
+        match $database {
+            Database::Sqlite($connection) => $body,
+            Database::Postgres($connection) => $body,
+        }
+    };
+}
+
+/// One value: a column of the rows that a condition describes.
+#[derive(Debug, Clone)]
+pub struct Cell {
+    pub table: &'static str,
+    pub column: &'static str,
+    pub row: String,
+}
+
+impl Database {
+    pub async fn open(url: &str) -> Self {
+        if url.starts_with("sqlite:") {
+            Self::Sqlite(SqliteConnection::connect(url).await.expect("it opens"))
+        } else {
+            Self::Postgres(PgConnection::connect(url).await.expect("it opens"))
+        }
+    }
+
+    /// How many rows a statement changed.
+    pub async fn execute(&mut self, statement: &str) -> u64 {
+        on!(self, connection => sqlx::query(AssertSqlSafe(statement.to_owned()))
+            .execute(connection)
+            .await
+            .expect("it can be written")
+            .rows_affected())
+    }
+
+    /// Rows of two texts.
+    pub async fn pairs(&mut self, query: &str) -> Vec<(String, String)> {
+        on!(self, connection => sqlx::query_as(AssertSqlSafe(query.to_owned()))
+            .fetch_all(connection)
+            .await
+            .expect("it can be read"))
+    }
+
+    pub async fn read(&mut self, cell: &Cell) -> String {
+        let Cell { table, column, row } = cell;
+        let query = format!("select '', {column} from {table} where {row}");
+        let mut found = self.pairs(&query).await;
+        assert_eq!(found.len(), 1, "{query}");
+        found.remove(0).1
+    }
+
+    pub async fn write(&mut self, cell: &Cell, text: &str) {
+        let Cell { table, column, row } = cell;
+        // What is sealed is base64.
+        let statement = format!("update {table} set {column} = '{text}' where {row}");
+        assert_eq!(self.execute(&statement).await, 1, "{statement}");
+    }
+
+    pub async fn swap(&mut self, one: &Cell, other: &Cell) {
+        let (first, second) = (self.read(one).await, self.read(other).await);
+        assert_ne!(first, second);
+        self.write(one, &second).await;
+        self.write(other, &first).await;
+    }
+
+    pub async fn close(self) {
+        on!(self, connection => connection.close().await.expect("an orderly goodbye"));
+    }
+}

@@ -1,0 +1,443 @@
+//! Stories of changing the sealing keys while servers run.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use latchkey::clock::{Clock, Seconds};
+use latchkey::config::{Config, Database as Where};
+use latchkey::events::Events;
+use latchkey::model::{ClientKey, Installation};
+use latchkey::random::Random;
+use latchkey::secret::Secret;
+use latchkey::store::Store;
+use latchkey::vault::{Place, SealingKey, Vault};
+use tokio::time::{Instant, sleep};
+
+use crate::child::{Finished, Run, Settings};
+use crate::database::{Cell as Value, Database};
+use crate::on_both_databases;
+use crate::scene::{Db, Scene, Setting, eventually};
+use crate::sim::jira::{OMAR, Overrides};
+use crate::sim::service::{Endpoint, Fault, Kind, Rotation, ServiceOptions};
+
+on_both_databases!(
+    sealing_keys_change_while_everything_goes_on,
+    what_does_not_open_is_named_and_left_as_it_is,
+    tables_of_another_version_are_left_as_they_are,
+);
+
+const OLD: &str = "b2xkLXNlYWxpbmcta2V5LW9mLXRoZS1zdG9yaWVzLTE=";
+const NEW: &str = "bmV3LXNlYWxpbmcta2V5LW9mLXRoZS1zdG9yaWVzLTI=";
+/// How values begin that these keys sealed: version, algorithm, and a kid of three letters.
+const BY_OLD: &str = "AQEDb2xk";
+const BY_NEW: &str = "AQEDbmV3";
+const KEY_LIFE: Duration = Duration::from_secs(12);
+const PEOPLE: u64 = 24;
+/// A debug build goes through ten thousand tenants in this, beside a server and other stories.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+fn keys(first: &str, second: &str) -> String {
+    let key = |kid: &str| format!("{kid}:{}", if kid == "old" { OLD } else { NEW });
+    match second {
+        "" => key(first),
+        second => format!("{},{}", key(first), key(second)),
+    }
+}
+
+fn vault(keys: &str) -> Vault {
+    use base64::Engine as _;
+    let keys = keys.split(',').map(|key| {
+        let (kid, key) = key.split_once(':').expect("a kid and a key");
+        let key = base64::engine::general_purpose::STANDARD.decode(key);
+        SealingKey::new(kid.to_owned(), &key.expect("base64")).expect("a whole key")
+    });
+    let events = Events::new(&prometheus::Registry::new(), Clock::system());
+    Vault::new(keys.collect(), Random::system(), events)
+}
+
+/// What the command needs, and no more.
+fn settings(scene: &Scene, keys: &str) -> Settings {
+    vec![
+        ("LATCHKEY_DATABASE_URL", scene.database_url().to_owned()),
+        ("LATCHKEY_SEALING_KEYS", keys.to_owned()),
+    ]
+}
+
+async fn rotate(scene: &Scene, keys: &str) -> Finished {
+    Run::start(&["rotate-keys"], &settings(scene, keys))
+        .finish(PATIENCE)
+        .await
+}
+
+/// How many tenants' keys begin like this.
+async fn sealed(database: &mut Database, by: &str) -> u64 {
+    let query = format!(
+        "select '', cast(count(*) as text) from tenant where substr(data_key, 1, 8) = '{by}'"
+    );
+    let count = database.pairs(&query).await;
+    count[0].1.parse().expect("a number")
+}
+
+/// So many more tenants, by the library beside the server.
+async fn install_many(scene: &Scene, count: u64) {
+    let pairs = scene.settings().iter();
+    let config = Config::from_pairs(pairs.map(|(name, value)| (*name, value.as_str())))
+        .expect("the settings are good");
+    let at_once = match &config.database {
+        Where::Sqlite(_) => 1,
+        Where::Postgres(_) => 8,
+    };
+    let vault = vault(&keys("old", ""));
+    let store = Store::open_beside(&config.database, vault, Random::system())
+        .await
+        .expect("it opens beside the server");
+    let mut tasks = tokio::task::JoinSet::new();
+    for lane in 0..at_once {
+        let store = store.clone();
+        tasks.spawn(async move {
+            for number in (lane..count).step_by(usize::try_from(at_once).expect("it is small")) {
+                let installation = Installation {
+                    client_key: ClientKey(format!("many-{number:06}")),
+                    base_url: format!("http://many-{number:06}.localhost"),
+                    display_urls: Vec::new(),
+                    shared_secret: Secret::new(format!("shared secret of {number:06}")),
+                    oauth_client_id: None,
+                };
+                let now: Seconds = 1_800_000_000;
+                let installed = store.install(&installation, now).await;
+                installed.expect("it is installed");
+            }
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.expect("no lane panics");
+    }
+    store.close().await;
+}
+
+/// Starts it, and sends it a signal while some values are sealed anew and some are not. Where it was
+/// quicker than that, everything is turned back and it is tried again.
+async fn caught(scene: &Scene, signal: &str) -> Finished {
+    let (forth, back) = (keys("new", "old"), keys("old", "new"));
+    let mut database = Database::open(scene.database_url()).await;
+    for _ in 0..20 {
+        let done = sealed(&mut database, BY_NEW).await;
+        let run = Run::start(&["rotate-keys"], &settings(scene, &forth));
+        let started = Instant::now();
+        while sealed(&mut database, BY_NEW).await <= done + 50 && started.elapsed() < PATIENCE {
+            sleep(Duration::from_millis(1)).await;
+        }
+        run.signal(signal);
+        let finished = run.finish(PATIENCE).await;
+        if sealed(&mut database, BY_OLD).await > 0 {
+            database.close().await;
+            return finished;
+        }
+        let turned = rotate(scene, &back).await;
+        assert!(sealed(&mut database, BY_OLD).await > 0, "{turned:?}");
+    }
+    panic!("twenty times it was through before it could be caught");
+}
+
+/// Frames, calls, links, disconnects, installs and uninstalls until `done`. Says how many answers there
+/// were, of which none may be a failure of the server.
+async fn traffic(scene: &Scene, crowd: &[(String, String)], done: &Cell<bool>) -> u64 {
+    const GLANCE: &str = "/connect/glance?issue=KEY-1";
+    let jira = &scene.world.jira;
+    let answers = Cell::new(0);
+    let count = |status: u16, what: &str| {
+        assert!(status < 500, "{what}: {status}");
+        answers.set(answers.get() + 1);
+    };
+    let glances = async {
+        for (account, _) in crowd.iter().cycle() {
+            if done.get() {
+                break;
+            }
+            let none = Overrides::none();
+            let token = jira.iframe_token("acme", account.as_str(), "GET", GLANCE, &none);
+            let glance = scene.get(&format!("{GLANCE}&jwt={token}")).await;
+            count(glance.is(200).status.as_u16(), "glance");
+            assert_eq!(scene.person("acme", account).state().await, "linked");
+            count(200, "status");
+        }
+    };
+    let people = async {
+        while !done.get() {
+            let omar = scene.person("acme", OMAR);
+            omar.link("u-100").await;
+            omar.disconnect().await;
+            count(204, "disconnect");
+        }
+    };
+    let installs = async {
+        let descriptor = scene.address("/atlassian-connect.json");
+        // Each links once: when a tenant's key is destroyed, its generations begin anew.
+        for (account, subject) in scene.crowd("globex", 10_000) {
+            if done.get() {
+                break;
+            }
+            let person = scene.person("globex", &account);
+            person.link(&subject).await;
+            person.property_of_generation(1).await;
+            let answer = jira.uninstall("globex").await.expect("it is sent");
+            count(answer.status, "uninstall");
+            let installed = jira.install("globex", &descriptor).await;
+            installed.expect("it is installed again");
+            count(204, "install");
+        }
+    };
+    tokio::join!(glances, people, installs);
+    answers.get()
+}
+
+/// `LATCHKEY_TENANTS` makes it longer; `scripts/rotate` does that.
+async fn sealing_keys_change_while_everything_goes_on(db: Db) {
+    let tenants: u64 = std::env::var("LATCHKEY_TENANTS").map_or(300, |tenants| {
+        tenants.parse().expect("LATCHKEY_TENANTS is a number")
+    });
+    let setting = Setting {
+        service: ServiceOptions {
+            access_token_life: KEY_LIFE,
+            rotation: Rotation::Strict,
+            ..ServiceOptions::default()
+        },
+        ..Setting::default()
+    };
+    let setting = setting.with("LATCHKEY_SEALING_KEYS", keys("old", ""));
+    let mut scene = Scene::start_child(db, setting).await;
+    scene.other_secrets.extend([OLD.to_owned(), NEW.to_owned()]);
+    let crowd = scene.crowd("acme", PEOPLE);
+    for (account, subject) in &crowd {
+        scene.person("acme", account).link(subject).await;
+    }
+    // Revocations that the old key sealed have to wait, until it is gone.
+    let service = scene.world.service.clone();
+    service.fault(Fault::always(Endpoint::Revoke, Kind::Down));
+    let (gone, crowd) = crowd.split_at(4);
+    for (account, _) in gone {
+        scene.person("acme", account).disconnect().await;
+    }
+    let started = Instant::now();
+    install_many(&scene, tenants).await;
+    println!(
+        "{db:?}: {tenants} tenants installed in {:?}",
+        started.elapsed()
+    );
+
+    // The steps of the README.
+    scene
+        .child()
+        .change("LATCHKEY_SEALING_KEYS", &keys("new", "old"));
+    scene.restart().await;
+    let generations = |scene: &Scene| -> Vec<i64> {
+        let all = crowd.iter().map(|(account, _)| {
+            let person = scene.person("acme", account);
+            person.generation().expect("there is a key")
+        });
+        all.collect()
+    };
+    let before = generations(&scene);
+    let done = Cell::new(false);
+    let command = async {
+        caught(&scene, "KILL").await;
+        let interrupted = caught(&scene, "TERM").await;
+        assert_eq!(interrupted.status.code(), Some(1), "{interrupted:?}");
+        assert!(
+            interrupted.stdout.contains("run it again"),
+            "{interrupted:?}"
+        );
+        let started = Instant::now();
+        let finished = rotate(&scene, &keys("new", "old")).await;
+        println!(
+            "{db:?}: the rest in {:?}: {}",
+            started.elapsed(),
+            finished.stdout
+        );
+        // Beside it, every link is renewed.
+        for ((account, _), before) in crowd.iter().zip(&before) {
+            let person = scene.person("acme", account);
+            person.property_of_generation(before + 1).await;
+        }
+        done.set(true);
+        finished
+    };
+    let (finished, answers) = tokio::join!(command, traffic(&scene, crowd, &done));
+    println!("{db:?}: {answers} requests meanwhile");
+    assert!(finished.status.success(), "{finished:?}");
+    assert!(
+        finished.stdout.contains("old opens nothing any more"),
+        "{finished:?}"
+    );
+    let said = scene.child().output() + finished.stderr.as_str();
+    assert!(!said.contains("seal_failure"), "something did not open");
+
+    // Nothing opens by the old key alone, and everything by the new one.
+    let (old, new) = (vault(&keys("old", "")), vault(&keys("new", "")));
+    let mut database = Database::open(scene.database_url()).await;
+    let wrapped = database
+        .pairs("select client_key, data_key from tenant where data_key is not null")
+        .await;
+    assert!(wrapped.len() as u64 > tenants);
+    for (tenant, key) in wrapped {
+        assert!(old.open_tenant_key(&tenant, &key).is_err(), "{tenant}");
+        assert!(new.open_tenant_key(&tenant, &key).is_ok(), "{tenant}");
+    }
+    let revocations = database
+        .pairs(
+            "select client_key || ' ' || id, revocation from cleanup where revocation is not null",
+        )
+        .await;
+    assert!(revocations.len() >= gone.len(), "{}", revocations.len());
+    for (names, revocation) in revocations {
+        let (tenant, row) = names.split_once(' ').expect("two names");
+        let place = Place {
+            column: "cleanup.revocation",
+            tenant,
+            row,
+            generation: 0,
+        };
+        assert!(old.open_beyond_tenant(place, &revocation).is_err());
+        assert!(new.open_beyond_tenant(place, &revocation).is_ok());
+    }
+
+    // The old one is taken out.
+    scene
+        .child()
+        .change("LATCHKEY_SEALING_KEYS", &keys("new", ""));
+    scene.restart().await;
+    service.clear_faults();
+    let before = generations(&scene);
+    for ((account, subject), before) in crowd.iter().zip(before) {
+        let person = scene.person("acme", account);
+        person.property_of_generation(before + 1).await;
+        assert_eq!(
+            service.ledger().opens_api(&person.key()),
+            Some(subject.as_str())
+        );
+        person.disconnect().await;
+    }
+    database.execute("update cleanup set due_at = 1").await;
+    database.close().await;
+    scene.no_work_left().await;
+    eventually("every grant has ended", async || {
+        service.ledger().live_grants().is_empty().then_some(())
+    })
+    .await;
+    assert!(!scene.child().output().contains("seal_failure"));
+    scene.end().await;
+}
+
+async fn what_does_not_open_is_named_and_left_as_it_is(db: Db) {
+    let setting = Setting::default().with("LATCHKEY_SEALING_KEYS", keys("old", ""));
+    let mut scene = Scene::start_child(db, setting).await;
+    scene.other_secrets.extend([OLD.to_owned(), NEW.to_owned()]);
+    let mut database = Database::open(scene.database_url()).await;
+    let [acme, globex] = ["acme", "globex"].map(|site| scene.world.jira.site(site).client_key);
+    let key_of = |client_key: &str| Value {
+        table: "tenant",
+        column: "data_key",
+        row: format!("client_key = '{client_key}'"),
+    };
+    let kept = database.read(&key_of(&acme)).await;
+    let moved = database.read(&key_of(&globex)).await;
+    database.write(&key_of(&acme), &moved).await;
+
+    let finished = rotate(&scene, &keys("new", "old")).await;
+    assert_eq!(finished.status.code(), Some(1), "{finished:?}");
+    assert!(
+        finished.stdout.contains("sealed anew: 1 value\n"),
+        "{finished:?}"
+    );
+    assert!(
+        finished.stdout.contains("1 value of old did not open"),
+        "{finished:?}"
+    );
+    let named = finished.stderr.lines().any(|line| {
+        line.contains("tenant.data_key") && line.contains(&acme) && !line.contains(&globex)
+    });
+    assert!(named, "{finished:?}");
+    assert_eq!(
+        database.read(&key_of(&acme)).await,
+        moved,
+        "it is left as it is"
+    );
+    let other = database.read(&key_of(&globex)).await;
+    assert!(other.starts_with(BY_NEW), "the other is through");
+
+    // A key that was taken out too early is missed, and nothing is touched.
+    database.write(&key_of(&acme), &kept).await;
+    let finished = rotate(&scene, &keys("new", "")).await;
+    assert_eq!(finished.status.code(), Some(1), "{finished:?}");
+    assert!(
+        finished.stdout.contains("1 value of old did not open"),
+        "{finished:?}"
+    );
+    assert_eq!(database.read(&key_of(&acme)).await, kept);
+    let finished = rotate(&scene, &keys("new", "old")).await;
+    assert!(finished.status.success(), "{finished:?}");
+    database.close().await;
+    scene.close().await;
+}
+
+async fn tables_of_another_version_are_left_as_they_are(db: Db) {
+    let setting = Setting::default().with("LATCHKEY_SEALING_KEYS", keys("old", ""));
+    let mut scene = Scene::start_child(db, setting).await;
+    scene.other_secrets.extend([OLD.to_owned(), NEW.to_owned()]);
+    let mut database = Database::open(scene.database_url()).await;
+    let refused = async |reason: &str| {
+        let finished = rotate(&scene, &keys("new", "old")).await;
+        assert_eq!(finished.status.code(), Some(1), "{finished:?}");
+        assert_eq!(finished.stdout, "");
+        assert!(finished.stderr.contains(reason), "{finished:?}");
+    };
+    let versions = "select '', cast(version as text) from _sqlx_migrations order by version";
+    let all = database.pairs(versions).await;
+    for (change, back, reason) in [
+        (
+            "version = 900 where version = 1",
+            "version = 1 where version = 900",
+            "newer version",
+        ),
+        (
+            "success = false where version = 2",
+            "success = true where version = 2",
+            "not migrated",
+        ),
+    ] {
+        database
+            .execute(&format!("update _sqlx_migrations set {change}"))
+            .await;
+        refused(reason).await;
+        database
+            .execute(&format!("update _sqlx_migrations set {back}"))
+            .await;
+    }
+    assert_eq!(database.pairs(versions).await, all);
+    database
+        .execute("alter table _sqlx_migrations rename to elsewhere")
+        .await;
+    refused("not migrated").await;
+    database
+        .execute("alter table elsewhere rename to _sqlx_migrations")
+        .await;
+    assert_eq!(sealed(&mut database, BY_OLD).await, 2);
+    database.close().await;
+
+    if db == Db::Sqlite {
+        // No file is made where there is none.
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("never.db");
+        let url = format!("sqlite://{}", file.display());
+        let settings = vec![
+            ("LATCHKEY_DATABASE_URL", url),
+            ("LATCHKEY_SEALING_KEYS", keys("new", "old")),
+        ];
+        let finished = Run::start(&["rotate-keys"], &settings)
+            .finish(PATIENCE)
+            .await;
+        assert_eq!(finished.status.code(), Some(1), "{finished:?}");
+        assert!(!file.exists());
+    }
+    scene.close().await;
+}
