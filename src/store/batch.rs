@@ -177,7 +177,11 @@ macro_rules! about_many {
                 .unwrap_or(rows.len());
             let mut $query = sqlx::query_scalar::<_, String>(AssertSqlSafe($many.text(size)));
             // The last one again is nothing done twice: each row is changed once.
-            let filled = rows.iter().copied().chain(std::iter::repeat(last)).take(size);
+            let filled = rows
+                .iter()
+                .copied()
+                .chain(std::iter::repeat(last))
+                .take(size);
             for ($link, $row) in filled {
                 $query = $bound;
             }

@@ -183,9 +183,10 @@ statements! {
     CLEANUP_DONE = "delete from cleanup where id = $1";
     CLEANUP_LATER = "update cleanup set due_at = $2, failures = failures + 1 where id = $1";
     /// What was held begins anew, however long it waited: a full time to be tried in.
+    /// Not `not exists`: PostgreSQL may join that with all links there are, every second.
     CLEANUP_LET_GO = "update cleanup set held_for_subject = null, due_at = $1, expires_at = $2 \
         where held_for_subject is not null \
-        and not exists (select 1 from link where link.subject = cleanup.held_for_subject)";
+        and (select 1 from link where link.subject = cleanup.held_for_subject limit 1) is null";
     CLEANUP_LEFT = "select count(*) from cleanup where held_for_subject is null \
         or not exists (select 1 from link where link.subject = cleanup.held_for_subject)";
 

@@ -20,8 +20,8 @@ mod renewing;
 mod replicas;
 mod returning;
 mod rotating;
-mod scene;
 mod scale;
+mod scene;
 mod secrets;
 mod services;
 #[path = "../sim/mod.rs"]

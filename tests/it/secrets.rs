@@ -8,7 +8,6 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 use url::Url;
 
-
 use crate::logs;
 use crate::on_both_databases;
 use crate::scene::{Answer, Db, Scene, Setting, eventually};

@@ -4,7 +4,8 @@
 //! For each database and each number of links: the time of a claim, and then the product's own binary,
 //! with a service and a Jira in a process beside it, renewing keys that are all due; first with answers
 //! that come at once, then after a time. At the end the same work by the plain loop of `plain.rs`, on
-//! the same rows. Everything shares the processors of this machine.
+//! the same rows. Everything shares the processors of this machine; where it has other work to do, look at
+//! the processor time of a thousand keys, and at the keys a second that it allows on idle processors.
 //!
 //! | variable | default |
 //! |---|---|
@@ -89,7 +90,7 @@ async fn measure() -> Result<(), Failure> {
     let window = Duration::from_secs(seconds.try_into()?);
     println!(
         "database  links    | answers after      | keys/s  calls/s | CPU s per 1000 keys: \
-         latchkey  database  world | memory MB | claim ms"
+         latchkey  database  world | allows keys/s | memory MB | claim ms"
     );
     for database in databases.split(',') {
         let postgres = match database {
@@ -104,10 +105,9 @@ async fn measure() -> Result<(), Failure> {
             };
             let mut key = [0; 32];
             aws_lc_rs::rand::fill(&mut key)?;
-            let mut world = Process::of(Command::new(std::env::current_exe()?).args([
-                "--world",
-                &links.to_string(),
-            ]))?;
+            let mut world = Process::of(
+                Command::new(std::env::current_exe()?).args(["--world", &links.to_string()]),
+            )?;
             let place = Place::of(&url, world.first_line()?.parse()?, &STANDARD.encode(key));
             let claim = prepare(&place, links).await?;
             let runs = u64::try_from(delays.len() + 1)?;
@@ -202,8 +202,14 @@ impl Place {
                 "LATCHKEY_PROVIDER_AUTHORIZE_URL",
                 format!("http://{world}/authorize"),
             ),
-            ("LATCHKEY_PROVIDER_TOKEN_URL", format!("http://{world}/token")),
-            ("LATCHKEY_PROVIDER_IDENTITY_URL", format!("http://{world}/me")),
+            (
+                "LATCHKEY_PROVIDER_TOKEN_URL",
+                format!("http://{world}/token"),
+            ),
+            (
+                "LATCHKEY_PROVIDER_IDENTITY_URL",
+                format!("http://{world}/me"),
+            ),
             ("LATCHKEY_PROVIDER_CLIENT_ID", "client".to_owned()),
             ("LATCHKEY_PROVIDER_CLIENT_SECRET", "secret".to_owned()),
             ("LATCHKEY_LOG", "warn".to_owned()),
@@ -281,20 +287,22 @@ impl Bench<'_> {
         let end = Counts::of(self.place.world).await?;
         let keys = number(to.puts - from.puts);
         let calls = keys + number(to.refreshes - from.refreshes);
-        let each = |part: fn(&[f64; 3]) -> f64| {
-            (part(&after) - part(&before.1)) / keys * 1000.0
-        };
+        let processors = number(std::thread::available_parallelism()?.get().try_into()?);
+        let each = |part: fn(&[f64; 3]) -> f64| (part(&after) - part(&before.1)) / keys * 1000.0;
         println!(
-            "{:<9} {:<8} | {:<18} | {:>6.0}  {:>7.0} | {:>29.2}  {:>8}  {:>5.2} | {:>9.1} | {}",
+            "{:<9} {:<8} | {:<18} | {:>6.0}  {:>7.0} | {:>29.2}  {:>8}  {:>5.2} | {:>13.0} | {:>9.1} | {}",
             self.database,
             self.links,
             what,
             keys / seconds,
             calls / seconds,
             each(|it| it[0]),
-            self.postgres
-                .map_or_else(|| "within".to_owned(), |_| format!("{:.2}", each(|it| it[1]))),
+            self.postgres.map_or_else(
+                || "within".to_owned(),
+                |_| format!("{:.2}", each(|it| it[1]))
+            ),
             each(|it| it[2]),
+            processors / each(|it| it[0] + it[1] + it[2]) * 1000.0,
             number(memory) / 1e6,
             claim.map_or_else(String::new, |claim| format!("{claim:.2}")),
         );
