@@ -278,7 +278,7 @@ pub async fn authorize(app: &App, id: &AttemptId) -> Result<String, Error> {
 ///
 /// # Errors
 /// [`Error::AttemptOver`] for a `state` that is missing or another's, [`Error::ServiceRefused`] for
-/// another issuer's answer, [`Error::Denied`] when the person said no.
+/// another issuer's answer, [`Error::Denied`] when the person said no, [`Error::TooMany`].
 pub async fn returned(
     app: &App,
     id: &AttemptId,
@@ -290,6 +290,9 @@ pub async fn returned(
         error,
         back: Some(back.clone()),
     };
+    app.limits
+        .act(&tenant, &attempt.account_id)
+        .map_err(failed)?;
     let state_hash = callback
         .state
         .as_ref()

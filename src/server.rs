@@ -26,8 +26,9 @@ use crate::web::{BodyWithin, Peer};
 
 /// How long requests that are under way may take after a stop.
 const LAST_REQUESTS: Duration = Duration::from_secs(9);
-/// The largest head of a request, in bytes; more is a 431. Addresses that Jira frames have about two
-/// kilobytes.
+/// How much is read of a head that does not end, in bytes, before it is a 431. It is asked after each read,
+/// so one that came in a single one may be larger, up to twice this. Heads of Jira's frames have about
+/// three kilobytes.
 const LARGEST_HEAD: usize = 32 * 1024;
 /// How long to wait when connections cannot be accepted, as when the process has no file left for one.
 const ACCEPT_AGAIN: Duration = Duration::from_secs(1);

@@ -6,8 +6,7 @@
 
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde::Deserialize;
 
 use crate::clock::Seconds;
 use crate::model::{AccountId, ClientKey};
@@ -93,9 +92,8 @@ impl<'a> FromTenant<'a> {
     /// Takes a HS256 token apart. The algorithm is fixed: a token that wishes for another is none.
     pub fn read(token: &'a str) -> Result<Self, Rejected> {
         header(token, Algorithm::HS256, "the algorithm is not HS256")?;
-        let Object(claims) =
-            jsonwebtoken::dangerous::insecure_decode_claims::<Object<Claims>>(token)
-                .map_err(|_| Rejected::Malformed("the claims are malformed"))?;
+        let claims = jsonwebtoken::dangerous::insecure_decode_claims::<Claims>(token)
+            .map_err(|_| Rejected::Malformed("the claims are malformed"))?;
         let issuer = client_key(claims.iss)?;
         Ok(Self { token, issuer })
     }
@@ -184,8 +182,8 @@ fn signed(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Result<Claims
     validation.validate_nbf = false;
     validation.validate_aud = false;
     validation.required_spec_claims.clear();
-    jsonwebtoken::decode::<Object<Claims>>(token, key, &validation)
-        .map(|token| token.claims.0)
+    jsonwebtoken::decode::<Claims>(token, key, &validation)
+        .map(|token| token.claims)
         .map_err(|error| match error.kind() {
             ErrorKind::Json(_) => Rejected::Malformed("the claims are malformed"),
             _ => Rejected::Signature,
@@ -193,8 +191,9 @@ fn signed(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Result<Claims
 }
 
 /// Only numbers and texts that are what the standard says: a text for a number, a number for a text or
-/// a name that stands twice makes the whole token malformed (RFC 7519 section 4).
-#[derive(serde::Deserialize)]
+/// a name that stands twice makes the whole token malformed (RFC 7519 section 4). Serde could read them
+/// from a list as well, in this order; `jsonwebtoken` reads them a second time and then refuses it.
+#[derive(Deserialize)]
 struct Claims {
     iss: Option<String>,
     sub: Option<String>,
@@ -205,7 +204,7 @@ struct Claims {
     qsh: Option<String>,
 }
 
-#[derive(serde::Deserialize)]
+#[derive(Deserialize)]
 #[serde(untagged)]
 enum Audience {
     One(String),
@@ -285,29 +284,5 @@ fn account(sub: String) -> Result<AccountId, Rejected> {
         Ok(AccountId(sub))
     } else {
         Err(Rejected::Malformed("the account id is none"))
-    }
-}
-
-/// A JSON object, as claims must be (RFC 7519 section 7.2). Without this, serde would read a list of
-/// values in the order of the fields as well.
-struct Object<T>(T);
-
-impl<'de, T: DeserializeOwned> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct OnlyMaps<T>(std::marker::PhantomData<T>);
-
-        impl<'de, T: DeserializeOwned> Visitor<'de> for OnlyMaps<T> {
-            type Value = Object<T>;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
-            }
-        }
-
-        deserializer.deserialize_map(OnlyMaps(std::marker::PhantomData))
     }
 }

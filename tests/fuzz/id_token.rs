@@ -46,6 +46,7 @@ pub fn run(bytes: &[u8]) {
     assert_eq!(said["iss"], ISSUER);
     assert_eq!(said["nonce"], NONCE);
     assert_eq!(said["sub"], claims.sub);
+    assert!(!claims.sub.is_empty());
     let is_ours = |aud: &Value| aud == CLIENT;
     match &said["aud"] {
         Value::Array(auds) => {

@@ -3,6 +3,7 @@
 use latchkey::config::Config;
 use latchkey::connect::{LifecycleBody, Sites};
 use latchkey::model::ClientKey;
+use serde_json::Value;
 
 use super::settings::GOOD;
 
@@ -20,6 +21,16 @@ pub fn run(bytes: &[u8]) {
         return;
     };
     assert_eq!(installation.client_key, tenant);
+    // What nobody reads is not looked into, and need not be JSON that everybody can read.
+    let Ok(Value::Object(said)) = serde_json::from_slice(bytes) else {
+        return;
+    };
+    assert_eq!(said["clientKey"], tenant.as_str());
+    assert_eq!(said["key"], "latchkey");
+    // As it stands there, and not what it could be made into.
+    let base_url = said["baseUrl"].as_str().expect("it is a text");
+    let base_url = base_url.strip_suffix('/').unwrap_or(base_url);
+    assert_eq!(installation.base_url, base_url);
     let is_plain = |url: &str| {
         let host = url.strip_prefix("https://").expect("it is https");
         let bytes = host.bytes();

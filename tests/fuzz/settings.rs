@@ -18,7 +18,7 @@ pub const GOOD: [(&str, &str); 6] = [
 ];
 
 /// Names that may be given; another is an error of the programmer, and panics.
-const NAMES: [&str; 27] = [
+const NAMES: [&str; 28] = [
     "LATCHKEY_BASE_URL",
     "LATCHKEY_LISTEN",
     "LATCHKEY_METRICS_LISTEN",
@@ -46,6 +46,7 @@ const NAMES: [&str; 27] = [
     "LATCHKEY_API_KEY_FROM",
     "LATCHKEY_API_KEY_URL",
     "LATCHKEY_LOG_FORMAT",
+    "LATCHKEY_TRUSTED_PROXIES",
 ];
 
 pub fn run(bytes: &[u8]) {

@@ -326,6 +326,16 @@ impl Latchkey {
         self.port
     }
 
+    /// What the kernel says of the process under this name, in kilobytes; `VmRSS` is its memory.
+    pub fn kilobytes(&self, name: &str) -> u64 {
+        let status = format!("/proc/{}/status", self.process.child.id());
+        let status = std::fs::read_to_string(status).expect("the process runs");
+        let mut lines = status.lines().filter_map(|line| line.split_once(':'));
+        let (_, value) = lines.find(|(known, _)| *known == name).expect("it is said");
+        let value = value.trim().strip_suffix(" kB").expect("in kilobytes");
+        value.parse().expect("it is a number")
+    }
+
     /// What `/metrics` on the second address says of this name; None while nobody answers there.
     pub async fn figure(&self, name: &str) -> Option<i64> {
         let mut settings = self.settings.iter();

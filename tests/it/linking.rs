@@ -38,6 +38,7 @@ on_both_databases!(
     t19_cancelling_a_replacement_leaves_the_first,
     reconnecting_the_same_account_goes_on,
     t20_two_people_share_an_account,
+    t20_what_had_to_wait_has_its_full_time_to_be_revoked,
     t20_two_people_share_an_account_that_ends_as_a_whole,
     t21_an_attempt_does_not_survive_what_ends_links,
     t24_names_are_escaped,
@@ -1073,6 +1074,34 @@ async fn share_an_account(db: Db, revocation_reach: RevocationReach) {
     scene.end().await;
 }
 
+/// What waited for somebody else longer than revoking is tried for is tried for as long all the same.
+async fn t20_what_had_to_wait_has_its_full_time_to_be_revoked(db: Db) {
+    let setting = Setting {
+        service: ServiceOptions {
+            access_token_life: std::time::Duration::from_secs(30 * 24 * 3600),
+            ..ServiceOptions::default()
+        },
+        ..Setting::default()
+    };
+    let scene = Scene::start(db, setting).await;
+    let omar = scene.person("acme", OMAR);
+    let mia = scene.person("globex", MIA);
+    omar.link("u-100").await;
+    mia.link("u-100").await;
+    omar.disconnect().await;
+    scene.no_work_left().await;
+    scene.advance(8 * 24 * 3600);
+    let service = &scene.world.service;
+    service.fault(Fault::times(Endpoint::Revoke, 4, Kind::Down));
+    mia.disconnect().await;
+    eventually("it was tried in vain", async || {
+        (service.calls_to(Endpoint::Revoke) >= 4).then_some(())
+    })
+    .await;
+    nothing_lives_at_the_service(&scene).await;
+    scene.end().await;
+}
+
 /// How far an attempt has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
@@ -1094,20 +1123,29 @@ const PHASES: [Phase; 5] = [
 
 async fn t21_an_attempt_does_not_survive_what_ends_links(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
-    for event in ["unlink", "uninstall", "reinstall", "new secret"] {
+    let events = ["unlink", "uninstall", "reinstall", "new secret"];
+    let mut people = scene
+        .crowd(
+            "acme",
+            u64::try_from(events.len() * PHASES.len()).expect("few"),
+        )
+        .into_iter();
+    for event in events {
         for phase in PHASES {
-            an_attempt_ends_with(&scene, event, phase).await;
+            // Nobody begins so often at once as all of this would take.
+            let (account, _) = people.next().expect("there is one for each");
+            an_attempt_ends_with(&scene, &account, event, phase).await;
         }
     }
     scene.end().await;
 }
 
 /// Somebody who is linked wants another account, and comes this far when it happens.
-async fn an_attempt_ends_with(scene: &Scene, event: &str, phase: Phase) {
+async fn an_attempt_ends_with(scene: &Scene, account: &str, event: &str, phase: Phase) {
     let what = format!("{event}, {phase:?}");
     let jira = &scene.world.jira;
     let service = &scene.world.service;
-    let omar = scene.person("acme", OMAR);
+    let omar = scene.person("acme", account);
     omar.link("u-100").await;
     let begun = omar.begin().await;
     let mut callback = String::new();

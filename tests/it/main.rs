@@ -7,11 +7,13 @@ mod browsing;
 mod child;
 mod crashing;
 mod database;
+mod flooding;
 #[path = "../fuzz/bodies.rs"]
 mod fuzz;
 mod installing;
 mod linking;
 mod logs;
+mod mutations;
 mod oidc_provider;
 mod postgres;
 mod real_provider;

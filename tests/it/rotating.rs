@@ -17,11 +17,12 @@ use crate::child::{Finished, Run, Settings};
 use crate::database::{Cell as Value, Database};
 use crate::on_both_databases;
 use crate::scene::{Db, Scene, Setting, eventually};
-use crate::sim::jira::{OMAR, Overrides};
+use crate::sim::jira::Overrides;
 use crate::sim::service::{Endpoint, Fault, Kind, Rotation, ServiceOptions};
 
 on_both_databases!(
     sealing_keys_change_while_everything_goes_on,
+    what_changes_meanwhile_is_not_undone,
     what_does_not_open_is_named_and_left_as_it_is,
     tables_of_another_version_are_left_as_they_are,
 );
@@ -163,10 +164,17 @@ async fn traffic(scene: &Scene, crowd: &[(String, String)], done: &Cell<bool>) -
         }
     };
     let people = async {
-        while !done.get() {
-            let omar = scene.person("acme", OMAR);
-            omar.link("u-100").await;
-            omar.disconnect().await;
+        // Each once: nobody links as often as this goes on.
+        for (account, subject) in scene.crowd("acme", 10_000) {
+            if done.get() {
+                break;
+            }
+            let person = scene.person("acme", &account);
+            if person.state().await == "linked" {
+                continue;
+            }
+            person.link(&subject).await;
+            person.disconnect().await;
             count(204, "disconnect");
         }
     };
@@ -326,6 +334,68 @@ async fn sealing_keys_change_while_everything_goes_on(db: Db) {
     .await;
     assert!(!scene.child().output().contains("seal_failure"));
     scene.end().await;
+}
+
+/// Between reading a value and writing it anew a server destroys one key and makes another.
+async fn what_changes_meanwhile_is_not_undone(db: Db) {
+    let setting = Setting::default().with("LATCHKEY_SEALING_KEYS", keys("old", ""));
+    let mut scene = Scene::start_child(db, setting).await;
+    scene.other_secrets.extend([OLD.to_owned(), NEW.to_owned()]);
+    let [acme, globex] = ["acme", "globex"].map(|site| scene.world.jira.site(site).client_key);
+    let (old, both) = (vault(&keys("old", "")), vault(&keys("new", "old")));
+    let (key, made) = old.new_tenant_key(&globex);
+    let place = Place {
+        column: "of.this.story",
+        tenant: &globex,
+        row: "",
+        generation: 0,
+    };
+    let sealed_by_it = old.seal(&key, place, &Secret::new("a value"));
+    let mut changes = vec![
+        format!("update tenant set data_key = null where client_key = '{acme}'"),
+        format!("update tenant set data_key = '{made}' where client_key = '{globex}'"),
+    ];
+    let pairs = scene.settings().iter();
+    let config = Config::from_pairs(pairs.map(|(name, value)| (*name, value.as_str())))
+        .expect("the settings are good");
+    let store = Store::open_beside(&config.database, both, Random::system())
+        .await
+        .expect("it opens beside the server");
+    let mut passes = 0;
+    let url = scene.database_url();
+    let rotation = store
+        .rotate_keys(
+            || false,
+            |now| {
+                passes = now.pass;
+                // The first page has been read, and nothing is written yet.
+                for change in changes.drain(..) {
+                    tokio::task::block_in_place(|| {
+                        tokio::runtime::Handle::current().block_on(async {
+                            let mut database = Database::open(url).await;
+                            database.execute(&change).await;
+                            database.close().await;
+                        });
+                    });
+                }
+            },
+        )
+        .await
+        .expect("the store is there");
+    store.close().await;
+    assert!(rotation.is_complete(), "{rotation}");
+    assert_eq!((rotation.rewrapped, passes), (1, 3));
+    let mut database = Database::open(scene.database_url()).await;
+    let left = database
+        .pairs("select client_key, data_key from tenant where data_key is not null")
+        .await;
+    database.close().await;
+    assert_eq!(left.len(), 1, "a key that was destroyed came back");
+    let new = vault(&keys("new", ""));
+    let key = new.open_tenant_key(&globex, &left[0].1);
+    let value = new.open(&key.expect("it opens"), place, &sealed_by_it);
+    assert_eq!(value.expect("it is the newer key").expose(), "a value");
+    scene.close().await;
 }
 
 async fn what_does_not_open_is_named_and_left_as_it_is(db: Db) {

@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -100,6 +100,8 @@ pub struct Scene {
     pub clock: Clock,
     /// Secrets of whoever else is in the story.
     pub other_secrets: Vec<String>,
+    /// What the product gave away for one use: sessions, states, nonces, handles.
+    one_time: Mutex<Vec<String>>,
     pairs: Vec<(&'static str, String)>,
     base_path: &'static str,
     database: Database,
@@ -209,6 +211,7 @@ impl Scene {
             http: crate::sim::jira::loopback_client(),
             clock: Clock::movable(),
             other_secrets: Vec::new(),
+            one_time: Mutex::default(),
             world,
             base: String::new(),
             base_path: setting.base_path,
@@ -370,7 +373,9 @@ impl Scene {
     }
 
     pub async fn send(&self, request: RequestBuilder) -> Answer {
-        Answer::of(request.send().await.expect("the product answers")).await
+        let answer = Answer::of(request.send().await.expect("the product answers")).await;
+        self.keep_one_time(&answer);
+        answer
     }
 
     /// Atlassian's name of a site.
@@ -422,7 +427,27 @@ impl Scene {
         let mut secrets = self.world.secrets();
         secrets.push(SEALING_SECRET.to_owned());
         secrets.extend(self.other_secrets.iter().cloned());
+        secrets.extend(self.one_time().iter().cloned());
         secrets
+    }
+
+    fn one_time(&self) -> MutexGuard<'_, Vec<String>> {
+        self.one_time.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What an answer gives to this browser alone.
+    fn keep_one_time(&self, answer: &Answer) {
+        let cookie = answer.cookie.as_deref().and_then(|set| set.split_once('='));
+        let value = cookie.and_then(|(_, rest)| rest.split(';').next());
+        let location = answer.location.as_deref();
+        let url = location.and_then(|location| url::Url::parse(location).ok());
+        let pairs = url.iter().flat_map(url::Url::query_pairs);
+        let parameters = pairs
+            .filter(|(name, _)| matches!(&**name, "state" | "nonce" | "ac.handle"))
+            .map(|(_, value)| value.into_owned());
+        let values = value.map(str::to_owned).into_iter().chain(parameters);
+        self.one_time()
+            .extend(values.filter(|value| value.len() >= 16));
     }
 
     /// How every story ends: nothing is left to do, nobody saw what they did not expect, and no secret

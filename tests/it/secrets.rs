@@ -126,6 +126,43 @@ async fn t17_no_error_repeats_a_secret_it_was_sent(db: Db) {
             }
         }
     }
+    // Tokens that could have been good, each refused by another check and wherever one may stand.
+    let now = jira.now();
+    let none = Overrides::none;
+    let bent = [
+        none().claim("iss", "nobody-ever-installed-this"),
+        none().secret("a-secret-of-somebody-else-entirely"),
+        none().claim("iat", now - 300).claim("exp", now - 31),
+        none().claim("iat", now + 120),
+        none().claim("qsh", "of another request"),
+        none().without("qsh"),
+        none().header("alg", "RS256"),
+        none().header("alg", "none"),
+    ];
+    for overrides in bent {
+        let context = jira.context_token("acme", OMAR, &overrides);
+        let installed = jira.lifecycle_token("acme", LifecycleEvent::Installed, &overrides);
+        let requests = [
+            with_token(&scene, "/api/link", &context),
+            with_token(&scene, "/link/x/prove", &context),
+            with_token(&scene, "/connect/enabled", &context),
+            with_token(&scene, "/connect/installed", &installed),
+            with_token(&scene, "/connect/uninstalled", &context),
+            scene
+                .http
+                .get(scene.address(&format!("/link?jwt={context}"))),
+            scene
+                .http
+                .get(scene.address(&format!("/connect/glance?jwt={context}"))),
+            scene
+                .http
+                .post(scene.address("/link"))
+                .form(&[("jwt", context.as_str())]),
+        ];
+        for request in requests {
+            planted.refused("a bent token", &scene.send(request).await);
+        }
+    }
     // With tokens that are good so far: what is wrong comes later.
     let returned = omar.until_returned("u-100").await;
     let bad = omar
@@ -172,6 +209,17 @@ async fn t17_no_error_repeats_a_secret_it_was_sent(db: Db) {
         }
     }
     planted.end(scene).await;
+}
+
+fn with_token(scene: &Scene, path: &str, token: &str) -> RequestBuilder {
+    let method = match path {
+        "/api/link" => Method::GET,
+        _ => Method::POST,
+    };
+    scene
+        .http
+        .request(method, scene.address(path))
+        .header(AUTHORIZATION, format!("JWT {token}"))
 }
 
 /// An answer that says too much, as a debug page of somebody else's does.

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 
+use latchkey::connect::jwt::{FromAtlassian, FromTenant, Rejected};
 use proptest::prelude::*;
 use proptest::test_runner::Config as Cases;
 use serde_json::{Value, json};
@@ -132,6 +133,16 @@ fn t8_a_token_of_one_kind_is_of_no_other() {
             assert_eq!(taken, kind == shown_as, "{kind:?} as {shown_as:?}");
             assert_eq!(shown_as.good(&token, NOW).is_some(), taken, "the model");
         }
+        // The algorithm is looked at before anything that is named is looked for.
+        if kind == Kind::Lifecycle {
+            let why = "the algorithm is not HS256";
+            let read = FromTenant::read(&token).map(|_| ());
+            assert_eq!(read, Err(Rejected::Misplaced(why)));
+        } else {
+            let why = "the algorithm is not RS256";
+            let read = FromAtlassian::read(&token).map(|_| ());
+            assert_eq!(read, Err(Rejected::Misplaced(why)));
+        }
     }
 }
 
@@ -234,8 +245,11 @@ fn t9_what_the_claims_may_be() {
             assert_eq!(kind.good(&token, NOW).is_some(), good, "the model");
         }
         // At either end of time nothing overflows.
-        for now in [i64::MIN, i64::MAX, 0, -1] {
-            let _ = kind.judge(&token(kind, &json!({})), now);
+        for now in [i64::MIN, i64::MAX - 1, 0, -1] {
+            for exp in [i64::MIN, NOW + 180, i64::MAX] {
+                let token = token(kind, &json!({"exp": exp, "nbf": i64::MIN, "iat": i64::MIN}));
+                assert_eq!(kind.judge(&token, now), kind.good(&token, now));
+            }
         }
     }
 }
