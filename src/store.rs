@@ -21,6 +21,8 @@ use crate::random::Random;
 use crate::secret::Secret;
 use crate::vault::Vault;
 
+use batch::Writer;
+
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
 /// Runs the same body on whichever database it is. The body names the pool.
@@ -146,9 +148,11 @@ macro_rules! take_back {
 }
 
 mod attempt;
+mod batch;
 mod budget;
 mod cleanup;
 mod link;
+mod plans;
 mod renewal;
 mod rotation;
 mod rows;
@@ -174,6 +178,8 @@ pub struct Store {
     pool: Pool,
     vault: Vault,
     random: Random,
+    /// Where writes of renewals gather; the writer's own store has none.
+    writer: Option<Writer>,
     /// Holds the file lock for as long as the store is open.
     _alone: Option<Arc<std::fs::File>>,
 }
@@ -235,12 +241,16 @@ impl Store {
                 (Pool::Postgres(pool), None)
             }
         };
-        Ok(Self {
+        let mut store = Self {
             pool,
             vault,
             random,
-            _alone: alone,
-        })
+            writer: None,
+            _alone: None,
+        };
+        store.writer = Some(Writer::start(store.clone()));
+        store._alone = alone;
+        Ok(store)
     }
 
     /// Opens the database as it stands, for upkeep while servers run on it: it is not migrated, and
@@ -261,6 +271,7 @@ impl Store {
             pool,
             vault,
             random,
+            writer: None,
             _alone: None,
         };
         store.tables_are_ours().await?;
@@ -316,11 +327,11 @@ impl Store {
         use sqlx::{Executor as _, SqlSafeStr as _};
         let postgres = matches!(self.pool, Pool::Postgres(_));
         let mut prepared = 0;
-        for (name, statement) in sql::ALL {
+        for (name, statement) in sql::everything() {
             if !postgres && name.ends_with("_POSTGRES") {
                 continue;
             }
-            let statement: &'static str = statement;
+            let statement = sqlx::AssertSqlSafe(statement);
             on!(self, pool => {
                 let mut connection = pool.acquire().await.map_err(|error| error.to_string())?;
                 connection

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::model::{AsideReason, ClientKey, Credential, Link, ReconnectReason, Tenant};
 use crate::vault::Broken;
 
+use super::batch::{Commit, Intend, Published, PutOff, Write};
 use super::cleanup::{NewCleanup, Owner, Wait, all_of};
 use super::rows::ClaimedRow;
 use super::{Pool, Store, sql};
@@ -156,17 +157,14 @@ impl Store {
         now: Seconds,
         lease_until: Seconds,
     ) -> Result<bool, Error> {
-        let rows = on!(self, pool => sqlx::query(sql::INTENT)
-            .bind(claim.link.id.as_str())
-            .bind(now)
-            .bind(lease_until)
-            .bind(claim.link.generation)
-            .bind(&claim.token)
-            .bind(claim.probe.is_some())
-            .execute(pool)
-            .await
-            .map(|done| done.rows_affected()))?;
-        Ok(rows == 1)
+        let write = Write::Intend(Intend {
+            claim: claim.token.clone(),
+            generation: claim.link.generation,
+            now,
+            lease_until,
+            probing: claim.probe.is_some(),
+        });
+        self.write(&claim.link.id, write).await
     }
 
     /// Keeps what the service gave, as `generation`. When the link is gone or has moved on, false: then
@@ -183,30 +181,14 @@ impl Store {
             generation,
             credential,
         );
-        transaction!(self, tx => {
-            if generation > claim.link.generation {
-                generation_reached!(
-                    tx,
-                    claim.link.client_key.as_str(),
-                    claim.link.account_id.as_str(),
-                    generation
-                );
-            }
-            let rows = sqlx::query(sql::COMMIT)
-                .bind(claim.link.id.as_str())
-                .bind(claim.link.generation)
-                .bind(&text)
-                .bind(generation)
-                .bind(credential.api_key.as_ref().map(|key| key.expires_at))
-                .execute(&mut *tx)
-                .await?
-                .rows_affected();
-            if rows == 0 {
-                // The link that lives now has not come that far: the transaction is rolled back.
-                return Ok(false);
-            }
+        let write = Write::Commit(Commit {
+            owner: claim_owner(claim),
+            claimed: claim.link.generation,
+            credential: text,
+            generation,
+            key_expires_at: credential.api_key.as_ref().map(|key| key.expires_at),
         });
-        Ok(true)
+        self.write(&claim.link.id, write).await
     }
 
     /// Whether the link is still there, of this generation, and its tenant installed.
@@ -247,30 +229,29 @@ impl Store {
         due_at: Seconds,
     ) -> Result<bool, Error> {
         let generation = claim.link.generation;
-        let mut kept = credential.clone();
-        let retiring = std::mem::take(&mut kept.retiring);
-        let text = self.seal_credential(&claim.tenant, &claim.link.account_id, generation, &kept);
-        let owner = claim_owner(claim);
-        Ok(transaction!(self, tx => {
-            let rows = sqlx::query(sql::RECORD_PUBLISHED)
-                .bind(claim.link.id.as_str())
-                .bind(generation)
-                .bind(&text)
-                .bind(expires_at)
-                .bind(now)
-                .bind(due_at)
-                .bind(claim.put_again)
-                .execute(&mut *tx)
-                .await?
-                .rows_affected();
-            if rows == 1 {
-                add_revocation!(self, tx, &owner, retiring, now);
-                true
-            } else {
-                take_back!(self, tx, owner, now);
-                false
-            }
-        }))
+        let is_minted = credential
+            .api_key
+            .as_ref()
+            .is_some_and(|key| key.id.is_some());
+        // A key that is the access token itself was committed with this generation, and nothing has
+        // changed since.
+        let changed = is_minted || !credential.retiring.is_empty();
+        let text = changed.then(|| {
+            let mut kept = credential.clone();
+            kept.retiring.clear();
+            self.seal_credential(&claim.tenant, &claim.link.account_id, generation, &kept)
+        });
+        let write = Write::Published(Published {
+            generation,
+            credential: text,
+            expires_at,
+            now,
+            due_at,
+            put_again: claim.put_again,
+            owner: claim_owner(claim),
+            retiring: credential.retiring.clone(),
+        });
+        self.write(&claim.link.id, write).await
     }
 
     /// After a call of which nobody knows whether it put anything: gives the claimed link back, to be
@@ -299,17 +280,14 @@ impl Store {
         failed: bool,
         settled: bool,
     ) -> Result<bool, Error> {
-        let rows = on!(self, pool => sqlx::query(sql::PUT_OFF)
-            .bind(claim.link.id.as_str())
-            .bind(claim.link.generation)
-            .bind(&claim.token)
-            .bind(due_at)
-            .bind(i64::from(failed))
-            .bind(settled)
-            .execute(pool)
-            .await
-            .map(|done| done.rows_affected()))?;
-        Ok(rows == 1)
+        let write = Write::PutOff(PutOff {
+            claim: claim.token.clone(),
+            generation: claim.link.generation,
+            due_at,
+            failed,
+            settled,
+        });
+        self.write(&claim.link.id, write).await
     }
 
     /// Asks the person to reconnect. False when the link has changed since it was claimed: then the
