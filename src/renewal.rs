@@ -468,8 +468,10 @@ pub async fn publish(app: &App, claim: Claim, credential: Credential) -> Result<
             if recorded {
                 tracing::debug!(tenant = %tenant.client_key, account = %claim.link.account_id, generation = claim.link.generation, "a key was renewed");
             }
-            // The old key is revoked as work of its own.
-            app.wake_cleanup.notify_one();
+            if !recorded || !credential.retiring.is_empty() {
+                // The old key is revoked as work of its own, and so is what must not stay in Jira.
+                app.wake_cleanup.notify_one();
+            }
             Ok(())
         }
         Err(error) => unpublished(app, &claim, &credential, error).await,

@@ -40,8 +40,11 @@ macro_rules! transaction {
     ($store:expr, $tx:ident => $body:expr) => {
         match &$store.pool {
             // An immediate transaction takes SQLite's write lock at once; a deferred one could fail
-            // halfway with "database is locked".
+            // halfway with "database is locked". Who waits for that lock looks now and then whether it is
+            // free, and where others write without a break it never is; so those of this process stand
+            // in line.
             Pool::Sqlite(pool) => {
+                let _turn = $store.writing.lock().await;
                 let mut $tx = pool.begin_with("begin immediate").await?;
                 let result = $body;
                 $tx.commit().await?;
@@ -163,7 +166,7 @@ mod tenant;
 
 pub use budget::{Calls, GateRow};
 pub use cleanup::{Chore, Cleanup};
-pub use renewal::{Claim, Kind, SignOfLife, Turn};
+pub use renewal::{Claim, Kind, SignOfLife, TURN, Turn};
 pub use rotation::{KeyUse, Progress, Rotation};
 
 #[derive(Clone)]
@@ -178,6 +181,8 @@ pub struct Store {
     pool: Pool,
     vault: Vault,
     random: Random,
+    /// Held while a transaction of this process writes, on SQLite.
+    writing: Arc<tokio::sync::Mutex<()>>,
     /// Where writes of renewals gather; the writer's own store has none.
     writer: Option<Writer>,
     /// Holds the file lock for as long as the store is open.
@@ -245,6 +250,7 @@ impl Store {
             pool,
             vault,
             random,
+            writing: Arc::default(),
             writer: None,
             _alone: None,
         };
@@ -271,6 +277,7 @@ impl Store {
             pool,
             vault,
             random,
+            writing: Arc::default(),
             writer: None,
             _alone: None,
         };

@@ -36,12 +36,16 @@ pub struct Claim {
     pub(super) token: String,
 }
 
+/// A turn is for so many links at most: one by one they would cost a statement each, and the statements
+/// look at as many as this needs.
+pub const TURN: i64 = 8;
+
 /// A tenant's turn in a claim: so many links of it at most.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Turn {
     /// Whose.
     pub tenant: ClientKey,
-    /// How many.
+    /// How many, up to [`TURN`].
     pub most: i64,
 }
 
@@ -69,13 +73,18 @@ impl Claim {
 }
 
 impl Store {
-    /// Claims links whose time has come, of these tenants; of each those first whose key in Jira ends
-    /// first. Each is this process's until `lease_until`. Those of a tenant that does not open are set
-    /// aside until `rest_until`.
+    /// Claims links whose time has come, of these tenants, one after the other until there are `most`; of
+    /// each those first whose key in Jira ends first. Each link is this process's until `lease_until`.
+    /// Those of a tenant that does not open are set aside until `rest_until`.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a value of the statement"
+    )]
     pub async fn claim(
         &self,
         owner: &str,
         turns: &[Turn],
+        most: i64,
         kind: Kind,
         now: Seconds,
         lease_until: Seconds,
@@ -93,17 +102,25 @@ impl Store {
         };
         let past_the_gate = kind != Kind::Due;
         let mut rows = Vec::new();
-        transaction!(self, tx => for turn in turns {
-            rows.extend(sqlx::query_as::<_, ClaimedRow>(statement)
-                .bind(now)
-                .bind(lease_until)
-                .bind(&token)
-                .bind(owner)
-                .bind(turn.most)
-                .bind(turn.tenant.as_str())
-                .bind(past_the_gate)
-                .fetch_all(&mut *tx)
-                .await?);
+        transaction!(self, tx => {
+            let mut left = most;
+            for turn in turns {
+                if left <= 0 {
+                    break;
+                }
+                let claimed = sqlx::query_as::<_, ClaimedRow>(statement)
+                    .bind(now)
+                    .bind(lease_until)
+                    .bind(&token)
+                    .bind(owner)
+                    .bind(turn.most.min(left))
+                    .bind(turn.tenant.as_str())
+                    .bind(past_the_gate)
+                    .fetch_all(&mut *tx)
+                    .await?;
+                left -= i64::try_from(claimed.len()).unwrap_or(i64::MAX);
+                rows.extend(claimed);
+            }
         });
         rows.sort_by_key(|row| row.link.published_expires_at);
         let mut claims: Vec<Claim> = Vec::with_capacity(rows.len());

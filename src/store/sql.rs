@@ -19,17 +19,23 @@ macro_rules! statements {
 macro_rules! claim {
     () => {
         "update link set due_at = $2, claims = claims + 1, claim = $3, claimed_by = $4 \
-        where id in (select l.id from link l join tenant t on t.client_key = l.client_key where l.id in "
+        where id in (select l.id from link l where l.id in "
     };
 }
 
-/// Candidates among all that are due.
+/// Candidates among all that are due, for a turn ([`super::TURN`]). Of the first in order most are due if
+/// any are, but those that are under way stand there too. There are more than a turn is for, since another
+/// replica may just be taking some. Plain numbers: where they are parameters, PostgreSQL takes them to be
+/// a tenth of all there are, and plans for that.
 macro_rules! due {
     () => {
-        "(select id from (select id, due_at from link where client_key = $6 and state <> 'reconnect' \
-        order by published_expires_at limit 64) as head where due_at <= $1 \
-        union all select id from (select id from link where client_key = $6 and state <> 'reconnect' \
-        and due_at <= $1 order by due_at limit $5) as oldest) \
+        "(select id from (select id, published_expires_at from (select id, published_expires_at, due_at \
+        from link where client_key = $6 and state <> 'reconnect' \
+        order by published_expires_at limit 32) as head where due_at <= $1 \
+        union select id, published_expires_at from (select id, published_expires_at from link \
+        where client_key = $6 and state <> 'reconnect' \
+        and due_at <= $1 order by due_at limit 8) as oldest) as candidate \
+        order by published_expires_at limit 16) \
         and ($7 or not exists (select 1 from gate g where g.name = 'service' and g.opens_at > $1))"
     };
 }
@@ -38,15 +44,16 @@ macro_rules! due {
 macro_rules! unpublished {
     () => {
         "(select id from link where client_key = $6 and state <> 'reconnect' \
-        and (published_generation < generation or put_again > 0) and due_at <= $1 order by due_at limit $5) \
+        and (published_generation < generation or put_again > 0) and due_at <= $1 order by due_at limit 16) \
         and $7"
     };
 }
 
 macro_rules! claim_in_order {
     () => {
-        " and l.due_at <= $1 and l.state <> 'reconnect' and t.installed and t.enabled \
-        and t.installation = l.installation and t.wait_until <= $1 and t.put_wait_until <= $1 \
+        " and l.due_at <= $1 and l.state <> 'reconnect' and l.installation = (select t.installation \
+        from tenant t where t.client_key = $6 and t.installed and t.enabled and t.wait_until <= $1 \
+        and t.put_wait_until <= $1) \
         and not exists (select 1 from gate g where g.name = 'jira' and g.opens_at > $1) \
         order by l.published_expires_at limit $5"
     };
@@ -197,8 +204,8 @@ statements! {
     // Renewal. The lease is `due_at`: while it lies ahead, nobody else takes the row.
 
     // Tenants take turns, so a claim is about one tenant. It takes what is due by the end of the key that
-    // Jira holds. So that it costs the same however many links there are, it looks at the first 64 in that
-    // order, most of which are due if any are, and at those that have been due for longest.
+    // Jira holds. So that it costs the same however many links there are, it looks at the first in that
+    // order and at those that have been due for longest.
 
     /// Links come first whose tenant's key comes first; each process goes round by itself.
     TENANTS_DUE = "select t.client_key from tenant t where t.client_key > $2 and t.installed and t.enabled \

@@ -16,6 +16,8 @@ on_both_databases!(
     no_statement_reads_a_whole_table,
     r3_writes_made_together_find_their_own_rows,
     r4_of_two_writes_about_one_link_one_is_late,
+    r4_of_commits_made_together_only_the_late_one_is_thrown_away,
+    a_claim_takes_no_more_than_there_is_room_for,
     a_write_that_fails_fails_alone,
 );
 
@@ -48,7 +50,7 @@ fn scans_sqlite(line: &str) -> bool {
     match words.as_slice() {
         // The rows that came with the statement, or the few that a part of it has found.
         ["SCAN", "CONSTANT", "ROW"] | ["SCAN", _, "CONSTANT", "ROWS"] => false,
-        ["SCAN", "v" | "head" | "oldest"] => false,
+        ["SCAN", "v" | "head" | "oldest" | "candidate"] => false,
         ["SCAN", .., "INDEX", index] => !SMALL.contains(index),
         ["SCAN", ..] => true,
         // The smallest of all, looked for one by one.
@@ -106,20 +108,20 @@ async fn claimed(scene: &Scene, links: u64) -> Vec<Claim> {
         person.recorded().await;
     }
     let later = scene.clock.now() + 2 * 3600 + 600;
-    let claims = claim(scene, later).await;
+    let claims = claim(scene, 64, later).await;
     assert_eq!(claims.len() as u64, links);
     claims
 }
 
-/// What is due by then, claimed by somebody for ten minutes.
-async fn claim(scene: &Scene, by: Seconds) -> Vec<Claim> {
+/// What is due by then, up to so many, claimed by somebody for ten minutes.
+async fn claim(scene: &Scene, most: i64, by: Seconds) -> Vec<Claim> {
     let turn = Turn {
         tenant: ClientKey(scene.client_key("acme")),
         most: 64,
     };
     let store = &scene.app().store;
     store
-        .claim("somebody", &[turn], Kind::Due, by, by + 600, by + 600)
+        .claim("somebody", &[turn], most, Kind::Due, by, by + 600, by + 600)
         .await
         .expect("the store is there")
 }
@@ -207,7 +209,7 @@ async fn r3_writes_made_together_find_their_own_rows(db: Db) {
     let figures = store.figures(now).await.expect("the store is there");
     assert_eq!(figures.unsettled, 0);
     let later = now + 3 * 3600;
-    let claims = claim(&scene, later).await;
+    let claims = claim(&scene, 64, later).await;
     assert_eq!(claims.len(), 12);
     for claim in claims {
         claim.credential.expect("each has its own credential");
@@ -243,6 +245,70 @@ async fn r4_of_two_writes_about_one_link_one_is_late(db: Db) {
         4,
         "{done:?}"
     );
+    scene.close().await;
+}
+
+async fn r4_of_commits_made_together_only_the_late_one_is_thrown_away(db: Db) {
+    let scene = Scene::start(db, Setting::keys_live(3 * 3600)).await;
+    let claims = claimed(&scene, 6).await;
+    let store = &scene.app().store;
+    let late = claims[2].link.id.clone();
+    let credential = claims[2].credential.clone().expect("it opens");
+    let committed = store.commit(&claims[2], &credential, 2).await;
+    assert!(committed.expect("the store is there"));
+    let held = Held::up(&scene).await;
+    let mut writes = JoinSet::new();
+    for claim in claims {
+        let store = store.clone();
+        let credential = claim.credential.clone().expect("it opens");
+        // The late one would come further than its link has.
+        let generation = if claim.link.id == late { 7 } else { 2 };
+        writes.spawn(async move {
+            let committed = store.commit(&claim, &credential, generation).await;
+            (claim.link.id, committed.expect("the store is there"))
+        });
+    }
+    tokio::task::yield_now().await;
+    held.let_go().await;
+    for (link, committed) in writes.join_all().await {
+        assert_eq!(committed, link != late);
+    }
+    let claims = claim(&scene, 64, scene.clock.now() + 3 * 3600).await;
+    assert_eq!(claims.len(), 6);
+    for claim in claims {
+        assert_eq!(claim.link.generation, 2);
+        claim.credential.expect("nobody's generation was counted");
+    }
+    scene.close().await;
+}
+
+async fn a_claim_takes_no_more_than_there_is_room_for(db: Db) {
+    let scene = Scene::start(db, Setting::keys_live(3 * 3600)).await;
+    let claims = claimed(&scene, 6).await;
+    let store = &scene.app().store;
+    let now = scene.clock.now();
+    for claim in &claims {
+        let put_off = store.put_off(claim, now + 3600, false, true).await;
+        assert!(put_off.expect("the store is there"));
+    }
+    let (most, by) = (4, now + 3 * 3600);
+    let turn = |most| Turn {
+        tenant: ClientKey(scene.client_key("acme")),
+        most,
+    };
+    let claims = store
+        .claim(
+            "somebody",
+            &[turn(3), turn(3)],
+            most,
+            Kind::Due,
+            by,
+            by + 600,
+            by + 600,
+        )
+        .await
+        .expect("the store is there");
+    assert_eq!(claims.len(), 4);
     scene.close().await;
 }
 

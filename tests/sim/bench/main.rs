@@ -12,7 +12,7 @@
 //! | `BENCH_DATABASES` | `sqlite,postgres` |
 //! | `BENCH_LINKS` | `10000,100000,1000000` |
 //! | `BENCH_SECONDS`, of each measurement at most | `20` |
-//! | `BENCH_AT_ONCE`, renewals under way | `64` |
+//! | `BENCH_AT_ONCE`, renewals under way | `256` |
 //! | `BENCH_DELAYS`, of each answer in milliseconds | `0,100` |
 
 mod plain;
@@ -51,9 +51,9 @@ const TICKS: f64 = 100.0;
 /// How often a claim is timed.
 const CLAIMS: usize = 100;
 /// Of so many tenants.
-const TURNS: usize = 8;
+const TURNS: usize = 4;
 /// So many links of each.
-const OF_EACH: i64 = 4;
+const OF_EACH: i64 = 8;
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
@@ -160,6 +160,7 @@ async fn prepare(place: &Place, links: usize) -> Result<f64, Failure> {
     let tenants: Vec<Tenant> = seed::tenants(&app, place.world.port()).await?;
     seed::links(&app, &vault, &place.url, &tenants, links).await?;
     let now = app.clock.now();
+    let most = i64::try_from(TURNS)? * OF_EACH;
     let mut times = Vec::new();
     for number in 0..CLAIMS {
         // As the worker does when many tenants stand in line: some of each, one after the other.
@@ -174,7 +175,15 @@ async fn prepare(place: &Place, links: usize) -> Result<f64, Failure> {
         let before = Instant::now();
         let claims = app
             .store
-            .claim(&app.replica, &turns, Kind::Due, now, now + 45, now + 900)
+            .claim(
+                &app.replica,
+                &turns,
+                most,
+                Kind::Due,
+                now,
+                now + 45,
+                now + 900,
+            )
             .await?;
         times.push(before.elapsed().as_secs_f64() * 1e3);
         if claims.len() != TURNS * usize::try_from(OF_EACH)? {
@@ -231,7 +240,7 @@ impl Place {
             ("LATCHKEY_JIRA_BURST", "1000".to_owned()),
             (
                 "LATCHKEY_PROVIDER_CONCURRENCY",
-                std::env::var("BENCH_AT_ONCE").unwrap_or_else(|_| "64".to_owned()),
+                std::env::var("BENCH_AT_ONCE").unwrap_or_else(|_| "256".to_owned()),
             ),
         ]
     }

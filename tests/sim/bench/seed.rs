@@ -47,8 +47,8 @@ pub async fn tenants(app: &App, port: u16) -> Result<Vec<Tenant>, Failure> {
     Ok(tenants)
 }
 
-/// Puts `links` links into the database at `url`, in turns over the tenants, whose keys run out over the
-/// next half hour and were due over the last.
+/// Puts `links` links into the database at `url`, in turns over the tenants. All are due, over the last
+/// third of their keys' life, and none has run out.
 pub async fn links(
     app: &App,
     vault: &Vault,
@@ -67,8 +67,9 @@ pub async fn links(
             generation: 1,
         };
         // As src/store/sealed.rs writes it.
-        let late = i64::try_from(number * 1800 / links).unwrap_or(0);
-        let (requested_at, expires_at) = (now - 1800 - late, now + 1800 - late);
+        let late = i64::try_from(number * 1200 / links).unwrap_or(0);
+        let requested_at = now - LIFE * 2 / 3 - late;
+        let expires_at = requested_at + LIFE;
         let text = serde_json::json!({
             "tokens": {
                 "access_token": access_token(number, 0),
