@@ -14,6 +14,7 @@ use crate::App;
 use crate::budget::Stance;
 use crate::clock::Seconds;
 use crate::error::Error;
+use crate::figures::{Outcome, Step};
 use crate::model::ClientKey;
 use crate::renewal::{self, LEASE, REST};
 use crate::store::{Claim, Kind, SignOfLife, TURN, Turn};
@@ -130,8 +131,8 @@ impl Renewals {
         let (lease, rest) = (now + LEASE, now + REST);
         let claims = app
             .store
-            .claim(&app.replica, &turns, free, kind, now, lease, rest)
-            .await?;
+            .claim(&app.replica, &turns, free, kind, now, lease, rest);
+        let claims = app.meters.timed(Step::Claim, claims).await?;
         let mut claimed = HashMap::new();
         for claim in &claims {
             *claimed.entry(claim.link.client_key.clone()).or_default() += 1;
@@ -159,6 +160,7 @@ impl Renewals {
             let _place = place;
             let probe = claim.probe;
             if let Err(error) = renewal::renew(&app, claim).await {
+                app.meters.count(Outcome::Interrupted);
                 tracing::warn!(%error, "a renewal was interrupted; its lease brings it back");
             }
             if let Some(probe) = probe
@@ -184,11 +186,12 @@ impl Renewals {
 
     /// Waits until there is room for a batch more.
     async fn room(&mut self, app: &App) {
+        if self.tasks.is_empty() {
+            // There was room, and nothing for it.
+            std::future::pending::<()>().await;
+        }
         for _ in 0..Self::batch(app).min(self.tasks.len()) {
             self.tasks.join_next().await;
-        }
-        if self.tasks.is_empty() {
-            std::future::pending::<()>().await;
         }
     }
 }
@@ -394,8 +397,10 @@ impl Cleaning {
 /// Finds claims whose process has died, so that nobody waits for their leases: at start, and then with
 /// every tick.
 #[derive(Default)]
-struct Watchman {
+pub struct Watchman {
     life: Option<SignOfLife>,
+    /// When this process was last found to show none itself.
+    cut_off_at: Option<Seconds>,
     /// Since when a process shows no sign of life.
     suspects: HashMap<String, Seconds>,
     looked_at: Seconds,
@@ -403,7 +408,11 @@ struct Watchman {
 }
 
 impl Watchman {
-    async fn look(&mut self, app: &App) -> Result<(), Error> {
+    /// Looks who has died, once a second at most, and frees what they held.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn look(&mut self, app: &App) -> Result<(), Error> {
         let now = app.clock.now();
         if self.looked_at == now {
             return Ok(());
@@ -413,12 +422,20 @@ impl Watchman {
             crate::follow_database(&app.store, &app.clock).await?;
             self.compared_clocks_at = app.clock.now();
         }
-        let stands = match &mut self.life {
-            Some(life) => life.stands().await,
-            None => false,
-        };
-        if !stands && app.store.is_shared() {
+        if let Some(life) = &mut self.life
+            && !life.stands().await
+        {
+            self.life = None;
+            self.cut_off_at = Some(now);
+        }
+        if self.life.is_none() && app.store.is_shared() {
             self.life = app.store.sign_of_life(&app.replica).await?;
+        }
+        // Whatever cut this process off, as a restart of the database does, cut off others who live: they
+        // cannot renew their leases, and may wait for answers of the service until these end.
+        if self.cut_off_at.is_some_and(|at| now - at < LEASE) {
+            self.suspects.clear();
+            return Ok(());
         }
         let owners = app.store.owners_besides(&app.replica).await?;
         self.suspects.retain(|owner, _| owners.contains(owner));
