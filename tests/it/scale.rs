@@ -32,9 +32,10 @@ const SMALL: [&str; 3] = [
 ];
 
 /// What neither the worker nor a page asks for.
-const RARE: [&str; 12] = [
+const RARE: [&str; 14] = [
     // Figures: each reads an index of the rows that it is about (tests/it/watching.rs).
     "LINKS_LIVE",
+    "LINKS_DUE",
     "LINKS_RESTING",
     "LINKS_FAILING",
     "LINKS_UNSETTLED",
@@ -43,6 +44,8 @@ const RARE: [&str; 12] = [
     "CLEANUP_BY_KIND",
     "TENANTS_BY_STATE",
     "TENANTS_PARKED",
+    // What `latchkey doctor` looks at.
+    "TENANTS_SOME",
     // How much there is to do for `rotate-keys`.
     "WRAPPED_COUNT",
     // A table with a row for each migration.
