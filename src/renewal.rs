@@ -490,14 +490,17 @@ pub async fn publish(app: &App, claim: Claim, credential: Credential) -> Result<
             let recorded = app
                 .store
                 .published(&claim, &credential, key.expires_at, now, due_at);
-            let outcome = match app.meters.timed(Step::Record, recorded).await? {
+            let recorded = app.meters.timed(Step::Record, recorded).await?;
+            let outcome = match recorded {
                 true if claim.link.published.is_none() => Outcome::FirstKey,
                 true => Outcome::Renewed,
                 false => Outcome::Superseded,
             };
             app.meters.renewal(outcome, &claim, None, None);
-            // The old key is revoked as work of its own.
-            app.wake_cleanup.notify_one();
+            if !recorded || !credential.retiring.is_empty() {
+                // The old key is revoked as work of its own, and so is what must not stay in Jira.
+                app.wake_cleanup.notify_one();
+            }
             Ok(())
         }
         Err(error) => unpublished(app, &claim, &credential, error).await,

@@ -20,6 +20,8 @@ use crate::random::Random;
 use crate::secret::Secret;
 use crate::vault::Vault;
 
+use batch::Writer;
+
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
 /// Runs the same body on whichever database it is. The body names the pool.
@@ -37,8 +39,11 @@ macro_rules! transaction {
     ($store:expr, $tx:ident => $body:expr) => {
         match &$store.pool {
             // An immediate transaction takes SQLite's write lock at once; a deferred one could fail
-            // halfway with "database is locked".
+            // halfway with "database is locked". Who waits for that lock looks now and then whether it is
+            // free, and where others write without a break it never is; so those of this process stand
+            // in line.
             Pool::Sqlite(pool) => {
+                let _turn = $store.writing.lock().await;
                 let mut $tx = pool.begin_with("begin immediate").await?;
                 let result = $body;
                 $tx.commit().await?;
@@ -145,11 +150,13 @@ macro_rules! take_back {
 }
 
 mod attempt;
+mod batch;
 mod beside;
 mod budget;
 mod cleanup;
 mod figures;
 mod link;
+mod plans;
 mod renewal;
 mod rotation;
 mod rows;
@@ -162,7 +169,7 @@ pub use beside::Schema;
 pub use budget::{Calls, GateRow};
 pub use cleanup::{Chore, Cleanup};
 pub use figures::{CLEANUP_KINDS, Figures, PAST_DUE_AFTER};
-pub use renewal::{Claim, Kind, SignOfLife, Turn};
+pub use renewal::{Claim, Kind, SignOfLife, TURN, Turn};
 pub use rotation::{KeyUse, Progress, Rotation};
 pub use sql::ALL as STATEMENTS;
 
@@ -178,6 +185,10 @@ pub struct Store {
     pool: Pool,
     vault: Vault,
     random: Random,
+    /// Held while a transaction of this process writes, on SQLite.
+    writing: Arc<tokio::sync::Mutex<()>>,
+    /// Where writes of renewals gather; the writer's own store has none.
+    writer: Option<Writer>,
     /// Holds the file lock for as long as the store is open.
     _alone: Option<Arc<std::fs::File>>,
 }
@@ -218,12 +229,17 @@ impl Store {
                 (Pool::Postgres(pool), None)
             }
         };
-        Ok(Self {
+        let mut store = Self {
             pool,
             vault,
             random,
-            _alone: alone,
-        })
+            writing: Arc::default(),
+            writer: None,
+            _alone: None,
+        };
+        store.writer = Some(Writer::start(store.clone()));
+        store._alone = alone;
+        Ok(store)
     }
 
     /// Opens the database as it stands, for upkeep while servers run on it: it is not migrated, and
@@ -244,6 +260,8 @@ impl Store {
             pool,
             vault,
             random,
+            writing: Arc::default(),
+            writer: None,
             _alone: None,
         };
         store.tables_are_ours().await?;
@@ -299,11 +317,11 @@ impl Store {
         use sqlx::{Executor as _, SqlSafeStr as _};
         let postgres = matches!(self.pool, Pool::Postgres(_));
         let mut prepared = 0;
-        for (name, statement) in sql::ALL {
+        for (name, statement) in sql::everything() {
             if !postgres && name.ends_with("_POSTGRES") {
                 continue;
             }
-            let statement: &'static str = statement;
+            let statement = sqlx::AssertSqlSafe(statement);
             on!(self, pool => {
                 let mut connection = pool.acquire().await.map_err(|error| error.to_string())?;
                 connection

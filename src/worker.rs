@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::figures::{Outcome, Step};
 use crate::model::ClientKey;
 use crate::renewal::{self, LEASE, REST};
-use crate::store::{Claim, Kind, SignOfLife, Turn};
+use crate::store::{Claim, Kind, SignOfLife, TURN, Turn};
 
 /// How many entries are cleaned up at once.
 const CLEANUP_AT_ONCE: i64 = 16;
@@ -127,16 +127,17 @@ impl Renewals {
         let (at_once, under_way) = (app.at_once, self.under_way.clone());
         let turns = self
             .turns
-            .take(free, |tenant| may_begin(at_once, &under_way, tenant));
+            .take(free, TURN, |tenant| may_begin(at_once, &under_way, tenant));
+        let (lease, rest) = (now + LEASE, now + REST);
         let claims = app
             .store
-            .claim(&app.replica, &turns, kind, now, now + LEASE, now + REST);
+            .claim(&app.replica, &turns, free, kind, now, lease, rest);
         let claims = app.meters.timed(Step::Claim, claims).await?;
         let mut claimed = HashMap::new();
         for claim in &claims {
             *claimed.entry(claim.link.client_key.clone()).or_default() += 1;
         }
-        self.turns.put_back(turns, &claimed);
+        self.turns.put_back(turns, free, &claimed);
         if let (Kind::Probe(probe), true) = (kind, claims.is_empty()) {
             app.service_gate.release(probe).await?;
         }
@@ -294,36 +295,46 @@ impl Turns {
         !self.line.is_empty()
     }
 
-    /// The next turns: `free` places, shared evenly by those in line, and of nobody more than they may
+    /// The next turns, for `free` places in all and `each` at most, and for no more than the tenant may
     /// have. Who may have none now stays in line.
-    fn take(&mut self, free: i64, may_have: impl Fn(&ClientKey) -> i64) -> Vec<Turn> {
-        let mut left = free;
+    fn take(&mut self, free: i64, each: i64, may_have: impl Fn(&ClientKey) -> i64) -> Vec<Turn> {
         let mut turns = Vec::new();
-        let share = (free / count(self.line.len()).max(1)).max(1);
         for _ in 0..self.line.len() {
-            if left == 0 {
+            // Each may find one link only, or none.
+            if count(turns.len()) >= free {
                 break;
             }
             let Some(tenant) = self.line.pop_front() else {
                 break;
             };
-            let most = share.min(left).min(may_have(&tenant));
+            let most = each.min(free).min(may_have(&tenant));
             if most == 0 {
                 self.line.push_back(tenant);
                 continue;
             }
-            left -= most;
             turns.push(Turn { tenant, most });
         }
         turns
     }
 
-    /// Whoever used all of their turn may have more to do.
-    fn put_back(&mut self, turns: Vec<Turn>, used: &HashMap<ClientKey, i64>) {
+    /// Whoever used all of their turn may have more to do. For whom none of the `free` places was left has
+    /// the next turn.
+    fn put_back(&mut self, turns: Vec<Turn>, free: i64, used: &HashMap<ClientKey, i64>) {
+        let mut left = free;
+        let mut next = Vec::new();
         for turn in turns {
-            if used.get(&turn.tenant).copied().unwrap_or(0) >= turn.most {
+            if left <= 0 {
+                next.push(turn.tenant);
+                continue;
+            }
+            let used = used.get(&turn.tenant).copied().unwrap_or(0);
+            if used >= turn.most.min(left) {
                 self.line.push_back(turn.tenant);
             }
+            left -= used;
+        }
+        for tenant in next.into_iter().rev() {
+            self.line.push_front(tenant);
         }
     }
 }
@@ -375,9 +386,10 @@ impl Cleaning {
         }
         app.store.let_go(now).await?;
         self.turns.look(app, What::Cleanup).await?;
-        let turns = self.turns.take(CLEANUP_AT_ONCE, |_| i64::MAX);
+        let each = CLEANUP_AT_ONCE / count(self.turns.line.len()).max(1);
+        let turns = self.turns.take(CLEANUP_AT_ONCE, each.max(1), |_| i64::MAX);
         let done = crate::cleanup::run_due(app, &turns).await?;
-        self.turns.put_back(turns, &done);
+        self.turns.put_back(turns, CLEANUP_AT_ONCE, &done);
         Ok(drained_some || !done.is_empty() || swept_some)
     }
 }
@@ -442,5 +454,67 @@ impl Watchman {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(tenants: &[&str]) -> Turns {
+        Turns {
+            line: tenants.iter().map(|key| ClientKey((*key).into())).collect(),
+            ..Turns::default()
+        }
+    }
+
+    fn keys<'a>(turns: impl IntoIterator<Item = &'a Turn>) -> Vec<(&'a str, i64)> {
+        turns
+            .into_iter()
+            .map(|turn| (turn.tenant.as_str(), turn.most))
+            .collect()
+    }
+
+    fn used(all: &[(&str, i64)]) -> HashMap<ClientKey, i64> {
+        all.iter()
+            .map(|(key, used)| (ClientKey((*key).into()), *used))
+            .collect()
+    }
+
+    fn in_line(turns: &Turns) -> Vec<&str> {
+        turns.line.iter().map(ClientKey::as_str).collect()
+    }
+
+    #[test]
+    fn whoever_has_more_goes_to_the_end() {
+        let mut turns = line(&["a", "b", "c"]);
+        let may_have = |tenant: &ClientKey| if tenant.as_str() == "c" { 2 } else { 99 };
+        let taken = turns.take(30, 8, may_have);
+        assert_eq!(keys(&taken), [("a", 8), ("b", 8), ("c", 2)]);
+        turns.put_back(taken, 30, &used(&[("a", 8), ("b", 7), ("c", 2)]));
+        assert_eq!(in_line(&turns), ["a", "c"]);
+    }
+
+    #[test]
+    fn for_whom_there_was_no_place_is_the_next() {
+        let mut turns = line(&["a", "b", "c", "d"]);
+        let taken = turns.take(12, 8, |_| 99);
+        assert_eq!(keys(&taken), [("a", 8), ("b", 8), ("c", 8), ("d", 8)]);
+        // The second had the four places that were left, and the others none.
+        turns.put_back(taken, 12, &used(&[("a", 8), ("b", 4)]));
+        assert_eq!(in_line(&turns), ["c", "d", "a", "b"]);
+        let taken = turns.take(2, 8, |_| 99);
+        assert_eq!(keys(&taken), [("c", 2), ("d", 2)]);
+        turns.put_back(taken, 2, &used(&[("c", 1), ("d", 1)]));
+        assert_eq!(in_line(&turns), ["a", "b", "d"]);
+    }
+
+    #[test]
+    fn who_may_have_none_stays_in_line() {
+        let mut turns = line(&["a", "b"]);
+        let taken = turns.take(4, 1, |tenant| i64::from(tenant.as_str() == "b"));
+        assert_eq!(keys(&taken), [("b", 1)]);
+        turns.put_back(taken, 4, &used(&[]));
+        assert_eq!(in_line(&turns), ["a"]);
     }
 }

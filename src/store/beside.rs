@@ -1,6 +1,7 @@
 //! Looking at the database beside a server that uses it: nothing is migrated, locked or written.
 
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -59,6 +60,8 @@ impl Store {
             pool,
             vault,
             random,
+            writing: Arc::default(),
+            writer: None,
             _alone: None,
         })
     }

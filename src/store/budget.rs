@@ -90,15 +90,16 @@ impl Store {
             return Ok(false);
         }
         let of_renewal = if renewal.is_some() { points } else { 0 };
-        let rows = on!(self, pool => sqlx::query(sql::QUOTA_TAKE)
+        // In line with other writes, since all calls to Jira wait for this.
+        let rows = transaction!(self, tx => sqlx::query(sql::QUOTA_TAKE)
             .bind(hour)
             .bind(points)
             .bind(of_renewal)
             .bind(total)
             .bind(renewal.unwrap_or(i64::MAX))
-            .execute(pool)
-            .await
-            .map(|done| done.rows_affected()))?;
+            .execute(&mut *tx)
+            .await?
+            .rows_affected());
         Ok(rows == 1)
     }
 

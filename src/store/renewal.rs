@@ -9,6 +9,7 @@ use crate::model::{AsideReason, ClientKey, Credential, Link, ReconnectReason, Te
 use crate::secret::{Secret, same};
 use crate::vault::Broken;
 
+use super::batch::{Commit, Intend, Published, PutOff, Write};
 use super::cleanup::{NewCleanup, Owner, Wait, all_of};
 use super::rows::{ClaimedRow, LinkRow};
 use super::{Pool, Store, sql};
@@ -36,12 +37,16 @@ pub struct Claim {
     pub(super) token: String,
 }
 
+/// A turn is for so many links at most: one by one they would cost a statement each, and the statements
+/// look at as many as this needs.
+pub const TURN: i64 = 8;
+
 /// A tenant's turn in a claim: so many links of it at most.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Turn {
     /// Whose.
     pub tenant: ClientKey,
-    /// How many.
+    /// How many, up to [`TURN`].
     pub most: i64,
 }
 
@@ -69,13 +74,18 @@ impl Claim {
 }
 
 impl Store {
-    /// Claims links whose time has come, of these tenants; of each those first whose key in Jira ends
-    /// first. Each is this process's until `lease_until`. Those of a tenant that does not open are set
-    /// aside until `rest_until`.
+    /// Claims links whose time has come, of these tenants, one after the other until there are `most`; of
+    /// each those first whose key in Jira ends first. Each link is this process's until `lease_until`.
+    /// Those of a tenant that does not open are set aside until `rest_until`.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a value of the statement"
+    )]
     pub async fn claim(
         &self,
         owner: &str,
         turns: &[Turn],
+        most: i64,
         kind: Kind,
         now: Seconds,
         lease_until: Seconds,
@@ -93,17 +103,25 @@ impl Store {
         };
         let past_the_gate = kind != Kind::Due;
         let mut rows = Vec::new();
-        transaction!(self, tx => for turn in turns {
-            rows.extend(sqlx::query_as::<_, ClaimedRow>(statement)
-                .bind(now)
-                .bind(lease_until)
-                .bind(&token)
-                .bind(owner)
-                .bind(turn.most)
-                .bind(turn.tenant.as_str())
-                .bind(past_the_gate)
-                .fetch_all(&mut *tx)
-                .await?);
+        transaction!(self, tx => {
+            let mut left = most;
+            for turn in turns {
+                if left <= 0 {
+                    break;
+                }
+                let claimed = sqlx::query_as::<_, ClaimedRow>(statement)
+                    .bind(now)
+                    .bind(lease_until)
+                    .bind(&token)
+                    .bind(owner)
+                    .bind(turn.most.min(left))
+                    .bind(turn.tenant.as_str())
+                    .bind(past_the_gate)
+                    .fetch_all(&mut *tx)
+                    .await?;
+                left -= i64::try_from(claimed.len()).unwrap_or(i64::MAX);
+                rows.extend(claimed);
+            }
         });
         rows.sort_by_key(|row| row.link.published_expires_at);
         let mut claims: Vec<Claim> = Vec::with_capacity(rows.len());
@@ -157,17 +175,14 @@ impl Store {
         now: Seconds,
         lease_until: Seconds,
     ) -> Result<bool, Error> {
-        let rows = on!(self, pool => sqlx::query(sql::INTENT)
-            .bind(claim.link.id.as_str())
-            .bind(now)
-            .bind(lease_until)
-            .bind(claim.link.generation)
-            .bind(&claim.token)
-            .bind(claim.probe.is_some())
-            .execute(pool)
-            .await
-            .map(|done| done.rows_affected()))?;
-        Ok(rows == 1)
+        let write = Write::Intend(Intend {
+            claim: claim.token.clone(),
+            generation: claim.link.generation,
+            now,
+            lease_until,
+            probing: claim.probe.is_some(),
+        });
+        self.write(&claim.link.id, write).await
     }
 
     /// Keeps what the service gave, as `generation`. When the link is gone or has moved on, false: then
@@ -184,30 +199,14 @@ impl Store {
             generation,
             credential,
         );
-        transaction!(self, tx => {
-            if generation > claim.link.generation {
-                generation_reached!(
-                    tx,
-                    claim.link.client_key.as_str(),
-                    claim.link.account_id.as_str(),
-                    generation
-                );
-            }
-            let rows = sqlx::query(sql::COMMIT)
-                .bind(claim.link.id.as_str())
-                .bind(claim.link.generation)
-                .bind(&text)
-                .bind(generation)
-                .bind(credential.api_key.as_ref().map(|key| key.expires_at))
-                .execute(&mut *tx)
-                .await?
-                .rows_affected();
-            if rows == 0 {
-                // The link that lives now has not come that far: the transaction is rolled back.
-                return Ok(false);
-            }
+        let write = Write::Commit(Commit {
+            owner: claim_owner(claim),
+            claimed: claim.link.generation,
+            credential: text,
+            generation,
+            key_expires_at: credential.api_key.as_ref().map(|key| key.expires_at),
         });
-        Ok(true)
+        self.write(&claim.link.id, write).await
     }
 
     /// Whether a link holds what the service gave, and of which generation it is now: an earlier try to
@@ -270,30 +269,29 @@ impl Store {
         due_at: Seconds,
     ) -> Result<bool, Error> {
         let generation = claim.link.generation;
-        let mut kept = credential.clone();
-        let retiring = std::mem::take(&mut kept.retiring);
-        let text = self.seal_credential(&claim.tenant, &claim.link.account_id, generation, &kept);
-        let owner = claim_owner(claim);
-        Ok(transaction!(self, tx => {
-            let rows = sqlx::query(sql::RECORD_PUBLISHED)
-                .bind(claim.link.id.as_str())
-                .bind(generation)
-                .bind(&text)
-                .bind(expires_at)
-                .bind(now)
-                .bind(due_at)
-                .bind(claim.put_again)
-                .execute(&mut *tx)
-                .await?
-                .rows_affected();
-            if rows == 1 {
-                add_revocation!(self, tx, &owner, retiring, now);
-                true
-            } else {
-                take_back!(self, tx, owner, now);
-                false
-            }
-        }))
+        let is_minted = credential
+            .api_key
+            .as_ref()
+            .is_some_and(|key| key.id.is_some());
+        // A key that is the access token itself was committed with this generation, and nothing has
+        // changed since.
+        let changed = is_minted || !credential.retiring.is_empty();
+        let text = changed.then(|| {
+            let mut kept = credential.clone();
+            kept.retiring.clear();
+            self.seal_credential(&claim.tenant, &claim.link.account_id, generation, &kept)
+        });
+        let write = Write::Published(Published {
+            generation,
+            credential: text,
+            expires_at,
+            now,
+            due_at,
+            put_again: claim.put_again,
+            owner: claim_owner(claim),
+            retiring: credential.retiring.clone(),
+        });
+        self.write(&claim.link.id, write).await
     }
 
     /// After a call of which nobody knows whether it put anything: gives the claimed link back, to be
@@ -322,17 +320,14 @@ impl Store {
         failed: bool,
         settled: bool,
     ) -> Result<bool, Error> {
-        let rows = on!(self, pool => sqlx::query(sql::PUT_OFF)
-            .bind(claim.link.id.as_str())
-            .bind(claim.link.generation)
-            .bind(&claim.token)
-            .bind(due_at)
-            .bind(i64::from(failed))
-            .bind(settled)
-            .execute(pool)
-            .await
-            .map(|done| done.rows_affected()))?;
-        Ok(rows == 1)
+        let write = Write::PutOff(PutOff {
+            claim: claim.token.clone(),
+            generation: claim.link.generation,
+            due_at,
+            failed,
+            settled,
+        });
+        self.write(&claim.link.id, write).await
     }
 
     /// Asks the person to reconnect. False when the link has changed since it was claimed: then the

@@ -19,17 +19,23 @@ macro_rules! statements {
 macro_rules! claim {
     () => {
         "update link set due_at = $2, claims = claims + 1, claim = $3, claimed_by = $4 \
-        where id in (select l.id from link l join tenant t on t.client_key = l.client_key where l.id in "
+        where id in (select l.id from link l where l.id in "
     };
 }
 
-/// Candidates among all that are due.
+/// Candidates among all that are due, for a turn ([`super::TURN`]). Of the first in order most are due if
+/// any are, but those that are under way stand there too. There are more than a turn is for, since another
+/// replica may just be taking some. Plain numbers: where they are parameters, PostgreSQL takes them to be
+/// a tenth of all there are, and plans for that.
 macro_rules! due {
     () => {
-        "(select id from (select id, due_at from link where client_key = $6 and state <> 'reconnect' \
-        order by published_expires_at limit 64) as head where due_at <= $1 \
-        union all select id from (select id from link where client_key = $6 and state <> 'reconnect' \
-        and due_at <= $1 order by due_at limit $5) as oldest) \
+        "(select id from (select id, published_expires_at from (select id, published_expires_at, due_at \
+        from link where client_key = $6 and state <> 'reconnect' \
+        order by published_expires_at limit 32) as head where due_at <= $1 \
+        union select id, published_expires_at from (select id, published_expires_at from link \
+        where client_key = $6 and state <> 'reconnect' \
+        and due_at <= $1 order by due_at limit 8) as oldest) as candidate \
+        order by published_expires_at limit 16) \
         and ($7 or not exists (select 1 from gate g where g.name = 'service' and g.opens_at > $1))"
     };
 }
@@ -38,15 +44,16 @@ macro_rules! due {
 macro_rules! unpublished {
     () => {
         "(select id from link where client_key = $6 and state <> 'reconnect' \
-        and (published_generation < generation or put_again > 0) and due_at <= $1 order by due_at limit $5) \
+        and (published_generation < generation or put_again > 0) and due_at <= $1 order by due_at limit 16) \
         and $7"
     };
 }
 
 macro_rules! claim_in_order {
     () => {
-        " and l.due_at <= $1 and l.state <> 'reconnect' and t.installed and t.enabled \
-        and t.installation = l.installation and t.wait_until <= $1 and t.put_wait_until <= $1 \
+        " and l.due_at <= $1 and l.state <> 'reconnect' and l.installation = (select t.installation \
+        from tenant t where t.client_key = $6 and t.installed and t.enabled and t.wait_until <= $1 \
+        and t.put_wait_until <= $1) \
         and not exists (select 1 from gate g where g.name = 'jira' and g.opens_at > $1) \
         order by l.published_expires_at limit $5"
     };
@@ -197,8 +204,8 @@ statements! {
     // Renewal. The lease is `due_at`: while it lies ahead, nobody else takes the row.
 
     // Tenants take turns, so a claim is about one tenant. It takes what is due by the end of the key that
-    // Jira holds. So that it costs the same however many links there are, it looks at the first 64 in that
-    // order, most of which are due if any are, and at those that have been due for longest.
+    // Jira holds. So that it costs the same however many links there are, it looks at the first in that
+    // order and at those that have been due for longest.
 
     /// Links come first whose tenant's key comes first; each process goes round by itself.
     TENANTS_DUE = "select t.client_key from tenant t where t.client_key > $2 and t.installed and t.enabled \
@@ -215,30 +222,8 @@ statements! {
     CLAIM_UNPUBLISHED_SQLITE = concat!(claim!(), unpublished!(), claim_in_order!(), ")", claimed!());
     CLAIM_UNPUBLISHED_POSTGRES =
         concat!(claim!(), unpublished!(), claim_in_order!(), " for update of l skip locked)", claimed!());
-    /// Only while the lease holds: whoever slept through it finds no row and must not send.
-    /// And only while the service may be asked, or as the one probe ($6).
-    INTENT = "update link set intent_at = $2, due_at = $3, unsettled = (unsettled or intent_at is not null) \
-        where id = $1 and generation = $4 and claim = $5 and due_at > $2 and exists \
-        (select 1 from tenant t where t.client_key = link.client_key and t.installed \
-        and t.installation = link.installation) \
-        and ($6 or not exists (select 1 from gate g where g.name = 'service' and g.opens_at > $2))";
-    /// Not bound to the claim: what the service has given is kept, however late it comes.
-    COMMIT = "update link set credential = $3, generation = $4, key_expires_at = $5, intent_at = null, \
-        unsettled = false where id = $1 and generation = $2 and exists \
-        (select 1 from tenant t where t.client_key = link.client_key and t.installed \
-        and t.installation = link.installation)";
     LINK_STANDS = "select count(*) from link l join tenant t on t.client_key = l.client_key \
         where l.id = $1 and l.generation = $2 and t.installed and t.installation = l.installation";
-    /// What was asked to be put again since the claim is still to be put.
-    RECORD_PUBLISHED = "update link set state = 'live', reason = null, credential = $3, \
-        published_generation = generation, published_expires_at = $4, published_at = $5, \
-        due_at = case when put_again = $7 then cast($6 as bigint) else cast($5 as bigint) end, \
-        put_again = case when put_again = $7 then 0 else put_again end, \
-        failures = 0, claims = 0, claim = null, claimed_by = null \
-        where id = $1 and generation = $2";
-    PUT_OFF = "update link set due_at = $4, failures = failures + $5, claims = 0, claim = null, \
-        claimed_by = null, intent_at = case when $6 then null else intent_at end \
-        where id = $1 and generation = $2 and claim = $3";
     /// The refusal counts only if the row is still what was sent: the second reading before a person is
     /// asked to reconnect.
     RECONNECT = "update link set state = 'reconnect', reason = $4, claim = null, claimed_by = null, \
@@ -286,9 +271,10 @@ statements! {
     CLEANUP_DONE = "delete from cleanup where id = $1";
     CLEANUP_LATER = "update cleanup set due_at = $2, failures = failures + 1 where id = $1";
     /// What was held begins anew, however long it waited: a full time to be tried in.
+    /// Not `not exists`: PostgreSQL may join that with all links there are, every second.
     CLEANUP_LET_GO = "update cleanup set held_for_subject = null, due_at = $1, expires_at = $2 \
         where held_for_subject is not null \
-        and not exists (select 1 from link where link.subject = cleanup.held_for_subject)";
+        and (select 1 from link where link.subject = cleanup.held_for_subject limit 1) is null";
     CLEANUP_LEFT = "select count(*) from cleanup where held_for_subject is null \
         or not exists (select 1 from link where link.subject = cleanup.held_for_subject)";
 
@@ -341,4 +327,108 @@ statements! {
 
     MIGRATIONS_DONE = "select version, checksum, success from _sqlx_migrations";
     TENANTS_SOME = "select * from tenant where installed limit $1";
+}
+
+/// Before a statement, to be told how it would be carried out.
+pub(super) const EXPLAIN_SQLITE: &str = "explain query plan";
+pub(super) const EXPLAIN_POSTGRES: &str = "explain (costs off) execute";
+pub(super) const PLAN_POSTGRES: &str =
+    "set enable_seqscan = off; set plan_cache_mode = force_generic_plan";
+
+/// Name and text of every statement; of those about many rows, for two.
+pub(super) fn everything() -> impl Iterator<Item = (&'static str, String)> {
+    let single = ALL
+        .iter()
+        .map(|(name, statement)| (*name, (*statement).to_owned()));
+    let many = ALL_MANY.iter().map(|(name, many)| (*name, many.text(2)));
+    single.chain(many)
+}
+
+/// A statement about some rows at once, each with values of its own. Both databases call the columns of
+/// `values` `column1`, `column2` and so on.
+pub struct Many {
+    head: &'static str,
+    /// The types of one row's values.
+    types: &'static [&'static str],
+    tail: &'static str,
+}
+
+impl Many {
+    /// The statement about `rows` rows. Their values are its parameters, row by row.
+    #[must_use]
+    pub fn text(&self, rows: usize) -> String {
+        let mut text = format!("{} from (values ", self.head);
+        for row in 0..rows {
+            text.push_str(if row == 0 { "(" } else { ", (" });
+            for (at, kind) in self.types.iter().enumerate() {
+                let comma = if at == 0 { "" } else { ", " };
+                let number = row * self.types.len() + at + 1;
+                text.push_str(&format!("{comma}cast(${number} as {kind})"));
+            }
+            text.push(')');
+        }
+        text.push_str(") as v ");
+        text.push_str(self.tail);
+        text
+    }
+}
+
+macro_rules! statements_about_many {
+    ($($(#[$doc:meta])* $name:ident = $head:expr, [$($kind:ident)*], $tail:expr;)*) => {
+        $($(#[$doc])* pub(super) const $name: &Many = &Many {
+            head: $head,
+            types: &[$(stringify!($kind)),*],
+            tail: $tail,
+        };)*
+
+        /// Name and form of each, for the same test.
+        pub const ALL_MANY: &[(&str, &Many)] = &[$((stringify!($name), $name)),*];
+    };
+}
+
+// The steps of a renewal, written in groups (`batch.rs`). Each says whose rows it found.
+statements_about_many! {
+    /// Link, now, end of the lease, generation, claim, whether it is the one probe. Only while the lease
+    /// holds: whoever slept through it finds no row and must not send. And only while the service may be
+    /// asked, or as that probe.
+    INTENT = "update link set intent_at = v.column2, due_at = v.column3, \
+        unsettled = (unsettled or intent_at is not null)",
+        [text bigint bigint bigint text boolean],
+        "where link.id = v.column1 and link.generation = v.column4 and link.claim = v.column5 \
+        and link.due_at > v.column2 and exists \
+        (select 1 from tenant t where t.client_key = link.client_key and t.installed \
+        and t.installation = link.installation) and (v.column6 or not exists \
+        (select 1 from gate g where g.name = 'service' and g.opens_at > v.column2)) returning id";
+    /// Tenant, account, generation. Before the link in every transaction, as all that count.
+    GENERATIONS_REACHED = "insert into link_generation (client_key, account_id, generation) \
+        select distinct v.column1, v.column2, v.column3",
+        [text text bigint],
+        "where true on conflict (client_key, account_id) do update \
+        set generation = excluded.generation where link_generation.generation < excluded.generation \
+        returning account_id";
+    /// Link, generation that was claimed, credential, its generation, end of its key. Not bound to the
+    /// claim: what the service has given is kept, however late it comes.
+    COMMIT = "update link set credential = v.column3, generation = v.column4, \
+        key_expires_at = v.column5, intent_at = null, unsettled = false",
+        [text bigint text bigint bigint],
+        "where link.id = v.column1 and link.generation = v.column2 and exists \
+        (select 1 from tenant t where t.client_key = link.client_key and t.installed \
+        and t.installation = link.installation) returning id";
+    /// Link, generation, credential or null to leave it, end of the key, now, next time, `put_again` as
+    /// it was claimed: what was asked to be put again since is still to be put.
+    RECORD_PUBLISHED = "update link set state = 'live', reason = null, \
+        credential = coalesce(v.column3, credential), published_generation = generation, \
+        published_expires_at = v.column4, published_at = v.column5, \
+        due_at = case when put_again = v.column7 then v.column6 else v.column5 end, \
+        put_again = case when put_again = v.column7 then 0 else put_again end, \
+        failures = 0, claims = 0, claim = null, claimed_by = null",
+        [text bigint text bigint bigint bigint bigint],
+        "where link.id = v.column1 and link.generation = v.column2 returning id";
+    /// Link, generation, claim, next time, failures to add, whether nothing is open any more.
+    PUT_OFF = "update link set due_at = v.column4, failures = failures + v.column5, claims = 0, \
+        claim = null, claimed_by = null, \
+        intent_at = case when v.column6 then null else intent_at end",
+        [text bigint text bigint bigint boolean],
+        "where link.id = v.column1 and link.generation = v.column2 and link.claim = v.column3 \
+        returning id";
 }

@@ -173,6 +173,7 @@ async fn claim(app: &App, tenant: &ClientKey) -> Claim {
         .claim(
             &app.replica,
             &[turn],
+            1,
             Kind::Due,
             now,
             now + LEASE,

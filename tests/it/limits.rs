@@ -746,6 +746,7 @@ async fn r9_after_a_429_no_replica_calls_before_it_may(db: Db) {
             .claim(
                 &second.replica,
                 &[turn],
+                1,
                 store::Kind::Due,
                 now,
                 until,

@@ -28,6 +28,7 @@ mod renewing;
 mod replicas;
 mod returning;
 mod rotating;
+mod scale;
 mod scene;
 mod secrets;
 mod services;

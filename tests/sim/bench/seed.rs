@@ -1,0 +1,157 @@
+//! Links by the hundred thousand, as if they had been made one by one: each row whole, its credential
+//! sealed under its tenant's key, every key due.
+
+use latchkey::App;
+use latchkey::model::{ClientKey, Installation, Tenant};
+use latchkey::secret::Secret;
+use latchkey::vault::{Place, Vault};
+use sqlx::{Executor as _, QueryBuilder};
+
+use super::world::{LIFE, access_token, refresh_token};
+use super::{Failure, TENANTS};
+
+/// Rows in one statement: SQLite takes 32,766 values.
+const ROWS: usize = 500;
+/// Rows in one transaction, so that no log grows beyond all measure.
+const IN_ONE: usize = 50_000;
+
+/// One link, as its columns.
+struct Row {
+    id: String,
+    client_key: String,
+    account_id: String,
+    subject: String,
+    display_name: String,
+    credential: String,
+    key_expires_at: i64,
+    due_at: i64,
+    published_at: i64,
+}
+
+/// The tenants, installed by the product's own code, each at a host of its own.
+pub async fn tenants(app: &App, port: u16) -> Result<Vec<Tenant>, Failure> {
+    let mut tenants = Vec::new();
+    for number in 0..TENANTS {
+        let client_key = ClientKey(format!("1a2b3c4d-0000-4000-8000-{number:012}"));
+        let installation = Installation {
+            client_key: client_key.clone(),
+            base_url: format!("http://site-{number}.localhost:{port}"),
+            display_urls: Vec::new(),
+            shared_secret: Secret::new(format!("{number:0>64}")),
+            oauth_client_id: None,
+        };
+        app.store.install(&installation, app.clock.now()).await?;
+        let tenant = app.store.tenant(&client_key).await?;
+        tenants.push(tenant.ok_or("a tenant was not installed")?);
+    }
+    Ok(tenants)
+}
+
+/// Puts `links` links into the database at `url`, in turns over the tenants. All are due, over the last
+/// third of their keys' life, and none has run out.
+pub async fn links(
+    app: &App,
+    vault: &Vault,
+    url: &str,
+    tenants: &[Tenant],
+    links: usize,
+) -> Result<(), Failure> {
+    let now = app.clock.now();
+    let row = |number: usize| {
+        let tenant = &tenants[number % tenants.len()];
+        let account_id = format!("712020:0f0f0f0f-0000-4000-8000-{number:012}");
+        let place = Place {
+            column: "link.credential",
+            tenant: tenant.client_key.as_str(),
+            row: &account_id,
+            generation: 1,
+        };
+        // As src/store/sealed.rs writes it.
+        let late = i64::try_from(number * 1200 / links).unwrap_or(0);
+        let requested_at = now - LIFE * 2 / 3 - late;
+        let expires_at = requested_at + LIFE;
+        let text = serde_json::json!({
+            "tokens": {
+                "access_token": access_token(number, 0),
+                "requested_at": requested_at,
+                "expires_at": expires_at,
+                "refresh_token": refresh_token(number, 0),
+            },
+            "previous_refresh_token": null,
+            "api_key": {
+                "key": access_token(number, 0),
+                "requested_at": requested_at,
+                "expires_at": expires_at,
+                "id": null,
+            },
+            "lingering": [],
+            "retiring": [],
+        });
+        let text = Secret::new(text.to_string());
+        Row {
+            id: app.random.id(),
+            client_key: tenant.client_key.as_str().to_owned(),
+            credential: vault.seal(&tenant.key, place, &text),
+            account_id,
+            subject: format!("u-{number}"),
+            display_name: format!("Person {number}"),
+            key_expires_at: expires_at,
+            due_at: requested_at + LIFE * 2 / 3,
+            published_at: requested_at,
+        }
+    };
+    macro_rules! insert {
+        ($connection:expr, $database:ty) => {{
+            let mut connection = $connection;
+            for from in (0..links).step_by(IN_ONE) {
+                connection.execute("begin").await?;
+                for from in (from..links.min(from + IN_ONE)).step_by(ROWS) {
+                    let mut statement = QueryBuilder::<$database>::new(
+                        "insert into link (id, client_key, installation, account_id, subject, \
+                         display_name, state, generation, credential, key_expires_at, \
+                         published_generation, published_expires_at, published_at, put_again, \
+                         due_at, failures, claims, unsettled, created_at) ",
+                    );
+                    let rows = (from..links.min(from + ROWS)).map(row);
+                    statement.push_values(rows, |mut values, row| {
+                        values
+                            .push_bind(row.id)
+                            .push_bind(row.client_key)
+                            .push("1")
+                            .push_bind(row.account_id)
+                            .push_bind(row.subject)
+                            .push_bind(row.display_name)
+                            .push("'live', 1")
+                            .push_bind(row.credential)
+                            .push_bind(row.key_expires_at)
+                            .push("1")
+                            .push_bind(row.key_expires_at)
+                            .push_bind(row.published_at)
+                            .push("0")
+                            .push_bind(row.due_at)
+                            .push("0, 0, false")
+                            .push_bind(row.published_at);
+                    });
+                    statement.build().execute(&mut connection).await?;
+                }
+                connection.execute("commit").await?;
+            }
+            connection
+        }};
+    }
+    use sqlx::Connection as _;
+    if url.starts_with("sqlite:") {
+        let mut connection = sqlx::SqliteConnection::connect(url).await?;
+        connection.execute("pragma synchronous = off").await?;
+        let connection = insert!(connection, sqlx::Sqlite);
+        connection.close().await?;
+    } else {
+        let mut connection = sqlx::PgConnection::connect(url).await?;
+        connection.execute("set synchronous_commit = off").await?;
+        let mut connection = insert!(connection, sqlx::Postgres);
+        connection.execute("vacuum analyze").await?;
+        connection.execute("checkpoint").await?;
+        connection.close().await?;
+    }
+    Ok(())
+}
