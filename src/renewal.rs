@@ -181,10 +181,9 @@ async fn next_generation(app: &App, claim: Claim, credential: Credential) -> Res
     if app.service_gate.stance() != Stance::Open && claim.probe.is_none() {
         return held_back(app, &claim).await;
     }
-    let Some(place) = app.service_pace.place().await? else {
+    if !app.service_pace.pass().await? {
         return held_back(app, &claim).await;
-    };
-    tokio::time::sleep(place).await;
+    }
     // Before the intent: discovery may take as long as a token request, and the lease is for one.
     if let Err(error) = app.provider.prepare().await {
         refused(

@@ -16,6 +16,7 @@ mod growing;
 mod installing;
 mod limits;
 mod linking;
+mod links;
 mod logs;
 
 mod moments;
