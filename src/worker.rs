@@ -382,7 +382,7 @@ impl Cleaning {
 /// Finds claims whose process has died, so that nobody waits for their leases: at start, and then with
 /// every tick.
 #[derive(Default)]
-struct Watchman {
+pub struct Watchman {
     life: Option<SignOfLife>,
     /// Since when a process shows no sign of life.
     suspects: HashMap<String, Seconds>,
@@ -391,7 +391,11 @@ struct Watchman {
 }
 
 impl Watchman {
-    async fn look(&mut self, app: &App) -> Result<(), Error> {
+    /// Looks round, once a second.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn look(&mut self, app: &App) -> Result<(), Error> {
         let now = app.clock.now();
         if self.looked_at == now {
             return Ok(());

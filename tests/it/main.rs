@@ -16,7 +16,7 @@ mod installing;
 mod limits;
 mod linking;
 mod logs;
-
+mod machine;
 mod moments;
 mod mutations;
 mod oidc_provider;

@@ -1,0 +1,169 @@
+//! A state machine: random steps of people, admins, faults, crashes and the clock, and after each of them
+//! what must never be otherwise.
+//!
+//! The steps follow from a seed. Processes are driven one at a time (`process.rs`), the simulated world
+//! runs beside them, so a replay is nearly the same and not always quite. A failure prints seed and steps;
+//! `LATCHKEY_MACHINE_SEED=7 cargo test --test it machine::` runs that seed again, and with
+//! `LATCHKEY_MACHINE_SHRINK=1` looks for a shorter list of its steps that fails too.
+//! `scripts/machine` is the long form.
+//!
+//! | file | reason |
+//! |---|---|
+//! | `step` | what may happen, and how likely it is |
+//! | `process` | a process of the product that can be killed or stopped at any await |
+//! | `world` | all of it together: does the steps |
+//! | `checks` | what must be true after each |
+
+mod checks;
+mod process;
+mod step;
+mod world;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tracing::subscriber::NoSubscriber;
+
+use crate::logs;
+use crate::scene::Db;
+
+use self::step::{Dice, Kit, Step};
+use self::world::World;
+
+/// Seeds and steps of the short form.
+const SEEDS: u64 = 4;
+const STEPS: usize = 150;
+
+#[test]
+fn r4_whatever_happens_no_link_is_lost_and_no_key_runs_out_on_sqlite() {
+    run(Db::Sqlite);
+}
+
+#[test]
+fn r4_whatever_happens_no_link_is_lost_and_no_key_runs_out_on_postgres() {
+    run(Db::Postgres);
+}
+
+fn number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name} is a number")),
+    )
+}
+
+/// A number below 2^64 of which each step is made: whoever leaves some out does not change the others.
+fn steps_of(seed: u64, steps: usize) -> (Kit, Vec<Step>) {
+    let mut dice = Dice::new(seed);
+    let kit = dice.kit();
+    (kit, (0..steps).map(|_| dice.step()).collect())
+}
+
+fn run(db: Db) {
+    let steps = number("LATCHKEY_MACHINE_STEPS").map_or(STEPS, |steps| steps as usize);
+    if let Some(seed) = number("LATCHKEY_MACHINE_SEED") {
+        logs::capture();
+        let Err(why) = play(db, seed, steps, None) else {
+            return;
+        };
+        let kept = match number("LATCHKEY_MACHINE_SHRINK") {
+            Some(_) => shrink(db, seed, steps),
+            None => (0..steps).collect(),
+        };
+        panic!("{}", told(seed, steps, &kept, &why));
+    }
+    let first = number("LATCHKEY_MACHINE_FIRST").unwrap_or(1);
+    let seeds = number("LATCHKEY_MACHINE_SEEDS").unwrap_or(SEEDS);
+    let next = AtomicU64::new(first);
+    let failures = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..number("LATCHKEY_MACHINE_THREADS").unwrap_or(2) {
+            scope.spawn(|| {
+                // Far too much to keep, and nobody reads it.
+                let _quiet = tracing::subscriber::set_default(NoSubscriber::default());
+                loop {
+                    let seed = next.fetch_add(1, Ordering::SeqCst);
+                    if seed >= first + seeds {
+                        break;
+                    }
+                    if let Err(why) = play(db, seed, steps, None) {
+                        let told = told(seed, steps, &(0..steps).collect::<Vec<_>>(), &why);
+                        eprintln!("seed {seed}: {why}");
+                        failures.lock().expect("nobody panics here").push(told);
+                    }
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().expect("nobody panics here");
+    assert!(
+        failures.is_empty(),
+        "{} of {seeds} seeds on {db:?}:\n{}",
+        failures.len(),
+        failures.join("\n\n")
+    );
+}
+
+/// One seed. With `only`, just these of its steps.
+fn play(db: Db, seed: u64, steps: usize, only: Option<&[usize]>) -> Result<(), String> {
+    let (kit, steps) = steps_of(seed, steps);
+    let played = catch_unwind(AssertUnwindSafe(|| {
+        let mut world = World::start(db, seed, kit);
+        let result = (|| {
+            for (number, step) in steps.iter().enumerate() {
+                if only.is_none_or(|only| only.contains(&number)) {
+                    world
+                        .take(step)
+                        .map_err(|why| format!("after step {number}, {step:?}: {why}"))?;
+                }
+            }
+            world.end().map_err(|why| format!("at the end: {why}"))
+        })();
+        world.close();
+        result
+    }));
+    played.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        Err(format!("panicked: {}", text.unwrap_or_default()))
+    })
+}
+
+/// Leaves steps out as long as it still fails.
+fn shrink(db: Db, seed: u64, steps: usize) -> Vec<usize> {
+    let mut kept: Vec<usize> = (0..steps).collect();
+    let mut piece = steps / 2;
+    while piece > 0 {
+        let mut from = 0;
+        while from < kept.len() {
+            let mut fewer = kept.clone();
+            fewer.drain(from..(from + piece).min(kept.len()));
+            match play(db, seed, steps, Some(&fewer)) {
+                Err(why) => {
+                    eprintln!("{} steps: {why}", fewer.len());
+                    kept = fewer;
+                }
+                Ok(()) => from += piece,
+            }
+        }
+        piece /= 2;
+    }
+    kept
+}
+
+fn told(seed: u64, steps: usize, kept: &[usize], why: &str) -> String {
+    let (kit, all) = steps_of(seed, steps);
+    let steps: Vec<String> = kept
+        .iter()
+        .map(|number| format!("{number}: {:?}", all[*number]))
+        .collect();
+    format!(
+        "seed {seed} ({:?}, {:?}, {}{} processes): {why}\n{}",
+        kit.service.rotation,
+        kit.service.revocation_reach,
+        if kit.mints { "minted keys, " } else { "" },
+        kit.processes,
+        steps.join("\n")
+    )
+}
