@@ -291,8 +291,11 @@ impl World {
                 "the world saw what it did not expect: {unexpected:#?}"
             ));
         }
+        if let Some((who, row)) = self.rows.first_key_value() {
+            return Err(format!("{who} has unlinked, and there is {row:?}"));
+        }
         for who in 0..SITES.len() * PEOPLE {
-            if self.rows.contains_key(&who) || !self.installed[site_of(who)] {
+            if !self.installed[site_of(who)] {
                 continue;
             }
             if let Some(key) = self.key_of(who)
@@ -304,11 +307,9 @@ impl World {
                 ));
             }
         }
-        let linked: Vec<usize> = self.rows.values().map(|row| row.grant).collect();
         let orphans = self.sim.service.look(|ledger| {
             let live = ledger.live_grants().into_iter();
-            let orphans = live.filter(|grant| !linked.contains(&grant.id)).cloned();
-            orphans.collect::<Vec<_>>()
+            live.cloned().collect::<Vec<_>>()
         });
         if let Some(orphan) = orphans.first() {
             return Err(format!(

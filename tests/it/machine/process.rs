@@ -101,9 +101,13 @@ impl Process {
         self.doing.requests.spawn_on(what, self.runtime.handle());
     }
 
-    /// Renewals are all that may be under way.
-    pub fn only_renews(&self) -> bool {
-        self.doing.requests.is_empty() && matches!(self.doing.cleaning, Cleanings::Here(_))
+    /// Renewals and requests that have not ended. Each makes one call at a time.
+    pub fn under_way(&self) -> usize {
+        self.doing.renewals.under_way() + self.doing.requests.len()
+    }
+
+    pub fn is_tidying(&self) -> bool {
+        matches!(self.doing.cleaning, Cleanings::UnderWay(_))
     }
 
     /// Drives it for so long, or until nothing is under way: then true.

@@ -153,7 +153,12 @@ impl JiraFault {
             times: (times != u32::MAX).then_some(times),
             ..fault
         };
-        fault.on("", "/rest/*").at(site)
+        // So that it is known how many calls are made by whoever waits.
+        let method = match self {
+            Self::AnswerHeld => "PUT",
+            _ => "",
+        };
+        fault.on(method, "/rest/*").at(site)
     }
 }
 
