@@ -19,6 +19,8 @@ mod process;
 mod step;
 mod world;
 
+use std::cell::Cell;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -68,7 +70,7 @@ fn run(db: Db) {
             return;
         };
         let kept = match number("LATCHKEY_MACHINE_SHRINK") {
-            Some(_) => shrink(db, seed, steps),
+            Some(_) => shrink(db, seed, steps, &why),
             None => (0..steps).collect(),
         };
         panic!("{}", told(seed, steps, &kept, &why));
@@ -105,46 +107,70 @@ fn run(db: Db) {
     );
 }
 
+/// What is wrong, and after how many steps.
+struct Broken {
+    after: usize,
+    why: String,
+}
+
+impl Broken {
+    /// What kind of thing it is, without names and numbers.
+    fn kind(&self) -> &str {
+        let end = self.why.find(|letter: char| "{0123456789".contains(letter));
+        &self.why[..end.unwrap_or(self.why.len())]
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "after step {}: {}", self.after, self.why)
+    }
+}
+
 /// One seed. With `only`, just these of its steps.
-fn play(db: Db, seed: u64, steps: usize, only: Option<&[usize]>) -> Result<(), String> {
+fn play(db: Db, seed: u64, steps: usize, only: Option<&[usize]>) -> Result<(), Broken> {
     let (kit, steps) = steps_of(seed, steps);
+    let after = Cell::new(0);
     let played = catch_unwind(AssertUnwindSafe(|| {
         let mut world = World::start(db, seed, kit);
         let result = (|| {
             for (number, step) in steps.iter().enumerate() {
                 if only.is_none_or(|only| only.contains(&number)) {
-                    world
-                        .take(step)
-                        .map_err(|why| format!("after step {number}, {step:?}: {why}"))?;
+                    after.set(number);
+                    world.take(step)?;
                 }
             }
-            world.end().map_err(|why| format!("at the end: {why}"))
+            world.end()
         })();
         world.close();
         result
     }));
-    played.unwrap_or_else(|panic| {
+    let played = played.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
         Err(format!("panicked: {}", text.unwrap_or_default()))
+    });
+    played.map_err(|why| Broken {
+        after: after.get(),
+        why,
     })
 }
 
-/// Leaves steps out as long as it still fails.
-fn shrink(db: Db, seed: u64, steps: usize) -> Vec<usize> {
-    let mut kept: Vec<usize> = (0..steps).collect();
-    let mut piece = steps / 2;
+/// Leaves steps out as long as the same kind of thing is wrong.
+fn shrink(db: Db, seed: u64, steps: usize, found: &Broken) -> Vec<usize> {
+    let mut kept: Vec<usize> = (0..=found.after).collect();
+    let mut piece = kept.len() / 2;
     while piece > 0 {
         let mut from = 0;
         while from < kept.len() {
             let mut fewer = kept.clone();
             fewer.drain(from..(from + piece).min(kept.len()));
             match play(db, seed, steps, Some(&fewer)) {
-                Err(why) => {
-                    eprintln!("{} steps: {why}", fewer.len());
+                Err(broken) if broken.kind() == found.kind() => {
+                    eprintln!("{} steps: {broken}", fewer.len());
                     kept = fewer;
                 }
-                Ok(()) => from += piece,
+                _ => from += piece,
             }
         }
         piece /= 2;
@@ -152,7 +178,7 @@ fn shrink(db: Db, seed: u64, steps: usize) -> Vec<usize> {
     kept
 }
 
-fn told(seed: u64, steps: usize, kept: &[usize], why: &str) -> String {
+fn told(seed: u64, steps: usize, kept: &[usize], why: &Broken) -> String {
     let (kit, all) = steps_of(seed, steps);
     let steps: Vec<String> = kept
         .iter()

@@ -195,7 +195,7 @@ impl Dice {
                     Rotation::Grace(Duration::from_secs(60)),
                     Rotation::UntilFirstUse,
                 ]),
-                revocation_reach: self.of(&[RevocationReach::Grant, RevocationReach::Account]),
+                revocation_reach: self.of(&[RevocationReach::Grant, RevocationReach::Grant]),
                 access_token_life: life,
                 api_key_life: life,
                 ..ServiceOptions::default()

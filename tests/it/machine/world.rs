@@ -77,6 +77,8 @@ pub struct World {
     pub enabled: [bool; SITES.len()],
     /// Grants of links that somebody has ended: nothing of them need work.
     pub ended: HashSet<usize>,
+    /// Grants of links that others have replaced.
+    pub replaced: HashSet<usize>,
     /// Grants of which an answer may be lost, and at which generation: a service that rotates may end
     /// them.
     pub excused: HashMap<usize, i64>,
@@ -181,6 +183,7 @@ impl World {
             installed: [false; SITES.len()],
             enabled: [true; SITES.len()],
             ended: HashSet::new(),
+            replaced: HashSet::new(),
             excused: HashMap::new(),
             grants_of: BTreeMap::new(),
             left_behind: BTreeSet::new(),
@@ -492,7 +495,7 @@ impl World {
     /// Drives those who are awake until all that is under way waits for an answer that is held.
     fn settle(&mut self) -> Result<(), String> {
         let began = Instant::now();
-        let (mut last, mut since) = (usize::MAX, began);
+        let (mut last, mut since) = ((0, 0), began);
         loop {
             let (mut under_way, mut tidying) = (0, false);
             for process in self.processes.iter_mut().filter(|process| !process.paused) {
@@ -504,11 +507,11 @@ impl World {
             if under_way == held && !tidying {
                 return Ok(());
             }
-            if held != last {
-                (last, since) = (held, Instant::now());
+            if (held, under_way) != last {
+                (last, since) = ((held, under_way), Instant::now());
             }
             // Nobody knows how many calls cleaning up makes at a time; this is as good as never.
-            if held > under_way && since.elapsed() > STILL {
+            if held > 0 && tidying && since.elapsed() > STILL {
                 return Ok(());
             }
             if began.elapsed() > PATIENCE {
