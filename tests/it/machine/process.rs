@@ -178,13 +178,24 @@ impl Doing {
 
     /// Can be broken off and asked again.
     async fn done(&mut self) {
-        self.renewals.end().await;
-        while let Some(ended) = self.requests.join_next().await {
-            ended.expect("no request panics");
-        }
-        if let Cleanings::UnderWay(tidying) = &mut self.cleaning {
-            let cleaning = tidying.await.expect("cleaning up does not panic");
-            self.cleaning = Cleanings::Here(cleaning);
-        }
+        let Self {
+            renewals,
+            requests,
+            cleaning,
+            ..
+        } = self;
+        // Together: what has ended counts no more, while others are held.
+        let requests = async {
+            while let Some(ended) = requests.join_next().await {
+                ended.expect("no request panics");
+            }
+        };
+        let tidying = async {
+            if let Cleanings::UnderWay(tidying) = cleaning {
+                let ended = tidying.await.expect("cleaning up does not panic");
+                *cleaning = Cleanings::Here(ended);
+            }
+        };
+        tokio::join!(renewals.end(), requests, tidying);
     }
 }

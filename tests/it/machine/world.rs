@@ -249,9 +249,25 @@ impl World {
     pub fn take(&mut self, step: &Step) -> Result<(), String> {
         self.steps += 1;
         let before = self.before();
+        let t0 = Instant::now();
         self.act(step)?;
+        let t1 = t0.elapsed();
         self.settle()?;
+        let t2 = t0.elapsed();
         self.check(step, &before)?;
+        if t0.elapsed() > Duration::from_millis(500) {
+            eprintln!(
+                "SLOW {step:?} act {t1:?} settle {t2:?} all {:?} held {} + {} mints {} under {:?}",
+                t0.elapsed(),
+                self.sim.service.held(),
+                self.sim.jira.held(),
+                self.kit.mints,
+                self.processes
+                    .iter()
+                    .map(|p| (p.paused, p.under_way(), p.is_tidying()))
+                    .collect::<Vec<_>>()
+            );
+        }
         if self.clock.now() - self.well_at > LONGEST_TROUBLE {
             self.recover()?;
         }
