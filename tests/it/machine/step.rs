@@ -32,6 +32,8 @@ pub enum Step {
     Confirm(Which, Who),
     Unlink(Which, Who),
     RenewNow(Which, Who),
+    /// Everybody's renewal is brought forward, and done.
+    RenewAll(Which),
     /// The loops look round.
     Work(Which),
     Tidy(Which),
@@ -51,8 +53,8 @@ pub enum Step {
     Calm,
     /// A process is killed so many microseconds after it has begun with this, and another is started.
     Kill(Which, Deed, u64),
-    /// A process sleeps.
-    Pause(Which),
+    /// A process sleeps, in the middle of renewals whose answers are held there.
+    Pause(Which, Hold),
     /// Those who sleep wake up.
     Wake,
     /// Everything is well for long enough.
@@ -67,6 +69,14 @@ pub enum Deed {
     Tidy,
     Link(Who, usize),
     Unlink(Who),
+}
+
+/// Where answers are held.
+#[derive(Clone, Copy, Debug)]
+pub enum Hold {
+    Nowhere,
+    AtTheService,
+    InJira,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -215,8 +225,9 @@ impl Dice {
             18..21 => Step::Prove(which, who, subject),
             21..24 => Step::Confirm(which, who),
             24..30 => Step::Unlink(which, who),
-            30..42 => Step::RenewNow(which, who),
-            42..82 => Step::Work(which),
+            30..36 => Step::RenewNow(which, who),
+            36..44 => Step::RenewAll(which),
+            44..82 => Step::Work(which),
             82..97 => Step::Tidy(which),
             97..137 => {
                 let most = self.of(&[3, 20, 50, 100, 400, LIFE / 2, LIFE, 3 * LIFE, 48 * 3600]);
@@ -245,8 +256,16 @@ impl Dice {
                 };
                 Step::Kill(which, deed, self.below(6000) as u64)
             }
-            190..195 => Step::Pause(which),
-            195..198 => Step::Wake,
+            190..196 => {
+                let holds = [
+                    Hold::Nowhere,
+                    Hold::AtTheService,
+                    Hold::AtTheService,
+                    Hold::InJira,
+                ];
+                Step::Pause(which, self.of(&holds))
+            }
+            196..199 => Step::Wake,
             _ => Step::Recover,
         }
     }

@@ -27,7 +27,9 @@ use crate::sim::jira::{self, AppState, Scope};
 use crate::sim::service;
 
 use super::process::{Process, Settings};
-use super::step::{Deed, Kit, LIFE, PEOPLE, SITES, SUBJECTS, ServiceFault, Step, Which, Who};
+use super::step::{
+    Deed, Hold, JiraFault, Kit, LIFE, PEOPLE, SITES, SUBJECTS, ServiceFault, Step, Which, Who,
+};
 
 pub const DONE: &str = "the database answers";
 /// A request that takes longer is given up by the product, in seconds (`outbound::TIME_LIMIT`).
@@ -249,25 +251,9 @@ impl World {
     pub fn take(&mut self, step: &Step) -> Result<(), String> {
         self.steps += 1;
         let before = self.before();
-        let t0 = Instant::now();
         self.act(step)?;
-        let t1 = t0.elapsed();
         self.settle()?;
-        let t2 = t0.elapsed();
         self.check(step, &before)?;
-        if t0.elapsed() > Duration::from_millis(500) {
-            eprintln!(
-                "SLOW {step:?} act {t1:?} settle {t2:?} all {:?} held {} + {} mints {} under {:?}",
-                t0.elapsed(),
-                self.sim.service.held(),
-                self.sim.jira.held(),
-                self.kit.mints,
-                self.processes
-                    .iter()
-                    .map(|p| (p.paused, p.under_way(), p.is_tidying()))
-                    .collect::<Vec<_>>()
-            );
-        }
         if self.clock.now() - self.well_at > LONGEST_TROUBLE {
             self.recover()?;
         }
@@ -290,19 +276,8 @@ impl World {
                 let unlink = self.unlink(which, who);
                 self.processes[which].request(unlink);
             }
-            Step::RenewNow(which, who) => {
-                let process = &self.processes[self.awake(which)];
-                let (client_key, account) = (self.client_key(site_of(who)), account_of(who));
-                let now = self.clock.now();
-                let store = &process.app.store;
-                process.run(async {
-                    let account = AccountId(account);
-                    if let Some(tenant) = store.tenant(&client_key).await.expect(DONE) {
-                        let renew = store.renew_now(&tenant, &account, now);
-                        renew.await.expect(DONE);
-                    }
-                });
-            }
+            Step::RenewNow(which, who) => self.renew_now(which, who),
+            Step::RenewAll(which) => self.renew_all(self.awake(which)),
             Step::Work(which) => {
                 let which = self.awake(which);
                 self.processes[which].work();
@@ -338,7 +313,7 @@ impl World {
             Step::Jira(fault, site, times) => self.sim.jira.fault(fault.fault(site, times)),
             Step::Calm => self.calm(),
             Step::Kill(which, deed, micros) => self.kill(which, deed, micros)?,
-            Step::Pause(which) => self.pause(which)?,
+            Step::Pause(which, hold) => self.pause(which, hold)?,
             Step::Wake => self.wake(),
             Step::Recover => self.recover()?,
         }
@@ -388,6 +363,27 @@ impl World {
         let proving = self.proving.remove(&who)?;
         let app = self.processes[which].app.clone();
         Some(confirm(app, proving))
+    }
+
+    fn renew_now(&self, which: Which, who: Who) {
+        let process = &self.processes[self.awake(which)];
+        let (client_key, account) = (self.client_key(site_of(who)), AccountId(account_of(who)));
+        let now = self.clock.now();
+        let store = &process.app.store;
+        process.run(async {
+            if let Some(tenant) = store.tenant(&client_key).await.expect(DONE) {
+                let renew = store.renew_now(&tenant, &account, now);
+                renew.await.expect(DONE);
+            }
+        });
+    }
+
+    fn renew_all(&mut self, which: usize) {
+        let linked: Vec<Who> = self.rows.keys().copied().collect();
+        for who in linked {
+            self.renew_now(which, who);
+        }
+        self.processes[which].work();
     }
 
     fn unlink(&self, which: usize, who: Who) -> impl Future<Output = ()> + Send + 'static {
@@ -623,10 +619,19 @@ impl World {
 
     /// Only where all that a process has under way waits for an answer: a process that sleeps between a
     /// look at the clock and a send is no longer one when it wakes up, as its time limit is over.
-    fn pause(&mut self, which: Which) -> Result<(), String> {
+    fn pause(&mut self, which: Which, hold: Hold) -> Result<(), String> {
         let which = which % self.processes.len();
         if self.processes.len() == 1 || self.processes.iter().any(|process| process.paused) {
             return Ok(());
+        }
+        match hold {
+            Hold::Nowhere => {}
+            Hold::AtTheService => self.sim.service.fault(ServiceFault::AnswerHeld.fault(2)),
+            Hold::InJira => self.sim.jira.fault(JiraFault::AnswerHeld.fault(None, 2)),
+        }
+        if !matches!(hold, Hold::Nowhere) {
+            self.renew_all(which);
+            self.settle()?;
         }
         let replica = self.processes[which].app.replica.clone();
         let rows = self.read_rows();
