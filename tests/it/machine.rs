@@ -3,8 +3,9 @@
 //!
 //! The steps follow from a seed. Processes are driven one at a time (`process.rs`), the simulated world
 //! runs beside them, so a replay is nearly the same and not always quite. A failure prints seed and steps;
-//! `LATCHKEY_MACHINE_SEED=7 cargo test --test it machine::` runs that seed again, and with
-//! `LATCHKEY_MACHINE_SHRINK=1` looks for a shorter list of its steps that fails too.
+//! `LATCHKEY_MACHINE_SEED=7 cargo test --test it machine::` runs that seed again, with
+//! `LATCHKEY_MACHINE_SHRINK=1` looks for fewer of its steps that fail too, and with
+//! `LATCHKEY_MACHINE_ONLY=3,17,20` takes those alone.
 //! `scripts/machine` is the long form.
 //!
 //! | file | reason |
@@ -29,8 +30,9 @@ use tracing::subscriber::NoSubscriber;
 
 use crate::logs;
 use crate::scene::Db;
+use crate::sim::service::{Endpoint, Rotation};
 
-use self::step::{Dice, Kit, Step};
+use self::step::{Deed, Dice, Kit, ServiceFault, Step};
 use self::world::World;
 
 /// Seeds and steps of the short form.
@@ -47,6 +49,39 @@ fn r4_whatever_happens_no_link_is_lost_and_no_key_runs_out_on_postgres() {
     run(Db::Postgres);
 }
 
+#[test]
+fn r2_that_an_answer_may_be_lost_is_not_forgotten_while_the_service_cannot_be_found() {
+    for db in [Db::Sqlite, Db::Postgres] {
+        let lost = ServiceFault::CutAfter(Endpoint::Refresh);
+        replay(
+            db,
+            Kit::of(Rotation::Strict, 1),
+            &[
+                Step::Link(0, 0, 0),
+                Step::Service(lost, 1),
+                Step::RenewAll(0),
+                // One that has never found it.
+                Step::Kill(0, Deed::Nothing, 0),
+                Step::Service(ServiceFault::Down, 4),
+                Step::Pass(60),
+                Step::RenewAll(0),
+                Step::Calm,
+                Step::Pass(60),
+                Step::RenewAll(0),
+            ],
+        );
+    }
+}
+
+/// What the machine has found once.
+fn replay(db: Db, kit: Kit, steps: &[Step]) {
+    let mut world = World::start(db, 0, kit);
+    let result = steps.iter().try_for_each(|step| world.take(step));
+    let result = result.and_then(|()| world.end());
+    world.close();
+    result.unwrap_or_else(|why| panic!("{db:?}: {why}"));
+}
+
 fn number(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
     Some(
@@ -55,7 +90,7 @@ fn number(name: &str) -> Option<u64> {
     )
 }
 
-/// A number below 2^64 of which each step is made: whoever leaves some out does not change the others.
+/// All steps are made before the first is taken: whoever leaves some out does not change the others.
 fn steps_of(seed: u64, steps: usize) -> (Kit, Vec<Step>) {
     let mut dice = Dice::new(seed);
     let kit = dice.kit();
@@ -66,12 +101,19 @@ fn run(db: Db) {
     let steps = number("LATCHKEY_MACHINE_STEPS").map_or(STEPS, |steps| steps as usize);
     if let Some(seed) = number("LATCHKEY_MACHINE_SEED") {
         logs::capture();
-        let Err(why) = play(db, seed, steps, None) else {
+        let only = std::env::var("LATCHKEY_MACHINE_ONLY").ok();
+        let only = only.map(|only| {
+            only.split(',')
+                .filter_map(|step| step.parse().ok())
+                .collect()
+        });
+        let only: Option<Vec<usize>> = only;
+        let Err(why) = play(db, seed, steps, only.as_deref()) else {
             return;
         };
         let kept = match number("LATCHKEY_MACHINE_SHRINK") {
             Some(_) => shrink(db, seed, steps, &why),
-            None => (0..steps).collect(),
+            None => only.unwrap_or_else(|| (0..steps).collect()),
         };
         panic!("{}", told(seed, steps, &kept, &why));
     }

@@ -6,7 +6,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use crate::sim::jira;
-use crate::sim::service::{self, Endpoint, Kind, RevocationReach, Rotation, ServiceOptions};
+use crate::sim::service::{self, Endpoint, Kind, Rotation, ServiceOptions};
 
 pub const SITES: [&str; 2] = ["acme", "globex"];
 /// People of each site.
@@ -179,6 +179,22 @@ pub struct Kit {
     pub processes: usize,
 }
 
+impl Kit {
+    pub fn of(rotation: Rotation, processes: usize) -> Self {
+        let life = Duration::from_secs(LIFE.unsigned_abs());
+        Self {
+            service: ServiceOptions {
+                rotation,
+                access_token_life: life,
+                api_key_life: life,
+                ..ServiceOptions::default()
+            },
+            mints: false,
+            processes,
+        }
+    }
+}
+
 pub struct Dice(StdRng);
 
 impl Dice {
@@ -195,24 +211,17 @@ impl Dice {
     }
 
     pub fn kit(&mut self) -> Kit {
-        let life = Duration::from_secs(LIFE.unsigned_abs());
-        Kit {
-            service: ServiceOptions {
-                rotation: self.of(&[
-                    Rotation::Strict,
-                    Rotation::Strict,
-                    Rotation::None,
-                    Rotation::Grace(Duration::from_secs(60)),
-                    Rotation::UntilFirstUse,
-                ]),
-                revocation_reach: self.of(&[RevocationReach::Grant, RevocationReach::Grant]),
-                access_token_life: life,
-                api_key_life: life,
-                ..ServiceOptions::default()
-            },
-            mints: self.below(4) == 0,
-            processes: 1 + self.below(3).min(1),
-        }
+        let rotation = self.of(&[
+            Rotation::Strict,
+            Rotation::Strict,
+            Rotation::None,
+            Rotation::Grace(Duration::from_secs(60)),
+            Rotation::UntilFirstUse,
+        ]);
+        let processes = 1 + self.below(3).min(1);
+        let mut kit = Kit::of(rotation, processes);
+        kit.mints = self.below(4) == 0;
+        kit
     }
 
     pub fn step(&mut self) -> Step {
@@ -289,7 +298,9 @@ impl Dice {
             3 => ServiceFault::Wait(self.of(&[429, 503]), Some(1 + self.seconds())),
             4 => ServiceFault::CutBefore(endpoint),
             5 | 6 => ServiceFault::CutAfter(endpoint),
-            7 => ServiceFault::Page(endpoint),
+            // An answer to a revocation has no content that says anything (RFC 7009, section 2.2).
+            7 if endpoint != Endpoint::Revoke => ServiceFault::Page(endpoint),
+            7 => ServiceFault::CutBefore(endpoint),
             8 => ServiceFault::HalfAnswer,
             9 => ServiceFault::NoRefreshToken,
             10 => ServiceFault::Held,

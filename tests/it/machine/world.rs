@@ -88,8 +88,13 @@ pub struct World {
     pub grants_of: BTreeMap<Who, BTreeSet<usize>>,
     /// Whose property an uninstall has left behind.
     pub left_behind: BTreeSet<Who>,
+    /// Grants that a service has ended because of an answer that was lost. A process that slept may bring
+    /// that answer all the same.
+    pub lost: HashSet<usize>,
     /// Half answers are being given.
     pub half_answers: bool,
+    /// They are not any more.
+    half_answers_over: bool,
     /// Token requests up to here are over and looked at.
     pub requests_seen: usize,
     /// Token requests up to here were made when it was right.
@@ -189,7 +194,9 @@ impl World {
             excused: HashMap::new(),
             grants_of: BTreeMap::new(),
             left_behind: BTreeSet::new(),
+            lost: HashSet::new(),
             half_answers: false,
+            half_answers_over: false,
             requests_seen: 0,
             requests_asked: 0,
             calls_seen: 0,
@@ -254,6 +261,9 @@ impl World {
         self.act(step)?;
         self.settle()?;
         self.check(step, &before)?;
+        if std::mem::take(&mut self.half_answers_over) {
+            self.half_answers = false;
+        }
         if self.clock.now() - self.well_at > LONGEST_TROUBLE {
             self.recover()?;
         }
@@ -291,6 +301,7 @@ impl World {
                 if self.installed[site] {
                     self.set_state(site, AppState::Uninstalled);
                     self.installed[site] = false;
+                    self.leave_behind(site);
                     let process = &self.processes[self.awake(which)];
                     let (client_key, now) = (self.client_key(site), self.clock.now());
                     let uninstalled = process.app.store.uninstall(&client_key, now);
@@ -307,7 +318,9 @@ impl World {
             Step::Withdraw(number) => self.sim.service.withdraw(&subject(number)),
             Step::Admin(site, admin) => self.sim.jira.set_app_is_admin(SITES[site], admin),
             Step::Service(fault, times) => {
-                self.half_answers |= matches!(fault, ServiceFault::HalfAnswer);
+                if matches!(fault, ServiceFault::HalfAnswer) {
+                    (self.half_answers, self.half_answers_over) = (true, false);
+                }
                 self.sim.service.fault(fault.fault(times));
             }
             Step::Jira(fault, site, times) => self.sim.jira.fault(fault.fault(site, times)),
@@ -500,7 +513,7 @@ impl World {
     fn calm(&mut self) {
         self.sim.service.clear_faults();
         self.sim.jira.clear_faults();
-        self.half_answers = false;
+        self.half_answers_over = true;
         self.held_for = 0;
     }
 
@@ -659,10 +672,12 @@ impl World {
     // --- all is well ---
 
     fn recover(&mut self) -> Result<(), String> {
+        let well = Step::Recover;
+        let before = self.before();
         self.wake();
         self.calm();
         self.settle()?;
-        let well = Step::Recover;
+        self.check(&well, &before)?;
         let end = self.clock.now() + LONG_ENOUGH;
         while self.clock.now() < end {
             self.advance(TICK);
