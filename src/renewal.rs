@@ -189,14 +189,7 @@ async fn next_generation(app: &App, claim: Claim, credential: Credential) -> Res
     tokio::time::sleep(place).await;
     // Before the intent: discovery may take as long as a token request, and the lease is for one.
     if let Err(error) = app.provider.prepare().await {
-        refused(
-            app,
-            &claim,
-            &credential,
-            RefreshError::NotSent(error.to_string()),
-        )
-        .await?;
-        return Ok(None);
+        return unprepared(app, &claim, &credential, error).await;
     }
     let now = app.clock.now();
     if !app.store.intend(&claim, now, now + LEASE).await? {
@@ -234,6 +227,26 @@ async fn next_generation(app: &App, claim: Claim, credential: Credential) -> Res
             Ok(None)
         }
     }
+}
+
+/// Gives a link back because the service cannot be found. Unlike after a request that was not sent, no
+/// intent was written: one that stands in the row is of an earlier request, of which nothing is known.
+async fn unprepared(
+    app: &App,
+    claim: &Claim,
+    credential: &Credential,
+    error: Error,
+) -> Result<Step, Error> {
+    let now = app.clock.now();
+    let error = RefreshError::NotSent(error.to_string());
+    let rest = app.service_gate.ended(error.outcome(), claim.probe).await?;
+    if let Some(rest) = rest {
+        left_alone(&error, rest);
+    }
+    tracing::warn!(tenant = %claim.link.client_key, account = %claim.link.account_id, %error, "a renewal could not be sent");
+    let due_at = now + backoff(app, claim, credential, now);
+    app.store.put_off(claim, due_at, true, false).await?;
+    Ok(None)
 }
 
 /// Gives a link back that may not be renewed now. It keeps its place: its key in Jira decides who is
