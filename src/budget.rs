@@ -46,7 +46,7 @@ pub enum Purpose {
 
 /// How a token request ended, as far as all others are concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Report {
     /// The service answered, whatever it said about this one request.
     Answered,
     /// No connection, no answer in time, or an answer that says that the service is not well.
@@ -92,7 +92,7 @@ impl GateRow {
 
     /// What comes of the outcome of a token request; None if nothing does. What was sent before the
     /// gate closed says nothing new, except that it may ask for a longer wait.
-    fn after(&self, outcome: Outcome, probing: bool, now: Seconds) -> Option<Self> {
+    fn after(&self, report: Report, probing: bool, now: Seconds) -> Option<Self> {
         let probes = if probing { self.probes + 1 } else { 0 };
         let rest = |first: Seconds| (first << probes.clamp(0, 10)).min(LONGEST_REST);
         let shut = |until: Seconds| {
@@ -108,22 +108,22 @@ impl GateRow {
             })
         };
         let tripped = self.is_tripped() && !probing;
-        match outcome {
-            Outcome::Answered if tripped || (!probing && self.failures == 0) => None,
-            Outcome::Answered => Some(Self {
+        match report {
+            Report::Answered if tripped || (!probing && self.failures == 0) => None,
+            Report::Answered => Some(Self {
                 opens_at: if probing { now } else { self.opens_at },
                 failures: 0,
                 probes: 0,
                 ..*self
             }),
-            Outcome::Failed | Outcome::Refused if tripped => None,
-            Outcome::Failed if !probing && self.failures + 1 < TRIPS_AT => Some(Self {
+            Report::Failed | Report::Refused if tripped => None,
+            Report::Failed if !probing && self.failures + 1 < TRIPS_AT => Some(Self {
                 failures: self.failures + 1,
                 ..*self
             }),
-            Outcome::Failed => shut(now + rest(FIRST_REST)),
-            Outcome::Refused => shut(now + rest(REST_WHEN_REFUSED)),
-            Outcome::Wait(asked) => {
+            Report::Failed => shut(now + rest(FIRST_REST)),
+            Report::Refused => shut(now + rest(REST_WHEN_REFUSED)),
+            Report::Wait(asked) => {
                 let until = now + asked.map_or(rest(REST_WHEN_ASKED), |s| s.clamp(1, 3600));
                 if tripped {
                     (until > self.opens_at).then_some(Self {
@@ -277,17 +277,17 @@ impl SharedGate {
     /// that has changed.
     pub async fn ended(
         &self,
-        outcome: Outcome,
+        report: Report,
         probe: Option<Probe>,
     ) -> Result<Option<Seconds>, Error> {
-        if outcome == Outcome::Answered && probe.is_none() && self.known().failures == 0 {
+        if report == Report::Answered && probe.is_none() && self.known().failures == 0 {
             return Ok(None);
         }
         let now = self.clock.now();
         let changed = self
             .change(|seen| {
                 let probing = probe.is_some_and(|probe| probe.0 == seen.version);
-                seen.after(outcome, probing, now)
+                seen.after(report, probing, now)
             })
             .await?;
         Ok(changed
@@ -303,8 +303,7 @@ impl SharedGate {
 pub struct Quota {
     store: Store,
     clock: Clock,
-    total: i64,
-    renewal: i64,
+    limits: JiraLimits,
     purse: tokio::sync::Mutex<Purse>,
 }
 
@@ -321,14 +320,28 @@ struct Purse {
 impl Quota {
     /// As the settings say.
     #[must_use]
-    pub fn new(limits: &JiraLimits, store: Store, clock: Clock) -> Self {
+    pub fn new(limits: JiraLimits, store: Store, clock: Clock) -> Self {
         Self {
             store,
             clock,
-            total: limits.quota,
-            renewal: limits.renewal,
+            limits,
             purse: tokio::sync::Mutex::default(),
         }
+    }
+
+    /// What it goes by.
+    #[must_use]
+    pub fn limits(&self) -> JiraLimits {
+        self.limits
+    }
+
+    /// Points that all replicas have taken in this hour, and how many of them for renewals.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn taken(&self) -> Result<(i64, i64), Error> {
+        let hour = self.clock.now().div_euclid(3600);
+        self.store.points_taken(hour).await
     }
 
     /// When the next hour begins.
@@ -353,15 +366,18 @@ impl Quota {
     async fn fill(&self, purse: &mut Purse, purpose: Purpose, points: i64) -> Result<bool, Error> {
         let (share, allotment) = match purpose {
             Purpose::Renewal if purse.renewal_used_up => return Ok(false),
-            Purpose::Renewal => (Some(self.renewal), (self.renewal / 200).clamp(1, 100)),
-            Purpose::Person => (None, (self.total / 1000).clamp(1, 10)),
+            Purpose::Renewal => (
+                Some(self.limits.renewal),
+                (self.limits.renewal / 200).clamp(1, 100),
+            ),
+            Purpose::Person => (None, (self.limits.quota / 1000).clamp(1, 10)),
         };
         let mut taken = None;
         // Near the end what is left may be less than an allotment.
         for amount in [allotment.max(points), points] {
             if self
                 .store
-                .take_points(purse.hour, amount, self.total, share)
+                .take_points(purse.hour, amount, self.limits.quota, share)
                 .await?
             {
                 taken = Some(amount);
@@ -582,21 +598,21 @@ mod tests {
     fn five_failures_in_a_row_leave_the_service_to_single_probes() {
         let mut gate = GateRow::default();
         for _ in 0..4 {
-            gate = gate.after(Outcome::Failed, false, 100).unwrap();
+            gate = gate.after(Report::Failed, false, 100).unwrap();
             assert_eq!(gate.stance(100), Stance::Open);
         }
-        let fresh = gate.after(Outcome::Answered, false, 100).unwrap();
+        let fresh = gate.after(Report::Answered, false, 100).unwrap();
         assert_eq!(fresh.failures, 0, "in a row");
-        gate = gate.after(Outcome::Failed, false, 100).unwrap();
+        gate = gate.after(Report::Failed, false, 100).unwrap();
         assert_eq!((gate.stance(104), gate.opens_at), (Stance::Shut, 105));
         assert_eq!(gate.stance(105), Stance::HalfOpen);
-        assert_eq!(gate.after(Outcome::Failed, false, 101), None, "sent before");
-        assert_eq!(gate.after(Outcome::Answered, false, 101), None);
+        assert_eq!(gate.after(Report::Failed, false, 101), None, "sent before");
+        assert_eq!(gate.after(Report::Answered, false, 101), None);
         for rest in [10, 20, 40, 60, 60] {
-            gate = gate.after(Outcome::Failed, true, 200).unwrap();
+            gate = gate.after(Report::Failed, true, 200).unwrap();
             assert_eq!(gate.opens_at, 200 + rest);
         }
-        gate = gate.after(Outcome::Answered, true, 300).unwrap();
+        gate = gate.after(Report::Answered, true, 300).unwrap();
         assert_eq!(gate.stance(300), Stance::Open);
         assert_eq!((gate.failures, gate.probes), (0, 0));
     }
@@ -633,21 +649,21 @@ mod tests {
     #[test]
     fn what_the_service_asks_for_is_clamped_and_the_longest_counts() {
         let open = GateRow::default();
-        let shut = |asked| open.after(Outcome::Wait(asked), false, 100).unwrap();
+        let shut = |asked| open.after(Report::Wait(asked), false, 100).unwrap();
         assert_eq!(shut(Some(120)).opens_at, 220);
         assert_eq!(shut(Some(1_000_000)).opens_at, 3700);
         assert_eq!(shut(Some(-7)).opens_at, 101);
         assert_eq!(shut(None).opens_at, 110);
         let longer = shut(Some(5))
-            .after(Outcome::Wait(Some(90)), false, 100)
+            .after(Report::Wait(Some(90)), false, 100)
             .unwrap();
         assert_eq!(longer.opens_at, 190);
-        assert_eq!(longer.after(Outcome::Wait(Some(5)), false, 100), None);
+        assert_eq!(longer.after(Report::Wait(Some(5)), false, 100), None);
         assert_eq!(longer.stance(190), Stance::HalfOpen, "one goes first");
-        let refused = open.after(Outcome::Refused, false, 100).unwrap();
+        let refused = open.after(Report::Refused, false, 100).unwrap();
         assert_eq!(refused.opens_at, 130);
         assert_eq!(
-            refused.after(Outcome::Refused, true, 200).unwrap().opens_at,
+            refused.after(Report::Refused, true, 200).unwrap().opens_at,
             260
         );
     }

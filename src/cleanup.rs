@@ -8,9 +8,10 @@ use http::Method;
 use tokio::task::JoinSet;
 
 use crate::App;
-use crate::budget::Outcome;
+use crate::budget::Report;
 use crate::clock::Seconds;
 use crate::error::Error;
+use crate::figures::CleanupOutcome;
 use crate::jira::JiraError;
 use crate::model::{ClientKey, RevocableToken, Revocation, Tokens};
 use crate::provider::{RefreshError, RevokeError};
@@ -33,6 +34,8 @@ enum NotYet {
     Disabled,
     #[error("Jira has asked to wait {0} s")]
     Waiting(Seconds),
+    #[error("a key of this grant has to be deleted first")]
+    KeysFirst,
     #[error("{0}")]
     Store(#[from] Error),
 }
@@ -79,7 +82,10 @@ pub async fn run_these(app: &App, ids: &[String], due_by: Seconds) -> Result<(),
 
 async fn run(app: &App, entry: Cleanup) -> Result<(), Error> {
     let result = match &entry.chore {
-        Chore::Revoke(revocation) => revoke(app, revocation).await,
+        Chore::Revoke(revocation) => match keys_first(app, &entry, revocation).await {
+            Ok(()) => revoke(app, revocation).await,
+            Err(error) => Err(error),
+        },
         Chore::DeleteProperty => delete_property(app, &entry).await,
         Chore::Lost => {
             tracing::error!(tenant = %entry.client_key, "tokens that were to be revoked do not open; they run out by themselves");
@@ -87,13 +93,16 @@ async fn run(app: &App, entry: Cleanup) -> Result<(), Error> {
         }
     };
     let Err(error) = result else {
+        app.meters.cleanup(CleanupOutcome::Done);
         return app.store.cleanup_done(&entry).await;
     };
     let now = app.clock.now();
     if now >= entry.expires_at {
+        app.meters.cleanup(CleanupOutcome::GivenUp);
         tracing::error!(%error, tenant = %entry.client_key, account = %entry.account_id, "something could not be ended and is given up");
         return app.store.cleanup_done(&entry).await;
     }
+    app.meters.cleanup(CleanupOutcome::Failed);
     tracing::warn!(%error, tenant = %entry.client_key, account = %entry.account_id, failures = entry.failures + 1, "something could not be ended yet; it is tried again");
     let asked = match &error {
         NotYet::Waiting(seconds) => *seconds,
@@ -102,6 +111,26 @@ async fn run(app: &App, entry: Cleanup) -> Result<(), Error> {
     let backoff = (2_i64 << entry.failures.clamp(0, 12)).min(LONGEST_WAIT);
     let wait = asked.max(1 + app.random.up_to(backoff));
     app.store.cleanup_later(&entry, now + wait).await
+}
+
+/// Replaced keys of the same person that are still to be deleted: that takes an access token, which ends
+/// with the grant.
+async fn keys_first(app: &App, entry: &Cleanup, revocation: &Revocation) -> Result<(), NotYet> {
+    if revocation.tokens.is_empty() {
+        return Ok(());
+    }
+    let (store, person) = (&app.store, (&entry.client_key, &entry.account_id));
+    let keys = store.keys_to_delete(person.0, person.1).await?;
+    if keys.is_empty() {
+        return Ok(());
+    }
+    // Whoever else may be at it: it can be done twice. These have no tokens, so it goes no deeper.
+    Box::pin(run_these(app, &keys, Seconds::MAX)).await?;
+    if store.keys_to_delete(person.0, person.1).await?.is_empty() {
+        Ok(())
+    } else {
+        Err(NotYet::KeysFirst)
+    }
 }
 
 async fn revoke(app: &App, revocation: &Revocation) -> Result<(), NotYet> {
@@ -157,8 +186,8 @@ async fn fresh_tokens(app: &App, revocation: &Revocation) -> Result<Option<Token
     app.service_pace.make_room().await?;
     let answer = app.provider.refresh(&token.token).await;
     let outcome = match &answer {
-        Err(error) => error.outcome(),
-        Ok(_) => Outcome::Answered,
+        Err(error) => error.report(),
+        Ok(_) => Report::Answered,
     };
     app.service_gate.ended(outcome, probe).await?;
     match answer {
@@ -191,11 +220,10 @@ async fn delete_property(app: &App, entry: &Cleanup) -> Result<(), NotYet> {
         return Err(NotYet::Waiting(opens_at - now));
     }
     match app.jira.delete_property(&tenant, &entry.account_id).await {
-        Err(JiraError::Wait { asked, scope }) => {
+        Err(JiraError::Wait { asked, why }) => {
             let method = Method::DELETE;
             let failures = entry.failures;
-            let seconds =
-                renewal::leave_alone(app, &tenant, &method, scope, asked, failures).await?;
+            let seconds = renewal::leave_alone(app, &tenant, &method, why, asked, failures).await?;
             return Err(NotYet::Waiting(seconds));
         }
         Err(JiraError::UsedUp) => return Err(NotYet::Waiting(app.quota.next_hour() - now)),

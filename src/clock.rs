@@ -73,10 +73,14 @@ impl Clock {
     }
 
     /// Corrects the machine's clock, and all copies of this one, by so many milliseconds. One that a
-    /// test moves is right by definition.
-    pub fn correct(&self, by: Millis) {
-        if let Source::System(ahead) = &self.0 {
-            ahead.fetch_add(by, Ordering::SeqCst);
+    /// test moves is right by definition; then nothing happens, and the answer is false.
+    pub fn correct(&self, by: Millis) -> bool {
+        match &self.0 {
+            Source::System(ahead) => {
+                ahead.fetch_add(by, Ordering::SeqCst);
+                true
+            }
+            Source::Moved(_) => false,
         }
     }
 
@@ -136,8 +140,8 @@ mod tests {
         let copy = wrong.clone();
         let off = copy.now() - Clock::system().now();
         assert!((3595..=3605).contains(&off), "{off}");
-        wrong.correct(-3_600_000);
-        movable.correct(-3_600_000);
+        assert!(wrong.correct(-3_600_000));
+        assert!(!movable.correct(-3_600_000));
         for right in [copy, movable] {
             let off = right.now() - Clock::system().now();
             assert!((-5..=5).contains(&off), "{off}");

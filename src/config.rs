@@ -344,7 +344,7 @@ pub struct ProviderConfig {
 }
 
 /// What may be asked of Jira.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JiraLimits {
     /// Points an hour over all sites.
     pub quota: i64,

@@ -17,6 +17,7 @@ use crate::clock::{Clock, Seconds};
 use crate::config::{BaseUrl, SiteHosts};
 use crate::error::{Error, Refusal};
 use crate::events::{Event, Events, Kind};
+use crate::figures::{Meters, Verdict};
 use crate::model::{AccountId, ClientKey, Installation, Tenant};
 use crate::secret::fingerprint;
 use crate::store::Store;
@@ -37,6 +38,7 @@ pub struct Connect {
     store: Store,
     clock: Clock,
     events: Events,
+    meters: Meters,
     install_keys: InstallKeys,
     sites: Sites,
 }
@@ -145,6 +147,10 @@ pub struct LifecycleToken {
 impl Connect {
     /// Verifiers for one app.
     #[must_use]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a different part of the app"
+    )]
     pub fn new(
         base_url: BaseUrl,
         app_key: String,
@@ -153,6 +159,7 @@ impl Connect {
         store: Store,
         clock: Clock,
         events: Events,
+        meters: Meters,
     ) -> Self {
         Self {
             base_url,
@@ -160,6 +167,7 @@ impl Connect {
             store,
             clock,
             events,
+            meters,
             install_keys,
             sites,
         }
@@ -181,7 +189,7 @@ impl Connect {
             .await?;
         let expires_at = proved.expires_at();
         Ok(ContextToken {
-            verified: while_enabled(tenant, &proved)?,
+            verified: self.while_enabled(Kind::Context, tenant, &proved)?,
             fingerprint: fingerprint(token),
             expires_at,
         })
@@ -190,7 +198,8 @@ impl Connect {
     /// Verifies the token in the address of a framed page.
     pub async fn iframe(&self, token: &str, request: Bound<'_>) -> Result<IframeToken, Error> {
         let (tenant, proved) = self.of_request(Kind::Iframe, token, request).await?;
-        while_enabled(tenant, &proved).map(IframeToken)
+        self.while_enabled(Kind::Iframe, tenant, &proved)
+            .map(IframeToken)
     }
 
     /// Verifies a token of Jira itself. It comes for a disabled tenant too: that is how one is enabled.
@@ -200,6 +209,7 @@ impl Connect {
         request: Bound<'_>,
     ) -> Result<AppToAppToken, Error> {
         let (tenant, _) = self.of_request(Kind::AppToApp, token, request).await?;
+        self.meters.token(Kind::AppToApp, Verdict::Accepted);
         Ok(AppToAppToken(tenant))
     }
 
@@ -228,15 +238,24 @@ impl Connect {
         let tenant = self
             .store
             .tenant(claimed.issuer())
-            .await?
-            .ok_or(Error::Unauthorized("no tenant has this client key"))?;
+            .await
+            .inspect_err(|_| self.meters.token(kind, Verdict::Undecided))?
+            .ok_or(Error::Unauthorized("no tenant has this client key"))
+            .inspect_err(|_| self.meters.token(kind, Verdict::UnknownSigner))?;
         let proved = verify(&claimed, &tenant)
             .map_err(|rejected| self.refused(kind, Some(&tenant.client_key), rejected))?;
         Ok((tenant, proved))
     }
 
-    /// Records what somebody must have done on purpose; a token out of date is nobody's.
+    /// Counts it, and records what somebody must have done on purpose; a token out of date is nobody's.
     fn refused(&self, kind: Kind, tenant: Option<&ClientKey>, rejected: Rejected) -> Error {
+        let verdict = match rejected {
+            Rejected::Malformed(_) => Verdict::Malformed,
+            Rejected::Signature => Verdict::BadSignature,
+            Rejected::Misplaced(_) => Verdict::Misplaced,
+            Rejected::OutOfTime(_) => Verdict::Expired,
+        };
+        self.meters.token(kind, verdict);
         match rejected {
             Rejected::Signature => self.events.record(Event::BadSignature(kind, tenant)),
             Rejected::Misplaced(_) => self.events.record(Event::Misplaced(kind, tenant)),
@@ -264,12 +283,23 @@ impl Connect {
     ) -> Result<LifecycleToken, Error> {
         let refused = |rejected| self.refused(Kind::Lifecycle, None, rejected);
         let claimed = FromAtlassian::read(token).map_err(refused)?;
-        let key = self.install_keys.key(claimed.kid(), client).await?;
+        let key = self
+            .install_keys
+            .key(claimed.kid(), client)
+            .await
+            .inspect_err(|error| {
+                let verdict = match error {
+                    Error::Unauthorized(_) => Verdict::UnknownSigner,
+                    _ => Verdict::Undecided,
+                };
+                self.meters.token(Kind::Lifecycle, verdict);
+            })?;
         let audience = self.base_url.full();
         let now = self.clock.now();
         let proved = claimed
             .lifecycle(&key, &audience, &self.qsh(request), now)
             .map_err(refused)?;
+        self.meters.token(Kind::Lifecycle, Verdict::Accepted);
         Ok(LifecycleToken {
             client_key: proved.issuer().clone(),
         })
@@ -305,15 +335,21 @@ impl Connect {
             });
         }
     }
-}
-
-/// While an admin has the app switched off, nobody is served.
-fn while_enabled(tenant: Tenant, proved: &jwt::Verified) -> Result<Verified, Error> {
-    if !tenant.enabled {
-        return Err(Error::Unauthorized("the app is disabled at the tenant"));
+    /// While an admin has the app switched off, nobody is served.
+    fn while_enabled(
+        &self,
+        kind: Kind,
+        tenant: Tenant,
+        proved: &jwt::Verified,
+    ) -> Result<Verified, Error> {
+        if !tenant.enabled {
+            self.meters.token(kind, Verdict::Disabled);
+            return Err(Error::Unauthorized("the app is disabled at the tenant"));
+        }
+        self.meters.token(kind, Verdict::Accepted);
+        Ok(Verified {
+            tenant,
+            account: proved.account().cloned(),
+        })
     }
-    Ok(Verified {
-        tenant,
-        account: proved.account().cloned(),
-    })
 }

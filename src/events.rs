@@ -93,7 +93,12 @@ pub enum Scope {
 }
 
 impl Kind {
-    fn name(self) -> &'static str {
+    /// Every one of them.
+    pub const ALL: &[Self] = &[Self::Context, Self::Iframe, Self::AppToApp, Self::Lifecycle];
+
+    /// The word in labels and in the log.
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Self::Context => "context",
             Self::Iframe => "iframe",

@@ -19,11 +19,10 @@ use crate::clock::{Clock, Seconds, parse_rfc3339};
 use crate::connect::Signer;
 use crate::connect::qsh::encode;
 use crate::error::Error;
-use crate::model::{AccountId, AccountKind, Person, Property, Tenant};
+use crate::model::{AccountId, AccountKind, ParkReason, Person, Property, Tenant};
 use crate::outbound::{Failure, Outbound, Outcome, SIZE_LIMIT};
 use crate::random::Random;
 use crate::secret::Secret;
-use crate::store::Calls;
 
 /// Talks to tenants' Jira.
 #[derive(Debug)]
@@ -59,12 +58,12 @@ pub enum JiraError {
     #[error("Jira does not know the person")]
     NotFound,
     /// 429 or 503 with a time to wait.
-    #[error("Jira asks to wait ({scope:?})")]
+    #[error("Jira asks to wait ({})", why.as_str())]
     Wait {
         /// How long, if it says so.
         asked: Option<Seconds>,
-        /// Who is meant.
-        scope: Scope,
+        /// Why, which says who is meant.
+        why: ParkReason,
     },
     /// The app's points of this hour are used up, or those for this purpose. Nothing was sent.
     #[error("Jira's points are used up until the hour")]
@@ -81,17 +80,6 @@ pub enum JiraError {
     /// Jira's answer cannot be understood.
     #[error("Jira's answer cannot be understood")]
     Nonsense,
-}
-
-/// Who is meant when Jira asks to wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// The app, at all sites, until the top of the hour.
-    App,
-    /// The app at this site.
-    Tenant,
-    /// Calls with this method at this site.
-    Method,
 }
 
 /// How long Jira is left alone that asks to wait: as long as it says, or else two seconds, doubling with
@@ -357,12 +345,7 @@ fn wait(answer: &Outcome, now: Seconds) -> JiraError {
             let reset = header("x-ratelimit-reset").and_then(read_reset)?;
             Some((reset - now).clamp(1, 3600))
         }),
-        scope: match header("ratelimit-reason") {
-            Some("jira-quota-global-based") => Scope::App,
-            Some("jira-burst-based") => Scope::Method,
-            // `jira-quota-tenant-based`, `jira-per-issue-on-write`, or nothing said.
-            _ => Scope::Tenant,
-        },
+        why: ParkReason::of_rate_limit(header("ratelimit-reason")),
     }
 }
 
@@ -372,19 +355,6 @@ fn read_reset(text: &str) -> Option<Seconds> {
         let (minute, offset) = text.split_at_checked("2026-11-22T10:05".len())?;
         parse_rfc3339(&format!("{minute}:00{offset}"))
     })
-}
-
-impl Scope {
-    /// Which calls to the tenant it is about.
-    #[must_use]
-    pub fn calls(self, method: &Method) -> Calls {
-        match (self, method) {
-            (Self::Method, &Method::PUT) => Calls::Put,
-            (Self::Method, &Method::DELETE) => Calls::Delete,
-            (Self::Method, &Method::GET) => Calls::Get,
-            _ => Calls::Any,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -405,16 +375,16 @@ mod tests {
                 body: Vec::new(),
             };
             match judge(answer, noon) {
-                Err(JiraError::Wait { asked, scope }) => (asked, scope),
+                Err(JiraError::Wait { asked, why }) => (asked, why),
                 other => panic!("{other:?}"),
             }
         };
         let reason = "ratelimit-reason";
         let reset = "x-ratelimit-reset";
-        assert_eq!(said(&[]), (None, Scope::Tenant));
+        assert_eq!(said(&[]), (None, ParkReason::Asked));
         assert_eq!(
             said(&[(reason, "jira-quota-global-based"), ("retry-after", "7")]),
-            (Some(7), Scope::App)
+            (Some(7), ParkReason::GlobalQuota)
         );
         for (value, asked) in [
             ("2026-11-22T12:05Z", Some(300)),
@@ -426,7 +396,7 @@ mod tests {
             ("", None),
         ] {
             let headers = [(reason, "jira-burst-based"), (reset, value)];
-            assert_eq!(said(&headers), (asked, Scope::Method), "{value}");
+            assert_eq!(said(&headers), (asked, ParkReason::Burst), "{value}");
         }
         let both = [("retry-after", "9"), (reset, "2026-11-22T12:05Z")];
         assert_eq!(said(&both).0, Some(9));

@@ -14,11 +14,13 @@
 //! | [`limits`] | how often anybody may do what costs something |
 //! | [`outbound`] | how any other server is called |
 //! | [`vault`], [`store`] | what is kept, and sealed |
-//! | [`budget`] | what all replicas may ask of Jira and of the service |
+//! | [`budget`], [`forecast`] | what all replicas may ask of Jira and of the service, and how far it goes |
+//! | [`figures`] | what this process counts and measures |
 //! | [`connect`], [`jira`], [`provider`] | Atlassian's tokens, a tenant's Jira, the service |
 //! | [`moments`] | where a test can hold a renewal; nothing in a release |
 //! | [`cleanup`], [`renewal`], [`linking`] | the verbs |
 //! | [`worker`], [`web`] | who calls them: the loop and the routes |
+//! | [`watch`], [`doctor`] | what an operator is told, unasked and asked |
 //! | [`server`] | starts and stops both |
 //!
 //! Use points upwards in this table only.
@@ -28,8 +30,11 @@ pub mod cleanup;
 pub mod clock;
 pub mod config;
 pub mod connect;
+pub mod doctor;
 pub mod error;
 pub mod events;
+pub mod figures;
+pub mod forecast;
 pub mod jira;
 pub mod limits;
 pub mod linking;
@@ -43,6 +48,7 @@ pub mod secret;
 pub mod server;
 pub mod store;
 pub mod vault;
+pub mod watch;
 pub mod web;
 pub mod worker;
 
@@ -56,6 +62,7 @@ use config::{Config, Customers, IssueModule, Proxies};
 use connect::install_keys::InstallKeys;
 use connect::{Connect, Signer, Sites};
 use events::Events;
+use figures::Meters;
 use jira::Jira;
 use limits::Limits;
 use outbound::Outbound;
@@ -103,6 +110,8 @@ pub struct App {
     pub registry: Registry,
     /// Records security events.
     pub events: Events,
+    /// Counts and measures.
+    pub meters: Meters,
     /// Counts what anybody may do only so often.
     pub limits: Arc<Limits>,
     /// Who is believed about where a request comes from.
@@ -154,10 +163,11 @@ impl App {
         } = outside;
         let registry = Registry::new();
         let events = Events::new(&registry, clock.clone());
+        let meters = Meters::new(&registry);
         let vault = Vault::new(config.sealing_keys, random.clone(), events.clone());
         let store = Store::open(&config.database, vault, random.clone()).await?;
         follow_database(&store, &clock).await?;
-        let quota = Quota::new(&config.jira_limits, store.clone(), clock.clone());
+        let quota = Quota::new(config.jira_limits, store.clone(), clock.clone());
         let quota = Arc::new(quota);
         let service = config.service_limits;
         let service_pace = ServicePace::new(service.rate, store.clone(), clock.clone());
@@ -182,9 +192,11 @@ impl App {
                 store.clone(),
                 clock.clone(),
                 events.clone(),
+                meters.clone(),
             ),
             registry,
             events,
+            meters,
             limits,
             proxies: config.trusted_proxies,
             jira: Jira::new(
@@ -236,14 +248,13 @@ const WRONG: Millis = 5_000;
 pub async fn follow_database(store: &Store, clock: &Clock) -> Result<(), error::Error> {
     if let Some(ahead) = store.clock_ahead_of(clock).await?
         && ahead.abs() > UNSURE
+        && clock.correct(ahead)
+        && ahead.abs() > WRONG
     {
-        clock.correct(ahead);
-        if ahead.abs() > WRONG {
-            tracing::warn!(
-                seconds = ahead / 1000,
-                "the clock of this machine or of the database server is wrong; that of the database counts"
-            );
-        }
+        tracing::warn!(
+            seconds = ahead / 1000,
+            "the clock of this machine or of the database server is wrong; that of the database counts"
+        );
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use http::Method;
 use serde::Serialize;
 
 use crate::App;
-use crate::budget::{Outcome, Probe};
+use crate::budget::{Probe, Report};
 use crate::clock::Seconds;
 use crate::config::Customers;
 use crate::connect::descriptor::FINISH_MODULE;
@@ -207,8 +207,8 @@ async fn ask_about(app: &App, viewer: &Viewer) -> Result<Option<Person>, Error> 
             Ok(Some(person))
         }
         Err(JiraError::NotFound) => Ok(None),
-        Err(JiraError::Wait { asked, scope }) => {
-            busy(renewal::leave_alone(app, tenant, &Method::GET, scope, asked, 0).await?)
+        Err(JiraError::Wait { asked, why }) => {
+            busy(renewal::leave_alone(app, tenant, &Method::GET, why, asked, 0).await?)
         }
         Err(JiraError::UsedUp) => busy(app.quota.next_hour() - now),
         Err(JiraError::Store(error)) => Err(error),
@@ -493,8 +493,8 @@ async fn redeem(
         .redeem(&returned.code, &returned.code_verifier, &returned.nonce)
         .await;
     let outcome = match &redeemed {
-        Err(error) if matches!(error.why, Error::ServiceUnreachable(_)) => Outcome::Failed,
-        _ => Outcome::Answered,
+        Err(error) if matches!(error.why, Error::ServiceUnreachable(_)) => Report::Failed,
+        _ => Report::Answered,
     };
     if let Err(error) = app.service_gate.ended(outcome, probe).await {
         tracing::warn!(%error, "how a token request ended could not be told to others");
@@ -639,7 +639,7 @@ pub async fn status(app: &App, viewer: &Viewer) -> Result<LinkStatus, Error> {
     let now = app.clock.now();
     let service = app.provider.name();
     if let Some(link) = app.store.link(viewer.tenant(), viewer.account()).await? {
-        return Ok(LinkStatus::of(&link, service, now));
+        return Ok(LinkStatus::of(&link, viewer.tenant(), service, now));
     }
     may_look(app, viewer).await?;
     let linking = app

@@ -1,7 +1,7 @@
 //! The program: reads settings, starts the log, opens the store, runs server and worker, and waits for
 //! a signal. Or does what has to be done beside servers: migrating, changing the sealing keys.
 
-use std::io::{IsTerminal as _, stderr};
+use std::io::{IsTerminal as _, Write as _, stderr};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +15,7 @@ use tracing_subscriber::EnvFilter;
 
 use latchkey::clock::Clock;
 use latchkey::config::{Config, LogConfig, Settings, Upkeep};
+use latchkey::doctor::{self, Finding, Mark};
 use latchkey::events::Events;
 use latchkey::random::Random;
 use latchkey::server::{Running, serve};
@@ -40,6 +41,9 @@ enum Command {
     Serve,
     /// Bring the database up to date and stop
     Migrate,
+    /// Say what is well and what is not, beside a server or without one. Changes nothing; the exit code
+    /// is 1 if something is not well
+    Doctor,
     /// Seal anew, by the first sealing key, what the others have sealed; servers may go on running
     ///
     /// It takes the database, the sealing keys and the log from the settings, can be interrupted at any
@@ -50,6 +54,9 @@ enum Command {
 fn main() -> ExitCode {
     let matches = Settings::on(Line::command()).get_matches();
     let line = Line::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    if matches!(line.command, Some(Command::Doctor)) {
+        return see_the_doctor(line.settings);
+    }
     match begin(line) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
@@ -59,13 +66,46 @@ fn main() -> ExitCode {
     }
 }
 
-fn begin(line: Line) -> Result<(), String> {
-    let runtime = || {
-        tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| format!("the runtime cannot start: {error}"))
+fn runtime() -> Result<tokio::runtime::Runtime, String> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("the runtime cannot start: {error}"))
+}
+
+/// Without a log: what there is to say is on standard output.
+fn see_the_doctor(settings: Settings) -> ExitCode {
+    let say = |finding: Finding| {
+        // Whoever reads may have seen enough and gone.
+        let _ = writeln!(std::io::stdout(), "{finding}");
     };
+    let examined = Config::read(settings)
+        .map_err(|invalid| invalid.to_string())
+        .and_then(|config| {
+            let outside = outside(&config)?;
+            let mut say = say;
+            Ok(runtime()?.block_on(doctor::examine(&config, &outside, &mut say)))
+        });
+    let well = examined.unwrap_or_else(|words| {
+        say(Finding {
+            mark: Mark::Bad,
+            what: "settings",
+            words,
+        });
+        false
+    });
+    if well {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn outside(config: &Config) -> Result<Outside, String> {
+    Outside::real(config).map_err(|error| format!("the HTTP client cannot start: {error}"))
+}
+
+fn begin(line: Line) -> Result<(), String> {
     if matches!(line.command, Some(Command::RotateKeys)) {
         let upkeep = Upkeep::read(line.settings).map_err(|invalid| invalid.to_string())?;
         start_log(&upkeep.log)?;
@@ -102,8 +142,7 @@ fn start_log(config: &LogConfig) -> Result<(), String> {
 }
 
 async fn run(command: Option<Command>, config: Config) -> Result<(), String> {
-    let outside =
-        Outside::real(&config).map_err(|error| format!("the HTTP client cannot start: {error}"))?;
+    let outside = outside(&config)?;
     #[cfg(debug_assertions)]
     let outside = with_wrong_clock(outside);
     let listen = config.listen;

@@ -70,6 +70,8 @@ pub struct Tenant {
     pub acts_as_user: bool,
     /// Until when Jira has asked us to stay away from it.
     pub waits: Waits,
+    /// Why it was left alone last.
+    pub wait_reason: ParkReason,
     /// Everything of this tenant is sealed under it.
     pub key: TenantKey,
 }
@@ -445,10 +447,44 @@ pub enum ReconnectReason {
     NoRefreshToken,
 }
 
+/// Why a tenant's Jira is left alone for a while. When that is over, the first call to it is the probe:
+/// it goes on, or it is left alone again. Nobody has to do anything for that.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum ParkReason {
+    /// It does not accept the app's tokens.
+    Unauthorized,
+    /// What all tenants together may use in an hour is used up (`jira-quota-global-based`).
+    GlobalQuota,
+    /// What this tenant may use in an hour is used up (`jira-quota-tenant-based`).
+    TenantQuota,
+    /// Too many calls in a moment with one method (`jira-burst-based`).
+    Burst,
+    /// It asks to wait and does not say why.
+    #[default]
+    Asked,
+}
+
+impl ParkReason {
+    /// Reads `RateLimit-Reason`, which Jira may leave out.
+    #[must_use]
+    pub fn of_rate_limit(reason: Option<&str>) -> Self {
+        match reason {
+            Some("jira-quota-global-based") => Self::GlobalQuota,
+            Some("jira-quota-tenant-based") => Self::TenantQuota,
+            Some("jira-burst-based") => Self::Burst,
+            // `jira-per-issue-on-write`, which is about no property of a person, or nothing said.
+            _ => Self::Asked,
+        }
+    }
+}
+
 macro_rules! words {
     ($name:ident { $($variant:ident = $word:literal),* $(,)? }) => {
         impl $name {
-            /// The word in the database and in logs.
+            /// Every one of them.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// The word in the database, in logs and in figures.
             #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word),* }
@@ -467,6 +503,13 @@ words!(AsideReason {
     Sealed = "seal_broken",
     NoOutcome = "no_outcome",
     JiraRefuses = "jira_refuses",
+});
+words!(ParkReason {
+    Unauthorized = "unauthorized",
+    GlobalQuota = "global_quota",
+    TenantQuota = "tenant_quota",
+    Burst = "burst",
+    Asked = "asked",
 });
 words!(ReconnectReason {
     Revoked = "revoked",
@@ -491,6 +534,45 @@ impl ReconnectReason {
             }
         }
     }
+
+    /// Words for an admin of the site.
+    #[must_use]
+    pub fn for_admin(self, service: &str) -> String {
+        match self {
+            Self::Revoked => format!(
+                "{service} has ended the connection. The person can connect again; if it happens to many, \
+                 ask whoever runs {service} for you whether the app was blocked there."
+            ),
+            Self::RotationLost => {
+                "A network failure has cost the connection. The person can connect again."
+                    .to_owned()
+            }
+            Self::NoRefreshToken => format!(
+                "{service} lets this person's keys not be renewed. They can connect again, for as long \
+                 as a key lives."
+            ),
+        }
+    }
+
+    /// Words for the operator: what it means and what to do.
+    #[must_use]
+    pub fn for_operator(self) -> &'static str {
+        match self {
+            Self::Revoked => {
+                "the service answered invalid_grant: the grant was ended or has expired there; many at \
+                 once mean that the service has ended grants of this client"
+            }
+            Self::RotationLost => {
+                "the answer with the next refresh token was lost and the service rotates strictly: look \
+                 for processes that were killed and cut connections, and ask the service to allow a \
+                 refresh token to be used again for some seconds"
+            }
+            Self::NoRefreshToken => {
+                "the service gave no refresh token: check LATCHKEY_PROVIDER_SCOPES (offline_access) and \
+                 the client registration"
+            }
+        }
+    }
 }
 
 impl AsideReason {
@@ -505,6 +587,109 @@ impl AsideReason {
                  the app."
                     .to_owned()
             }
+        }
+    }
+
+    /// Words for an admin of the site.
+    #[must_use]
+    pub fn for_admin(self, service: &str) -> String {
+        match self {
+            Self::Sealed => {
+                "What was stored for this connection cannot be read any more. The person can connect \
+                 again."
+                    .to_owned()
+            }
+            Self::NoOutcome => format!(
+                "Renewing the key from {service} was broken off three times in a row. It is tried again, \
+                 and nothing needs to be done here."
+            ),
+            Self::JiraRefuses => {
+                "Jira lets the app not write this person's user property. Give the app's user the global \
+                 permission Administer Jira, or allow the app to act as users; it goes on by itself \
+                 within a quarter of an hour."
+                    .to_owned()
+            }
+        }
+    }
+
+    /// Words for the operator: what it means and what to do.
+    #[must_use]
+    pub fn for_operator(self) -> &'static str {
+        match self {
+            Self::Sealed => {
+                "the credential does not open: a sealing key is missing from LATCHKEY_SEALING_KEYS, or \
+                 the database was altered; with the key back it goes on by itself"
+            }
+            Self::NoOutcome => {
+                "three renewals in a row ended without an outcome: look for processes that were killed; \
+                 it is tried again, rarer and rarer"
+            }
+            Self::JiraRefuses => {
+                "Jira answers 403 to the app and to the app as the person: an admin of the site has to \
+                 give the permission back; it is tried again every quarter of an hour"
+            }
+        }
+    }
+}
+
+impl ParkReason {
+    /// Words for the person, for when their key has run out meanwhile.
+    #[must_use]
+    pub fn explain(self) -> &'static str {
+        match self {
+            Self::Unauthorized => {
+                "Jira does not accept the app just now. It is tried again; if it stays so, a Jira admin \
+                 can install the app again."
+            }
+            Self::GlobalQuota | Self::TenantQuota => {
+                "Jira takes no more changes from the app this hour. The key follows as soon as it does."
+            }
+            Self::Burst | Self::Asked => {
+                "Jira has asked the app to wait. The key follows as soon as it may."
+            }
+        }
+    }
+
+    /// Words for an admin of the site.
+    #[must_use]
+    pub fn for_admin(self) -> &'static str {
+        match self {
+            Self::Unauthorized => {
+                "Jira refuses the app's tokens. If the app is still installed, install it again: that \
+                 gives it a new secret, and connections go on."
+            }
+            Self::GlobalQuota => {
+                "The app has used up what Jira lets it do in an hour, on all sites together. It goes on \
+                 at the full hour."
+            }
+            Self::TenantQuota => {
+                "The app has used up what this site lets it do in an hour. It goes on by itself."
+            }
+            Self::Burst => {
+                "Apps have called this site too often in a moment. It goes on by itself."
+            }
+            Self::Asked => "This site has asked the app to wait. It goes on by itself.",
+        }
+    }
+
+    /// Words for the operator: what it means and what to do.
+    #[must_use]
+    pub fn for_operator(self) -> &'static str {
+        match self {
+            Self::Unauthorized => {
+                "Jira answers 401, also to a token signed anew: the app was uninstalled without our \
+                 being told, or this machine's clock is wrong; it is tried again every minute, and an \
+                 installation of the app ends it at once"
+            }
+            Self::GlobalQuota => {
+                "the hourly quota of the app over all tenants is used up: no write until the full hour; \
+                 see what `latchkey doctor` says about the quota"
+            }
+            Self::TenantQuota => "the hourly quota of this tenant is used up: it alone waits",
+            Self::Burst => {
+                "too many calls in a moment, those of other apps among them: it waits a little"
+            }
+            Self::Asked => "Jira asks to wait and does not say why: it alone waits",
         }
     }
 }
@@ -551,7 +736,7 @@ impl LinkStatus {
 
     /// What a person with a link sees. A link whose first key is not in Jira yet is still linking.
     #[must_use]
-    pub fn of(link: &Link, service: &str, now: Seconds) -> Self {
+    pub fn of(link: &Link, tenant: &Tenant, service: &str, now: Seconds) -> Self {
         let alive = link
             .published
             .is_some_and(|published| published.expires_at > now);
@@ -568,6 +753,9 @@ impl LinkStatus {
             }
             // The person cannot mend the others: they are told, and it is tried again.
             LinkState::Aside(why) if !alive => (working, Some(why.explain(service))),
+            LinkState::Live if !alive && tenant.waits.until(&Method::PUT) > now => {
+                (working, Some(tenant.wait_reason.explain().to_owned()))
+            }
             LinkState::Live | LinkState::Aside(_) => (working, None),
         };
         Self {
@@ -625,6 +813,36 @@ mod tests {
         ] {
             assert!(IssueKey::parse(text).is_none(), "{text}");
         }
+    }
+
+    #[test]
+    fn every_reason_has_words_of_its_own_for_everybody() {
+        let mut all = Vec::new();
+        for why in AsideReason::ALL {
+            assert_eq!(AsideReason::parse(why.as_str()), Some(*why));
+            all.extend([
+                why.explain("Acme"),
+                why.for_admin("Acme"),
+                why.for_operator().to_owned(),
+            ]);
+        }
+        for why in ReconnectReason::ALL {
+            assert_eq!(ReconnectReason::parse(why.as_str()), Some(*why));
+            all.extend([
+                why.explain("Acme"),
+                why.for_admin("Acme"),
+                why.for_operator().to_owned(),
+            ]);
+        }
+        for why in ParkReason::ALL {
+            assert_eq!(ParkReason::parse(why.as_str()), Some(*why));
+            // What the person sees may be the same: they cannot do anything about any of it.
+            all.extend([why.for_admin().to_owned(), why.for_operator().to_owned()]);
+            assert!(!why.explain().is_empty());
+        }
+        assert!(all.iter().all(|words| words.len() > 20));
+        let different: std::collections::BTreeSet<_> = all.iter().collect();
+        assert_eq!(different.len(), all.len());
     }
 
     #[test]

@@ -24,7 +24,7 @@ use oauth2::{
 use serde::Deserialize;
 use url::Url;
 
-use crate::budget::Outcome;
+use crate::budget::Report;
 use crate::clock::{Clock, Seconds};
 use crate::config::{ApiKeySource, ProviderConfig};
 use crate::error::{Error, printable};
@@ -95,12 +95,12 @@ pub enum RefreshError {
 impl RefreshError {
     /// What it means for all other token requests.
     #[must_use]
-    pub fn outcome(&self) -> Outcome {
+    pub fn report(&self) -> Report {
         match self {
-            Self::InvalidGrant | Self::Refused(_) => Outcome::Answered,
-            Self::InvalidClient(_) => Outcome::Refused,
-            Self::Wait { seconds } => Outcome::Wait(*seconds),
-            Self::NotSent(_) | Self::Unknown(_) => Outcome::Failed,
+            Self::InvalidGrant | Self::Refused(_) => Report::Answered,
+            Self::InvalidClient(_) => Report::Refused,
+            Self::Wait { seconds } => Report::Wait(*seconds),
+            Self::NotSent(_) | Self::Unknown(_) => Report::Failed,
         }
     }
 }
@@ -176,6 +176,15 @@ impl Provider {
         self.metadata().await.map(|_| ())
     }
 
+    /// An address of the service that can be asked by a plain GET, whatever it answers.
+    #[must_use]
+    pub fn watched_address(&self) -> Option<String> {
+        match &self.config.issuer {
+            Some(issuer) => Some(metadata_address(issuer)),
+            None => self.config.token_url.as_ref().map(Url::to_string),
+        }
+    }
+
     async fn metadata(&self) -> Result<Metadata, Error> {
         let now = self.clock.now();
         let known = self
@@ -208,7 +217,7 @@ impl Provider {
 
     async fn discover(&self) -> Result<Metadata, Error> {
         let config = &self.config;
-        let Some(issuer) = &config.issuer else {
+        let Some(issuer) = config.issuer.as_deref() else {
             // `config` has made sure of these when there is no issuer.
             let missing = || Error::Internal("an endpoint of the service is missing".to_owned());
             return Ok(Metadata {
@@ -222,13 +231,9 @@ impl Provider {
                 secret_in_body: false,
             });
         };
-        let address = format!(
-            "{}/.well-known/openid-configuration",
-            issuer.strip_suffix('/').unwrap_or(issuer)
-        );
         let answer = self
             .http
-            .get(&address, SIZE_LIMIT)
+            .get(&metadata_address(issuer), SIZE_LIMIT)
             .await
             .map_err(|error| Error::ServiceUnreachable(format!("discovery: {error}")))?;
         if !answer.status.is_success() {
@@ -582,6 +587,14 @@ impl Provider {
             status => Err(RevokeError::Failed(status.to_string())),
         }
     }
+}
+
+/// OpenID Connect Discovery 1.0, section 4.
+fn metadata_address(issuer: &str) -> String {
+    format!(
+        "{}/.well-known/openid-configuration",
+        issuer.strip_suffix('/').unwrap_or(issuer)
+    )
 }
 
 fn tokens(answer: &TokenAnswer, started_at: Seconds) -> Tokens {

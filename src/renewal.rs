@@ -11,13 +11,14 @@ use std::time::Duration;
 use http::Method;
 
 use crate::App;
-use crate::budget::{Outcome, Stance};
+use crate::budget::{Report, Stance};
 use crate::clock::{Seconds, rfc3339};
 use crate::error::Error;
-use crate::jira::{Authority, JiraError, Scope, time_to_wait};
+use crate::figures::{Outcome, Step};
+use crate::jira::{Authority, JiraError, time_to_wait};
 use crate::model::{
-    AsideReason, Credential, Lingering, LinkId, MintedKey, Property, ReconnectReason, Revocation,
-    Tenant, Tokens,
+    AsideReason, Credential, Lingering, LinkId, MintedKey, ParkReason, Property, ReconnectReason,
+    Revocation, Tenant, Tokens,
 };
 use crate::moments::{Moment, reach};
 use crate::provider::{LIFE_UNLESS_SAID, MintError, RefreshError};
@@ -45,6 +46,9 @@ const REST_WITHOUT_OUTCOME: Seconds = 5;
 /// The same where a token request may be lost, in seconds: a service lets that be asked for again for
 /// some seconds only.
 const REST_UNSETTLED: Seconds = 1;
+/// How long a tenant's Jira is left alone that does not accept the app's tokens, in seconds. The first
+/// call after that finds out whether it does again.
+const PARKED: Seconds = 60;
 /// How long a link waits whose earlier renewal this process has not ended, in seconds.
 const LOOK_AGAIN: Seconds = 10;
 /// The longest wait between two tries, in seconds.
@@ -96,7 +100,7 @@ macro_rules! persist {
 }
 
 /// What to go on with, or nothing: then there is no more to do now, and the row says what comes next.
-type Step = Option<(Claim, Credential)>;
+type Next = Option<(Claim, Credential)>;
 
 /// Renews one claimed link, or publishes what Jira still lacks. Runs in a task of its own that nobody
 /// cancels.
@@ -107,6 +111,8 @@ pub async fn renew(app: &App, claim: Claim) -> Result<(), Error> {
     let Some(_begun) = app.at_work.begin(&claim.link.id) else {
         // Its lease ran out under this process's own hands: they go on, and the row is looked at soon.
         let due_at = app.clock.now() + LOOK_AGAIN;
+        app.meters
+            .renewal(Outcome::LeaseLost, &claim, None, Some(due_at));
         app.store.put_off(&claim, due_at, false, false).await?;
         return Ok(());
     };
@@ -115,11 +121,7 @@ pub async fn renew(app: &App, claim: Claim) -> Result<(), Error> {
     let credential = match &claim.credential {
         Ok(credential) => credential.clone(),
         Err(Broken) => {
-            tracing::error!(tenant = %claim.link.client_key, account = %claim.link.account_id, "a credential does not open; its link is set aside");
-            return app
-                .store
-                .set_aside(&claim, AsideReason::Sealed, now + REST)
-                .await;
+            return set_aside(app, &claim, AsideReason::Sealed, now + REST).await;
         }
     };
     if claim.claims > CLAIMS_WITHOUT_OUTCOME {
@@ -128,11 +130,7 @@ pub async fn renew(app: &App, claim: Claim) -> Result<(), Error> {
             false => REST_WITHOUT_OUTCOME,
         };
         let rest = (rest << claim.failures.clamp(0, 10)).min(REST);
-        tracing::error!(tenant = %claim.link.client_key, account = %claim.link.account_id, "three renewals ended without an outcome; the link is set aside");
-        return app
-            .store
-            .set_aside(&claim, AsideReason::NoOutcome, now + rest)
-            .await;
+        return set_aside(app, &claim, AsideReason::NoOutcome, now + rest).await;
     }
     let step = if claim.is_unpublished() && worth_publishing(app, &credential, now) {
         Some((claim, credential))
@@ -160,7 +158,7 @@ fn outlives(tokens: &Tokens, now: Seconds) -> bool {
 
 /// Makes the next generation of a link: by a refresh, or, where keys are minted and the access token is
 /// good for another, by asking for a new key.
-async fn next_generation(app: &App, claim: Claim, credential: Credential) -> Result<Step, Error> {
+async fn next_generation(app: &App, claim: Claim, credential: Credential) -> Result<Next, Error> {
     let now = app.clock.now();
     if app.provider.mints() && credential.api_key.is_some() && outlives(&credential.tokens, now) {
         let mut next = credential;
@@ -189,22 +187,29 @@ async fn next_generation(app: &App, claim: Claim, credential: Credential) -> Res
     tokio::time::sleep(place).await;
     // Before the intent: discovery may take as long as a token request, and the lease is for one.
     if let Err(error) = app.provider.prepare().await {
-        return unprepared(app, &claim, &credential, error).await;
+        let error = RefreshError::NotSent(error.to_string());
+        refused(app, &claim, &credential, error, false).await?;
+        return Ok(None);
     }
     let now = app.clock.now();
-    if !app.store.intend(&claim, now, now + LEASE).await? {
-        tracing::debug!(tenant = %claim.link.client_key, account = %claim.link.account_id, "a renewal was not sent: its claim is over, or the service is left alone");
-        app.service_gate.look().await?;
+    let intended = app.store.intend(&claim, now, now + LEASE);
+    if !app.meters.timed(Step::Intent, intended).await? {
+        // The service is left alone since the claim, or else the claim is over.
+        if app.service_gate.look().await? == Stance::Open {
+            app.meters.renewal(Outcome::LeaseLost, &claim, None, None);
+        }
         return held_back(app, &claim).await;
     }
     reach(&app.clock, Moment::Intended, &claim.link).await;
     if app.clock.now() > now + PROMPTLY {
+        app.meters.renewal(Outcome::LeaseLost, &claim, None, None);
         app.store
             .put_off(&claim, app.clock.now(), false, true)
             .await?;
         return Ok(None);
     }
-    match app.provider.refresh(&refresh_token).await {
+    let answer = app.provider.refresh(&refresh_token);
+    match app.meters.timed(Step::TokenRequest, answer).await {
         Ok(tokens) => {
             reach(&app.clock, Moment::Answered, &claim.link).await;
             let probe = claim.probe;
@@ -215,7 +220,7 @@ async fn next_generation(app: &App, claim: Claim, credential: Credential) -> Res
             }
             let generation = claim.link.generation + 1;
             let step = commit(app, claim, next, generation).await?;
-            app.service_gate.ended(Outcome::Answered, probe).await?;
+            app.service_gate.ended(Report::Answered, probe).await?;
             if probe.is_some() {
                 // Nobody need wait any longer.
                 app.wake.notify_one();
@@ -223,35 +228,15 @@ async fn next_generation(app: &App, claim: Claim, credential: Credential) -> Res
             Ok(step)
         }
         Err(error) => {
-            refused(app, &claim, &credential, error).await?;
+            refused(app, &claim, &credential, error, true).await?;
             Ok(None)
         }
     }
 }
 
-/// Gives a link back because the service cannot be found. Unlike after a request that was not sent, no
-/// intent was written: one that stands in the row is of an earlier request, of which nothing is known.
-async fn unprepared(
-    app: &App,
-    claim: &Claim,
-    credential: &Credential,
-    error: Error,
-) -> Result<Step, Error> {
-    let now = app.clock.now();
-    let error = RefreshError::NotSent(error.to_string());
-    let rest = app.service_gate.ended(error.outcome(), claim.probe).await?;
-    if let Some(rest) = rest {
-        left_alone(&error, rest);
-    }
-    tracing::warn!(tenant = %claim.link.client_key, account = %claim.link.account_id, %error, "a renewal could not be sent");
-    let due_at = now + backoff(app, claim, credential, now);
-    app.store.put_off(claim, due_at, true, false).await?;
-    Ok(None)
-}
-
 /// Gives a link back that may not be renewed now. It keeps its place: its key in Jira decides who is
 /// next when the service may be asked again.
-async fn held_back(app: &App, claim: &Claim) -> Result<Step, Error> {
+async fn held_back(app: &App, claim: &Claim) -> Result<Next, Error> {
     let due_at = app.service_gate.opens_at().max(app.clock.now() + 1);
     app.store.put_off(claim, due_at, false, false).await?;
     Ok(None)
@@ -307,11 +292,24 @@ async fn commit(
     mut claim: Claim,
     credential: Credential,
     generation: i64,
-) -> Result<Step, Error> {
-    if persist!(app.store.commit(&claim, &credential, generation)) {
+) -> Result<Next, Error> {
+    let kept =
+        async { Ok::<_, Error>(persist!(app.store.commit(&claim, &credential, generation))) };
+    if app.meters.timed(Step::Commit, kept).await? {
         claim.link.generation = generation;
         reach(&app.clock, Moment::Committed, &claim.link).await;
         return Ok(Some((claim, credential)));
+    }
+    // It may be there already: where a connection is cut, the answer to a commit that was made is lost.
+    let known = persist!(app.store.holds(&claim, &credential, generation));
+    if known == Some(generation) {
+        claim.link.generation = generation;
+        return Ok(Some((claim, credential)));
+    }
+    app.meters.renewal(Outcome::Superseded, &claim, None, None);
+    if known.is_some() {
+        // Somebody else has gone on with it since.
+        return Ok(None);
     }
     // Unlinked, linked anew or uninstalled meanwhile: what came back is nobody's.
     persist!(
@@ -322,20 +320,23 @@ async fn commit(
     Ok(None)
 }
 
+/// `intended` says whether this claim has written an intent. If not, one that stands in the row is of an
+/// earlier request, of which nothing is known, and it stays.
 async fn refused(
     app: &App,
     claim: &Claim,
     credential: &Credential,
     error: RefreshError,
+    intended: bool,
 ) -> Result<(), Error> {
     let now = app.clock.now();
-    let tenant = claim.link.client_key.as_str();
-    let account = claim.link.account_id.as_str();
-    let rest = app.service_gate.ended(error.outcome(), claim.probe).await?;
+    let rest = app.service_gate.ended(error.report(), claim.probe).await?;
     if let Some(rest) = rest {
         left_alone(&error, rest);
     }
-    match error {
+    // Where it is not about this link: but if it were, another has to be the next probe.
+    let gate = || (app.service_gate.opens_at() - now).max(0) + 1 + app.random.up_to(10);
+    let (outcome, wait, failed, settled) = match &error {
         RefreshError::InvalidGrant => {
             // With an unknown outcome before it, the likely reason is that the answer with the next
             // refresh token was lost.
@@ -344,33 +345,28 @@ async fn refused(
             } else {
                 ReconnectReason::Revoked
             };
-            give_up(app, claim, reason).await
+            return give_up(app, claim, reason).await;
         }
-        // It is not about this link, but if it were, another has to be the next probe.
-        RefreshError::InvalidClient(_) | RefreshError::Wait { .. } => {
-            let due_at = app.service_gate.opens_at().max(now) + 1 + app.random.up_to(10);
-            app.store.put_off(claim, due_at, false, true).await?;
-            Ok(())
+        RefreshError::InvalidClient(_) => (Outcome::ClientRefused, gate(), false, true),
+        RefreshError::Wait { .. } => (Outcome::ServiceWaits, gate(), false, true),
+        RefreshError::Refused(_) => {
+            let wait = backoff(app, claim, credential, now);
+            (Outcome::Refused, wait, true, true)
         }
-        RefreshError::Refused(code) => {
-            tracing::warn!(tenant, account, %code, "the service refuses a renewal");
-            let due_at = now + backoff(app, claim, credential, now);
-            app.store.put_off(claim, due_at, true, true).await?;
-            Ok(())
+        RefreshError::NotSent(_) => {
+            let wait = backoff(app, claim, credential, now);
+            (Outcome::NotSent, wait, true, intended)
         }
-        RefreshError::NotSent(error) => {
-            tracing::warn!(tenant, account, %error, "a renewal could not be sent");
-            let due_at = now + backoff(app, claim, credential, now);
-            app.store.put_off(claim, due_at, true, true).await?;
-            Ok(())
+        RefreshError::Unknown(_) => {
+            let wait = backoff(app, claim, credential, now);
+            (Outcome::Unknown, wait, true, false)
         }
-        RefreshError::Unknown(error) => {
-            tracing::warn!(tenant, account, %error, "a renewal has an unknown outcome");
-            let due_at = now + backoff(app, claim, credential, now);
-            app.store.put_off(claim, due_at, true, false).await?;
-            Ok(())
-        }
-    }
+    };
+    let due_at = now + wait;
+    app.meters
+        .renewal(outcome, claim, Some(&error), Some(due_at));
+    app.store.put_off(claim, due_at, failed, settled).await?;
+    Ok(())
 }
 
 /// Says that nobody asks the service for a while, once for each while.
@@ -405,9 +401,25 @@ fn backoff(app: &App, claim: &Claim, credential: &Credential, now: Seconds) -> S
 
 async fn give_up(app: &App, claim: &Claim, reason: ReconnectReason) -> Result<(), Error> {
     if app.store.reconnect(claim, reason).await? {
-        tracing::warn!(tenant = %claim.link.client_key, account = %claim.link.account_id, reason = reason.as_str(), "a person has to reconnect");
+        app.meters
+            .renewal(reason.into(), claim, Some(&reason.for_operator()), None);
     }
     Ok(())
+}
+
+async fn set_aside(
+    app: &App,
+    claim: &Claim,
+    reason: AsideReason,
+    until: Seconds,
+) -> Result<(), Error> {
+    app.meters.renewal(
+        reason.into(),
+        claim,
+        Some(&reason.for_operator()),
+        Some(until),
+    );
+    app.store.set_aside(claim, reason, until).await
 }
 
 /// Puts the newest key into Jira, minting it first where it is minted, and records it. From here on a
@@ -461,11 +473,10 @@ pub async fn publish(app: &App, claim: Claim, credential: Credential) -> Result<
         display_name: &claim.link.identity.display_name,
         generation: claim.link.generation,
     };
-    match app
+    let put = app
         .jira
-        .put_property(&tenant, &claim.link.account_id, &property, claim.purpose)
-        .await
-    {
+        .put_property(&tenant, &claim.link.account_id, &property, claim.purpose);
+    match app.meters.timed(Step::Put, put).await {
         Ok(authority) => {
             reach(&app.clock, Moment::BeforeRecord, &claim.link).await;
             let as_person = authority == Authority::Person;
@@ -476,11 +487,13 @@ pub async fn publish(app: &App, claim: Claim, credential: Credential) -> Result<
             let due_at = due_at(app, key.requested_at, key.expires_at, now);
             let recorded = app
                 .store
-                .published(&claim, &credential, key.expires_at, now, due_at)
-                .await?;
-            if recorded {
-                tracing::debug!(tenant = %tenant.client_key, account = %claim.link.account_id, generation = claim.link.generation, "a key was renewed");
-            }
+                .published(&claim, &credential, key.expires_at, now, due_at);
+            let outcome = match app.meters.timed(Step::Record, recorded).await? {
+                true if claim.link.published.is_none() => Outcome::FirstKey,
+                true => Outcome::Renewed,
+                false => Outcome::Superseded,
+            };
+            app.meters.renewal(outcome, &claim, None, None);
             // The old key is revoked as work of its own.
             app.wake_cleanup.notify_one();
             Ok(())
@@ -497,7 +510,7 @@ fn due_at(app: &App, requested_at: Seconds, expires_at: Seconds, now: Seconds) -
     due_at.max(now + 1)
 }
 
-async fn mint(app: &App, claim: Claim, mut credential: Credential) -> Result<Step, Error> {
+async fn mint(app: &App, claim: Claim, mut credential: Credential) -> Result<Next, Error> {
     // A link that has ended since gets no key: its grant may have ended too, and then nobody could delete
     // such a key.
     if !app.store.stands(&claim).await? {
@@ -507,7 +520,8 @@ async fn mint(app: &App, claim: Claim, mut credential: Credential) -> Result<Ste
     if app.service_gate.opens_at() > now && claim.probe.is_none() {
         return held_back(app, &claim).await;
     }
-    let error = match app.provider.api_key(&credential.tokens).await {
+    let minted = app.provider.api_key(&credential.tokens);
+    let error = match app.meters.timed(Step::Mint, minted).await {
         Ok(key) => {
             // It fills in what the generation lacked, and so makes no new one.
             credential.api_key = Some(key);
@@ -518,13 +532,12 @@ async fn mint(app: &App, claim: Claim, mut credential: Credential) -> Result<Ste
     };
     let wait = match &error {
         MintError::Wait { seconds } => {
-            let outcome = Outcome::Wait(*seconds);
-            app.service_gate.ended(outcome, claim.probe).await?;
+            let report = Report::Wait(*seconds);
+            app.service_gate.ended(report, claim.probe).await?;
             seconds.unwrap_or(10)
         }
         MintError::Unauthorized | MintError::Failed(_) => backoff(app, &claim, &credential, now),
     };
-    tracing::warn!(tenant = %claim.link.client_key, account = %claim.link.account_id, %error, "a key could not be minted");
     if matches!(error, MintError::Unauthorized) {
         if credential.tokens.refresh_token.is_none() {
             give_up(app, &claim, ReconnectReason::Revoked).await?;
@@ -537,7 +550,10 @@ async fn mint(app: &App, claim: Claim, mut credential: Credential) -> Result<Ste
         let generation = claim.link.generation;
         persist!(app.store.commit(&claim, &spent, generation));
     }
-    app.store.put_off(&claim, now + wait, true, false).await?;
+    let due_at = now + wait;
+    app.meters
+        .renewal(Outcome::NotMinted, &claim, Some(&error), Some(due_at));
+    app.store.put_off(&claim, due_at, true, false).await?;
     Ok(None)
 }
 
@@ -561,20 +577,20 @@ pub async fn leave_alone(
     app: &App,
     tenant: &Tenant,
     method: &Method,
-    scope: Scope,
+    why: ParkReason,
     asked: Option<Seconds>,
     failures: i64,
 ) -> Result<Seconds, Error> {
     let now = app.clock.now();
     let seconds = time_to_wait(asked, failures, &app.random);
-    tracing::warn!(tenant = %tenant.client_key, %method, seconds, ?scope, "Jira asks to wait");
-    if scope == Scope::App {
+    tracing::warn!(tenant = %tenant.client_key, %method, seconds, why = why.as_str(), "Jira asks to wait");
+    if why == ParkReason::GlobalQuota {
         let hour = app.quota.next_hour();
         app.jira_gate.close_until(hour).await?;
         return Ok(seconds.max(hour - now));
     }
     app.store
-        .wait_for_tenant(tenant, scope.calls(method), now + seconds)
+        .wait_for_tenant(tenant, Calls::meant(why, method), now + seconds, why)
         .await?;
     Ok(seconds)
 }
@@ -587,49 +603,46 @@ async fn unpublished(
 ) -> Result<(), Error> {
     let now = app.clock.now();
     let tenant = &claim.tenant;
-    let account = claim.link.account_id.as_str();
-    match error {
+    let account = &claim.link.account_id;
+    let (outcome, due_at) = match error {
         JiraError::NotFound => {
-            tracing::info!(tenant = %tenant.client_key, account, "the person is gone from Jira; their link is closed");
-            app.store
-                .unlink(tenant, &claim.link.account_id, now, now)
-                .await?;
+            app.meters.renewal(Outcome::PersonGone, claim, None, None);
+            app.store.unlink(tenant, account, now, now).await?;
             app.wake_cleanup.notify_one();
-            Ok(())
+            return Ok(());
         }
         JiraError::Forbidden => {
-            tracing::warn!(tenant = %tenant.client_key, account, "Jira lets neither the app nor the app as this person write the property");
-            app.store
-                .set_aside(claim, AsideReason::JiraRefuses, now + REST)
-                .await
+            return set_aside(app, claim, AsideReason::JiraRefuses, now + REST).await;
         }
-        JiraError::Wait { asked, scope } => {
-            let seconds =
-                leave_alone(app, tenant, &Method::PUT, scope, asked, claim.failures).await?;
-            let due_at = now + seconds + app.random.up_to(5);
-            app.store.put_off(claim, due_at, true, false).await?;
-            Ok(())
+        JiraError::Wait { asked, why } => {
+            let put = &Method::PUT;
+            let seconds = leave_alone(app, tenant, put, why, asked, claim.failures).await?;
+            (Outcome::JiraWaits, now + seconds + app.random.up_to(5))
         }
+        // It keeps its place, and that points are used up is said once.
         JiraError::UsedUp => {
             let due_at = app.quota.next_hour();
             app.store.put_off(claim, due_at, false, false).await?;
-            Ok(())
+            return Ok(());
         }
         // Nothing was sent; the lease brings it back.
-        JiraError::Store(error) => Err(error),
+        JiraError::Store(error) => return Err(error),
         JiraError::Unauthorized => {
-            tracing::warn!(tenant = %tenant.client_key, "Jira does not accept the app's tokens; was the app uninstalled?");
+            let until = now + PARKED;
             app.store
-                .wait_for_tenant(tenant, Calls::Any, now + 60)
+                .wait_for_tenant(tenant, Calls::Any, until, ParkReason::Unauthorized)
                 .await?;
-            let due_at = now + 60 + app.random.up_to(30);
-            app.store.put_off(claim, due_at, true, false).await?;
-            Ok(())
+            (Outcome::JiraUnauthorized, until + app.random.up_to(30))
         }
         JiraError::Answered(_) | JiraError::NoAnswer(_) | JiraError::Nonsense => {
-            tracing::warn!(tenant = %tenant.client_key, account, %error, "a key could not be put into Jira");
             let due_at = now + backoff(app, claim, credential, now);
-            app.store.perhaps_published(claim, now, due_at).await
+            app.meters
+                .renewal(Outcome::JiraFailed, claim, Some(&error), Some(due_at));
+            return app.store.perhaps_published(claim, now, due_at).await;
         }
-    }
+    };
+    app.meters
+        .renewal(outcome, claim, Some(&error), Some(due_at));
+    app.store.put_off(claim, due_at, true, false).await?;
+    Ok(())
 }

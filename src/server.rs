@@ -66,6 +66,7 @@ pub struct Running {
     stop: watch::Sender<bool>,
     web: JoinHandle<()>,
     worker: JoinHandle<()>,
+    watch: JoinHandle<()>,
 }
 
 impl Running {
@@ -90,13 +91,16 @@ impl Running {
             listener,
             stopped.clone(),
         ));
-        let worker = tokio::spawn(crate::worker::run(app.clone(), stopped));
+        let worker = tokio::spawn(crate::worker::run(app.clone(), stopped.clone()));
+        let watched = app.clone();
+        let watch = tokio::spawn(async move { crate::watch::run(&watched, stopped).await });
         Ok(Self {
             app,
             address,
             stop,
             web,
             worker,
+            watch,
         })
     }
 
@@ -115,14 +119,21 @@ impl Running {
     /// Takes nothing new, finishes what is under way within ten seconds, and closes the store.
     pub async fn stop(self) {
         self.stop.send_replace(true);
-        let (web, worker) =
-            tokio::join!(tokio::time::timeout(LAST_REQUESTS, self.web), self.worker);
+        let (web, worker, watch) = tokio::join!(
+            tokio::time::timeout(LAST_REQUESTS, self.web),
+            self.worker,
+            self.watch
+        );
         if web.is_err() {
             tracing::warn!("some requests did not end in time");
         }
         if worker.is_err() {
             tracing::error!("the worker has panicked");
         }
+        if watch.is_err() {
+            tracing::error!("the watch has panicked");
+        }
+        crate::watch::last_words(&self.app);
         self.app.store.close().await;
     }
 }

@@ -14,7 +14,6 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{PgPool, SqlitePool};
 
-use crate::clock::Seconds;
 use crate::config::Database;
 use crate::error::Error;
 use crate::random::Random;
@@ -146,8 +145,10 @@ macro_rules! take_back {
 }
 
 mod attempt;
+mod beside;
 mod budget;
 mod cleanup;
+mod figures;
 mod link;
 mod renewal;
 mod rotation;
@@ -157,10 +158,13 @@ mod session;
 mod sql;
 mod tenant;
 
+pub use beside::Schema;
 pub use budget::{Calls, GateRow};
 pub use cleanup::{Chore, Cleanup};
+pub use figures::{CLEANUP_KINDS, Figures, PAST_DUE_AFTER};
 pub use renewal::{Claim, Kind, SignOfLife, Turn};
 pub use rotation::{KeyUse, Progress, Rotation};
+pub use sql::ALL as STATEMENTS;
 
 #[derive(Clone)]
 enum Pool {
@@ -185,27 +189,6 @@ impl std::fmt::Debug for Store {
             Pool::Postgres(_) => "Store(PostgreSQL)",
         })
     }
-}
-
-/// Figures for `/metrics`.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Figures {
-    /// Links by state.
-    pub links: Vec<(String, i64)>,
-    /// Live links whose time has come.
-    pub due: i64,
-    /// Token requests whose outcome is not recorded.
-    pub unsettled: i64,
-    /// The first expiry of a key that Jira holds.
-    pub earliest_expiry: Option<Seconds>,
-    /// Revocations and deletions still to be done.
-    pub cleanup: i64,
-}
-
-/// Every statement by its name, for tests that look at their plans.
-#[must_use]
-pub fn statements() -> &'static [(&'static str, &'static str)] {
-    sql::ALL
 }
 
 impl Store {
@@ -332,17 +315,6 @@ impl Store {
             prepared += 1;
         }
         Ok(prepared)
-    }
-
-    /// The figures of this moment.
-    pub async fn figures(&self, now: Seconds) -> Result<Figures, Error> {
-        Ok(on!(self, pool => Figures {
-            links: sqlx::query_as(sql::LINKS_BY_STATE).fetch_all(pool).await?,
-            due: sqlx::query_scalar(sql::LINKS_DUE).bind(now).fetch_one(pool).await?,
-            unsettled: sqlx::query_scalar(sql::LINKS_UNSETTLED).fetch_one(pool).await?,
-            earliest_expiry: sqlx::query_scalar(sql::EARLIEST_EXPIRY).fetch_one(pool).await?,
-            cleanup: sqlx::query_scalar(sql::CLEANUP_LEFT).fetch_one(pool).await?,
-        }))
     }
 }
 

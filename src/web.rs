@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::StatusCode;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -101,6 +101,7 @@ pub fn router(app: Arc<App>) -> Router {
     };
     routes
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(from_fn_with_state(app.clone(), count))
         .layer(from_fn(headers::on_every_answer))
         .layer(
             TraceLayer::new_for_http()
@@ -109,6 +110,16 @@ pub fn router(app: Arc<App>) -> Router {
         )
         .layer(from_fn_with_state(app.clone(), client::find))
         .with_state(app)
+}
+
+/// Counts what was answered, by route.
+async fn count(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let response = next.run(request).await;
+    let route = route.as_ref().map_or("-", MatchedPath::as_str);
+    app.meters.request(&method, route, response.status());
+    response
 }
 
 /// Method, route and where it comes from, on every line of a request. Nothing of the address that was

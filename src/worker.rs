@@ -14,6 +14,7 @@ use crate::App;
 use crate::budget::Stance;
 use crate::clock::Seconds;
 use crate::error::Error;
+use crate::figures::{Outcome, Step};
 use crate::model::ClientKey;
 use crate::renewal::{self, LEASE, REST};
 use crate::store::{Claim, Kind, SignOfLife, Turn};
@@ -129,8 +130,8 @@ impl Renewals {
             .take(free, |tenant| may_begin(at_once, &under_way, tenant));
         let claims = app
             .store
-            .claim(&app.replica, &turns, kind, now, now + LEASE, now + REST)
-            .await?;
+            .claim(&app.replica, &turns, kind, now, now + LEASE, now + REST);
+        let claims = app.meters.timed(Step::Claim, claims).await?;
         let mut claimed = HashMap::new();
         for claim in &claims {
             *claimed.entry(claim.link.client_key.clone()).or_default() += 1;
@@ -164,6 +165,7 @@ impl Renewals {
             let _place = place;
             let probe = claim.probe;
             if let Err(error) = renewal::renew(&app, claim).await {
+                app.meters.count(Outcome::Interrupted);
                 tracing::warn!(%error, "a renewal was interrupted; its lease brings it back");
             }
             if let Some(probe) = probe
@@ -189,11 +191,12 @@ impl Renewals {
 
     /// Waits until there is room for a batch more.
     async fn room(&mut self, app: &App) {
+        if self.tasks.is_empty() {
+            // There was room, and nothing for it.
+            std::future::pending::<()>().await;
+        }
         for _ in 0..Self::batch(app).min(self.tasks.len()) {
             self.tasks.join_next().await;
-        }
-        if self.tasks.is_empty() {
-            std::future::pending::<()>().await;
         }
     }
 }
@@ -390,6 +393,8 @@ impl Cleaning {
 #[derive(Default)]
 pub struct Watchman {
     life: Option<SignOfLife>,
+    /// When this process was last found to show none itself.
+    cut_off_at: Option<Seconds>,
     /// Since when a process shows no sign of life.
     suspects: HashMap<String, Seconds>,
     looked_at: Seconds,
@@ -397,7 +402,7 @@ pub struct Watchman {
 }
 
 impl Watchman {
-    /// Looks round, once a second.
+    /// Looks who has died, once a second at most, and frees what they held.
     ///
     /// # Errors
     /// When the store is unavailable.
@@ -411,12 +416,20 @@ impl Watchman {
             crate::follow_database(&app.store, &app.clock).await?;
             self.compared_clocks_at = app.clock.now();
         }
-        let stands = match &mut self.life {
-            Some(life) => life.stands().await,
-            None => false,
-        };
-        if !stands && app.store.is_shared() {
+        if let Some(life) = &mut self.life
+            && !life.stands().await
+        {
+            self.life = None;
+            self.cut_off_at = Some(now);
+        }
+        if self.life.is_none() && app.store.is_shared() {
             self.life = app.store.sign_of_life(&app.replica).await?;
+        }
+        // Whatever cut this process off, as a restart of the database does, cut off others who live: they
+        // cannot renew their leases, and may wait for answers of the service until these end.
+        if self.cut_off_at.is_some_and(|at| now - at < LEASE) {
+            self.suspects.clear();
+            return Ok(());
         }
         let owners = app.store.owners_besides(&app.replica).await?;
         self.suspects.retain(|owner, _| owners.contains(owner));

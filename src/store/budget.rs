@@ -1,9 +1,11 @@
 //! What all replicas keep to together: gates, the points of Jira's quota, the pace of token requests,
 //! and the time.
 
+use http::Method;
+
 use crate::clock::{Clock, Millis, Seconds};
 use crate::error::Error;
-use crate::model::{ClientKey, Tenant};
+use crate::model::{ClientKey, ParkReason, Tenant};
 
 use super::{Pool, Store, sql};
 
@@ -31,6 +33,19 @@ pub enum Calls {
     Delete,
     /// `GET`.
     Get,
+}
+
+impl Calls {
+    /// Those that are meant by an answer to a call with this method.
+    #[must_use]
+    pub fn meant(why: ParkReason, method: &Method) -> Self {
+        match (why, method) {
+            (ParkReason::Burst, &Method::PUT) => Self::Put,
+            (ParkReason::Burst, &Method::DELETE) => Self::Delete,
+            (ParkReason::Burst, &Method::GET) => Self::Get,
+            _ => Self::Any,
+        }
+    }
 }
 
 impl Store {
@@ -119,6 +134,7 @@ impl Store {
         tenant: &Tenant,
         calls: Calls,
         until: Seconds,
+        why: ParkReason,
     ) -> Result<(), Error> {
         let statement = match calls {
             Calls::Any => sql::TENANT_WAIT,
@@ -129,6 +145,7 @@ impl Store {
         on!(self, pool => sqlx::query(statement)
             .bind(tenant.client_key.as_str())
             .bind(until)
+            .bind(why.as_str())
             .execute(pool)
             .await
             .map(|_| ()))?;

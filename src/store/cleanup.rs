@@ -194,7 +194,11 @@ impl Store {
                 );
                 NewCleanup {
                     id,
-                    kind: "revoke",
+                    kind: if part.tokens.is_empty() {
+                        "keys"
+                    } else {
+                        "revoke"
+                    },
                     client_key: owner.client_key.clone(),
                     installation: owner.installation,
                     account_id: owner.account_id.clone(),
@@ -280,6 +284,19 @@ impl Store {
             failures: row.failures,
             expires_at: row.expires_at,
         }
+    }
+
+    /// Entries of a person that delete keys and nothing else.
+    pub async fn keys_to_delete(
+        &self,
+        client_key: &ClientKey,
+        account: &AccountId,
+    ) -> Result<Vec<String>, Error> {
+        Ok(on!(self, pool => sqlx::query_scalar(sql::CLEANUP_KEYS)
+            .bind(client_key.as_str())
+            .bind(account.as_str())
+            .fetch_all(pool)
+            .await)?)
     }
 
     /// An entry is done.

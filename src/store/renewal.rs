@@ -6,10 +6,11 @@ use crate::budget::{Probe, Purpose};
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::model::{AsideReason, ClientKey, Credential, Link, ReconnectReason, Tenant};
+use crate::secret::{Secret, same};
 use crate::vault::Broken;
 
 use super::cleanup::{NewCleanup, Owner, Wait, all_of};
-use super::rows::ClaimedRow;
+use super::rows::{ClaimedRow, LinkRow};
 use super::{Pool, Store, sql};
 
 /// A link that this process may renew until its lease ends.
@@ -207,6 +208,28 @@ impl Store {
             }
         });
         Ok(true)
+    }
+
+    /// Whether a link holds what the service gave, and of which generation it is now: an earlier try to
+    /// commit that may have been made, and its answer lost on the way from the database.
+    pub async fn holds(
+        &self,
+        claim: &Claim,
+        credential: &Credential,
+        generation: i64,
+    ) -> Result<Option<i64>, Error> {
+        let row = on!(self, pool => sqlx::query_as::<_, LinkRow>(sql::LINK_OF_PERSON_ANY)
+            .bind(claim.link.client_key.as_str())
+            .bind(claim.link.account_id.as_str())
+            .fetch_optional(pool)
+            .await)?;
+        Ok(row
+            .filter(|row| row.id == claim.link.id.as_str())
+            .filter(|row| {
+                self.open_credential(&claim.tenant.key, row, 0)
+                    .is_ok_and(|held| holds(&held, credential, row.generation - generation))
+            })
+            .map(|row| row.generation))
     }
 
     /// Whether the link is still there, of this generation, and its tenant installed.
@@ -409,6 +432,23 @@ impl Store {
         tx.rollback().await?;
         Ok(free)
     }
+}
+
+/// Whether a credential holds what another one brought, so many generations later: its tokens, which it
+/// knows until they run out, and its minted key, until the next.
+fn holds(held: &Credential, brought: &Credential, later: i64) -> bool {
+    let is = |token: &Option<Secret>, other: &Option<Secret>| match (token, other) {
+        (Some(token), Some(other)) => same(token.expose(), other.expose()),
+        _ => false,
+    };
+    let minted = |credential: &Credential| credential.api_key.as_ref().map(|key| key.key.clone());
+    let (tokens, new) = (&held.tokens, &brought.tokens);
+    let lingering = held.lingering.iter().map(|old| &old.access_token);
+    let mut access_tokens = lingering.chain([&tokens.access_token]);
+    (access_tokens.any(|token| same(token.expose(), new.access_token.expose()))
+        || is(&tokens.refresh_token, &new.refresh_token)
+        || is(&held.previous_refresh_token, &new.refresh_token))
+        && (later > 0 || brought.api_key.is_none() || is(&minted(held), &minted(brought)))
 }
 
 pub(super) fn claim_owner(claim: &Claim) -> Owner {

@@ -20,6 +20,7 @@ pub(super) struct TenantRow {
     pub(super) enabled: bool,
     pub(super) acts_as_user: bool,
     pub(super) wait_until: i64,
+    pub(super) wait_reason: Option<String>,
     pub(super) put_wait_until: i64,
     pub(super) delete_wait_until: i64,
     pub(super) get_wait_until: i64,

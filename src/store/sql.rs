@@ -81,10 +81,10 @@ statements! {
         updated_at = $2 where client_key = $1 and installed";
     TENANT_ENABLE = "update tenant set enabled = $2, updated_at = $3 where client_key = $1 and installed";
     TENANT_ACTS_AS_USER = "update tenant set acts_as_user = $2 where client_key = $1";
-    TENANT_WAIT = "update tenant set wait_until = $2 where client_key = $1 and wait_until < $2";
-    TENANT_WAIT_PUT = "update tenant set put_wait_until = $2 where client_key = $1 and put_wait_until < $2";
-    TENANT_WAIT_DELETE = "update tenant set delete_wait_until = $2 where client_key = $1 and delete_wait_until < $2";
-    TENANT_WAIT_GET = "update tenant set get_wait_until = $2 where client_key = $1 and get_wait_until < $2";
+    TENANT_WAIT = "update tenant set wait_until = $2, wait_reason = $3 where client_key = $1 and wait_until < $2";
+    TENANT_WAIT_PUT = "update tenant set put_wait_until = $2, wait_reason = $3 where client_key = $1 and put_wait_until < $2";
+    TENANT_WAIT_DELETE = "update tenant set delete_wait_until = $2, wait_reason = $3 where client_key = $1 and delete_wait_until < $2";
+    TENANT_WAIT_GET = "update tenant set get_wait_until = $2, wait_reason = $3 where client_key = $1 and get_wait_until < $2";
     TENANTS_DRAINING = "select * from tenant where draining limit 20";
     /// Destroying the key is what forgets an uninstalled tenant.
     TENANT_DRAINED = "update tenant set draining = false, \
@@ -282,6 +282,7 @@ statements! {
         for update skip locked) returning *";
     CLEANUP_CLAIM_ONE = "update cleanup set due_at = $2 where id = $3 and due_at <= $1 \
         and held_for_subject is null returning *";
+    CLEANUP_KEYS = "select id from cleanup where client_key = $1 and account_id = $2 and kind = 'keys' limit 100";
     CLEANUP_DONE = "delete from cleanup where id = $1";
     CLEANUP_LATER = "update cleanup set due_at = $2, failures = failures + 1 where id = $1";
     /// What was held begins anew, however long it waited: a full time to be tried in.
@@ -310,9 +311,34 @@ statements! {
 
     // Figures.
 
-    LINKS_BY_STATE = "select state, count(*) as links from link group by state";
-    LINKS_DUE = "select count(*) from link where state = 'live' and due_at <= $1";
+    // Only the index of the rows that are asked for is read: none of these reads the table of links.
+
+    LINKS_LIVE = "select count(*) from link where state = 'live'";
+    LINKS_RESTING = "select state, coalesce(reason, ''), count(*) from link where state <> 'live' \
+        group by state, reason";
+    LINKS_DUE = "select count(*), count(case when due_at <= $2 then 1 end) from link \
+        where due_at <= $1 and state = 'live' and exists (select 1 from tenant t \
+        where t.client_key = link.client_key and t.installed and t.enabled)";
+    LINKS_FAILING = "select count(*) from link where state = 'live' and failures > 0 \
+        and exists (select 1 from tenant t \
+        where t.client_key = link.client_key and t.installed and t.enabled)";
     LINKS_UNSETTLED = "select count(*) from link where intent_at is not null";
-    EARLIEST_EXPIRY = "select min(published_expires_at) from link where state <> 'reconnect' \
-        and published_generation > 0";
+    EARLIEST_EXPIRY = "select l.published_expires_at from link l join tenant t on t.client_key = l.client_key \
+        where l.state = 'live' and l.published_expires_at > $1 and t.installed and t.enabled \
+        order by l.published_expires_at limit 1";
+    KEYS_RUN_OUT = "select count(*) from link where state = 'live' \
+        and published_expires_at > 0 and published_expires_at <= $1 and exists (select 1 from tenant t \
+        where t.client_key = link.client_key and t.installed and t.enabled)";
+    SOME_KEYS_FROM = "select published_at, published_expires_at from link where id >= $1 order by id limit $2";
+    SOME_KEYS_BELOW = "select published_at, published_expires_at from link where id < $1 order by id limit $2";
+    CLEANUP_BY_KIND = "select case when held_for_subject is null then kind else 'held' end as what, count(*) \
+        from cleanup group by what";
+    TENANTS_BY_STATE = "select enabled, count(*) from tenant where installed group by enabled";
+    TENANTS_PARKED = "select coalesce(wait_reason, ''), count(*) from tenant \
+        where installed and (wait_until > $1 or put_wait_until > $1) group by wait_reason";
+
+    // What is asked beside a server.
+
+    MIGRATIONS_DONE = "select version, checksum, success from _sqlx_migrations";
+    TENANTS_SOME = "select * from tenant where installed limit $1";
 }

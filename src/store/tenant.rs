@@ -2,7 +2,9 @@
 
 use crate::clock::Seconds;
 use crate::error::Error;
-use crate::model::{AccountId, AccountKind, ClientKey, Installation, Person, Tenant, Waits};
+use crate::model::{
+    AccountId, AccountKind, ClientKey, Installation, ParkReason, Person, Tenant, Waits,
+};
 use crate::secret::TenantKey;
 use crate::vault::{Broken, Place};
 
@@ -144,6 +146,12 @@ impl Store {
                 put: row.put_wait_until.max(row.jira_opens_at),
                 delete: row.delete_wait_until.max(row.jira_opens_at),
                 get: row.get_wait_until,
+            },
+            wait_reason: if row.jira_opens_at > row.wait_until.max(row.put_wait_until) {
+                ParkReason::GlobalQuota
+            } else {
+                let word = row.wait_reason.as_deref();
+                word.and_then(ParkReason::parse).unwrap_or_default()
             },
             key,
         })

@@ -1,6 +1,8 @@
 //! `/metrics`, on an address of its own, in the Prometheus text format.
+//!
+//! What this process counts stands in `App.registry`; what is kept is counted when somebody asks
+//! ([`Meters::counted`](crate::figures::Meters::counted)), into a registry of that one answer.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::Router;
@@ -10,10 +12,13 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-use prometheus::TextEncoder;
+use prometheus::{IntGaugeVec, Opts, Registry, TEXT_FORMAT, TextEncoder};
 
 use crate::App;
-use crate::store::Figures;
+use crate::error::Error;
+use crate::figures::{QuotaScope, registered};
+use crate::model::{AsideReason, ParkReason, ReconnectReason};
+use crate::store::{CLEANUP_KINDS, Figures};
 
 /// The routes of the second address.
 pub fn router(app: Arc<App>) -> Router {
@@ -23,77 +28,159 @@ pub fn router(app: Arc<App>) -> Router {
 }
 
 async fn metrics(State(app): State<Arc<App>>) -> Response {
-    match app.store.figures(app.clock.now()).await {
-        Ok(figures) => {
-            let mut text = text(&figures);
-            if let Err(error) = TextEncoder::new().encode_utf8(&app.registry.gather(), &mut text) {
-                tracing::error!(%error, "figures cannot be written");
-            }
-            ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
-        }
+    let now = app.clock.now();
+    let figures = match look(&app).await {
+        Ok(figures) => figures,
         Err(error) => {
             error.log();
-            StatusCode::SERVICE_UNAVAILABLE.into_response()
-        }
-    }
-}
-
-fn text(figures: &Figures) -> String {
-    let mut text = String::new();
-    let mut gauge = |name: &str, help: &str, samples: &[(String, i64)]| {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
-        for (labels, value) in samples {
-            let _ = writeln!(text, "{name}{labels} {value}");
+            return StatusCode::SERVICE_UNAVAILABLE.into_response();
         }
     };
-    let one = |value| [(String::new(), value)];
-    let links: Vec<(String, i64)> = figures
-        .links
-        .iter()
-        .map(|(state, count)| (format!("{{state=\"{state}\"}}"), *count))
-        .collect();
-    gauge("latchkey_links", "Links by state.", &links);
-    gauge(
-        "latchkey_links_due",
-        "Live links whose renewal is due and not done.",
-        &one(figures.due),
+    let registry = Registry::new();
+    fill(&registry, &figures);
+    let gates = gauges(
+        &registry,
+        "latchkey_gate_closed_seconds",
+        "How long this process will not call Jira or the service, as they have asked to wait.",
+        &["gate"],
     );
-    gauge(
-        "latchkey_intents_unsettled",
-        "Token requests whose outcome is not recorded.",
-        &one(figures.unsettled),
-    );
-    if let Some(at) = figures.earliest_expiry {
-        gauge(
-            "latchkey_earliest_expiry_seconds",
-            "When the first key that Jira holds runs out, in unix time.",
-            &one(at),
-        );
+    for (gate, opens_at) in [
+        ("jira", app.jira_gate.opens_at()),
+        ("service", app.service_gate.opens_at()),
+    ] {
+        gates
+            .with_label_values(&[gate])
+            .set((opens_at - now).max(0));
     }
-    gauge(
-        "latchkey_cleanup_left",
-        "Revocations and deletions still to be done.",
-        &one(figures.cleanup),
-    );
-    text
+    let mut families = registry.gather();
+    families.extend(app.registry.gather());
+    match TextEncoder::new().encode_to_string(&families) {
+        Ok(text) => ([(CONTENT_TYPE, TEXT_FORMAT)], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "figures cannot be written");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Counts what is kept, and measures what all replicas share.
+async fn look(app: &App) -> Result<Figures, Error> {
+    app.meters.breaker(app.service_gate.look().await?);
+    app.jira_gate.look().await?;
+    let (taken, renewal) = app.quota.taken().await?;
+    let limits = app.quota.limits();
+    // What is taken for renewals is a part of all.
+    let left = (limits.quota - taken).max(0);
+    app.meters.quota(QuotaScope::App, taken, left);
+    let left_for_renewal = (limits.renewal - renewal).clamp(0, left);
+    app.meters
+        .quota(QuotaScope::Renewal, renewal, left_for_renewal);
+    app.meters.counted(&app.store, app.clock.now()).await
+}
 
-    #[test]
-    fn figures_are_written_in_the_text_format() {
-        let text = text(&Figures {
-            links: vec![("live".to_owned(), 3)],
-            due: 1,
-            unsettled: 0,
-            earliest_expiry: Some(1_795_298_400),
-            cleanup: 2,
-        });
-        assert!(text.contains("\nlatchkey_links{state=\"live\"} 3\n"));
-        assert!(text.contains("\nlatchkey_earliest_expiry_seconds 1795298400\n"));
-        assert!(text.ends_with("latchkey_cleanup_left 2\n"));
+fn gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
+    registered(registry, IntGaugeVec::new(Opts::new(name, help), labels))
+}
+
+/// Writes the figures of the database.
+fn fill(registry: &Registry, figures: &Figures) {
+    let one = |name, help, value| {
+        gauges(registry, name, help, &[])
+            .with_label_values::<&str>(&[])
+            .set(value);
+    };
+    let links = gauges(registry, "latchkey_links", "Links by state.", &["state"]);
+    for (state, count) in &figures.links {
+        links.with_label_values(&[state]).set(*count);
+    }
+    let resting = gauges(
+        registry,
+        "latchkey_links_resting",
+        "Links that are not renewed, by state and reason.",
+        &["state", "reason"],
+    );
+    let reasons = AsideReason::ALL
+        .iter()
+        .map(|why| ("aside", why.as_str()))
+        .chain(
+            ReconnectReason::ALL
+                .iter()
+                .map(|why| ("reconnect", why.as_str())),
+        );
+    for (state, reason) in reasons {
+        resting.with_label_values(&[state, reason]).set(0);
+    }
+    for (state, reason, count) in &figures.resting {
+        resting.with_label_values(&[state, reason]).set(*count);
+    }
+    one(
+        "latchkey_links_due",
+        "Live links whose renewal is due and not done.",
+        figures.due,
+    );
+    one(
+        "latchkey_links_past_due",
+        "Live links whose renewal is due for more than a minute and not done.",
+        figures.past_due,
+    );
+    one(
+        "latchkey_links_failing",
+        "Live links whose renewal has failed and is tried again.",
+        figures.failing,
+    );
+    one(
+        "latchkey_links_run_out",
+        "Live links whose key in Jira has run out.",
+        figures.run_out,
+    );
+    if let Some(at) = figures.earliest_expiry {
+        one(
+            "latchkey_earliest_expiry_seconds",
+            "When the first of the keys in Jira runs out that have not, in unix time.",
+            at,
+        );
+    }
+    one(
+        "latchkey_intents_unsettled",
+        "Token requests whose outcome is not recorded.",
+        figures.unsettled,
+    );
+    one(
+        "latchkey_cleanup_left",
+        "Revocations and deletions still to be done.",
+        figures.cleanup,
+    );
+    let entries = gauges(
+        registry,
+        "latchkey_cleanup_entries",
+        "The list of revocations and deletions by kind; held ones wait for another link of the account.",
+        &["kind"],
+    );
+    for kind in CLEANUP_KINDS {
+        entries.with_label_values(&[kind]).set(0);
+    }
+    for (kind, count) in &figures.cleanup_entries {
+        entries.with_label_values(&[kind]).set(*count);
+    }
+    let tenants = gauges(
+        registry,
+        "latchkey_tenants",
+        "Tenants that have the app installed, by whether it is switched on there.",
+        &["state"],
+    );
+    for (state, count) in &figures.tenants {
+        tenants.with_label_values(&[state]).set(*count);
+    }
+    let parked = gauges(
+        registry,
+        "latchkey_tenants_parked",
+        "Tenants whose Jira is left alone for a while, by reason.",
+        &["reason"],
+    );
+    for reason in ParkReason::ALL {
+        parked.with_label_values(&[reason.as_str()]).set(0);
+    }
+    for (reason, count) in &figures.parked {
+        parked.with_label_values(&[reason.as_str()]).add(*count);
     }
 }

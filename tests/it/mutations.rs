@@ -1,5 +1,6 @@
 //! The patches of `scripts/mutants`: each still fits the sources and names tests that there are, and each
-//! row of the threat model has one. Whether the tests notice is for the script to see.
+//! row of the threat model and each invariant of renewing has one. Whether the tests notice is for the
+//! script to see.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -68,7 +69,9 @@ fn every_mutation_fits_and_every_row_has_one() {
         }
         rows.insert(name.split('-').next().unwrap_or_default().to_owned());
     }
-    for row in 1..=25 {
-        assert!(rows.contains(&format!("t{row}")), "t{row} has no mutation");
+    let threats = (1..=25).map(|row| format!("t{row}"));
+    let invariants = (1..=19).map(|row| format!("r{row}"));
+    for row in threats.chain(invariants) {
+        assert!(rows.contains(&row), "{row} has no mutation");
     }
 }

@@ -11,7 +11,7 @@ use crate::moments::Moments;
 use crate::on_both_databases;
 use crate::scene::{Db, Person, Scene, Setting, eventually};
 use crate::sim::jira::{self, Caller, FaultKind, MIA, OMAR};
-use crate::sim::service::{Endpoint, Fault, Kind, Rotation, ServiceOptions};
+use crate::sim::service::{Endpoint, Fault, Kind, RevocationReach, Rotation, ServiceOptions};
 
 on_both_databases!(
     renewing_can_be_brought_forward,
@@ -35,6 +35,7 @@ on_both_databases!(
     f_jira_429_of_all_stops_all_writes_until_the_hour,
     t22_no_token_follows_a_redirect,
     r4_a_disconnect_during_the_token_request_is_final,
+    r4_what_a_late_answer_brings_is_revoked,
     r16_a_disconnect_during_the_put_is_final,
     r16_a_put_that_ends_unknown_after_a_disconnect_is_taken_back,
     r15_an_uninstall_during_the_token_request_is_final,
@@ -81,6 +82,20 @@ impl Scene {
         jira.wait_for(&what, |cloud| {
             let calls = cloud.calls.iter().filter(|call| call.fault).count();
             (calls >= count).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until nothing of a person's renewal is under way, nor will be in this second: a jump of the
+    /// clock would make what is signed run out on its way.
+    async fn rests(&self, person: &Person<'_>) {
+        eventually("the link rests", async || {
+            let now = self.clock.now();
+            let resting = format!(
+                "select count(*) from link where account_id = '{}' and claim is null and due_at > {now} + 1",
+                person.account
+            );
+            (self.count(&resting).await == 1).then_some(())
         })
         .await;
     }
@@ -580,11 +595,13 @@ async fn f_jira_403_both_ways_lets_the_link_rest(db: Db) {
 
     // It is probed now and then; when the key has run out the person is told.
     eventually("another try", async || {
+        scene.rests(&omar).await;
         scene.advance(300);
         let calls = jira.calls();
         (calls.iter().filter(|call| call.fault).count() >= 4).then_some(())
     })
     .await;
+    scene.rests(&omar).await;
     scene.advance(3 * 3600);
     let status = eventually("the person is told", async || {
         let status = omar.status().await;
@@ -697,6 +714,7 @@ async fn r5_jira_down_longer_than_a_key_lives(db: Db) {
             (link.generation == generation).then_some(())
         })
         .await;
+        scene.rests(&omar).await;
         scene.advance(3 * 3600 + 10);
     }
     assert_eq!(omar.generation(), Some(1));
@@ -751,14 +769,14 @@ async fn f_jira_429_of_a_site_lets_it_wait_alone(db: Db) {
     mia.link("u-200").await;
     other.link("u-100").await;
     let mut faults = 0;
-    for (reason, after, at_least) in [
-        (Some("jira-burst-based"), Some("120"), 120),
-        (Some("jira-quota-tenant-based"), Some("120"), 120),
-        // From two seconds on, a third less or more, where Jira says nothing.
-        (Some("jira-per-issue-on-write"), None, 2),
-        (None, None, 2),
-        (None, Some("never"), 2),
-        (None, Some("99999999999999999999999"), 3600),
+    for (reason, after, at_least, at_most) in [
+        (Some("jira-burst-based"), Some("120"), 120, 120),
+        (Some("jira-quota-tenant-based"), Some("120"), 120, 120),
+        // Two seconds at first where Jira says nothing, three tenths less or more.
+        (Some("jira-per-issue-on-write"), None, 2, 3),
+        (None, None, 2, 3),
+        (None, Some("never"), 2, 3),
+        (None, Some("99999999999999999999999"), 3600, 3600),
     ] {
         let before = omar.recorded().await;
         let her_before = mia.recorded().await;
@@ -773,6 +791,15 @@ async fn f_jira_429_of_a_site_lets_it_wait_alone(db: Db) {
         faults += 1;
         scene.jira_faults(faults).await;
         let written = jira.property_writes().len();
+        // What every replica reads right before a call.
+        let waits_until = "select max(case when wait_until > put_wait_until then wait_until \
+            else put_wait_until end) from tenant";
+        let waits_until = eventually("the site is to be left alone", async || {
+            let until = scene.count(waits_until).await;
+            (until >= refused_at + at_least).then_some(until)
+        })
+        .await;
+        assert!(waits_until <= jira.now() + at_most, "{reason:?} {after:?}");
         // A site that is fine is not delayed, and the one that is not is left alone.
         other.renewed().await;
         mia.renew().await.is(202);
@@ -922,6 +949,37 @@ async fn r4_a_disconnect_during_the_token_request_is_final(db: Db) {
     }
     let puts = scene.puts_by(&omar).await;
     assert_eq!(puts.len(), 2, "one for each link, and none after its end");
+    scene.end().await;
+}
+
+async fn r4_what_a_late_answer_brings_is_revoked(db: Db) {
+    // Where a token that is revoked takes no other with it, each has to be.
+    let mut setting = long_lived(Rotation::Strict);
+    setting.service.revocation_reach = RevocationReach::Token;
+    let scene = Scene::start(db, setting).await;
+    let service = &scene.world.service;
+    let omar = scene.person("acme", OMAR);
+    omar.link("u-100").await;
+    omar.recorded().await;
+    service.fault(Fault::once(Endpoint::Refresh, Kind::AnswerHeld));
+    omar.renew().await.is(202);
+    eventually("new tokens are on their way", async || {
+        let ledger = service.ledger();
+        let mut requests = ledger.token_requests().iter();
+        let given = requests
+            .any(|request| request.endpoint == Endpoint::Refresh && request.outcome.is_some());
+        given.then_some(())
+    })
+    .await;
+    omar.disconnect().await;
+    service.clear_faults();
+    scene.refreshes(1).await;
+    eventually("nothing lives on at the service", async || {
+        service.ledger().live_grants().is_empty().then_some(())
+    })
+    .await;
+    assert_eq!(omar.state().await, "unlinked");
+    assert_eq!(omar.property(), None);
     scene.end().await;
 }
 

@@ -16,6 +16,7 @@ use crate::sim::service::{
 on_both_databases!(
     r6_minted_keys_are_renewed_and_the_old_one_ends_only_when_jira_has_the_new,
     a_disconnect_while_jira_lacks_the_new_key_ends_both_keys,
+    a_replaced_key_is_deleted_before_its_grant_ends,
     a_key_that_cannot_be_minted_at_once_is_minted_later,
     minted_keys_with_access_tokens_of_seconds,
     a_service_without_openid_and_without_discovery,
@@ -113,6 +114,49 @@ async fn r6_minted_keys_are_renewed_and_the_old_one_ends_only_when_jira_has_the_
     assert!(service.ledger().live_api_keys().is_empty());
     assert!(service.ledger().live_grants().is_empty());
     assert!(service.ledger().overlaps().is_empty());
+    scene.end().await;
+}
+
+async fn a_replaced_key_is_deleted_before_its_grant_ends(db: Db) {
+    let scene = Scene::start(db, minting(ServiceOptions::default())).await;
+    let (service, jira) = (&scene.world.service, &scene.world.jira);
+    let omar = scene.person("acme", OMAR);
+    omar.link("u-100").await;
+    let old = omar.key();
+    let before = omar.recorded().await;
+    // The new key is there, and Jira does not take it at once.
+    jira.fault(jira::Fault::status(500).on_property("PUT"));
+    omar.renew().await.is(202);
+    service
+        .wait_until("the second key", Duration::from_secs(20), |ledger| {
+            ledger.live_api_keys().len() == 2
+        })
+        .await;
+    // When it does, the old one cannot be deleted.
+    service.fault(Fault::always(
+        Endpoint::Keys,
+        Kind::Status(503, Vec::new(), String::new()),
+    ));
+    jira.clear_faults();
+    eventually("Jira holds the new key", async || {
+        scene.advance(20);
+        (omar.generation() > Some(before)).then_some(())
+    })
+    .await;
+    omar.recorded().await;
+    let deleting = service.calls_to(Endpoint::Keys);
+    eventually("its deletion fails", async || {
+        (service.calls_to(Endpoint::Keys) > deleting).then_some(())
+    })
+    .await;
+    assert_eq!(service.ledger().opens_api(&old), Some("u-100"));
+
+    service.clear_faults();
+    omar.disconnect().await;
+    scene.advance(20);
+    scene.no_work_left().await;
+    assert!(service.ledger().live_api_keys().is_empty());
+    assert!(service.ledger().live_grants().is_empty());
     scene.end().await;
 }
 

@@ -14,7 +14,10 @@ use crate::scene::{Db, Scene, Setting};
 use crate::sim::jira::OMAR;
 use crate::sim::service::{Endpoint, Fault, Kind};
 
-on_both_databases!(migrations_are_run_alone_and_again);
+on_both_databases!(
+    migrations_are_run_alone_and_again,
+    r1_a_renewal_that_is_under_way_is_finished_before_the_end,
+);
 
 /// What an operator has to give, and where the database goes in this story.
 fn required(database_url: &str) -> Settings {
@@ -272,9 +275,8 @@ async fn an_idle_server_stops_at_once_and_one_with_a_dangling_request_in_time() 
     scene.close().await;
 }
 
-#[tokio::test]
-async fn r1_a_renewal_that_is_under_way_is_finished_before_the_end() {
-    let mut scene = Scene::start_child(Db::Sqlite, Setting::keys_live(9)).await;
+async fn r1_a_renewal_that_is_under_way_is_finished_before_the_end(db: Db) {
+    let mut scene = Scene::start_child(db, Setting::keys_live(9)).await;
     let crowd = scene.crowd("acme", 6);
     for (account, subject) in &crowd {
         scene.person("acme", account).link(subject).await;

@@ -70,6 +70,8 @@ pub enum NameIn {
 /// What dies with a refresh token that is revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RevocationReach {
+    /// That one alone, which RFC 7009 leaves to the service.
+    Token,
     /// The tokens of its grant.
     Grant,
     /// All that the account ever granted to the client, as where a grant is one per account.

@@ -306,7 +306,7 @@ impl World {
     }
 
     /// Nothing is left of those who are not linked.
-    pub fn check_end(&self) -> Checked {
+    pub fn check_end(&mut self) -> Checked {
         let left = self.cleanup_left();
         if left > 0 {
             return Err(format!("{left} entries are not cleaned up"));

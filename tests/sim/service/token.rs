@@ -302,7 +302,9 @@ impl World {
             ));
         }
         match (token.kind, self.options.revocation_reach) {
-            (TokenKind::Access, _) => self.ledger.revoke_token(value),
+            (TokenKind::Access, _) | (_, RevocationReach::Token) => {
+                self.ledger.revoke_token(value);
+            }
             (TokenKind::Refresh, RevocationReach::Grant) => {
                 self.ledger.revoke_grant(grant.id, Cause::Client);
             }

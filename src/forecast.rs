@@ -1,0 +1,201 @@
+//! How much of Jira's hourly quota renewal takes: said before keys run out, not after.
+//!
+//! Atlassian gives an app 65,000 points an hour over all its tenants, and writing a user property costs
+//! one. So the number of links and the life of their keys decide whether they can all be renewed: a
+//! hundred thousand need keys of 2.9 hours or more, a million need 29.
+
+use crate::clock::Seconds;
+use crate::config::JiraLimits;
+use crate::error::Error;
+use crate::random::Random;
+use crate::store::{Figures, Store};
+
+/// What a renewal costs: one write of the property.
+const POINTS_A_RENEWAL: f64 = 1.0;
+/// The part of a key's life after which it is renewed, jitter aside.
+const RENEWED_AFTER: f64 = 2.0 / 3.0;
+/// Of how many keys the life is looked at.
+const SAMPLE: i64 = 1000;
+
+/// How renewal stands to the quota.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// Every key is renewed in time.
+    Enough,
+    /// Keys are renewed later than planned, with less of their life left; none runs out while all goes
+    /// well.
+    Late,
+    /// Keys run out: those whose end is nearest are renewed first, and others wait.
+    RunOut,
+}
+
+/// What renewal takes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Forecast {
+    /// Live links.
+    pub links: i64,
+    /// The life of their keys in seconds: one life for all that takes as much as theirs together.
+    pub life: f64,
+    /// What may be used.
+    pub limits: JiraLimits,
+}
+
+impl Forecast {
+    /// The forecast for so many links whose keys live like these. None where nothing is known.
+    #[must_use]
+    pub fn new(links: i64, lives: &[Seconds], limits: JiraLimits) -> Option<Self> {
+        if links <= 0 || lives.is_empty() {
+            return None;
+        }
+        // Short lives count for more: each takes as many renewals an hour as it is short.
+        let rates: f64 = lives.iter().map(|life| 1.0 / (*life).max(1) as f64).sum();
+        Some(Self {
+            links,
+            life: lives.len() as f64 / rates,
+            limits,
+        })
+    }
+
+    /// The same for what the store holds, by the lives of some of its keys.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn of(
+        store: &Store,
+        figures: &Figures,
+        random: &Random,
+        limits: JiraLimits,
+    ) -> Result<Option<Self>, Error> {
+        let links = figures.links_in("live");
+        if links == 0 {
+            return Ok(None);
+        }
+        let lives = store.lives_of_some_keys(random, SAMPLE).await?;
+        Ok(Self::new(links, &lives, limits))
+    }
+
+    /// Points an hour that renewal takes when each key is renewed at its planned time.
+    #[must_use]
+    pub fn points_an_hour(&self) -> f64 {
+        self.links as f64 * POINTS_A_RENEWAL * 3600.0 / (self.life * RENEWED_AFTER)
+    }
+
+    /// That, as a part of what renewal may use. More than 1 is more than there is.
+    #[must_use]
+    pub fn ratio(&self) -> f64 {
+        self.points_an_hour() / self.limits.renewal as f64
+    }
+
+    /// Beyond this many links with such keys, renewals come late.
+    #[must_use]
+    pub fn links_in_time(&self) -> i64 {
+        (self.limits.renewal as f64 / POINTS_A_RENEWAL * self.life * RENEWED_AFTER / 3600.0) as i64
+    }
+
+    /// Beyond this many links with such keys, keys run out: not even one renewal in each life fits.
+    #[must_use]
+    pub fn links_at_all(&self) -> i64 {
+        (self.limits.renewal as f64 / POINTS_A_RENEWAL * self.life / 3600.0) as i64
+    }
+
+    /// How long keys have to live, in hours, for this many links to be renewed in time.
+    #[must_use]
+    pub fn hours_needed(&self) -> f64 {
+        self.links as f64 * POINTS_A_RENEWAL / self.limits.renewal as f64 / RENEWED_AFTER
+    }
+
+    /// How bad it is.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        if self.links > self.links_at_all() {
+            Level::RunOut
+        } else if self.links > self.links_in_time() {
+            Level::Late
+        } else {
+            Level::Enough
+        }
+    }
+
+    /// All of it, in a sentence or two.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let Self { links, limits, .. } = self;
+        let hours = self.life / 3600.0;
+        let points = self.points_an_hour();
+        let percent = self.ratio() * 100.0;
+        let allowed = limits.renewal;
+        let in_time = self.links_in_time();
+        let at_all = self.links_at_all();
+        let needed = self.hours_needed();
+        let what = match self.level() {
+            Level::Enough => "every key is renewed in time",
+            Level::Late => "keys are renewed later than planned",
+            Level::RunOut => "keys run out; those that end first are renewed first",
+        };
+        format!(
+            "{links} links with keys of {hours:.1} h take {points:.0} of the {allowed} points an hour \
+             that renewal may use of Jira's quota ({percent:.0} %): {what}. With such keys, renewals come \
+             late from {in_time} links on and keys run out from {at_all} on; this many links need keys of \
+             {needed:.1} h or more"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: JiraLimits = JiraLimits {
+        quota: 65_000,
+        renewal: 52_000,
+        burst: 20,
+    };
+
+    fn forecast(links: i64, hours: f64) -> Forecast {
+        let lives = [(hours * 3600.0) as Seconds];
+        Forecast::new(links, &lives, LIMITS).unwrap()
+    }
+
+    /// The figures that Atlassian's limits lead to: a hundred thousand links need keys of 2.9 hours, a
+    /// million of 29.
+    #[test]
+    fn r9_the_lives_that_many_links_need_are_those_that_are_published() {
+        assert_eq!(
+            format!("{:.1}", forecast(100_000, 1.0).hours_needed()),
+            "2.9"
+        );
+        assert_eq!(
+            format!("{:.0}", forecast(1_000_000, 1.0).hours_needed()),
+            "29"
+        );
+        assert_eq!(forecast(100_000, 2.9).level(), Level::Enough);
+        assert_eq!(forecast(100_000, 2.8).level(), Level::Late);
+        assert_eq!(forecast(1_000_000, 29.0).level(), Level::Enough);
+        assert_eq!(forecast(1_000_000, 28.8).level(), Level::Late);
+    }
+
+    #[test]
+    fn keys_run_out_when_not_even_one_renewal_in_a_life_fits() {
+        let hourly = |links| forecast(links, 1.0);
+        assert_eq!(hourly(34_600).level(), Level::Enough);
+        assert_eq!(hourly(35_000).level(), Level::Late);
+        assert_eq!(hourly(52_000).level(), Level::Late);
+        assert_eq!(hourly(52_001).level(), Level::RunOut);
+        assert_eq!(hourly(1).links_at_all(), 52_000);
+        assert_eq!(hourly(1).links_in_time(), 34_666);
+        assert!((hourly(52_000).ratio() - 1.5).abs() < 1e-9);
+        let words = hourly(60_000).words();
+        assert!(words.contains("60000 links with keys of 1.0 h take 90000 of the 52000"));
+        assert!(words.contains("(173 %): keys run out;"), "{words}");
+        assert!(words.contains("keys run out from 52000 on"), "{words}");
+    }
+
+    #[test]
+    fn short_lives_count_by_how_often_they_are_renewed() {
+        // One of an hour and one of two take 3 renewals in two lives of an hour: 4/3 hours each.
+        let both = Forecast::new(2, &[3600, 7200], LIMITS).unwrap();
+        assert!((both.life - 4800.0).abs() < 1e-6);
+        assert!(Forecast::new(0, &[3600], LIMITS).is_none());
+        assert!(Forecast::new(5, &[], LIMITS).is_none());
+    }
+}
