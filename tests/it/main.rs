@@ -18,7 +18,7 @@ mod limits;
 mod linking;
 mod links;
 mod logs;
-
+mod machine;
 mod moments;
 mod mutations;
 mod oidc_provider;
