@@ -98,7 +98,8 @@ fn steps_of(seed: u64, steps: usize) -> (Kit, Vec<Step>) {
 }
 
 fn run(db: Db) {
-    let steps = number("LATCHKEY_MACHINE_STEPS").map_or(STEPS, |steps| steps as usize);
+    let steps = number("LATCHKEY_MACHINE_STEPS").and_then(|steps| usize::try_from(steps).ok());
+    let steps = steps.unwrap_or(STEPS);
     if let Some(seed) = number("LATCHKEY_MACHINE_SEED") {
         logs::capture();
         let only = std::env::var("LATCHKEY_MACHINE_ONLY").ok();

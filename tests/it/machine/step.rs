@@ -218,6 +218,8 @@ impl Dice {
             Rotation::Grace(Duration::from_secs(60)),
             Rotation::UntilFirstUse,
         ]);
+        // Not `RevocationReach::Account`: what is already on the list of things to revoke when somebody
+        // links to the same account again still ends their new grant there.
         let processes = 1 + self.below(3).min(1);
         let mut kit = Kit::of(rotation, processes);
         kit.mints = self.below(4) == 0;

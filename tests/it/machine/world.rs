@@ -1,6 +1,7 @@
 //! The product's processes, the simulated world and a database, and what the machine knows of them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -751,7 +752,13 @@ fn start(settings: &Settings, clock: &Clock, seed: u64, number: u64, shared: boo
 fn databases(db: Db, sims: &Runtime) -> (Option<TempDir>, Vec<String>) {
     match db {
         Db::Sqlite => {
-            let directory = tempfile::tempdir().expect("a temporary directory");
+            // Nothing here has to survive a power cut, and waiting for the disk is most of the time.
+            let memory = Path::new("/dev/shm");
+            let directory = match memory.is_dir() {
+                true => tempfile::tempdir_in(memory),
+                false => tempfile::tempdir(),
+            };
+            let directory = directory.expect("a temporary directory");
             let (first, second) = (
                 directory.path().join("latchkey.db"),
                 directory.path().join("second.db"),
