@@ -82,8 +82,10 @@ pub async fn run_these(app: &App, ids: &[String], due_by: Seconds) -> Result<(),
 
 async fn run(app: &App, entry: Cleanup) -> Result<(), Error> {
     let result = match &entry.chore {
-        Chore::Revoke(revocation) => match keys_first(app, &entry, revocation).await {
-            Ok(()) => revoke(app, revocation).await,
+        Chore::Revoke(revocation) => match revoke(app, &entry, revocation).await {
+            // It stays on the list, and is let go when the account is not used any more.
+            Ok(Done::Held) => return Ok(()),
+            Ok(Done::Revoked) => Ok(()),
             Err(error) => Err(error),
         },
         Chore::DeleteProperty => delete_property(app, &entry).await,
@@ -133,7 +135,16 @@ async fn keys_first(app: &App, entry: &Cleanup, revocation: &Revocation) -> Resu
     }
 }
 
-async fn revoke(app: &App, revocation: &Revocation) -> Result<(), NotYet> {
+/// What came of a revocation.
+enum Done {
+    Revoked,
+    Held,
+}
+
+async fn revoke(app: &App, entry: &Cleanup, revocation: &Revocation) -> Result<Done, NotYet> {
+    keys_first(app, entry, revocation).await?;
+    // Somebody may have linked to this account since this was put on the list.
+    let must_wait = app.store.must_wait(entry, revocation).await?;
     let mut brought = None;
     for key in &revocation.keys {
         let access_token = brought
@@ -142,7 +153,11 @@ async fn revoke(app: &App, revocation: &Revocation) -> Result<(), NotYet> {
         match app.provider.delete_key(&key.id, access_token).await {
             Ok(()) => {}
             Err(RevokeError::AccessTokenEnded) if brought.is_none() => {
-                let Some(tokens) = fresh_tokens(app, revocation).await? else {
+                let fresh = match must_wait {
+                    true => None,
+                    false => fresh_tokens(app, revocation).await?,
+                };
+                let Some(tokens) = fresh else {
                     tracing::warn!(
                         "a key cannot be deleted, as its grant has ended; it runs out by itself"
                     );
@@ -155,6 +170,9 @@ async fn revoke(app: &App, revocation: &Revocation) -> Result<(), NotYet> {
             }
             Err(error) => return Err(error.into()),
         }
+    }
+    if must_wait && app.store.cleanup_hold(entry, revocation).await? {
+        return Ok(Done::Held);
     }
     let refresh = brought
         .as_ref()
@@ -173,7 +191,7 @@ async fn revoke(app: &App, revocation: &Revocation) -> Result<(), NotYet> {
     for token in more.chain(revocation.tokens.iter().cloned()) {
         app.provider.revoke(&token).await?;
     }
-    Ok(())
+    Ok(Done::Revoked)
 }
 
 /// Deleting keys takes an access token, which may have run out since: the refresh token that is about to

@@ -361,6 +361,13 @@ impl Revocation {
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty() && self.tokens.is_empty()
     }
+
+    /// Whether it ends more than single access tokens: with a refresh token a service should end the
+    /// whole grant (RFC 7009, section 2.1).
+    #[must_use]
+    pub fn has_refresh_token(&self) -> bool {
+        self.tokens.iter().any(|token| token.refresh)
+    }
 }
 
 /// A key at the key endpoint.

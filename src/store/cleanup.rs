@@ -286,6 +286,38 @@ impl Store {
         }
     }
 
+    /// Whether an entry's tokens have to wait because a link uses their account at the service.
+    pub async fn must_wait(
+        &self,
+        cleanup: &Cleanup,
+        revocation: &Revocation,
+    ) -> Result<bool, Error> {
+        let (links, of_this_person): (i64, i64) = on!(self, pool => sqlx::query_as(sql::SUBJECT_IN_USE)
+            .bind(&revocation.subject)
+            .bind(cleanup.account_id.as_str())
+            .fetch_one(pool)
+            .await)?;
+        Ok(!revocation.tokens.is_empty()
+            && (of_this_person > 0 || links > 0 && revocation.has_refresh_token()))
+    }
+
+    /// Lets an entry wait until no link uses its account. False if none does any more.
+    pub async fn cleanup_hold(
+        &self,
+        cleanup: &Cleanup,
+        revocation: &Revocation,
+    ) -> Result<bool, Error> {
+        let rows = on!(self, pool => sqlx::query(sql::CLEANUP_HOLD)
+            .bind(&cleanup.id)
+            .bind(&revocation.subject)
+            .bind(revocation.has_refresh_token())
+            .bind(cleanup.account_id.as_str())
+            .execute(pool)
+            .await
+            .map(|done| done.rows_affected()))?;
+        Ok(rows > 0)
+    }
+
     /// Entries of a person that delete keys and nothing else.
     pub async fn keys_to_delete(
         &self,

@@ -267,6 +267,10 @@ statements! {
         for update skip locked) returning *";
     CLEANUP_CLAIM_ONE = "update cleanup set due_at = $2 where id = $3 and due_at <= $1 \
         and held_for_subject is null returning *";
+    /// What must wait while a link uses the account: see `Wait`. Somebody may have linked since it was put
+    /// on the list.
+    CLEANUP_HOLD = "update cleanup set held_for_subject = $2 where id = $1 \
+        and (select 1 from link where subject = $2 and ($3 or account_id = $4) limit 1) is not null";
     CLEANUP_KEYS = "select id from cleanup where client_key = $1 and account_id = $2 and kind = 'keys' limit 100";
     CLEANUP_DONE = "delete from cleanup where id = $1";
     CLEANUP_LATER = "update cleanup set due_at = $2, failures = failures + 1 where id = $1";

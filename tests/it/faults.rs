@@ -762,10 +762,12 @@ fn the_table_and_the_invariants_name_stories_that_are_there() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it");
     let files = std::fs::read_dir(folder).expect("the stories are there");
     let stories: String = files
-        .map(|file| std::fs::read_to_string(file.expect("a file").path()).expect("it is text"))
+        .map(|file| file.expect("a file").path())
+        .filter(|path| path.extension().is_some_and(|end| end == "rs"))
+        .map(|path| std::fs::read_to_string(path).expect("it is text"))
         .collect();
     let is_told = |start: &str| stories.contains(&format!("async fn {start}"));
-    for invariant in [1, 2, 3, 4, 5, 6, 12, 13, 15, 16, 17, 18, 19] {
+    for invariant in 1..=19 {
         assert!(is_told(&format!("r{invariant}_")), "R{invariant}");
     }
     let words = include_str!("faults.rs").lines();

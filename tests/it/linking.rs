@@ -40,6 +40,7 @@ on_both_databases!(
     t20_two_people_share_an_account,
     t20_what_had_to_wait_has_its_full_time_to_be_revoked,
     t20_two_people_share_an_account_that_ends_as_a_whole,
+    t20_what_is_still_to_be_revoked_ends_no_link_that_came_since,
     t21_an_attempt_does_not_survive_what_ends_links,
     t24_names_are_escaped,
     t12_a_session_gets_a_new_id,
@@ -1098,6 +1099,34 @@ async fn t20_what_had_to_wait_has_its_full_time_to_be_revoked(db: Db) {
         (service.calls_to(Endpoint::Revoke) >= 4).then_some(())
     })
     .await;
+    nothing_lives_at_the_service(&scene).await;
+    scene.end().await;
+}
+
+async fn t20_what_is_still_to_be_revoked_ends_no_link_that_came_since(db: Db) {
+    let setting = Setting {
+        service: ServiceOptions {
+            revocation_reach: RevocationReach::Account,
+            ..ServiceOptions::default()
+        },
+        ..Setting::default()
+    };
+    let scene = Scene::start(db, setting).await;
+    let service = &scene.world.service;
+    let omar = scene.person("acme", OMAR);
+    let mia = scene.person("globex", MIA);
+    omar.link("u-100").await;
+    service.fault(Fault::always(Endpoint::Revoke, Kind::Down));
+    omar.disconnect().await;
+    mia.link("u-100").await;
+    service.clear_faults();
+    scene.advance(3600);
+    scene.no_work_left().await;
+
+    mia.renewed().await;
+    mia.recorded().await;
+    assert_eq!(service.ledger().opens_api(&mia.key()), Some("u-100"));
+    mia.disconnect().await;
     nothing_lives_at_the_service(&scene).await;
     scene.end().await;
 }
