@@ -16,6 +16,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::Method;
+use tokio::time::Instant;
 
 use crate::clock::{Clock, Millis, Seconds};
 use crate::config::JiraLimits;
@@ -529,6 +530,8 @@ pub struct ServicePace {
 
 /// How much time is reserved at once.
 const STRETCH: Millis = 200;
+/// How late a request may leave and still be in its place.
+const LATE: Duration = Duration::from_millis(200);
 /// The longest a renewal waits for its place: well within its lease.
 const LONGEST_QUEUE: Millis = 20_000;
 
@@ -578,6 +581,23 @@ impl ServicePace {
         Ok(places
             .pop_front()
             .map(|place| Duration::from_millis(u64::try_from(place - now).unwrap_or(0))))
+    }
+
+    /// Waits for a place for a renewal's request. False when all near ones are taken.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn pass(&self) -> Result<bool, Error> {
+        while let Some(wait) = self.place().await? {
+            let begun = Instant::now();
+            tokio::time::sleep(wait).await;
+            // Whoever wakes late has missed their place: with all the others that have, they would be a
+            // burst.
+            if self.each.is_none() || begun.elapsed() <= wait + LATE {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// A request that somebody waits for leaves at once, and renewals make room.

@@ -181,19 +181,13 @@ async fn next_generation(app: &App, claim: Claim, credential: Credential) -> Res
     if app.service_gate.stance() != Stance::Open && claim.probe.is_none() {
         return held_back(app, &claim).await;
     }
-    let Some(place) = app.service_pace.place().await? else {
+    if !app.service_pace.pass().await? {
         return held_back(app, &claim).await;
-    };
-    tokio::time::sleep(place).await;
+    }
     // Before the intent: discovery may take as long as a token request, and the lease is for one.
     if let Err(error) = app.provider.prepare().await {
-        refused(
-            app,
-            &claim,
-            &credential,
-            RefreshError::NotSent(error.to_string()),
-        )
-        .await?;
+        let error = RefreshError::NotSent(error.to_string());
+        refused(app, &claim, &credential, error, false).await?;
         return Ok(None);
     }
     let now = app.clock.now();
@@ -233,7 +227,7 @@ async fn next_generation(app: &App, claim: Claim, credential: Credential) -> Res
             Ok(step)
         }
         Err(error) => {
-            refused(app, &claim, &credential, error).await?;
+            refused(app, &claim, &credential, error, true).await?;
             Ok(None)
         }
     }
@@ -325,11 +319,14 @@ async fn commit(
     Ok(None)
 }
 
+/// `intended` says whether this claim has written an intent. If not, one that stands in the row is of an
+/// earlier request, of which nothing is known, and it stays.
 async fn refused(
     app: &App,
     claim: &Claim,
     credential: &Credential,
     error: RefreshError,
+    intended: bool,
 ) -> Result<(), Error> {
     let now = app.clock.now();
     let rest = app.service_gate.ended(error.report(), claim.probe).await?;
@@ -357,7 +354,7 @@ async fn refused(
         }
         RefreshError::NotSent(_) => {
             let wait = backoff(app, claim, credential, now);
-            (Outcome::NotSent, wait, true, true)
+            (Outcome::NotSent, wait, true, intended)
         }
         RefreshError::Unknown(_) => {
             let wait = backoff(app, claim, credential, now);

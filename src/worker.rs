@@ -153,6 +153,12 @@ impl Renewals {
         while self.tasks.join_next().await.is_some() {}
     }
 
+    /// How many have begun and not ended.
+    #[must_use]
+    pub fn under_way(&self) -> usize {
+        self.tasks.len()
+    }
+
     fn spawn(&mut self, app: &Arc<App>, claim: Claim) {
         let place = Place::take(&self.under_way, &claim.link.client_key);
         let app = app.clone();

@@ -6,8 +6,8 @@ use latchkey::random::Random;
 use tokio::time::{Instant, sleep};
 
 use crate::child::Latchkey;
+use crate::links::link_many;
 use crate::on_both_databases;
-use crate::replicas::link_many;
 use crate::scene::{Db, Scene, Setting, eventually};
 use crate::sim::jira;
 use crate::sim::service::{Endpoint, Fault, Kind, Ledger, Rotation, ServiceOptions};

@@ -25,6 +25,21 @@ pub struct Cell {
     pub row: String,
 }
 
+/// What stands in the row of a link, as far as anybody can read it.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Link {
+    pub id: String,
+    pub client_key: String,
+    pub account_id: String,
+    pub display_name: String,
+    pub state: String,
+    pub reason: String,
+    pub generation: i64,
+    pub published_generation: i64,
+    pub claimed_by: String,
+    pub of_this_installation: i64,
+}
+
 impl Database {
     pub async fn open(url: &str) -> Self {
         if url.starts_with("sqlite:") {
@@ -54,6 +69,19 @@ impl Database {
     /// Rows of two texts.
     pub async fn pairs(&mut self, query: &str) -> Vec<(String, String)> {
         on!(self, connection => sqlx::query_as(AssertSqlSafe(query.to_owned()))
+            .fetch_all(connection)
+            .await
+            .expect("it can be read"))
+    }
+
+    /// Every link.
+    pub async fn links(&mut self) -> Vec<Link> {
+        const LINKS: &str = "select l.id, l.client_key, l.account_id, l.display_name, l.state, \
+            coalesce(l.reason, '') as reason, l.generation, l.published_generation, \
+            coalesce(l.claimed_by, '') as claimed_by, \
+            cast(case when t.installed and t.installation = l.installation then 1 else 0 end as bigint) \
+            as of_this_installation from link l join tenant t on t.client_key = l.client_key";
+        on!(self, connection => sqlx::query_as(LINKS)
             .fetch_all(connection)
             .await
             .expect("it can be read"))

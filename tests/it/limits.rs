@@ -15,15 +15,14 @@ use tokio::task::{JoinHandle, JoinSet};
 use latchkey::App;
 use latchkey::budget::ServicePace;
 use latchkey::clock::{Seconds, parse_rfc3339};
-use latchkey::model::{
-    AccountId, Authorizing, ClientKey, Credential, Identity, Proved, Returned, Tenant, Tokens,
-};
+use latchkey::model::{ClientKey, Tenant, Tokens};
 use latchkey::renewal;
 use latchkey::secret::Secret;
 use latchkey::store::{self, Turn};
 use latchkey::worker;
 
 use crate::child::Latchkey;
+use crate::links::link;
 use crate::on_both_databases;
 use crate::scene::{Db, Scene, Setting, eventually};
 use crate::sim::jira::{self, FaultKind, Limits, MIA, OMAR};
@@ -66,39 +65,6 @@ fn given(name: &str, unless_said: u64) -> u64 {
 
 fn status(code: u16) -> Kind {
     Kind::Status(code, Vec::new(), String::new())
-}
-
-/// Runs one statement beside the product.
-async fn execute(scene: &Scene, statement: &str) {
-    let url = scene.database_url();
-    let statement = AssertSqlSafe(statement.to_owned());
-    if url.starts_with("sqlite:") {
-        let mut connection = SqliteConnection::connect(url).await.expect("it opens");
-        connection
-            .execute("pragma busy_timeout = 20000")
-            .await
-            .expect(DONE);
-        connection.execute(statement).await.expect(DONE);
-        connection.close().await.expect("an orderly goodbye");
-    } else {
-        let mut connection = PgConnection::connect(url).await.expect("it opens");
-        connection.execute(statement).await.expect(DONE);
-        connection.close().await.expect("an orderly goodbye");
-    }
-}
-
-async fn number(scene: &Scene, statement: &str) -> i64 {
-    let url = scene.database_url();
-    let statement = AssertSqlSafe(statement.to_owned());
-    if url.starts_with("sqlite:") {
-        let mut connection = SqliteConnection::connect(url).await.expect("it opens");
-        let row = connection.fetch_one(statement).await.expect(DONE);
-        row.get(0)
-    } else {
-        let mut connection = PgConnection::connect(url).await.expect("it opens");
-        let row = connection.fetch_one(statement).await.expect(DONE);
-        row.get(0)
-    }
 }
 
 /// Somebody who is linked.
@@ -282,69 +248,6 @@ impl Replica {
     }
 }
 
-async fn link(app: Arc<App>, tenant: Tenant, account: String, subject: String, tokens: Tokens) {
-    let (store, now) = (&app.store, app.clock.now());
-    let account = AccountId(account);
-    let (state, handle) = (app.random.id(), app.random.id());
-    let verifier = || Secret::new("a-verifier-that-nobody-needs");
-    let identity = Identity {
-        display_name: subject.clone(),
-        subject,
-    };
-    let id = store.begin_attempt(&tenant, &account, None, now, 60).await;
-    let id = id.expect(DONE);
-    let kept = Authorizing {
-        state_hash: state.clone(),
-        code_verifier: verifier(),
-        nonce: verifier(),
-    };
-    let done = store.attempt_authorizing(&tenant, &id, &kept, now).await;
-    assert!(done.expect(DONE));
-    let kept = Returned {
-        code: verifier(),
-        code_verifier: verifier(),
-        nonce: verifier(),
-        handle_hash: handle.clone(),
-        handle_expires_at: now + 60,
-    };
-    let done = store
-        .attempt_returned(&tenant, &id, &state, &kept, now)
-        .await;
-    assert!(done.expect(DONE));
-    assert!(store.attempt_redeem(&id, &handle, now).await.expect(DONE));
-    let attempt = store.attempt(&id, now).await.expect(DONE);
-    let (_, attempt) = attempt.expect("it goes on");
-    let kept = Proved {
-        handle_hash: handle.clone(),
-        identity: identity.clone(),
-        tokens: tokens.clone(),
-    };
-    let done = store.attempt_proved(&tenant, &attempt, &kept, now).await;
-    assert!(done.expect(DONE));
-    let credential = Credential {
-        api_key: Some(app.provider.token_as_key(&tokens)),
-        tokens,
-        previous_refresh_token: None,
-        lingering: Vec::new(),
-        retiring: Vec::new(),
-    };
-    let until = now + renewal::LEASE;
-    let claim = store
-        .confirm(
-            &tenant,
-            &attempt,
-            &handle,
-            &identity,
-            credential.clone(),
-            &app.replica,
-            now,
-            until,
-        )
-        .await;
-    let claim = claim.expect(DONE).expect("the attempt is not over");
-    renewal::publish(&app, claim, credential).await.expect(DONE);
-}
-
 async fn r8_r12_a_service_that_is_down_for_a_day_loses_nobody_and_is_drained_by_expiry(db: Db) {
     const RATE: u32 = 10;
     // One at a time, so that the order is plain to see.
@@ -381,10 +284,13 @@ async fn r8_r12_a_service_that_is_down_for_a_day_loses_nobody_and_is_drained_by_
         "single probes: {probes}"
     );
     let touched = "select count(*) from link where failures > 0 or state <> 'live'";
-    let touched = number(&scene, touched).await;
+    let touched = scene.count(touched).await;
     assert!(
         touched <= 17
-            && number(&scene, "select count(*) from link where state <> 'live'").await == 0
+            && scene
+                .count("select count(*) from link where state <> 'live'")
+                .await
+                == 0
     );
 
     let asked = service.calls_to(Endpoint::Refresh);
@@ -420,7 +326,7 @@ async fn r8_r11_r12_a_service_that_asks_to_wait_for_an_hour_is_drained_at_the_al
     people.extend(scene.link_people("globex", crowd / 3, life).await);
     // There are seventeen different lives.
     let times = "select count(distinct key_expires_at - due_at) from link";
-    let times = number(&scene, times).await;
+    let times = scene.count(times).await;
     assert!(times > 20, "due times of one moment are spread: {times}");
     let second = Replica::second(&scene, db).await;
     let replicas = 1 + usize::from(second.is_some());
@@ -441,7 +347,7 @@ async fn r8_r11_r12_a_service_that_asks_to_wait_for_an_hour_is_drained_at_the_al
         "{asked} calls in an hour"
     );
     let reconnect = "select count(*) from link where state <> 'live'";
-    assert_eq!(number(&scene, reconnect).await, 0);
+    assert_eq!(scene.count(reconnect).await, 0);
 
     service.clear_faults();
     scene.advance(1200);
@@ -735,7 +641,7 @@ async fn r9_after_a_429_no_replica_calls_before_it_may(db: Db) {
                 .filter(|call| everywhere || call.host == "acme")
                 .count()
         };
-        execute(&scene, all_due).await;
+        scene.execute(all_due).await;
         // The second has claimed one before Jira says anything, and the first gets the answer.
         let now = scene.clock.now();
         let turn = Turn {
@@ -778,7 +684,7 @@ async fn r9_after_a_429_no_replica_calls_before_it_may(db: Db) {
 
         for wait in [0, after - 20] {
             scene.advance(wait);
-            execute(&scene, all_due).await;
+            scene.execute(all_due).await;
             for (replica, renewals) in [(&first, &mut at_first), (&second, &mut at_second)] {
                 let begun = renewals.begin(replica).await.expect(DONE);
                 assert!(begun <= usize::from(!everywhere), "{reason:?}: {begun}");
@@ -786,14 +692,14 @@ async fn r9_after_a_429_no_replica_calls_before_it_may(db: Db) {
             }
             assert_eq!(writes(), until_now, "{reason:?} after {wait} s");
         }
-        assert!(number(&scene, unpublished).await >= 2, "they wait for it");
+        assert!(scene.count(unpublished).await >= 2, "they wait for it");
         scene.advance(3600 - (after - 20));
         eventually("all keys are in Jira", async || {
             for (replica, renewals) in [(&first, &mut at_first), (&second, &mut at_second)] {
                 renewals.begin(replica).await.expect(DONE);
                 renewals.end().await;
             }
-            (number(&scene, unpublished).await == 0).then_some(())
+            (scene.count(unpublished).await == 0).then_some(())
         })
         .await;
         assert!(writes() >= until_now + 2);
@@ -859,9 +765,7 @@ async fn r10_a_tenant_with_a_hundred_thousand_links_delays_nobody(db: Db) {
         let large = scene.link_people("acme", 40, |_| LIFE - 60).await;
         let now = scene.clock.now();
         // Its other links are as due as they can be. Their credentials do not open, so none is asked for.
-        execute(
-            &scene,
-            &format!(
+        scene.execute(&format!(
                 "insert into link (id, client_key, installation, account_id, subject, display_name, state, \
                  generation, credential, key_expires_at, published_generation, published_expires_at, \
                  published_at, put_again, due_at, failures, claims, unsettled, created_at) \
@@ -894,7 +798,7 @@ async fn r10_a_tenant_with_a_hundred_thousand_links_delays_nobody(db: Db) {
         assert!(late <= 60, "the last was renewed {late} s after it was due");
         scene.all_renewed(&small).await;
         let left = "select count(*) from link where state = 'live' and id like 'many-%'";
-        let left = number(&scene, left).await;
+        let left = scene.count(left).await;
         // Who has most to do has had turns like everybody.
         assert!(left > 50_000, "{left} are left");
         let puts: Vec<i64> = jira
@@ -924,7 +828,9 @@ async fn r10_a_tenant_with_a_hundred_thousand_links_delays_nobody(db: Db) {
         } else {
             scene.all_renewed(&large).await;
         }
-        execute(&scene, "delete from link where id like 'many-%'").await;
+        scene
+            .execute("delete from link where id like 'many-%'")
+            .await;
         scene.world.jira.clear_faults();
         scene.close().await;
     }
@@ -938,9 +844,7 @@ async fn r10_a_tenant_with_much_to_clean_up_delays_nobody(db: Db) {
     omar.link("u-100").await;
     let now = scene.clock.now();
     // Properties of people who are nobody's business any more.
-    execute(
-        &scene,
-        &format!(
+    scene.execute(&format!(
             "insert into cleanup (id, kind, client_key, installation, account_id, due_at, failures, expires_at) \
              with recursive n(i) as (select 1 union all select i + 1 from n where i < {MUCH}) \
              select 'many-' || i, 'delete_property', '{}', 1, 'many-' || i, {now}, 0, {now} + 600000 from n",
@@ -962,7 +866,7 @@ async fn r10_a_tenant_with_much_to_clean_up_delays_nobody(db: Db) {
     })
     .await;
     let left = "select count(*) from cleanup where id like 'many-%'";
-    let left = number(&scene, left).await;
+    let left = scene.count(left).await;
     assert!(left > MUCH / 10, "{left} of {MUCH} are left");
     scene.no_work_left().await;
     scene.world.jira.take_unexpected();
@@ -973,9 +877,7 @@ async fn r10_a_claim_reads_no_table_whole(db: Db) {
     let scene = Scene::start(db, slow_keys()).await;
     scene.person("acme", OMAR).link("u-100").await;
     let now = scene.clock.now();
-    execute(
-        &scene,
-        &format!(
+    scene.execute(&format!(
             "insert into link (id, client_key, installation, account_id, subject, display_name, state, \
              generation, credential, key_expires_at, published_generation, published_expires_at, \
              published_at, put_again, due_at, failures, claims, unsettled, created_at) \
@@ -985,7 +887,7 @@ async fn r10_a_claim_reads_no_table_whole(db: Db) {
         ),
     )
     .await;
-    execute(&scene, "analyze").await;
+    scene.execute("analyze").await;
     let claims = latchkey::store::STATEMENTS.iter().filter(|(name, _)| {
         name.starts_with("CLAIM")
             || name.starts_with("CLEANUP_CLAIM")
@@ -1045,7 +947,9 @@ async fn r10_a_claim_reads_no_table_whole(db: Db) {
         }
     }
     assert!(seen >= 6, "{seen}");
-    execute(&scene, "delete from link where id like 'many-%'").await;
+    scene
+        .execute("delete from link where id like 'many-%'")
+        .await;
     scene.end().await;
 }
 
@@ -1074,7 +978,7 @@ async fn r13_a_service_that_refuses_the_app_is_probed_and_rows_are_untouched(db:
     }
     let probes = service.calls_to(Endpoint::Refresh) - probes;
     assert!((3..=4).contains(&probes), "one for each wait: {probes}");
-    assert_eq!(number(&scene, before).await, 0, "rows are untouched");
+    assert_eq!(scene.count(before).await, 0, "rows are untouched");
     let lines = crate::logs::lines_with(&[
         "ERROR".to_owned(),
         "the service refuses this app".to_owned(),

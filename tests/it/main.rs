@@ -16,8 +16,9 @@ mod growing;
 mod installing;
 mod limits;
 mod linking;
+mod links;
 mod logs;
-
+mod machine;
 mod moments;
 mod mutations;
 mod oidc_provider;

@@ -76,8 +76,10 @@ pub struct Cloud {
     pub account_reports: Vec<Value>,
     pub limits: Limits,
     faults: Vec<Fault>,
-    /// How often the faults were cleared.
-    cleared: u64,
+    /// Each time that calls which were held were let go: whether their connections were cut.
+    let_go: Vec<bool>,
+    /// How many calls are held.
+    held: usize,
     usage: faults::Usage,
     unexpected: Vec<String>,
     bearers: BTreeMap<String, Bearer>,
@@ -501,14 +503,38 @@ impl Jira {
     pub fn clear_faults(&self) {
         self.edit(|cloud| {
             cloud.faults.clear();
-            cloud.cleared += 1;
+            cloud.let_go.push(false);
         });
     }
 
-    /// Waits until the faults were cleared since they were cleared this many times.
-    async fn let_go(&self, before: u64) {
+    /// Cuts the connections of all calls that are held, as when their clients have waited for too long.
+    pub fn lose_held(&self) {
+        self.edit(|cloud| cloud.let_go.push(true));
+    }
+
+    /// How many calls are held now.
+    pub fn held(&self) -> usize {
+        self.look(|cloud| cloud.held)
+    }
+
+    /// Holds a call until it is let go; says whether its connection is to be cut. Before it came, this
+    /// had happened so many times.
+    async fn hold(&self, before: usize) -> bool {
+        struct Held<'a>(&'a Jira);
+        impl Drop for Held<'_> {
+            fn drop(&mut self) {
+                self.0.edit(|cloud| cloud.held -= 1);
+            }
+        }
+        self.edit(|cloud| cloud.held += 1);
+        let _held = Held(self);
         let mut changes = self.inner.changes.subscribe();
-        while self.look(|cloud| cloud.cleared) == before && changes.changed().await.is_ok() {}
+        loop {
+            if let Some(cut) = self.look(|cloud| cloud.let_go.get(before).copied()) {
+                return cut;
+            }
+            let _ = changes.changed().await;
+        }
     }
 
     /// Turns on the limits Atlassian sets on calls.
@@ -719,7 +745,8 @@ impl Jira {
         format!("{}={cookie}", pages::SESSION_COOKIE)
     }
 
-    fn look<T>(&self, look: impl FnOnce(&Cloud) -> T) -> T {
+    /// Looks at it without copying it.
+    pub fn look<T>(&self, look: impl FnOnce(&Cloud) -> T) -> T {
         look(
             &self
                 .inner

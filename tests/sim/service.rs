@@ -187,8 +187,10 @@ struct World {
     keys: identity::SigningKeys,
     ledger: Ledger,
     faults: fault::Faults,
-    /// How often the faults were cleared.
-    cleared: u64,
+    /// Each time that calls which were held were let go: whether their connections were cut.
+    let_go: Vec<bool>,
+    /// How many calls are held.
+    held: usize,
     /// Browser sessions: cookie to subject.
     sessions: HashMap<String, String>,
     /// Authorization requests waiting for their person.
@@ -234,7 +236,8 @@ impl Service {
             ],
             clients: vec![client],
             faults: fault::Faults::default(),
-            cleared: 0,
+            let_go: Vec::new(),
+            held: 0,
             sessions: HashMap::new(),
             pending: HashMap::new(),
             consents: HashSet::new(),
@@ -372,14 +375,38 @@ impl Service {
     pub fn clear_faults(&self) {
         self.change(|world| {
             world.faults = fault::Faults::default();
-            world.cleared += 1;
+            world.let_go.push(false);
         });
     }
 
-    /// Waits until the faults were cleared since they were cleared this many times.
-    async fn let_go(&self, before: u64) {
+    /// Cuts the connections of all calls that are held, as when their clients have waited for too long.
+    pub fn lose_held(&self) {
+        self.change(|world| world.let_go.push(true));
+    }
+
+    /// How many calls are held now.
+    pub fn held(&self) -> usize {
+        self.read(|world| world.held)
+    }
+
+    /// Holds a call until it is let go; says whether its connection is to be cut. Before it came, this
+    /// had happened so many times.
+    async fn hold(&self, before: usize) -> bool {
+        struct Held<'a>(&'a Service);
+        impl Drop for Held<'_> {
+            fn drop(&mut self) {
+                self.0.change(|world| world.held -= 1);
+            }
+        }
+        self.change(|world| world.held += 1);
+        let _held = Held(self);
         let mut changes = self.shared.changes.subscribe();
-        while self.read(|world| world.cleared) == before && changes.changed().await.is_ok() {}
+        loop {
+            if let Some(cut) = self.read(|world| world.let_go.get(before).copied()) {
+                return cut;
+            }
+            let _ = changes.changed().await;
+        }
     }
 
     /// Signs with a new key; the old one stays published only if `keep_old`.
@@ -403,6 +430,11 @@ impl Service {
     /// The ledger as it is now.
     pub fn ledger(&self) -> Ledger {
         self.read(|world| world.ledger.clone())
+    }
+
+    /// Looks into the ledger without copying it.
+    pub fn look<T>(&self, look: impl FnOnce(&Ledger) -> T) -> T {
+        self.read(|world| look(&world.ledger))
     }
 
     /// Every call so far, oldest first.

@@ -88,7 +88,7 @@ async fn answer(
             status: None,
             fault: fault.is_some(),
         });
-        (cloud.calls.len() - 1, fault, cloud.cleared)
+        (cloud.calls.len() - 1, fault, cloud.let_go.len())
     });
     request.extensions_mut().insert(CallNumber(number));
 
@@ -118,7 +118,10 @@ async fn answer(
             response = (status(code), "ordered by a test").into_response();
         }
         Some(FaultKind::DelayAnswer(delay)) => tokio::time::sleep(delay).await,
-        Some(FaultKind::AnswerHeld) => jira.let_go(cleared).await,
+        Some(FaultKind::AnswerHeld) if jira.hold(cleared).await => {
+            cut.now();
+            return response;
+        }
         _ => {}
     }
     jira.edit(|cloud| {

@@ -238,12 +238,16 @@ pub(super) async fn front(
         }
         Some(Kind::Hang) => std::future::pending().await,
         Some(Kind::Held) => {
-            service.let_go(cleared).await;
+            if service.hold(cleared).await {
+                return line.cut();
+            }
             process.await
         }
         Some(Kind::AnswerHeld) => {
             let answer = process.await;
-            service.let_go(cleared).await;
+            if service.hold(cleared).await {
+                return line.cut();
+            }
             answer
         }
         Some(Kind::CutBefore | Kind::Down) => return line.cut(),
@@ -264,7 +268,7 @@ pub(super) async fn front(
 }
 
 impl World {
-    fn arrive(&mut self, method: &Method, path: &str, body: &[u8]) -> (usize, Arrival, u64) {
+    fn arrive(&mut self, method: &Method, path: &str, body: &[u8]) -> (usize, Arrival, usize) {
         let form = Params::parse(body).ok();
         let presented = |name| form.as_ref().and_then(|form| form.get(name));
         let mut endpoint = Endpoint::of(path);
@@ -298,7 +302,7 @@ impl World {
             fault,
             token_request,
         };
-        (self.calls.len() - 1, arrival, self.cleared)
+        (self.calls.len() - 1, arrival, self.let_go.len())
     }
 }
 

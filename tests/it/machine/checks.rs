@@ -1,0 +1,348 @@
+//! What must be true after every step, when all has been well for long, and at the end.
+
+use std::collections::{BTreeMap, HashSet};
+
+use latchkey::clock::parse_rfc3339;
+use serde_json::Value;
+
+use crate::scene::PROPERTY;
+use crate::sim::service::{Cause, Endpoint, Ledger, Outcome};
+
+use super::step::{Deed, PEOPLE, SITES, Step, Who};
+use super::world::{Row, World, account_of, site_of};
+
+/// How it was before a step.
+pub struct Before {
+    installed: [bool; SITES.len()],
+    linked: Vec<Who>,
+}
+
+/// A key as it stands in Jira.
+struct Key {
+    key: String,
+    grant: usize,
+    generation: i64,
+    expires_at: i64,
+}
+
+fn key(property: &Value) -> Option<Key> {
+    Some(Key {
+        key: property["apiKey"].as_str()?.to_owned(),
+        grant: property["displayName"].as_str()?.parse().ok()?,
+        generation: property["generation"].as_i64()?,
+        expires_at: parse_rfc3339(property["expiresAt"].as_str()?)?,
+    })
+}
+
+/// Whether the service itself has ended a grant, at its person's wish or because a refresh token came
+/// twice.
+fn ended_there(ledger: &Ledger, grant: usize) -> bool {
+    let cause = ledger.grants()[grant].revoked;
+    matches!(cause, Some(Cause::Person | Cause::RefreshTokenReused))
+}
+
+type Checked = Result<(), String>;
+
+impl World {
+    pub fn before(&self) -> Before {
+        Before {
+            installed: self.installed,
+            linked: self.rows.keys().copied().collect(),
+        }
+    }
+
+    pub fn check(&mut self, step: &Step, before: &Before) -> Checked {
+        let rows = self.read_rows();
+        let ended = self.ended.clone();
+        self.check_who_is_gone(step, &rows)?;
+        self.rows = rows;
+        self.check_requests(&ended)?;
+        self.check_links()?;
+        self.check_calls(before)?;
+        self.check_keys()?;
+        if self.steps.is_multiple_of(25) {
+            self.check_history()?;
+        }
+        Ok(())
+    }
+
+    /// Only a person, an admin or another link ends a link.
+    fn check_who_is_gone(&mut self, step: &Step, rows: &BTreeMap<Who, Row>) -> Checked {
+        for (who, was) in &self.rows {
+            let is = rows.get(who);
+            if is.is_some_and(|is| is.id == was.id) {
+                let is = is.expect("just looked at");
+                if is.generation < was.generation || is.published < was.published {
+                    return Err(format!("a link went back: {was:?} is now {is:?}"));
+                }
+                continue;
+            }
+            let ended = match step {
+                Step::Unlink(_, whose) | Step::Kill(_, Deed::Unlink(whose), _) => whose == who,
+                Step::Link(_, whose, _)
+                | Step::Confirm(_, whose)
+                | Step::Kill(_, Deed::Link(whose, _), _) => whose == who && is.is_some(),
+                _ => false,
+            };
+            if !ended && was.current && self.installed[site_of(*who)] {
+                return Err(format!("nobody has ended {was:?}, and it is gone"));
+            }
+            self.replaced.insert(was.grant);
+            if is.is_none() || !was.current {
+                let grants = self.grants_of.remove(who).unwrap_or_default();
+                self.ended.extend(grants);
+                self.ended.insert(was.grant);
+            }
+        }
+        for (who, row) in rows {
+            self.grants_of.entry(*who).or_default().insert(row.grant);
+            if row.published > 0 && row.current {
+                self.left_behind.remove(who);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whose answer was lost is excused; nobody asks for a link that has ended.
+    ///
+    /// `ended` are grants whose links had ended before the step.
+    fn check_requests(&mut self, ended: &HashSet<usize>) -> Checked {
+        let (from, half) = (self.requests_seen, self.half_answers);
+        let (all, seen, lost, asked) = self.sim.service.look(|ledger| {
+            let (mut lost, mut asked) = (Vec::new(), Vec::new());
+            let requests = ledger.token_requests();
+            // The first that is still open is looked at again.
+            let mut seen = requests.len();
+            for (number, request) in requests.iter().enumerate().skip(from) {
+                let Some(grant) = request.grant else { continue };
+                if request.ended.is_none() {
+                    seen = seen.min(number);
+                }
+                if request.outcome == Some(Outcome::Granted) && (request.unanswered || half) {
+                    lost.push(grant);
+                }
+                if request.endpoint == Endpoint::Refresh {
+                    asked.push((number, grant));
+                }
+            }
+            (requests.len(), seen, lost, asked)
+        });
+        for grant in lost {
+            let row = self.rows.values().find(|row| row.grant == grant);
+            if let Some(row) = row {
+                self.excused.insert(grant, row.generation);
+            }
+        }
+        // Keys are deleted with an access token, which may need a last refresh.
+        for (number, grant) in asked {
+            if number >= self.requests_asked && ended.contains(&grant) && !self.kit.mints {
+                return Err(format!(
+                    "a token request for grant {grant}, whose link had ended"
+                ));
+            }
+        }
+        self.requests_asked = self.requests_asked.max(all);
+        self.requests_seen = seen;
+        Ok(())
+    }
+
+    fn check_links(&mut self) -> Checked {
+        let mut lost = std::mem::take(&mut self.lost);
+        let checked = self.check_each_link(&mut lost);
+        self.lost = lost;
+        checked
+    }
+
+    fn check_each_link(&self, lost: &mut HashSet<usize>) -> Checked {
+        self.sim.service.look(|ledger| {
+            for (who, row) in &self.rows {
+                if row.state == "aside" && row.reason == "seal_broken" {
+                    return Err(format!("a credential was spoiled: {row:?}"));
+                }
+                if !row.current {
+                    continue;
+                }
+                let cause = ledger.grants()[row.grant].revoked;
+                if cause == Some(Cause::Client) {
+                    return Err(format!(
+                        "the product itself ended the grant of {row:?} of {who}"
+                    ));
+                }
+                let first = cause == Some(Cause::RefreshTokenReused) && lost.insert(row.grant);
+                if first && self.excused.get(&row.grant) != Some(&row.generation) {
+                    return Err(format!(
+                        "a refresh token was used twice though no answer was lost: {row:?}"
+                    ));
+                }
+                if row.state == "reconnect" {
+                    if cause.is_none() {
+                        return Err(format!(
+                            "{who} is asked to reconnect, and the service would go on: {row:?}"
+                        ));
+                    }
+                    // What a process brings that slept revives a link; that the service has ended it
+                    // meanwhile is found out with the next renewal.
+                    let same = self.excused.get(&row.grant) == Some(&row.generation);
+                    let rotated = cause == Some(Cause::RefreshTokenReused) && same;
+                    if rotated && row.reason != "rotation_lost" {
+                        return Err(format!("an answer was lost, and nobody says so: {row:?}"));
+                    }
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Nothing is put where the app is not installed, or for somebody who is not linked.
+    fn check_calls(&mut self, before: &Before) -> Checked {
+        let from = self.calls_seen;
+        let (seen, puts) = self.sim.jira.look(|cloud| {
+            let calls = cloud.calls[from..].iter();
+            let puts = calls.filter(|call| call.method == "PUT").cloned();
+            (cloud.calls.len(), puts.collect::<Vec<_>>())
+        });
+        self.calls_seen = seen;
+        for call in puts {
+            let site = SITES.iter().position(|site| *site == call.host);
+            let Some(site) = site else { continue };
+            let person = (0..PEOPLE).find(|who| Some(account_of(*who)) == call.account);
+            let who = site * PEOPLE + person.ok_or("a call about nobody")?;
+            if !before.installed[site] && !self.installed[site] {
+                return Err(format!("{call} where the app is not installed"));
+            }
+            if !before.linked.contains(&who) && !self.rows.contains_key(&who) {
+                return Err(format!("{call} for somebody who is not linked"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What an app has put and not deleted stays in Jira when it is uninstalled, and is nobody's.
+    pub fn leave_behind(&mut self, site: usize) {
+        for who in site * PEOPLE..(site + 1) * PEOPLE {
+            if self.key_of(who).is_some() {
+                self.left_behind.insert(who);
+            }
+        }
+    }
+
+    fn key_of(&self, who: Who) -> Option<Key> {
+        let (site, account) = (SITES[site_of(who)], account_of(who));
+        let found = |cloud: &crate::sim::jira::Cloud| {
+            cloud.property(site, &account, PROPERTY).and_then(key)
+        };
+        self.sim.jira.look(found)
+    }
+
+    /// What stands in Jira for somebody who is linked works to its end, unless the service ends it.
+    fn check_keys(&self) -> Checked {
+        let now = self.sim.jira.now();
+        for (who, row) in self.rows.iter().filter(|(_, row)| row.current) {
+            let Some(key) = self.key_of(*who) else {
+                continue;
+            };
+            // Times are whole seconds on one side.
+            if key.expires_at <= now + 1 || self.ended.contains(&key.grant) {
+                continue;
+            }
+            let fine = self.sim.service.look(|ledger| {
+                ledger.opens_api(&key.key).is_some() || ended_there(ledger, key.grant)
+            });
+            if !fine {
+                return Err(format!(
+                    "the key of generation {} of {who} in Jira does not work, and it should for {} s more: {row:?}",
+                    key.generation,
+                    key.expires_at - now
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_history(&self) -> Checked {
+        let overlaps = self.sim.service.look(Ledger::overlaps);
+        // Keys of links that are over are deleted with an access token, which may need a last refresh.
+        let over = |grant: Option<usize>| {
+            let mut over = self.ended.iter().chain(&self.replaced);
+            self.kit.mints && over.any(|over| Some(*over) == grant)
+        };
+        let overlap = overlaps.iter().find(|(first, _)| !over(first.grant));
+        if let Some((first, second)) = overlap {
+            return Err(format!("at the same time: {first:?} and {second:?}"));
+        }
+        if let Some(write) = self.sim.jira.generations_gone_back().first() {
+            return Err(format!("a generation went backwards in Jira: {write:?}"));
+        }
+        Ok(())
+    }
+
+    /// After all has been well for long enough, every link that can be renewed has its newest key in
+    /// Jira.
+    pub fn check_well(&self) -> Checked {
+        self.check_history()?;
+        let now = self.sim.jira.now();
+        for (who, row) in self.rows.iter().filter(|(_, row)| row.current) {
+            if !self.enabled[site_of(*who)] || row.state == "reconnect" {
+                continue;
+            }
+            let Some(key) = self.key_of(*who) else {
+                return Err(format!("all was well, and {who} has no key: {row:?}"));
+            };
+            if row.state != "live"
+                || key.expires_at <= now
+                || (key.generation, key.grant) != (row.generation, row.grant)
+                || row.published != row.generation
+            {
+                return Err(format!(
+                    "all was well, and the key of {who} in Jira has {} s to live and is generation {} \
+                     of grant {}: {row:?}",
+                    key.expires_at - now,
+                    key.generation,
+                    key.grant
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing is left of those who are not linked.
+    pub fn check_end(&mut self) -> Checked {
+        let left = self.cleanup_left();
+        if left > 0 {
+            return Err(format!("{left} entries are not cleaned up"));
+        }
+        let unexpected = self.sim.unexpected();
+        if !unexpected.is_empty() {
+            return Err(format!(
+                "the world saw what it did not expect: {unexpected:#?}"
+            ));
+        }
+        if let Some((who, row)) = self.rows.first_key_value() {
+            return Err(format!("{who} has unlinked, and there is {row:?}"));
+        }
+        for who in 0..SITES.len() * PEOPLE {
+            if !self.installed[site_of(who)] {
+                continue;
+            }
+            if let Some(key) = self.key_of(who)
+                && !self.left_behind.contains(&who)
+            {
+                return Err(format!(
+                    "{who} is not linked, and generation {} of grant {} stands in Jira",
+                    key.generation, key.grant
+                ));
+            }
+        }
+        let orphans = self.sim.service.look(|ledger| {
+            let live = ledger.live_grants().into_iter();
+            live.cloned().collect::<Vec<_>>()
+        });
+        if let Some(orphan) = orphans.first() {
+            return Err(format!(
+                "{} grants live on that no link has: {orphan:?}",
+                orphans.len()
+            ));
+        }
+        Ok(())
+    }
+}

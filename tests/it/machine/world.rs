@@ -1,0 +1,867 @@
+//! The product's processes, the simulated world and a database, and what the machine knows of them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::Instant;
+
+use latchkey::clock::{Clock, Seconds};
+use latchkey::model::{
+    AccountId, AttemptId, Authorizing, ClientKey, Credential, Identity, Installation, Phase,
+    Proved, Returned, Tenant, Tokens,
+};
+use latchkey::random::Random;
+use latchkey::renewal::LEASE;
+use latchkey::secret::Secret;
+use latchkey::{App, cleanup, renewal};
+
+use crate::database::Database;
+use crate::postgres::Postgres;
+use crate::scene::{Db, PROPERTY};
+use crate::sim;
+use crate::sim::jira::{self, AppState, Scope};
+use crate::sim::service;
+
+use super::process::{Process, Settings};
+use super::step::{
+    Deed, Hold, JiraFault, Kit, LIFE, PEOPLE, SITES, SUBJECTS, ServiceFault, Step, Which, Who,
+};
+
+pub const DONE: &str = "the database answers";
+/// A request that takes longer is given up by the product, in seconds (`outbound::TIME_LIMIT`).
+const TIME_LIMIT: Seconds = 30;
+/// While all is well, the loops look round this often, in seconds: as good as always.
+const TICK: Seconds = 150;
+/// All is well again after this, in seconds: an hour for Jira's quota or between two tries to clean up,
+/// and some more.
+const LONG_ENOUGH: Seconds = 4200;
+/// Nothing is broken for longer, in seconds: after a week the product may give up cleaning up.
+const LONGEST_TROUBLE: Seconds = 4 * 24 * 3600;
+/// How long a process that cleans up while calls are held must have done so before it is taken to wait
+/// for them.
+const STILL: Duration = Duration::from_millis(50);
+/// Only a fault of the product or of this machine takes longer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A link as it stands in the database.
+#[derive(Clone, Debug)]
+pub struct Row {
+    pub id: String,
+    pub state: String,
+    pub reason: String,
+    pub generation: i64,
+    pub published: i64,
+    /// Its grant at the service: the machine has it written into the name of the account there.
+    pub grant: usize,
+    pub claimed_by: String,
+    /// Of the installation that its tenant has now.
+    pub current: bool,
+}
+
+/// Somebody who has logged in at the service and has not confirmed.
+struct Proving {
+    attempt: AttemptId,
+    handle: String,
+}
+
+pub struct World {
+    pub sims: Runtime,
+    pub sim: sim::World,
+    pub database: Database,
+    pub clock: Clock,
+    pub kit: Kit,
+    pub rows: BTreeMap<Who, Row>,
+    pub installed: [bool; SITES.len()],
+    pub enabled: [bool; SITES.len()],
+    /// Grants of links that somebody has ended: nothing of them need work.
+    pub ended: HashSet<usize>,
+    /// Grants of links that others have replaced.
+    pub replaced: HashSet<usize>,
+    /// Grants of which an answer may be lost, and at which generation: a service that rotates may end
+    /// them.
+    pub excused: HashMap<usize, i64>,
+    /// All grants of a person's links since the last end of one.
+    pub grants_of: BTreeMap<Who, BTreeSet<usize>>,
+    /// Whose property an uninstall has left behind.
+    pub left_behind: BTreeSet<Who>,
+    /// Grants that a service has ended because of an answer that was lost. A process that slept may bring
+    /// that answer all the same.
+    pub lost: HashSet<usize>,
+    /// Half answers are being given.
+    pub half_answers: bool,
+    /// They are not any more.
+    half_answers_over: bool,
+    /// Token requests up to here are over and looked at.
+    pub requests_seen: usize,
+    /// Token requests up to here were made when it was right.
+    pub requests_asked: usize,
+    pub calls_seen: usize,
+    pub steps: usize,
+    proving: BTreeMap<Who, Proving>,
+    processes: Vec<Process>,
+    settings: Vec<Settings>,
+    shared: bool,
+    seed: u64,
+    started: u64,
+    held_for: Seconds,
+    well_at: Seconds,
+    client_keys: Vec<String>,
+    installations: u64,
+    _directory: Option<TempDir>,
+}
+
+pub fn site_of(who: Who) -> usize {
+    who / PEOPLE
+}
+
+/// The same people are at both sites.
+pub fn account_of(who: Who) -> String {
+    format!("712020:person-{}", who % PEOPLE)
+}
+
+fn subject(number: usize) -> String {
+    format!("u-{number}")
+}
+
+impl World {
+    pub fn start(db: Db, seed: u64, kit: Kit) -> Self {
+        let sims = Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let sim = sims.block_on(sim::World::start(kit.service.clone()));
+        let mut pairs: Settings = sim.settings();
+        pairs.extend([
+            (
+                "LATCHKEY_BASE_URL",
+                "http://latchkey.localhost:1".to_owned(),
+            ),
+            (
+                "LATCHKEY_SEALING_KEYS",
+                "k1:bGF0Y2hrZXktdGVzdHMtc2VhbGluZy1rZXktMDAwMDE=".to_owned(),
+            ),
+            ("LATCHKEY_PROPERTY_KEY", PROPERTY.to_owned()),
+            ("LATCHKEY_JIRA_BURST", "1000".to_owned()),
+        ]);
+        if kit.mints {
+            pairs.push(("LATCHKEY_API_KEY_FROM", "endpoint".to_owned()));
+            pairs.push(("LATCHKEY_API_KEY_URL", sim.service.url("/keys")));
+        }
+        let (directory, urls) = databases(db, &sims);
+        let settings: Vec<Settings> = urls
+            .iter()
+            .map(|url| {
+                let mut pairs = pairs.clone();
+                pairs.push(("LATCHKEY_DATABASE_URL", url.clone()));
+                pairs
+            })
+            .collect();
+        for number in 0..SUBJECTS {
+            sim.service.add_person(service::Person {
+                subject: subject(number),
+                number: number as u64,
+                login: subject(number),
+                name: subject(number),
+            });
+        }
+        for who in 0..SITES.len() * PEOPLE {
+            let person = jira::Person::new(&account_of(who), "Somebody");
+            sim.jira.add_person(SITES[site_of(who)], person);
+        }
+        let clock = Clock::movable();
+        let client_keys = SITES.map(|site| sim.jira.site(site).client_key);
+        // On SQLite one process is the product's promise; a second one shares the file here, and is told
+        // who has died.
+        let shared = db == Db::Postgres || kit.processes == 1;
+        let first = start(&settings[0], &clock, seed, 0, shared);
+        let database = sims.block_on(Database::open(&urls[0]));
+        let mut world = Self {
+            well_at: clock.now(),
+            clock,
+            sims,
+            sim,
+            database,
+            rows: BTreeMap::new(),
+            installed: [false; SITES.len()],
+            enabled: [true; SITES.len()],
+            ended: HashSet::new(),
+            replaced: HashSet::new(),
+            excused: HashMap::new(),
+            grants_of: BTreeMap::new(),
+            left_behind: BTreeSet::new(),
+            lost: HashSet::new(),
+            half_answers: false,
+            half_answers_over: false,
+            requests_seen: 0,
+            requests_asked: 0,
+            calls_seen: 0,
+            steps: 0,
+            proving: BTreeMap::new(),
+            processes: vec![first],
+            settings,
+            shared,
+            seed,
+            started: 1,
+            held_for: 0,
+            client_keys: client_keys.to_vec(),
+            installations: 0,
+            _directory: directory,
+            kit,
+        };
+        while world.processes.len() < world.kit.processes {
+            let process = world.another(world.processes.len());
+            world.processes.push(process);
+        }
+        for site in 0..SITES.len() {
+            world.install(0, site);
+        }
+        world
+    }
+
+    pub fn close(self) {
+        for process in self.processes {
+            process.kill(&self.sims);
+        }
+        self.sims.block_on(self.database.close());
+        self.sims.shutdown_background();
+    }
+
+    fn another(&mut self, place: usize) -> Process {
+        self.started += 1;
+        start(
+            &self.settings[place],
+            &self.clock,
+            self.seed,
+            self.started,
+            self.shared,
+        )
+    }
+
+    /// Which process does it: one that is awake.
+    fn awake(&self, which: Which) -> usize {
+        let which = which % self.processes.len();
+        match self.processes[which].paused {
+            true => (which + 1) % self.processes.len(),
+            false => which,
+        }
+    }
+
+    pub fn client_key(&self, site: usize) -> ClientKey {
+        ClientKey(self.client_keys[site].clone())
+    }
+
+    pub fn take(&mut self, step: &Step) -> Result<(), String> {
+        self.steps += 1;
+        let before = self.before();
+        self.act(step)?;
+        self.settle()?;
+        self.check(step, &before)?;
+        if std::mem::take(&mut self.half_answers_over) {
+            self.half_answers = false;
+        }
+        if self.clock.now() - self.well_at > LONGEST_TROUBLE {
+            self.recover()?;
+        }
+        Ok(())
+    }
+
+    fn act(&mut self, step: &Step) -> Result<(), String> {
+        match *step {
+            Step::Link(which, who, subject) => {
+                if self.prove(which, who, subject) {
+                    self.confirm(which, who);
+                }
+            }
+            Step::Prove(which, who, subject) => {
+                self.prove(which, who, subject);
+            }
+            Step::Confirm(which, who) => self.confirm(which, who),
+            Step::Unlink(which, who) => {
+                let which = self.awake(which);
+                let unlink = self.unlink(which, who);
+                self.processes[which].request(unlink);
+            }
+            Step::RenewNow(which, who) => self.renew_now(which, who),
+            Step::RenewAll(which) => self.renew_all(self.awake(which)),
+            Step::Work(which) => {
+                let which = self.awake(which);
+                self.processes[which].work();
+            }
+            Step::Tidy(which) => {
+                let which = self.awake(which);
+                self.processes[which].tidy();
+            }
+            Step::Pass(seconds) => self.pass(seconds)?,
+            Step::Uninstall(which, site) => {
+                if self.installed[site] {
+                    self.set_state(site, AppState::Uninstalled);
+                    self.installed[site] = false;
+                    self.leave_behind(site);
+                    let process = &self.processes[self.awake(which)];
+                    let (client_key, now) = (self.client_key(site), self.clock.now());
+                    let uninstalled = process.app.store.uninstall(&client_key, now);
+                    process.run(uninstalled).expect(DONE);
+                }
+            }
+            Step::Install(which, site) => {
+                if !self.installed[site] {
+                    self.install(which, site);
+                }
+            }
+            Step::Disable(which, site) => self.enable(which, site, false),
+            Step::Enable(which, site) => self.enable(which, site, true),
+            Step::Withdraw(number) => self.sim.service.withdraw(&subject(number)),
+            Step::Admin(site, admin) => self.sim.jira.set_app_is_admin(SITES[site], admin),
+            Step::Service(fault, times) => {
+                if matches!(fault, ServiceFault::HalfAnswer) {
+                    (self.half_answers, self.half_answers_over) = (true, false);
+                }
+                self.sim.service.fault(fault.fault(times));
+            }
+            Step::Jira(fault, site, times) => self.sim.jira.fault(fault.fault(site, times)),
+            Step::Calm => self.calm(),
+            Step::Kill(which, deed, micros) => self.kill(which, deed, micros)?,
+            Step::Pause(which, hold) => self.pause(which, hold)?,
+            Step::Wake => self.wake(),
+            Step::Recover => self.recover()?,
+        }
+        Ok(())
+    }
+
+    // --- people ---
+
+    fn prove(&mut self, which: Which, who: Who, number: usize) -> bool {
+        let process = &self.processes[self.awake(which)];
+        let (client_key, account) = (self.client_key(site_of(who)), AccountId(account_of(who)));
+        if !self.installed[site_of(who)] || !self.enabled[site_of(who)] {
+            return false;
+        }
+        let service = &self.sim.service;
+        let grant = service.look(|ledger| ledger.grants().len());
+        let (access, refresh) = service.grant(&subject(number));
+        let now = self.clock.now();
+        let tokens = Tokens {
+            access_token: Secret::new(access),
+            requested_at: now,
+            expires_at: Some(now + LIFE),
+            refresh_token: Some(Secret::new(refresh)),
+        };
+        let identity = Identity {
+            subject: subject(number),
+            display_name: grant.to_string(),
+        };
+        let app = process.app.clone();
+        let proving = process.run(prove(app, client_key, account, identity, tokens));
+        self.proving.insert(who, proving);
+        true
+    }
+
+    fn confirm(&mut self, which: Which, who: Who) {
+        let which = self.awake(which);
+        if let Some(confirm) = self.confirmation(which, who) {
+            self.processes[which].request(confirm);
+        }
+    }
+
+    fn confirmation(
+        &mut self,
+        which: usize,
+        who: Who,
+    ) -> Option<impl Future<Output = ()> + Send + 'static> {
+        let proving = self.proving.remove(&who)?;
+        let app = self.processes[which].app.clone();
+        Some(confirm(app, proving))
+    }
+
+    fn renew_now(&self, which: Which, who: Who) {
+        let process = &self.processes[self.awake(which)];
+        let (client_key, account) = (self.client_key(site_of(who)), AccountId(account_of(who)));
+        let now = self.clock.now();
+        let store = &process.app.store;
+        process.run(async {
+            if let Some(tenant) = store.tenant(&client_key).await.expect(DONE) {
+                let renew = store.renew_now(&tenant, &account, now);
+                renew.await.expect(DONE);
+            }
+        });
+    }
+
+    fn renew_all(&mut self, which: usize) {
+        let linked: Vec<Who> = self.rows.keys().copied().collect();
+        for who in linked {
+            self.renew_now(which, who);
+        }
+        self.processes[which].work();
+    }
+
+    fn unlink(&self, which: usize, who: Who) -> impl Future<Output = ()> + Send + 'static {
+        let app = self.processes[which].app.clone();
+        let (client_key, account) = (self.client_key(site_of(who)), AccountId(account_of(who)));
+        async move {
+            let now = app.clock.now();
+            let Some(tenant) = app.store.tenant(&client_key).await.expect(DONE) else {
+                return;
+            };
+            let left = app.store.unlink(&tenant, &account, now, now + 15).await;
+            let done = cleanup::run_these(&app, &left.expect(DONE), now + 15).await;
+            done.expect(DONE);
+        }
+    }
+
+    // --- admins ---
+
+    fn set_state(&self, site: usize, state: AppState) {
+        self.sim.jira.edit_site(SITES[site], |site| {
+            if let Some(app) = &mut site.app {
+                app.state = state;
+            }
+        });
+    }
+
+    fn install(&mut self, which: Which, site: usize) {
+        self.installations += 1;
+        let secret = format!("shared-secret-{}-{}", self.seed, self.installations);
+        let oauth_client_id = format!("oauth-client-{}", self.installations);
+        let app = jira::App {
+            key: "latchkey".to_owned(),
+            base_url: "http://latchkey.localhost:1".to_owned(),
+            descriptor_url: String::new(),
+            descriptor: json!({}),
+            scopes: BTreeSet::from([Scope::Read, Scope::Write, Scope::Delete, Scope::ActAsUser]),
+            secrets: vec![secret.clone()],
+            oauth_client_id: oauth_client_id.clone(),
+            installation: self.installations,
+            state: AppState::Enabled,
+        };
+        let base_url = self.sim.jira.url(SITES[site]);
+        self.sim
+            .jira
+            .edit_site(SITES[site], |site| site.app = Some(app));
+        let installation = Installation {
+            client_key: self.client_key(site),
+            display_urls: vec![base_url.clone()],
+            base_url,
+            shared_secret: Secret::new(secret),
+            oauth_client_id: Some(oauth_client_id),
+        };
+        let process = &self.processes[self.awake(which)];
+        let installed = process.app.store.install(&installation, self.clock.now());
+        process.run(installed).expect(DONE);
+        self.installed[site] = true;
+        self.enabled[site] = true;
+    }
+
+    fn enable(&mut self, which: Which, site: usize, enabled: bool) {
+        if !self.installed[site] {
+            return;
+        }
+        self.enabled[site] = enabled;
+        self.set_state(
+            site,
+            match enabled {
+                true => AppState::Enabled,
+                false => AppState::Disabled,
+            },
+        );
+        let process = &self.processes[self.awake(which)];
+        let (client_key, now) = (self.client_key(site), self.clock.now());
+        let store = &process.app.store;
+        process.run(async {
+            let tenant = store.tenant(&client_key).await.expect(DONE);
+            let tenant = tenant.expect("it is installed");
+            store.enable(&tenant, enabled, now).await.expect(DONE);
+        });
+    }
+
+    // --- the clock and faults ---
+
+    /// Who has waited for an answer for too long gives up.
+    fn pass(&mut self, seconds: Seconds) -> Result<(), String> {
+        let mut left = seconds;
+        if self.held() > 0 {
+            let patience = (TIME_LIMIT - self.held_for).max(0);
+            if seconds < patience {
+                self.held_for += seconds;
+            } else {
+                self.advance(patience);
+                left -= patience;
+                self.sim.service.lose_held();
+                self.sim.jira.lose_held();
+                self.held_for = 0;
+                self.settle()?;
+            }
+        }
+        self.advance(left);
+        Ok(())
+    }
+
+    fn advance(&self, seconds: Seconds) {
+        self.clock.advance(seconds);
+        self.sim
+            .advance(Duration::from_secs(seconds.unsigned_abs()));
+    }
+
+    fn held(&self) -> usize {
+        self.sim.service.held() + self.sim.jira.held()
+    }
+
+    fn calm(&mut self) {
+        self.sim.service.clear_faults();
+        self.sim.jira.clear_faults();
+        self.half_answers_over = true;
+        self.held_for = 0;
+    }
+
+    /// Drives those who are awake until all that is under way waits for an answer that is held.
+    fn settle(&mut self) -> Result<(), String> {
+        let began = Instant::now();
+        let (mut last, mut since) = ((0, 0), began);
+        loop {
+            let (mut under_way, mut tidying) = (0, false);
+            for process in self.processes.iter_mut().filter(|process| !process.paused) {
+                process.drive(Duration::from_millis(1));
+                under_way += process.under_way();
+                tidying |= process.is_tidying();
+            }
+            let held = self.held();
+            if under_way == held && !tidying {
+                return Ok(());
+            }
+            if (held, under_way) != last {
+                (last, since) = ((held, under_way), Instant::now());
+            }
+            // Nobody knows how many calls cleaning up makes at a time; this is as good as never.
+            if held > 0 && tidying && since.elapsed() > STILL {
+                return Ok(());
+            }
+            if began.elapsed() > PATIENCE {
+                return Err("something takes for ever".to_owned());
+            }
+        }
+    }
+
+    /// Waits until the world has noticed that clients hung up or were answered.
+    fn until_noticed(&self) -> Result<(), String> {
+        let began = Instant::now();
+        let from = self.requests_seen;
+        loop {
+            let open = self.sim.service.look(|ledger| {
+                let requests = ledger.token_requests()[from..].iter();
+                requests.filter(|request| request.ended.is_none()).count()
+            });
+            if self.held() == 0 && open == 0 {
+                return Ok(());
+            }
+            if began.elapsed() > PATIENCE {
+                return Err("the world does not notice that nobody waits any more".to_owned());
+            }
+            std::thread::sleep(Duration::from_micros(200));
+        }
+    }
+
+    // --- processes ---
+
+    /// What a process has claimed may be lost with it, or be asked for by another meanwhile.
+    fn excuse(&mut self, replica: &str) {
+        let rows = self.read_rows();
+        for row in rows.values().filter(|row| row.claimed_by == replica) {
+            self.excused.insert(row.grant, row.generation);
+        }
+    }
+
+    fn kill(&mut self, which: Which, deed: Deed, micros: u64) -> Result<(), String> {
+        let which = match deed {
+            Deed::Nothing => which % self.processes.len(),
+            _ => self.awake(which),
+        };
+        let for_so_long = Duration::from_micros(micros);
+        match deed {
+            Deed::Nothing => {}
+            Deed::Work => self.processes[which].work_for(for_so_long),
+            Deed::Tidy => {
+                self.processes[which].tidy();
+                self.processes[which].drive_for(for_so_long);
+            }
+            Deed::Link(who, subject) => {
+                if self.prove(which, who, subject)
+                    && let Some(confirm) = self.confirmation(which, who)
+                {
+                    self.processes[which].request(confirm);
+                    self.processes[which].drive_for(for_so_long);
+                }
+            }
+            Deed::Unlink(who) => {
+                let unlink = self.unlink(which, who);
+                self.processes[which].request(unlink);
+                self.processes[which].drive_for(for_so_long);
+            }
+        }
+        // The other's calls may be held.
+        let alone = self.idle_besides(which);
+        let dead = self.processes[which].app.replica.clone();
+        let process = self.processes.remove(which);
+        process.kill(&self.sims);
+        let another = self.another(which);
+        self.processes.insert(which, another);
+        if alone {
+            self.until_noticed()?;
+            self.held_for = 0;
+        } else {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.excuse(&dead);
+        if !self.shared {
+            let process = &self.processes[which];
+            let released = process.app.store.release(&dead, self.clock.now());
+            process.run(released).expect(DONE);
+        }
+        Ok(())
+    }
+
+    fn idle_besides(&self, which: usize) -> bool {
+        let others = self.processes.iter().enumerate();
+        others
+            .filter(|(place, _)| *place != which)
+            .all(|(_, process)| process.paused || process.under_way() == 0 && !process.is_tidying())
+    }
+
+    /// Only where all that a process has under way waits for an answer: a process that sleeps between a
+    /// look at the clock and a send is no longer one when it wakes up, as its time limit is over.
+    fn pause(&mut self, which: Which, hold: Hold) -> Result<(), String> {
+        let which = which % self.processes.len();
+        if self.processes.len() == 1 || self.processes.iter().any(|process| process.paused) {
+            return Ok(());
+        }
+        match hold {
+            Hold::Nowhere => {}
+            Hold::AtTheService => self.sim.service.fault(ServiceFault::AnswerHeld.fault(2)),
+            Hold::InJira => self.sim.jira.fault(JiraFault::AnswerHeld.fault(None, 2)),
+        }
+        if !matches!(hold, Hold::Nowhere) {
+            self.renew_all(which);
+            self.settle()?;
+        }
+        let replica = self.processes[which].app.replica.clone();
+        let rows = self.read_rows();
+        let claims = rows.values().filter(|row| row.claimed_by == replica);
+        let process = &self.processes[which];
+        if process.is_tidying()
+            || claims.count() != process.under_way()
+            || !self.idle_besides(which)
+        {
+            return Ok(());
+        }
+        self.excuse(&replica);
+        self.processes[which].paused = true;
+        // Nobody lets it wait: answers lie there until it reads them.
+        self.calm();
+        self.until_noticed()
+    }
+
+    fn wake(&mut self) {
+        for process in &mut self.processes {
+            process.paused = false;
+        }
+    }
+
+    // --- all is well ---
+
+    fn recover(&mut self) -> Result<(), String> {
+        let well = Step::Recover;
+        let before = self.before();
+        self.wake();
+        self.calm();
+        self.settle()?;
+        self.check(&well, &before)?;
+        let end = self.clock.now() + LONG_ENOUGH;
+        while self.clock.now() < end {
+            self.advance(TICK);
+            for which in 0..self.processes.len() {
+                let before = self.before();
+                self.processes[which].work();
+                self.settle()?;
+                self.processes[which].tidy();
+                self.settle()?;
+                self.check(&well, &before)?;
+            }
+        }
+        self.well_at = self.clock.now();
+        self.check_well()
+    }
+
+    /// All goes well again; then everybody unlinks, and nothing may be left of them.
+    pub fn end(&mut self) -> Result<(), String> {
+        self.wake();
+        for site in 0..SITES.len() {
+            self.enable(0, site, true);
+        }
+        self.recover()?;
+        for who in 0..SITES.len() * PEOPLE {
+            self.take(&Step::Unlink(who, who))?;
+        }
+        self.recover()?;
+        self.check_end()
+    }
+
+    // --- what stands in the database ---
+
+    pub fn read_rows(&mut self) -> BTreeMap<Who, Row> {
+        let rows = self.sims.block_on(self.database.links());
+        let mut found = BTreeMap::new();
+        for link in rows {
+            let site = self
+                .client_keys
+                .iter()
+                .position(|key| *key == link.client_key);
+            let site = site.expect("a site of this world");
+            let person = (0..PEOPLE).find(|person| account_of(*person) == link.account_id);
+            let who = site * PEOPLE + person.expect("a person of this world");
+            let row = Row {
+                id: link.id,
+                state: link.state,
+                reason: link.reason,
+                generation: link.generation,
+                published: link.published_generation,
+                grant: link.display_name.parse().expect("the number of a grant"),
+                claimed_by: link.claimed_by,
+                current: link.of_this_installation == 1,
+            };
+            found.insert(who, row);
+        }
+        found
+    }
+
+    /// Entries of the list, those that wait for a link included.
+    pub fn cleanup_left(&mut self) -> i64 {
+        let count = self.database.count("select count(*) from cleanup");
+        self.sims.block_on(count)
+    }
+}
+
+fn start(settings: &Settings, clock: &Clock, seed: u64, number: u64, shared: bool) -> Process {
+    let random = Random::seeded(seed.wrapping_mul(1_000_003).wrapping_add(number));
+    Process::start(settings, clock, random, shared)
+}
+
+fn databases(db: Db, sims: &Runtime) -> (Option<TempDir>, Vec<String>) {
+    match db {
+        Db::Sqlite => {
+            // Nothing here has to survive a power cut, and waiting for the disk is most of the time.
+            let memory = Path::new("/dev/shm");
+            let directory = match memory.is_dir() {
+                true => tempfile::tempdir_in(memory),
+                false => tempfile::tempdir(),
+            };
+            let directory = directory.expect("a temporary directory");
+            let (first, second) = (
+                directory.path().join("latchkey.db"),
+                directory.path().join("second.db"),
+            );
+            // The lock goes by the name.
+            std::os::unix::fs::symlink(&first, &second).expect("a second name");
+            let urls = [first, second].map(|file| format!("sqlite://{}", file.display()));
+            (Some(directory), urls.to_vec())
+        }
+        Db::Postgres => {
+            let url = sims.block_on(Postgres::database());
+            (None, vec![url.clone(), url])
+        }
+    }
+}
+
+/// By the steps of the store and not by anybody's clicks.
+async fn prove(
+    app: Arc<App>,
+    client_key: ClientKey,
+    account: AccountId,
+    identity: Identity,
+    tokens: Tokens,
+) -> Proving {
+    let (store, now) = (&app.store, app.clock.now());
+    let tenant: Tenant = store
+        .tenant(&client_key)
+        .await
+        .expect(DONE)
+        .expect("installed");
+    let (state, handle) = (app.random.id(), app.random.id());
+    let verifier = || Secret::new("a-verifier-that-nobody-needs");
+    let id = store.begin_attempt(&tenant, &account, None, now, 600).await;
+    let id = id.expect(DONE);
+    let kept = Authorizing {
+        state_hash: state.clone(),
+        code_verifier: verifier(),
+        nonce: verifier(),
+    };
+    let authorizing = store.attempt_authorizing(&tenant, &id, &kept, now).await;
+    assert!(authorizing.expect(DONE));
+    let kept = Returned {
+        code: verifier(),
+        code_verifier: verifier(),
+        nonce: verifier(),
+        handle_hash: handle.clone(),
+        handle_expires_at: now + 60,
+    };
+    let returned = store
+        .attempt_returned(&tenant, &id, &state, &kept, now)
+        .await;
+    assert!(returned.expect(DONE));
+    assert!(store.attempt_redeem(&id, &handle, now).await.expect(DONE));
+    let attempt = store.attempt(&id, now).await.expect(DONE);
+    let (_, attempt) = attempt.expect("it goes on");
+    let kept = Proved {
+        handle_hash: handle.clone(),
+        identity,
+        tokens,
+    };
+    let proved = store.attempt_proved(&tenant, &attempt, &kept, now).await;
+    assert!(proved.expect(DONE));
+    Proving {
+        attempt: id,
+        handle,
+    }
+}
+
+/// As `linking::confirm` does; but it can be killed.
+async fn confirm(app: Arc<App>, proving: Proving) {
+    let now = app.clock.now();
+    let Some((tenant, attempt)) = app.store.attempt(&proving.attempt, now).await.expect(DONE)
+    else {
+        return;
+    };
+    let Phase::Proved(proved) = &attempt.phase else {
+        return;
+    };
+    let credential = Credential {
+        tokens: proved.tokens.clone(),
+        previous_refresh_token: None,
+        lingering: Vec::new(),
+        api_key: (!app.provider.mints()).then(|| app.provider.token_as_key(&proved.tokens)),
+        retiring: Vec::new(),
+    };
+    let claim = app
+        .store
+        .confirm(
+            &tenant,
+            &attempt,
+            &proving.handle,
+            &proved.identity,
+            credential,
+            &app.replica,
+            now,
+            now + LEASE,
+        )
+        .await
+        .expect(DONE);
+    if let Some(claim) = claim {
+        let Ok(credential) = claim.credential.clone() else {
+            panic!("a new credential is open");
+        };
+        renewal::publish(&app, claim, credential).await.expect(DONE);
+    }
+}
