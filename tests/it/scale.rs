@@ -109,7 +109,7 @@ async fn no_statement_reads_a_whole_table(db: Db) {
     scene.end().await;
 }
 
-/// So many links, claimed by somebody who is not the worker, which sees nothing due meanwhile.
+/// So many links, claimed without the worker, which sees nothing due meanwhile.
 async fn claimed(scene: &Scene, links: u64) -> Vec<Claim> {
     for (account, subject) in scene.crowd("acme", links) {
         let person = scene.person("acme", &account);
@@ -122,7 +122,8 @@ async fn claimed(scene: &Scene, links: u64) -> Vec<Claim> {
     claims
 }
 
-/// What is due by then, up to so many, claimed by somebody for ten minutes.
+/// What is due by then, up to so many, claimed for ten minutes; in the name of the scene's own replica,
+/// whose claims are not taken for those of a process that died.
 async fn claim(scene: &Scene, most: i64, by: Seconds) -> Vec<Claim> {
     let turn = Turn {
         tenant: ClientKey(scene.client_key("acme")),
@@ -130,7 +131,15 @@ async fn claim(scene: &Scene, most: i64, by: Seconds) -> Vec<Claim> {
     };
     let store = &scene.app().store;
     store
-        .claim("somebody", &[turn], most, Kind::Due, by, by + 600, by + 600)
+        .claim(
+            &scene.app().replica,
+            &[turn],
+            most,
+            Kind::Due,
+            by,
+            by + 600,
+            by + 600,
+        )
         .await
         .expect("the store is there")
 }
@@ -307,7 +316,7 @@ async fn a_claim_takes_no_more_than_there_is_room_for(db: Db) {
     };
     let claims = store
         .claim(
-            "somebody",
+            &scene.app().replica,
             &[turn(3), turn(3)],
             most,
             Kind::Due,
