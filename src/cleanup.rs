@@ -99,7 +99,9 @@ async fn run(app: &App, entry: Cleanup) -> Result<(), Error> {
         return app.store.cleanup_done(&entry).await;
     };
     let now = app.clock.now();
-    if now >= entry.expires_at {
+    // However long an admin leaves the app switched off: that was no try.
+    let waits_for_admin = matches!(error, NotYet::Disabled);
+    if now >= entry.expires_at && !waits_for_admin {
         app.meters.cleanup(CleanupOutcome::GivenUp);
         tracing::error!(%error, tenant = %entry.client_key, account = %entry.account_id, "something could not be ended and is given up");
         return app.store.cleanup_done(&entry).await;
@@ -112,7 +114,9 @@ async fn run(app: &App, entry: Cleanup) -> Result<(), Error> {
     };
     let backoff = (2_i64 << entry.failures.clamp(0, 12)).min(LONGEST_WAIT);
     let wait = asked.max(1 + app.random.up_to(backoff));
-    app.store.cleanup_later(&entry, now + wait).await
+    app.store
+        .cleanup_later(&entry, now + wait, waits_for_admin)
+        .await
 }
 
 /// Replaced keys of the same person that are still to be deleted: that takes an access token, which ends

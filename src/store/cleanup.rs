@@ -341,11 +341,22 @@ impl Store {
         Ok(())
     }
 
-    /// An entry is tried again at `due_at`.
-    pub async fn cleanup_later(&self, cleanup: &Cleanup, due_at: Seconds) -> Result<(), Error> {
+    /// An entry is tried again at `due_at`; `anew` for as long as one that has just been put on the list.
+    pub async fn cleanup_later(
+        &self,
+        cleanup: &Cleanup,
+        due_at: Seconds,
+        anew: bool,
+    ) -> Result<(), Error> {
+        let expires_at = if anew {
+            due_at + CLEANUP_LIFE
+        } else {
+            cleanup.expires_at
+        };
         on!(self, pool => sqlx::query(sql::CLEANUP_LATER)
             .bind(&cleanup.id)
             .bind(due_at)
+            .bind(expires_at)
             .execute(pool)
             .await
             .map(|_| ()))?;

@@ -273,7 +273,7 @@ statements! {
         and (select 1 from link where subject = $2 and ($3 or account_id = $4) limit 1) is not null";
     CLEANUP_KEYS = "select id from cleanup where client_key = $1 and account_id = $2 and kind = 'keys' limit 100";
     CLEANUP_DONE = "delete from cleanup where id = $1";
-    CLEANUP_LATER = "update cleanup set due_at = $2, failures = failures + 1 where id = $1";
+    CLEANUP_LATER = "update cleanup set due_at = $2, failures = failures + 1, expires_at = $3 where id = $1";
     /// What was held begins anew, however long it waited: a full time to be tried in.
     /// Not `not exists`: PostgreSQL may join that with all links there are, every second.
     CLEANUP_LET_GO = "update cleanup set held_for_subject = null, due_at = $1, expires_at = $2 \

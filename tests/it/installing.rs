@@ -23,6 +23,7 @@ on_both_databases!(
     t22_an_address_inside_our_network_is_no_site,
     t10_a_forged_uninstall_is_refused,
     a_switched_off_app_renews_nothing,
+    r16_what_is_to_be_deleted_outlasts_an_app_that_is_switched_off,
     an_uninstall_ends_everything,
     one_site_leaves_another_alone,
 );
@@ -795,6 +796,39 @@ async fn t10_a_forged_uninstall_is_refused(db: Db) {
     assert!(scene.events("misplaced_token", "lifecycle").await > 0);
     omar.disconnect().await;
     jira.take_unexpected();
+    scene.end().await;
+}
+
+async fn r16_what_is_to_be_deleted_outlasts_an_app_that_is_switched_off(db: Db) {
+    let scene = Scene::start(db, Setting::default()).await;
+    let jira = &scene.world.jira;
+    let omar = scene.person("acme", OMAR);
+    omar.link("u-100").await;
+    omar.recorded().await;
+    jira.fault(Fault::status(500).on_property("DELETE"));
+    omar.disconnect().await;
+    assert!(omar.property().is_some());
+    let answer = jira.disable("acme").await.expect("it answers");
+    assert_eq!(answer.status, 204);
+    jira.clear_faults();
+    // Longer than anything else is tried for.
+    for _ in 0..9 {
+        let failures = "select coalesce(max(failures), 0) from cleanup";
+        let before = scene.count(failures).await;
+        scene.advance(24 * 3600);
+        eventually("it is looked at and stays", async || {
+            (scene.count(failures).await > before).then_some(())
+        })
+        .await;
+    }
+    let answer = jira.enable("acme").await.expect("it answers");
+    assert_eq!(answer.status, 204);
+    scene.advance(3601);
+    eventually("the property is gone", async || {
+        omar.property().is_none().then_some(())
+    })
+    .await;
+    scene.no_work_left().await;
     scene.end().await;
 }
 

@@ -218,8 +218,8 @@ impl Dice {
             Rotation::Grace(Duration::from_secs(60)),
             Rotation::UntilFirstUse,
         ]);
-        // Not `RevocationReach::Account`: what is already on the list of things to revoke when somebody
-        // links to the same account again still ends their new grant there.
+        // Not `RevocationReach::Account`: between the proof of who somebody is and their confirmation, what
+        // is still to be revoked of the same account ends their new grant there.
         let processes = 1 + self.below(3).min(1);
         let mut kit = Kit::of(rotation, processes);
         kit.mints = self.below(4) == 0;

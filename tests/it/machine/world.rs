@@ -25,7 +25,7 @@ use crate::postgres::Postgres;
 use crate::scene::{Db, PROPERTY};
 use crate::sim;
 use crate::sim::jira::{self, AppState, Scope};
-use crate::sim::service;
+use crate::sim::service::{self, Rotation};
 
 use super::process::{Process, Settings};
 use super::step::{
@@ -92,6 +92,8 @@ pub struct World {
     /// Grants that a service has ended because of an answer that was lost. A process that slept may bring
     /// that answer all the same.
     pub lost: HashSet<usize>,
+    /// A process was asleep with an answer on its way, which may have come for a link that had ended.
+    pub slept: bool,
     /// Half answers are being given.
     pub half_answers: bool,
     /// They are not any more.
@@ -196,6 +198,7 @@ impl World {
             grants_of: BTreeMap::new(),
             left_behind: BTreeSet::new(),
             lost: HashSet::new(),
+            slept: false,
             half_answers: false,
             half_answers_over: false,
             requests_seen: 0,
@@ -318,6 +321,9 @@ impl World {
             Step::Enable(which, site) => self.enable(which, site, true),
             Step::Withdraw(number) => self.sim.service.withdraw(&subject(number)),
             Step::Admin(site, admin) => self.sim.jira.set_app_is_admin(SITES[site], admin),
+            // A service that rotates gives a refresh token with every answer.
+            Step::Service(ServiceFault::NoRefreshToken, _)
+                if self.kit.service.rotation != Rotation::None => {}
             Step::Service(fault, times) => {
                 if matches!(fault, ServiceFault::HalfAnswer) {
                     (self.half_answers, self.half_answers_over) = (true, false);
@@ -638,6 +644,7 @@ impl World {
         if self.processes.len() == 1 || self.processes.iter().any(|process| process.paused) {
             return Ok(());
         }
+        self.slept = true;
         match hold {
             Hold::Nowhere => {}
             Hold::AtTheService => self.sim.service.fault(ServiceFault::AnswerHeld.fault(2)),

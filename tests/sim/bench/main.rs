@@ -115,7 +115,8 @@ async fn measure() -> Result<(), Failure> {
             let place = Place::of(&url, world.first_line()?.parse()?, &STANDARD.encode(key));
             let claim = prepare(&place, links).await?;
             let runs = u64::try_from(delays.len() + 1)?;
-            let most = u64::try_from(links)? / runs;
+            // Each run goes on for a moment after its last count, and the last must not run dry.
+            let most = u64::try_from(links)? * 4 / 5 / runs;
             let mut bench = Bench {
                 database,
                 links,
