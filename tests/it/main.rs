@@ -19,6 +19,7 @@ mod linking;
 mod links;
 mod logs;
 mod machine;
+mod minted;
 mod moments;
 mod mutations;
 mod oidc_provider;

@@ -63,15 +63,6 @@ pub struct Issued {
 
 impl OidcProvider {
     pub async fn start(registration: Registration) -> OidcProvider {
-        static INSTALLED: OnceCell<()> = OnceCell::const_new();
-        INSTALLED
-            .get_or_init(|| async {
-                tokio::task::spawn_blocking(install)
-                    .await
-                    .expect("npm installs what the lock file names");
-            })
-            .await;
-
         let config = serde_json::json!({
             "clientId": registration.client_id,
             "clientSecret": registration.client_secret,
@@ -79,28 +70,7 @@ impl OidcProvider {
             "accessTokenSeconds": registration.access_token_seconds,
             "nameInIdToken": registration.name_in_id_token,
         });
-        let mut process = Process::spawn(
-            Command::new(node())
-                .arg("provider.mjs")
-                .current_dir(directory())
-                .env("OIDC_CONFIG", config.to_string())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::inherit()),
-            "KILL",
-            None,
-        )
-        .expect("node starts");
-        let mut lines = BufReader::new(process.take_stdout()).lines();
-        let issuer = tokio::task::spawn_blocking(move || {
-            let issuer =
-                lines.find_map(|line| line.ok()?.strip_prefix("READY ").map(str::to_owned));
-            // Read on: a library that writes to a closed pipe takes the provider down with it.
-            std::thread::spawn(move || lines.for_each(drop));
-            issuer
-        })
-        .await
-        .expect("reading lines does not panic")
-        .expect("the provider says when it is ready");
+        let (process, issuer) = run("provider.mjs", ("OIDC_CONFIG", config.to_string())).await;
 
         let client = Client::builder()
             .no_proxy()
@@ -223,6 +193,41 @@ impl Cookies {
         let pairs: Vec<String> = self.0.iter().map(|(k, v)| format!("{k}={v}")).collect();
         pairs.join("; ")
     }
+}
+
+/// Runs a program of `tests/oidc` that says `READY` and where it is when it can be asked. It ends with the
+/// process that is returned.
+pub async fn run(program: &str, (name, value): (&str, String)) -> (Process, String) {
+    static INSTALLED: OnceCell<()> = OnceCell::const_new();
+    INSTALLED
+        .get_or_init(|| async {
+            tokio::task::spawn_blocking(install)
+                .await
+                .expect("npm installs what the lock file names");
+        })
+        .await;
+    let mut process = Process::spawn(
+        Command::new(node())
+            .arg(program)
+            .current_dir(directory())
+            .env(name, value)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit()),
+        "KILL",
+        None,
+    )
+    .expect("node starts");
+    let mut lines = BufReader::new(process.take_stdout()).lines();
+    let address = tokio::task::spawn_blocking(move || {
+        let address = lines.find_map(|line| line.ok()?.strip_prefix("READY ").map(str::to_owned));
+        // Read on: a library that writes to a closed pipe takes the program down with it.
+        std::thread::spawn(move || lines.for_each(drop));
+        address
+    })
+    .await
+    .expect("reading lines does not panic")
+    .expect("the program says when it is ready");
+    (process, address)
 }
 
 fn directory() -> PathBuf {
