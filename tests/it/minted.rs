@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 
 use latchkey::server::Running;
 
-use crate::child::{Process, Run};
+use crate::child::{Latchkey, Process, Run};
 use crate::oidc_provider;
 use crate::on_both_databases;
 use crate::scene::{Answer, Db, Person, Scene, Setting};
@@ -514,6 +514,19 @@ async fn a_signing_key_is_sealed_anew_with_all_else(db: Db) {
         "{}",
         done.stdout
     );
+    for (keys, line) in [
+        (NEW, "✓ signing keys   1 of 1 open"),
+        (old.as_str(), "✗ signing keys   1 of 1 do not open"),
+    ] {
+        let mut settings = scene.settings().to_vec();
+        settings.retain(|(name, _)| *name != "LATCHKEY_SEALING_KEYS");
+        settings.push(("LATCHKEY_SEALING_KEYS", keys.to_owned()));
+        let said = Latchkey::run(&["doctor"], &settings).await.stdout;
+        assert!(
+            said.lines().any(|said| said.starts_with(line)),
+            "{line} in {said}"
+        );
+    }
     scene.restart_with("LATCHKEY_SEALING_KEYS", NEW).await;
     assert_eq!(key_set(&scene).await, set);
     assert!(is_active(&scene, &key).await);
