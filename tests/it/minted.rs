@@ -210,9 +210,20 @@ async fn k1_a_minted_key_is_good_until_its_link_ends(db: Db) {
     assert!(!is_active(&scene, &key).await);
     keys.push(key);
 
+    // Disconnected; and the row put back by somebody who writes the database brings it to no new life.
+    scene
+        .execute(&format!(
+            "create table kept as select * from link where account_id = '{OMAR}'"
+        ))
+        .await;
     omar.disconnect().await;
     assert_eq!(omar.property(), None);
     assert!(!is_active(&scene, &fourth).await);
+    scene.execute("insert into link select * from kept").await;
+    assert!(!is_active(&scene, &fourth).await);
+    let put_back = format!("delete from link where account_id = '{OMAR}'");
+    scene.execute(&put_back).await;
+    scene.execute("drop table kept").await;
     mia.disconnect().await;
     scene.no_work_left().await;
     assert!(scene.world.service.ledger().live_grants().is_empty());
@@ -295,8 +306,25 @@ async fn k2_signing_keys_change_and_no_key_that_is_alive_breaks(db: Db) {
     assert!(!left.contains(&kid_of(oldest)));
     assert!(!is_active(&scene, oldest).await);
 
+    // Keys that live longer from now on are signed by a key that was to be forgotten sooner.
+    scene
+        .restart_with("LATCHKEY_MINTED_LIFE", &HOUR.to_string())
+        .await;
+    let omar = scene.person("acme", OMAR);
+    omar.renewed().await;
+    let long = omar.key();
+    minted.push((long.clone(), 0));
+    for _ in 0..(HOUR / (2 * STEP) - 1) {
+        scene.advance(2 * STEP);
+        omar.renewed().await;
+        minted.push((omar.key(), 0));
+        assert!(is_signed_by(&key_set(&scene).await, &long));
+    }
+    assert_ne!(kid_of(&omar.key()), kid_of(&long));
+    let left: BTreeSet<String> = kids(&key_set(&scene).await).into_iter().collect();
+
     // All ask at the moment when the next is due: one makes it.
-    scene.advance(ROTATION - NOTICE);
+    scene.advance(ROTATION);
     let app = match db {
         Db::Postgres => scene.app_of_its_own().await,
         Db::Sqlite => scene.app().clone(),
