@@ -1,9 +1,11 @@
 //! Canaille: OpenID Connect, with pages for user name, password and consent.
 
 use crate::browser::Browser;
+use crate::scene::eventually;
+use crate::sim::jira::OMAR;
 
 use super::python::{CLIENT_ID, Python};
-use super::{RealProvider, Service};
+use super::{Habits as _, RealProvider, Service, another_second, link, scene_of, way_back};
 
 pub struct Canaille(Python);
 
@@ -14,7 +16,7 @@ impl RealProvider for Canaille {
     const CONSOLE: &'static [&'static str] = &["Applying inline style violates"];
 
     async fn start(redirect_uri: String) -> Self {
-        Self(Python::start("canaille", redirect_uri).await)
+        Self(Python::start("canaille", redirect_uri, 3600).await)
     }
 
     fn service(&self) -> &Service {
@@ -66,4 +68,38 @@ impl RealProvider for Canaille {
         browser.wait_text("is requesting access to").await;
         browser.click_text("Accept").await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refresh_token_that_ends_with_its_key_is_used_before() {
+    let (listener, redirect_uri) = way_back().await;
+    let provider = Canaille(Python::start("canaille", redirect_uri, 10).await);
+    let mut scene = scene_of(&provider, listener, &[]).await;
+    let omar = scene.person("acme", OMAR);
+    link(&omar, &provider).await;
+    for generation in 2..=5 {
+        // The product renews after two thirds of a life by its own clock, which is ahead by then.
+        another_second().await;
+        scene.advance(7);
+        omar.property_of_generation(generation).await;
+        provider.accepts(&omar.key()).await;
+        assert_eq!(omar.state().await, "linked");
+    }
+
+    // Nobody could renew while the product was away for longer than that. It says so.
+    let address = scene.stop().await;
+    eventually("everything has ended there", async || {
+        let issued = provider.service().issued().await;
+        let mut tokens = issued.iter().filter(|it| it.kind != "AuthorizationCode");
+        tokens.all(|it| it.revoked || it.expired).then_some(())
+    })
+    .await;
+    scene.start_again(address).await;
+    let omar = scene.person("acme", OMAR);
+    omar.asked_to_reconnect().await;
+    link(&omar, &provider).await;
+    provider.accepts(&omar.key()).await;
+    omar.disconnect().await;
+    scene.other_secrets = provider.service().secrets().await;
+    scene.end().await;
 }

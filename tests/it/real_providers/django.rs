@@ -13,7 +13,7 @@ impl RealProvider for Django {
     const REUSE_ENDS_THE_GRANT: bool = true;
 
     async fn start(redirect_uri: String) -> Self {
-        Self(Python::start("django", redirect_uri).await)
+        Self(Python::start("django", redirect_uri, 3600).await)
     }
 
     fn service(&self) -> &Service {

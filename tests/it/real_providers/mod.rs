@@ -23,11 +23,13 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use url::Url;
 
+use latchkey::clock::Clock;
+
 use crate::browser::{Browser, Options};
 use crate::browsing::AtJira;
 use crate::child::Process;
 use crate::moments::Moments;
-use crate::scene::{Answer, Db, Person, Returned, Scene, Setting, eventually};
+use crate::scene::{Answer, Db, Person, Scene, Setting, eventually};
 use crate::sim::jira::OMAR;
 
 use canaille::Canaille;
@@ -239,6 +241,14 @@ async fn scene_with<P: RealProvider>(more: &[(&'static str, String)]) -> (Scene,
     // The provider wants to know where it leads back to before anybody is there.
     let (listener, redirect_uri) = way_back().await;
     let provider = P::start(redirect_uri).await;
+    (scene_of(&provider, listener, more).await, provider)
+}
+
+async fn scene_of<P: RealProvider>(
+    provider: &P,
+    listener: TcpListener,
+    more: &[(&'static str, String)],
+) -> Scene {
     let setting = Setting {
         listener: Some(listener),
         ..Setting::default()
@@ -251,7 +261,7 @@ async fn scene_with<P: RealProvider>(more: &[(&'static str, String)]) -> (Scene,
     for (name, value) in provider.settings().iter().chain(more) {
         setting = setting.with(name, value);
     }
-    (Scene::start(Db::Sqlite, setting).await, provider)
+    Scene::start(Db::Sqlite, setting).await
 }
 
 /// Where the product will listen, and where a provider leads back to then.
@@ -264,13 +274,26 @@ async fn way_back() -> (TcpListener, String) {
     (listener, redirect_uri)
 }
 
-/// From Connect until the way back through Jira, without a browser.
-async fn until_returned<P: RealProvider>(person: &Person<'_>, provider: &P) -> Returned {
+/// The whole way, without a browser.
+async fn link<P: RealProvider>(person: &Person<'_>, provider: &P) {
     let begun = person.begin().await;
     let authorize = person.go_on(&begun).await;
     let callback = provider.visit(&authorize, true).await;
     let answer = person.come_back(&callback, &begun.cookie).await;
-    person.arrive(answer.leads_to()).await
+    let returned = person.arrive(answer.leads_to()).await;
+    person.prove(&returned).await.is(200);
+    let linked = person.confirm(&returned).await.is(200).json();
+    assert_eq!(linked["state"], "linked", "{linked}");
+}
+
+/// Waits for the next second: keys that Canaille gives in one are the same, and it fails.
+async fn another_second() {
+    let clock = Clock::system();
+    let now = clock.now();
+    eventually("the next second", async || {
+        (clock.now() > now).then_some(())
+    })
+    .await;
 }
 
 /// Tokens that still open anything.
@@ -336,14 +359,12 @@ async fn an_answer_lost_with_its_process_asks_to_reconnect<P: RealProvider>() {
     let page = omar.come_back(&callback, &begun.cookie).await.is(403);
     assert!(page.text.contains("You said no at"), "{}", page.text);
 
-    let returned = until_returned(&omar, &provider).await;
-    omar.prove(&returned).await.is(200);
-    let linked = omar.confirm(&returned).await.is(200).json();
-    assert_eq!(linked["state"], "linked", "{linked}");
+    link(&omar, &provider).await;
     omar.recorded().await;
     let spent = provider.last_refresh_token().await;
 
     // The provider has given the next refresh token, and the only process that has it dies.
+    another_second().await;
     scene.become_child().await;
     moments.hold("P4", OMAR);
     scene.person("acme", OMAR).renew().await.is(202);
@@ -354,6 +375,7 @@ async fn an_answer_lost_with_its_process_asks_to_reconnect<P: RealProvider>() {
     moments.go_all();
     scene.restart().await;
 
+    another_second().await;
     let omar = scene.person("acme", OMAR);
     let reason = omar.asked_to_reconnect().await;
     assert!(
@@ -363,10 +385,7 @@ async fn an_answer_lost_with_its_process_asks_to_reconnect<P: RealProvider>() {
     let (status, refusal) = provider.refresh(&spent).await;
     assert_eq!((status, &refusal["error"]), (400, &"invalid_grant".into()));
 
-    let returned = until_returned(&omar, &provider).await;
-    omar.prove(&returned).await.is(200);
-    let linked = omar.confirm(&returned).await.is(200).json();
-    assert_eq!(linked["state"], "linked", "{linked}");
+    link(&omar, &provider).await;
     provider.accepts(&omar.key()).await;
     omar.disconnect().await;
     scene.no_work_left().await;

@@ -19,7 +19,8 @@ pub struct Python {
 }
 
 impl Python {
-    pub async fn start(name: &str, redirect_uri: String) -> Self {
+    /// Access tokens live for so many seconds.
+    pub async fn start(name: &str, redirect_uri: String, token_seconds: u32) -> Self {
         static INSTALLED: OnceCell<PathBuf> = OnceCell::const_new();
         let installed = INSTALLED
             .get_or_init(|| async {
@@ -33,6 +34,7 @@ impl Python {
             "clientId": CLIENT_ID,
             "clientSecret": CLIENT_SECRET,
             "redirectUri": redirect_uri,
+            "tokenSeconds": token_seconds,
         });
         let mut command = Command::new(installed.join("bin/python"));
         command

@@ -2,7 +2,7 @@
 consent. Its keys are signed JWTs; a refresh token works once, and no longer than the access token that
 came with it. Ours is the list of tokens that a story reads at its end.
 
-PROVIDER_CONFIG is JSON: {"clientId", "clientSecret", "redirectUri"}. It keeps its database in the
+PROVIDER_CONFIG is JSON: {"clientId", "clientSecret", "redirectUri", "tokenSeconds"}. It keeps its database in the
 current directory. The first line of output is "READY" and its address.
 """
 
@@ -17,19 +17,23 @@ os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"
 from canaille import create_app  # noqa: E402
 from canaille.app import models  # noqa: E402
 from canaille.backends import Backend  # noqa: E402
-from canaille.backends.sql.models.oidc import AuthorizationCode  # noqa: E402
+from canaille.backends.sql.models.oidc import AuthorizationCode, Token  # noqa: E402
 from sqlalchemy import event  # noqa: E402
 from werkzeug.serving import WSGIRequestHandler, make_server  # noqa: E402
 
 CONFIG = json.loads(os.environ["PROVIDER_CONFIG"])
 PEOPLE = [("robin", "Robin", "Park"), ("sam", "Sam", "Ortiz")]
 
-# Codes are deleted when they are redeemed, and a story asks what became of them.
-codes = []
+# In the order in which they were given. Codes are deleted when they are redeemed, and a story asks what
+# became of them.
+codes, token_ids = [], []
 event.listen(
     AuthorizationCode,
     "after_insert",
     lambda _mapper, _connection, code: codes.append((code.code, code.subject.user_name)),
+)
+event.listen(
+    Token, "after_insert", lambda _mapper, _connection, token: token_ids.append(token.token_id)
 )
 
 
@@ -41,11 +45,12 @@ class Handler(WSGIRequestHandler):
 
 
 def settings(host):
+    seconds = CONFIG["tokenSeconds"]
     return {
         "SECRET_KEY": CONFIG["clientSecret"],
         "SERVER_NAME": host,
         "PREFERRED_URL_SCHEME": "http",
-        "OAUTH2_TOKEN_EXPIRES_IN": {"authorization_code": 3600, "refresh_token": 3600},
+        "OAUTH2_TOKEN_EXPIRES_IN": {"authorization_code": seconds, "refresh_token": seconds},
         "CANAILLE": {
             "DATABASE": "sql",
             "NAME": "Example Accounts",
@@ -103,7 +108,8 @@ def tokens():
         for code, subject in codes
     ]
     # It keeps what came together in one row, and ends it together.
-    for row in Backend.instance.query(models.Token):
+    known = {row.token_id: row for row in Backend.instance.query(models.Token)}
+    for row in (known[token_id] for token_id in token_ids if token_id in known):
         for kind, token in ("AccessToken", row.access_token), ("RefreshToken", row.refresh_token):
             rows.append(
                 {

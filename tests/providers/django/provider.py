@@ -3,7 +3,7 @@ rotation at its strictest: a refresh token works once, and using it again ends a
 Django brings the login page and django-oauth-toolkit the consent page; ours are the identity endpoint,
 as every such service writes one, and the list of tokens that a story reads at its end.
 
-PROVIDER_CONFIG is JSON: {"clientId", "clientSecret", "redirectUri"}. It keeps its database in the
+PROVIDER_CONFIG is JSON: {"clientId", "clientSecret", "redirectUri", "tokenSeconds"}. It keeps its database in the
 current directory. The first line of output is "READY" and its address.
 """
 
@@ -63,7 +63,7 @@ settings.configure(
     USE_TZ=True,
     OAUTH2_PROVIDER={
         "SCOPES": {"drive.read": "Read your files"},
-        "ACCESS_TOKEN_EXPIRE_SECONDS": 3600,
+        "ACCESS_TOKEN_EXPIRE_SECONDS": CONFIG["tokenSeconds"],
         "ROTATE_REFRESH_TOKEN": True,
         "REFRESH_TOKEN_GRACE_PERIOD_SECONDS": 0,
         "REFRESH_TOKEN_REUSE_PROTECTION": True,
