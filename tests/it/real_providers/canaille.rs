@@ -12,8 +12,6 @@ pub struct Canaille(Python);
 impl RealProvider for Canaille {
     const ROBIN: &'static str = "robin";
     const REUSE_ENDS_THE_GRANT: bool = false;
-    // Its own policy forbids what its own scripts do.
-    const CONSOLE: &'static [&'static str] = &["Applying inline style violates"];
 
     async fn start(redirect_uri: String) -> Self {
         Self(Python::start("canaille", redirect_uri, 3600).await)

@@ -65,8 +65,6 @@ trait RealProvider: Sized {
     const ROBIN: &'static str;
     /// Whether a refresh token that is used again takes its successors with it.
     const REUSE_ENDS_THE_GRANT: bool;
-    /// What a browser's console has to say of its pages.
-    const CONSOLE: &'static [&'static str] = &[];
 
     /// Starts one that leads back to this address.
     async fn start(redirect_uri: String) -> Self;
@@ -344,7 +342,7 @@ async fn in_a_browser_a_person_connects_and_five_renewals_later_disconnects<P: R
     assert_eq!((status, &refusal["error"]), (400, &"invalid_grant".into()));
     let left = alive(provider.service().issued().await);
     assert!(left.is_empty(), "they still live: {left:?}");
-    browser.assert_console_quiet(P::CONSOLE).await;
+    browser.assert_console_quiet(&[]).await;
     browser.close().await;
     scene.other_secrets = provider.service().secrets().await;
     scene.end().await;

@@ -54,6 +54,10 @@ def settings(host):
         "CANAILLE": {
             "DATABASE": "sql",
             "NAME": "Example Accounts",
+            # Its scripts check fields while somebody types, and where that answer comes after the form was
+            # sent, its cookie takes the login back.
+            "JAVASCRIPT": False,
+            "HTMX": False,
         },
         "CANAILLE_SQL": {
             "DATABASE_URI": f"sqlite:///{os.getcwd()}/canaille.db",
