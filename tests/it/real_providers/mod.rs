@@ -10,7 +10,7 @@
 mod canaille;
 mod django;
 mod in_depth;
-mod oidc_provider;
+pub mod oidc_provider;
 mod python;
 mod visitor;
 
@@ -97,6 +97,28 @@ struct Service {
     _process: Process,
 }
 
+/// Runs a program that says `READY` and where it is when it can be asked. It ends with the process that
+/// is returned.
+async fn started(command: &mut Command) -> (Process, String) {
+    let mut process = Process::spawn(
+        command.stdout(Stdio::piped()).stderr(Stdio::inherit()),
+        "KILL",
+        None,
+    )
+    .expect("the program starts");
+    let mut lines = BufReader::new(process.take_stdout()).lines();
+    let address = tokio::task::spawn_blocking(move || {
+        let address = lines.find_map(|line| line.ok()?.strip_prefix("READY ").map(str::to_owned));
+        // Read on: a library that writes to a closed pipe takes the program down with it.
+        std::thread::spawn(move || lines.for_each(drop));
+        address
+    })
+    .await
+    .expect("reading lines does not panic")
+    .expect("the program says when it is ready, and what is wrong on standard error");
+    (process, address)
+}
+
 /// A code or a token the provider gave, and what became of it.
 #[derive(Debug, Clone, Deserialize)]
 struct Issued {
@@ -112,25 +134,8 @@ struct Issued {
 }
 
 impl Service {
-    /// Runs a command that says `READY` and an address when it can be used.
-    async fn run(command: &mut Command, client_id: &str, client_secret: &str) -> Self {
-        let mut process = Process::spawn(
-            command.stdout(Stdio::piped()).stderr(Stdio::inherit()),
-            "KILL",
-            None,
-        )
-        .expect("the provider starts");
-        let mut lines = BufReader::new(process.take_stdout()).lines();
-        let address = tokio::task::spawn_blocking(move || {
-            let address =
-                lines.find_map(|line| line.ok()?.strip_prefix("READY ").map(str::to_owned));
-            // Read on: a library that writes to a closed pipe takes the provider down with it.
-            std::thread::spawn(move || lines.for_each(drop));
-            address
-        })
-        .await
-        .expect("reading lines does not panic")
-        .expect("the provider says when it is ready, and what is wrong on standard error");
+    /// A program that was started, at an address.
+    fn new((process, address): (Process, String), client_id: &str, client_secret: &str) -> Self {
         Self {
             address,
             client_id: client_id.to_owned(),

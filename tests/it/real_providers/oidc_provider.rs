@@ -8,8 +8,9 @@ use std::process::{Command, Stdio};
 use tokio::sync::OnceCell;
 
 use crate::browser::Browser;
+use crate::child::Process;
 
-use super::{Issued, RealProvider, Service, visitor};
+use super::{Issued, RealProvider, Service, started, visitor};
 
 /// The client registration, and how the provider behaves.
 pub struct Registration {
@@ -39,15 +40,6 @@ pub struct OidcProvider(Service);
 
 impl OidcProvider {
     pub async fn start_with(registration: Registration) -> OidcProvider {
-        static INSTALLED: OnceCell<()> = OnceCell::const_new();
-        INSTALLED
-            .get_or_init(|| async {
-                tokio::task::spawn_blocking(install)
-                    .await
-                    .expect("npm installs what the lock file names");
-            })
-            .await;
-
         let config = serde_json::json!({
             "clientId": registration.client_id,
             "clientSecret": registration.client_secret,
@@ -55,13 +47,9 @@ impl OidcProvider {
             "accessTokenSeconds": registration.access_token_seconds,
             "nameInIdToken": registration.name_in_id_token,
         });
-        let mut command = Command::new(node());
-        command
-            .arg("provider.mjs")
-            .current_dir(directory())
-            .env("OIDC_CONFIG", config.to_string());
+        let started = run("provider.mjs", ("OIDC_CONFIG", config.to_string())).await;
         let (id, secret) = (&registration.client_id, &registration.client_secret);
-        OidcProvider(Service::run(&mut command, id, secret).await)
+        OidcProvider(Service::new(started, id, secret))
     }
 
     pub fn issuer(&self) -> &str {
@@ -86,11 +74,11 @@ impl OidcProvider {
         .await
     }
 
-    pub async fn issued(&self) -> Vec<Issued> {
+    pub(super) async fn issued(&self) -> Vec<Issued> {
         self.0.issued().await
     }
 
-    pub async fn secrets(&self) -> Vec<String> {
+    pub(super) async fn secrets(&self) -> Vec<String> {
         self.0.secrets().await
     }
 }
@@ -153,6 +141,21 @@ impl RealProvider for OidcProvider {
         browser.wait_text("asks to act for").await;
         browser.click_text("Allow").await;
     }
+}
+
+/// Runs a program of `tests/oidc` with what it is told in the environment: the process, and where it is.
+pub async fn run(program: &str, (name, value): (&str, String)) -> (Process, String) {
+    static INSTALLED: OnceCell<()> = OnceCell::const_new();
+    INSTALLED
+        .get_or_init(|| async {
+            tokio::task::spawn_blocking(install)
+                .await
+                .expect("npm installs what the lock file names");
+        })
+        .await;
+    let mut command = Command::new(node());
+    let command = command.arg(program).current_dir(directory());
+    started(command.env(name, value)).await
 }
 
 fn directory() -> PathBuf {

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
-use super::Service;
+use super::{Service, started};
 
 pub const CLIENT_ID: &str = "latchkey-at-python";
 const CLIENT_SECRET: &str = "client-secret-of-the-python-stories";
@@ -42,7 +42,7 @@ impl Python {
             .current_dir(folder.path())
             .env("PROVIDER_CONFIG", config.to_string());
         Self {
-            service: Service::run(&mut command, CLIENT_ID, CLIENT_SECRET).await,
+            service: Service::new(started(&mut command).await, CLIENT_ID, CLIENT_SECRET),
             _folder: folder,
         }
     }
