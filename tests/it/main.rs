@@ -1,5 +1,5 @@
 //! The stories: one test binary that drives Latchkey through its public addresses, against a simulated
-//! Jira Cloud and a simulated service, a real OpenID provider, both databases and real browsers.
+//! Jira Cloud and a simulated service, real providers, both databases and real browsers.
 
 mod answering;
 mod browser;
@@ -21,9 +21,8 @@ mod logs;
 mod machine;
 mod moments;
 mod mutations;
-mod oidc_provider;
 mod postgres;
-mod real_provider;
+mod real_providers;
 mod refusals;
 mod renewing;
 mod replicas;
