@@ -37,7 +37,7 @@ use crate::secret::Secret;
 use discovery::Metadata;
 use habits::Revoked;
 use id_token::{Expected, IdTokenError, KeySet};
-use known::{ClientAuth, Endpoints, Ends, IdentityFrom, Known, Means, RevokedBy};
+use known::{ClientAuth, Ends, IdentityFrom, Known, Means, RevokedBy};
 use token_response::TokenAnswer;
 
 /// How long the service's metadata is believed, in seconds.
@@ -172,18 +172,6 @@ impl Provider {
         self.config.known
     }
 
-    /// The parameter of the authorization request that lets a person take another account than the one
-    /// they are signed in with. None: they have to log out at the service first.
-    #[must_use]
-    pub fn choose_account(&self) -> Option<(&'static str, &'static str)> {
-        let openid = matches!(self.known().endpoints.value, Endpoints::Discovery { .. });
-        // Settings may describe a service that is not what discovery would find.
-        if openid && self.config.issuer.is_none() {
-            return None;
-        }
-        self.known().choose.value
-    }
-
     /// Whether API keys are minted at a key endpoint.
     #[must_use]
     pub fn mints(&self) -> bool {
@@ -251,6 +239,7 @@ impl Provider {
                 jwks: None,
                 announces_iss: false,
                 secret_in_body: config.client_auth == Some(ClientAuth::Body),
+                choose_prompt: None,
             });
         };
         let answer = self
@@ -284,8 +273,24 @@ impl Provider {
         )
     }
 
+    /// Whether the service can be asked to let a person choose another account than the one they are
+    /// logged in to there.
+    ///
+    /// # Errors
+    /// [`Error::ServiceUnreachable`] and [`Error::ServiceRefused`], when discovery fails.
+    pub async fn lets_choose(&self) -> Result<bool, Error> {
+        Ok(self.choosing(&self.metadata().await?).is_some())
+    }
+
+    /// The parameter by which it is asked: what is known of the service, or what its metadata announces.
+    fn choosing(&self, metadata: &Metadata) -> Option<(&'static str, &'static str)> {
+        let announced = metadata.choose_prompt.map(|value| ("prompt", value));
+        self.known().choose.value.or(announced)
+    }
+
     /// Where the person logs in: authorization code with PKCE S256, `state`, and `nonce` where there is
-    /// OpenID Connect. With `choose`, the service asks which account it shall be, if it can.
+    /// OpenID Connect. With `choose` they are asked which account it is to be, where the service knows
+    /// how.
     pub async fn authorize_url(
         &self,
         state: &Secret,
@@ -313,7 +318,8 @@ impl Provider {
         if scopes.contains(&"openid") {
             request = request.add_extra_param("nonce", nonce.expose().to_owned());
         }
-        for (name, value) in self.parameters(&scopes, choose) {
+        let choosing = self.choosing(&metadata).filter(|_| choose);
+        for (name, value) in self.parameters(&scopes, choosing) {
             request = request.add_extra_param(name, value);
         }
         let (url, _) = request.url();
@@ -330,7 +336,11 @@ impl Provider {
     }
 
     /// What the service wants to find in the authorization request besides what everybody wants.
-    fn parameters(&self, scopes: &[&str], choose: bool) -> Vec<(&'static str, String)> {
+    fn parameters(
+        &self,
+        scopes: &[&str],
+        choosing: Option<(&'static str, &'static str)>,
+    ) -> Vec<(&'static str, String)> {
         let wanted = self.known().authorize.value.iter();
         let mut parameters: Vec<(&str, String)> = wanted
             .filter(|parameter| {
@@ -339,7 +349,7 @@ impl Provider {
             })
             .map(|parameter| (parameter.name, parameter.value.to_owned()))
             .collect();
-        if choose && let Some((name, value)) = self.choose_account() {
+        if let Some((name, value)) = choosing {
             // OpenID Connect Core 1.0, section 3.1.2.1: `prompt` is a list.
             match parameters.iter_mut().find(|(known, _)| *known == name) {
                 Some((_, already)) if already == value => {}

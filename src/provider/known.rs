@@ -64,7 +64,8 @@ pub struct Known {
     pub pkce: Fact<bool>,
     /// What the authorization request holds besides what RFC 6749 asks for.
     pub authorize: Fact<&'static [Parameter]>,
-    /// The parameter that lets a person take another account than the one they are signed in with.
+    /// The parameter that lets a person take another account than the one they are signed in with. None:
+    /// what its metadata announces; where that is nothing, people log out there first.
     pub choose: Fact<Option<(&'static str, &'static str)>>,
     /// How a refresh differs from RFC 6749 section 6.
     pub refresh: Fact<Refresh>,

@@ -221,8 +221,8 @@ async fn play(case: Case, bad_token: &str, bad_client: &str) {
         }
         assert_eq!(query(&address), expected, "{}", case.key);
     }
-    let asked_to_choose = way.provider.choose_account().map(|(name, _)| name);
-    assert_eq!(asked_to_choose, case.chooses.map(|(name, _)| name));
+    let lets_choose = way.provider.lets_choose().await;
+    assert_eq!(lets_choose.ok(), Some(case.chooses.is_some()));
 
     // The code, and whose it is.
     let (identity, first) = way.redeem().await;
@@ -793,7 +793,7 @@ const OIDC: Case = Case {
         ("scope", "openid profile offline_access"),
         ("prompt", "consent"),
     ],
-    chooses: Some(("prompt", "login consent")),
+    chooses: Some(("prompt", "select_account consent")),
     ..OPENID
 };
 
@@ -821,7 +821,7 @@ async fn oidc_is_any_other_that_keeps_to_the_standard() {
         ..OIDC
     };
     let way = Way::start(&plain, SECRET).await;
-    assert_eq!(way.provider.choose_account(), None);
+    assert_eq!(way.provider.lets_choose().await.ok(), Some(false));
     assert!(!query(&way.authorize(true).await).contains_key("prompt"));
 }
 

@@ -101,8 +101,7 @@ pub const OIDC: Known = Known {
         }],
         OIDC_CORE,
     ),
-    // Every provider has to know `login`; `select_account` may be answered by an error.
-    choose: said(Some(("prompt", "login")), OIDC_REQUEST),
+    choose: said(None, OIDC_REQUEST),
     refresh: said(STANDARD_REFRESH, RFC_6749),
     answers: said(STANDARD_ANSWERS, RFC_6749),
     identity: said(IdentityFrom::Standard, OIDC_CORE),

@@ -269,6 +269,9 @@ fn parameters(parameters: &[Parameter]) -> String {
 fn choose(known: &Known) -> String {
     match known.choose.value {
         Some((name, value)) => format!("`{name}={value}`"),
+        None if matches!(known.endpoints.value, Endpoints::Discovery { .. }) => {
+            "as its metadata says".to_owned()
+        }
         None => "log out there".to_owned(),
     }
 }

@@ -458,7 +458,7 @@ pub fn asana(service: &mut Service, request: &Request) -> Answer {
         let form = request.form();
         if revoke {
             let token = form.get("token").map_or("", String::as_str);
-            if service.opens(token) {
+            if token.starts_with(service.prefixes.0) {
                 return wrong(
                     service,
                     "a bearer token",
@@ -498,6 +498,8 @@ struct OpenId {
     claims: fn() -> Value,
     methods: &'static [&'static str],
     in_form: bool,
+    /// What it announces of `prompt`.
+    prompts: &'static [&'static str],
     revokes: bool,
     refusal: u16,
     life: i64,
@@ -521,6 +523,9 @@ fn openid(service: &mut Service, request: &Request, how: &OpenId) -> Answer {
             "token_endpoint_auth_methods_supported": how.methods,
             "code_challenge_methods_supported": ["plain", "S256"],
         });
+        if !how.prompts.is_empty() {
+            metadata["prompt_values_supported"] = json!(how.prompts);
+        }
         if how.revokes {
             metadata["revocation_endpoint"] = json!(format!("{at}/revoke"));
         }
@@ -579,6 +584,7 @@ pub fn gitlab(service: &mut Service, request: &Request) -> Answer {
         claims: || json!({"sub": "42", "name": "Robin Park", "nickname": "robin"}),
         methods: BOTH,
         in_form: true,
+        prompts: &[],
         revokes: true,
         refusal: 400,
         life: 7200,
@@ -616,6 +622,7 @@ pub fn google(service: &mut Service, request: &Request) -> Answer {
         claims: || json!({"sub": "10769150350006150715113082367", "name": "Robin Park", "azp": super::player::CLIENT}),
         methods: &["client_secret_post", "client_secret_basic"],
         in_form: true,
+        prompts: &[],
         revokes: true,
         refusal: 400,
         life: 3599,
@@ -641,6 +648,7 @@ pub fn entra(service: &mut Service, request: &Request) -> Answer {
             "client_secret_basic",
         ],
         in_form: true,
+        prompts: &[],
         revokes: false,
         refusal: 400,
         life: 3599,
@@ -661,6 +669,7 @@ pub fn entra_confused(service: &mut Service, request: &Request) -> Answer {
         claims: || json!({"sub": "s", "name": "Robin Park", "tid": "00000000-0000-0000-0000-000000000000"}),
         methods: BOTH,
         in_form: true,
+        prompts: &[],
         revokes: false,
         refusal: 400,
         life: 3599,
@@ -678,6 +687,7 @@ pub fn okta(service: &mut Service, request: &Request) -> Answer {
         claims: robin,
         methods: BOTH,
         in_form: false,
+        prompts: &[],
         revokes: true,
         refusal: 400,
         life: 3600,
@@ -693,6 +703,7 @@ pub fn auth0(service: &mut Service, request: &Request) -> Answer {
         claims: || json!({"sub": "auth0|5f7c8ec7c33c6c004bbafe82", "name": "Robin Park"}),
         methods: &["client_secret_post", "private_key_jwt"],
         in_form: true,
+        prompts: &[],
         revokes: true,
         refusal: 403,
         life: 86400,
@@ -714,6 +725,7 @@ pub fn keycloak(service: &mut Service, request: &Request) -> Answer {
             "client_secret_post",
         ],
         in_form: false,
+        prompts: &[],
         revokes: true,
         refusal: 400,
         life: 300,
@@ -728,6 +740,7 @@ pub fn oidc(service: &mut Service, request: &Request) -> Answer {
         claims: robin,
         methods: &["client_secret_basic"],
         in_form: false,
+        prompts: &["none", "login", "consent", "select_account"],
         revokes: true,
         refusal: 400,
         life: 3600,
