@@ -644,16 +644,36 @@ impl Provider {
             }
             RevokedBy::Bearer => client.post(url).bearer_auth(secret),
             RevokedBy::NamedField => client.post(url).form(&[(hint(token), secret)]),
-            RevokedBy::ByApp if token.refresh => match self.refresh(&token.token).await {
-                Ok(brought) => {
-                    let grant = url.join("grant").unwrap_or(url);
-                    self.deletion(grant, &brought.access_token)
-                }
-                Err(RefreshError::InvalidGrant) => return Ok(()),
-                Err(error) => return Err(RevokeError::Failed(error.to_string())),
-            },
+            RevokedBy::ByApp if token.refresh => {
+                let why = "it takes an access token to end the grant".to_owned();
+                return Err(RevokeError::Failed(why));
+            }
             RevokedBy::ByApp => self.deletion(url, &token.token),
         };
+        self.end(request).await
+    }
+
+    /// Whether ending this token takes a token request of its own: what that brings ends the grant, by
+    /// [`Provider::delete_grant`].
+    #[must_use]
+    pub fn spends(&self, token: &RevocableToken) -> bool {
+        token.refresh && self.known().revocation.value.by == RevokedBy::ByApp
+    }
+
+    /// Ends all that the person of this access token gave to this app.
+    pub async fn delete_grant(&self, access_token: &Secret) -> Result<(), RevokeError> {
+        let metadata = self
+            .metadata()
+            .await
+            .map_err(|error| RevokeError::Failed(error.to_string()))?;
+        match metadata.revoke.map(|url| url.join("grant").unwrap_or(url)) {
+            Some(url) => self.end(self.deletion(url, access_token)).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Sends what is to end something, and reads whether it has.
+    async fn end(&self, request: reqwest::RequestBuilder) -> Result<(), RevokeError> {
         let mut request = request.header(http::header::ACCEPT, "application/json");
         for (name, value) in self.known().headers {
             request = request.header(*name, *value);

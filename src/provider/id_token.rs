@@ -244,3 +244,31 @@ impl IdClaims {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_issuer_with_a_place_for_tenants_is_that_of_one() {
+        let all = "https://login.microsoftonline.com/{tenantid}/v2.0";
+        let of = |tenant: &str| format!("https://login.microsoftonline.com/{tenant}/v2.0");
+        let one = "9122040d-6c67-4c5b-b112-36a304b66dad";
+        assert!(is_issuer(all, &of(one), Some(one)));
+        assert!(is_issuer(all, &of(one), None));
+        let other = "00000000-0000-0000-0000-000000000000";
+        assert!(!is_issuer(all, &of(one), Some(other)));
+        for tenant in [
+            "",
+            "organizations",
+            "{tenantid}",
+            "../9122040d-6c67-4c5b-b112-36a30",
+        ] {
+            assert!(!is_issuer(all, &of(tenant), None), "{tenant}");
+        }
+        assert!(!is_issuer(all, all, None));
+        assert!(!is_issuer(all, &of(one).replace("https", "http"), None));
+        // Anybody else is compared as a whole.
+        assert!(is_issuer(&of(one), &of(one), None) && !is_issuer(&of(one), &of(other), None));
+    }
+}

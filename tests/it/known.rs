@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::child::Latchkey;
 use crate::scene::{Db, Person, Returned, Scene, Setting, eventually};
-use crate::sim::jira::OMAR;
+use crate::sim::jira::{MIA, OMAR};
 use player::{Answer, CLIENT, Fields, Play, Player, Rotation, SECRET, query};
 
 const VERIFIER: &str = "verifier-0123456789-0123456789-0123456789-0123456789";
@@ -160,7 +160,18 @@ impl Way {
             token: token.clone(),
             refresh,
         };
-        if let Err(error) = self.provider.revoke(&token).await {
+        let ended = match self.provider.spends(&token) {
+            false => self.provider.revoke(&token).await,
+            // As the product does it.
+            true => match self.provider.refresh(&token.token).await {
+                Ok(brought) => self.provider.delete_grant(&brought.access_token).await,
+                Err(error) => {
+                    assert_eq!(words(Err(error)), "reconnect");
+                    Ok(())
+                }
+            },
+        };
+        if let Err(error) = ended {
             panic!("{error}; {:?}", self.player.service().refused);
         }
     }
@@ -920,6 +931,8 @@ async fn whole_life(case: Case, service_name: &str, means_nothing: Answer, ended
     omar.prove(&returned).await.is(200);
     let linked = omar.confirm(&returned).await.is(200).json();
     assert_eq!(linked["state"], "linked");
+    // What ended with the old consent takes nothing of the new one along.
+    omar.renewed().await;
     assert!(player.service().opens(&omar.key()));
     omar.disconnect().await;
     scene.no_work_left().await;
@@ -967,6 +980,36 @@ async fn github_is_known_to_the_doctor() {
     assert!(line("✓ habits").contains("are those of `github`; "));
     // That the token was never given is said in its own way, and understood.
     assert!(line("✓ token endpoint").contains("answers and knows this client"));
+    scene.other_secrets = player.secrets();
+    scene.end().await;
+}
+
+/// Google ends all that an account ever gave to this app, whichever token is revoked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn google_shared_by_two_people_is_revoked_with_the_last() {
+    let (mut scene, player) = scene(&GOOGLE).await;
+    let (omar, mia) = (scene.person("acme", OMAR), scene.person("acme", MIA));
+    for person in [&omar, &mia] {
+        let returned = until_returned(person, &player).await;
+        person.prove(&returned).await.is(200);
+        person.confirm(&returned).await.is(200);
+        person.recorded().await;
+    }
+    omar.disconnect().await;
+    assert_eq!(omar.property(), None);
+    assert!(
+        player.service().opens(&mia.key()),
+        "the other link is as it was"
+    );
+    mia.renewed().await;
+    assert!(player.service().opens(&mia.key()));
+    mia.disconnect().await;
+    scene.no_work_left().await;
+    {
+        let service = player.service();
+        assert_eq!(service.alive(), Vec::<&str>::new());
+        assert_eq!(service.refused, Vec::<String>::new());
+    }
     scene.other_secrets = player.secrets();
     scene.end().await;
 }
