@@ -821,6 +821,37 @@ async fn oidc_is_any_other_that_keeps_to_the_standard() {
         ..OIDC
     };
     assert_eq!(comes_of_first(&body).await, "invalid_client");
+    for (method, expected) in [("body", "reconnect"), ("basic", "operator")] {
+        let without_discovery = Case {
+            play: plays::linear,
+            settings: match method {
+                "body" => &[
+                    (
+                        "LATCHKEY_PROVIDER_AUTHORIZE_URL",
+                        "{player}/oauth/authorize",
+                    ),
+                    ("LATCHKEY_PROVIDER_TOKEN_URL", "{player}/oauth/token"),
+                    ("LATCHKEY_PROVIDER_IDENTITY_URL", "{player}/me"),
+                    ("LATCHKEY_PROVIDER_CLIENT_AUTH", "body"),
+                ],
+                _ => &[
+                    (
+                        "LATCHKEY_PROVIDER_AUTHORIZE_URL",
+                        "{player}/oauth/authorize",
+                    ),
+                    ("LATCHKEY_PROVIDER_TOKEN_URL", "{player}/oauth/token"),
+                    ("LATCHKEY_PROVIDER_IDENTITY_URL", "{player}/me"),
+                ],
+            },
+            ..OIDC
+        };
+        let way = Way::start(&without_discovery, SECRET).await;
+        let came = way
+            .provider
+            .refresh(&Secret::new("rt-that-nobody-gave"))
+            .await;
+        assert_eq!(words(came), expected, "{method}");
+    }
     // Settings alone describe a service that is asked for nothing it may not know.
     let plain = Case {
         settings: &[
