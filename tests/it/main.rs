@@ -14,6 +14,7 @@ mod flooding;
 mod fuzz;
 mod growing;
 mod installing;
+mod known;
 mod limits;
 mod linking;
 mod links;
