@@ -277,7 +277,7 @@ pub async fn authorize(app: &App, id: &AttemptId) -> Result<String, Error> {
     };
     let url = app
         .provider
-        .authorize_url(&state, &kept.nonce, &kept.code_verifier)
+        .authorize_url(&state, &kept.nonce, &kept.code_verifier, false)
         .await?;
     if !app
         .store

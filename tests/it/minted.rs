@@ -15,8 +15,8 @@ use tokio::net::TcpListener;
 use latchkey::server::Running;
 
 use crate::child::{Latchkey, Process, Run};
-use crate::oidc_provider;
 use crate::on_both_databases;
+use crate::real_providers::oidc_provider;
 use crate::scene::{Answer, Db, Person, Scene, Setting};
 use crate::sim::jira::{MIA, OMAR, PAT};
 use crate::sim::service::{Endpoint, ServiceOptions};
