@@ -4,6 +4,9 @@
 use std::time::Duration;
 
 use latchkey::clock::parse_rfc3339;
+use latchkey::model::ClientKey;
+use latchkey::renewal::{LEASE, REST};
+use latchkey::store::{Kind, Turn};
 
 use crate::on_both_databases;
 use crate::scene::{Db, Person, Scene, Setting, eventually};
@@ -13,6 +16,7 @@ use crate::sim::service::{Endpoint, Fault, Kind, RevocationReach, Rotation, Serv
 on_both_databases!(
     a_refresh_token_is_used_before_it_runs_out,
     a_refresh_token_is_used_while_jira_takes_no_key,
+    what_ends_first_is_renewed_first,
     a_person_is_told_before_their_consent_ends,
     reconnecting_works_at_once_whatever_was_wrong,
     every_end_leaves_nothing_behind,
@@ -119,6 +123,56 @@ async fn a_refresh_token_is_used_while_jira_takes_no_key(db: Db) {
         omar.disconnect().await;
     }
     assert!(service.ledger().live_grants().is_empty());
+    scene.end().await;
+}
+
+async fn what_ends_first_is_renewed_first(db: Db) {
+    let hour = Duration::from_secs(3600);
+    let mut scene = Scene::start(db, Setting::default()).await;
+    scene.person("acme", MIA).link("u-200").await;
+    scene.person("acme", MIA).recorded().await;
+    // His key ends later than hers, and his refresh token sooner; hers lives for ever.
+    scene.advance(60);
+    scene.world.service.options_mut(|options| {
+        options.refresh_token_life = Some(hour * 3 / 4);
+        options.announces_refresh_life = Some("refresh_token_expires_in");
+    });
+    let omar = scene.person("acme", OMAR);
+    omar.link("u-100").await;
+    omar.recorded().await;
+    let in_order = "select count(*) from link where published_expires_at > first_end";
+    assert_eq!(scene.count(in_order).await, 1);
+    drop(omar);
+
+    let address = scene.stop().await;
+    let app = scene.app_of_its_own().await;
+    scene.advance(2400);
+    let turn = Turn {
+        tenant: ClientKey(scene.client_key("acme")),
+        most: 1,
+    };
+    let now = app.clock.now();
+    let (lease, rest) = (now + LEASE, now + REST);
+    let claimed = app
+        .store
+        .claim("a-test", &[turn], 1, Kind::Due, now, lease, rest)
+        .await
+        .expect("the database answers");
+    let subjects: Vec<_> = claimed
+        .iter()
+        .map(|claim| &claim.link.identity.subject)
+        .collect();
+    assert_eq!(subjects, ["u-100"]);
+    drop(claimed);
+    drop(app);
+    scene.advance(LEASE);
+    scene.start_again(address).await;
+    for account in [OMAR, MIA] {
+        scene
+            .person("acme", account)
+            .property_of_generation(2)
+            .await;
+    }
     scene.end().await;
 }
 
