@@ -103,6 +103,14 @@ fn idle(credential: &Credential) -> Option<(Seconds, Seconds)> {
     Some((from, (credential.refresh_ends_at? - from).max(1)))
 }
 
+/// When to look at a link whose consent ends: right after that, so that the person is asked while their key
+/// still works. None once that is over.
+#[must_use]
+pub fn look_at(consent: Consent, now: Seconds) -> Option<Seconds> {
+    let after = consent.ends_at? + DOUBT;
+    (after > now).then_some(after)
+}
+
 /// Whether a refusal at this moment is what was to be expected: the person has to consent again.
 #[must_use]
 pub fn has_ended(consent: Consent, now: Seconds) -> bool {

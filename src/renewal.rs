@@ -539,13 +539,17 @@ pub async fn publish(app: &App, claim: Claim, credential: Credential) -> Result<
 }
 
 /// Two thirds of a key's life after it was asked for, up to a tenth earlier so that many keys of one
-/// moment spread out; or sooner, where the refresh token would run out unused. Short lives get a floor of
-/// a second.
+/// moment spread out; or sooner, where the refresh token would run out unused, or the consent ends. Short
+/// lives get a floor of a second.
 fn due_at(app: &App, key: &ApiKey, credential: &Credential, now: Seconds) -> Seconds {
     let life = (key.expires_at - key.requested_at).max(1);
     let due_at = key.requested_at + life * 2 / 3 - app.random.up_to(life / 10);
-    grant::due_at(credential, &app.random)
-        .map_or(due_at, |refresh| due_at.min(refresh))
+    let refresh = grant::due_at(credential, &app.random);
+    let consent = grant::look_at(credential.consent, now);
+    [refresh, consent]
+        .into_iter()
+        .flatten()
+        .fold(due_at, Seconds::min)
         .max(now + 1)
 }
 

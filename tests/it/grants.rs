@@ -257,8 +257,19 @@ async fn a_person_is_told_before_their_consent_ends(db: Db) {
         let metrics = scene.metrics().await;
         let counted = "latchkey_renewals_total{outcome=\"consent_ended\"} 1";
         assert!(metrics.contains(counted), "{metrics}");
+        // They are asked at once, and not when a key runs out that lives for longer.
+        let service = &scene.world.service;
+        service.options_mut(|options| options.access_token_life = Duration::from_secs(3600));
         let works = omar.link("u-100").await;
         assert_eq!(works.get("reason"), None);
+        if !known_at_once {
+            renewed_after(&omar, 40).await;
+        }
+        omar.recorded().await;
+        scene.advance(LIFE + 6);
+        let reason = omar.asked_to_reconnect().await;
+        assert!(reason.contains("asks every so often"), "{reason}");
+        assert_eq!(service.ledger().opens_api(&omar.key()), Some("u-100"));
         omar.disconnect().await;
         scene.no_work_left().await;
         assert!(scene.world.service.ledger().live_grants().is_empty());
@@ -268,8 +279,12 @@ async fn a_person_is_told_before_their_consent_ends(db: Db) {
 
 /// Moves the clock until a key of half a minute is due, and waits for the next.
 async fn renewed_in_time(person: &Person<'_>) {
+    renewed_after(person, 20).await;
+}
+
+async fn renewed_after(person: &Person<'_>, seconds: i64) {
     let before = person.recorded().await;
-    person.scene.advance(20);
+    person.scene.advance(seconds);
     person.property_of_generation(before + 1).await;
 }
 
