@@ -115,6 +115,8 @@ impl Store {
                 .bind(&token)
                 .bind(owner)
                 .bind(now)
+                .bind(credential.consent.since)
+                .bind(credential.consent.ends_at)
                 .execute(&mut *tx)
                 .await?;
             generation
@@ -130,6 +132,7 @@ impl Store {
                 state: LinkState::Live,
                 generation,
                 published: None,
+                consent: credential.consent,
             },
             credential: Ok(credential),
             failures: 0,
