@@ -16,9 +16,13 @@ use url::{Host, Url};
 use zeroize::Zeroizing;
 
 use crate::clock::Seconds;
+use crate::jwe::PublicKey;
 use crate::provider::known::{self, ClientAuth, Endpoints, Known};
 use crate::secret::Secret;
 use crate::vault::SealingKey;
+
+/// The shortest secret that somebody else has chosen, in bytes.
+const SHORTEST_SECRET: usize = 16;
 
 /// A setting that is missing or malformed, in one line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -198,6 +202,36 @@ pub struct Settings {
     #[arg(long, env = "LATCHKEY_PROVIDER_GRANT_LIFE", value_name = "SECONDS")]
     pub provider_grant_life: Option<String>,
 
+    /// With `minted`: for whom keys are good, required; they say so as `aud`
+    #[arg(long, env = "LATCHKEY_MINTED_AUDIENCE", value_name = "AUDIENCE")]
+    pub minted_audience: Option<String>,
+
+    /// With `minted`: what keys are good for, separated by spaces; they say so as `scope`
+    #[arg(long, env = "LATCHKEY_MINTED_SCOPES", value_name = "SCOPES")]
+    pub minted_scopes: Option<String>,
+
+    /// With `minted`: how long keys live, 60 to 86400 seconds [default: 3600]
+    #[arg(long, env = "LATCHKEY_MINTED_LIFE", value_name = "SECONDS")]
+    pub minted_life: Option<String>,
+
+    /// With `minted`: after how long another key signs, 600 to 31536000 seconds [default: 2592000, 30 days]
+    #[arg(long, env = "LATCHKEY_MINTED_KEY_ROTATION", value_name = "SECONDS")]
+    pub minted_key_rotation: Option<String>,
+
+    /// With `minted`: what your service authenticates with when it asks whether a key is still good, 16
+    /// characters or more; none means that nobody can ask
+    #[arg(long, env = "LATCHKEY_INTROSPECTION_SECRET", value_name = "SECRET")]
+    pub introspection_secret: Option<Secret>,
+
+    /// What stands in the user property: `key`, `handle` (everything but the key, which frames of this app
+    /// fetch) or `sealed` (the key encrypted to a public key of yours) [default: key]
+    #[arg(long, env = "LATCHKEY_PROPERTY", value_name = "WHAT")]
+    pub property: Option<String>,
+
+    /// With `sealed`: the public key, as JWK or PEM, of P-256 or X25519
+    #[arg(long, env = "LATCHKEY_PROPERTY_PUBLIC_KEY", value_name = "KEY")]
+    pub property_public_key: Option<String>,
+
     /// What to log, as a tracing filter [default: info]
     #[arg(long, env = "LATCHKEY_LOG", value_name = "FILTER")]
     pub log: Option<String>,
@@ -265,6 +299,10 @@ pub struct Config {
     pub service_limits: ServiceLimits,
     /// How to log.
     pub log: LogConfig,
+    /// What is signed here, where keys are.
+    pub minted: Option<Minted>,
+    /// What stands in the user property.
+    pub property: PropertyMode,
 }
 
 /// Says no more than its name, so that a `Result` of it can be unwrapped in tests.
@@ -401,6 +439,34 @@ pub enum ApiKeySource {
     AccessToken,
     /// It is minted at this address with the access token.
     Endpoint(Url),
+    /// It is signed here.
+    Minted,
+}
+
+/// What is signed here.
+#[derive(Clone)]
+pub struct Minted {
+    /// For whom.
+    pub audience: String,
+    /// What for, separated by spaces.
+    pub scopes: Option<String>,
+    /// How long it lives, in seconds.
+    pub life: Seconds,
+    /// After how long another key signs, in seconds.
+    pub rotation: Seconds,
+    /// What whoever introspects must know.
+    pub introspection_secret: Option<Secret>,
+}
+
+/// What stands in the user property.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PropertyMode {
+    /// The key.
+    Key,
+    /// Everything but the key.
+    Handle,
+    /// The key, encrypted to this public key.
+    Sealed(PublicKey),
 }
 
 /// The hosts that a tenant's base URL may have.
@@ -559,6 +625,17 @@ impl Config {
             )?,
             site_hosts: read_site_hosts(given(settings.site_hosts))?,
             allow_loopback_http: loopback,
+            minted: match given(settings.api_key_from.clone()).as_deref() {
+                Some("minted") => Some(Minted::read(
+                    settings.minted_audience,
+                    settings.minted_scopes,
+                    settings.minted_life,
+                    settings.minted_key_rotation,
+                    settings.introspection_secret,
+                )?),
+                _ => None,
+            },
+            property: PropertyMode::read(settings.property, settings.property_public_key)?,
             provider: ProviderConfig::read(
                 &urls,
                 Registration {
@@ -684,6 +761,69 @@ impl JiraLimits {
     }
 }
 
+impl Minted {
+    fn read(
+        audience: Option<String>,
+        scopes: Option<String>,
+        life: Option<String>,
+        rotation: Option<String>,
+        introspection_secret: Option<Secret>,
+    ) -> Result<Self, Invalid> {
+        let introspection_secret = given_secret(introspection_secret);
+        let short = |secret: &Secret| secret.expose().len() < SHORTEST_SECRET;
+        if introspection_secret.as_ref().is_some_and(short) {
+            return Err(malformed(
+                "LATCHKEY_INTROSPECTION_SECRET",
+                "16 characters or more that nobody can guess",
+            ));
+        }
+        Ok(Self {
+            audience: given(audience).ok_or(missing(
+                "LATCHKEY_MINTED_AUDIENCE",
+                "the name by which your service knows itself in tokens, as LATCHKEY_API_KEY_FROM is `minted`",
+            ))?,
+            scopes: given(scopes),
+            life: read_number(
+                "LATCHKEY_MINTED_LIFE",
+                life,
+                60..=86_400,
+                "seconds, from 60 to 86400",
+            )?
+            .unwrap_or(3600),
+            rotation: read_number(
+                "LATCHKEY_MINTED_KEY_ROTATION",
+                rotation,
+                600..=31_536_000,
+                "seconds, from 600 to 31536000",
+            )?
+            .unwrap_or(2_592_000),
+            introspection_secret,
+        })
+    }
+}
+
+impl PropertyMode {
+    fn read(mode: Option<String>, public_key: Option<String>) -> Result<Self, Invalid> {
+        const PUBLIC_KEY: &str = "LATCHKEY_PROPERTY_PUBLIC_KEY";
+        const SHOULD_BE: &str =
+            "a public key of P-256 or X25519, as JWK or PEM, as LATCHKEY_PROPERTY is `sealed`";
+        match given(mode).as_deref() {
+            None | Some("key") => Ok(Self::Key),
+            Some("handle") => Ok(Self::Handle),
+            Some("sealed") => {
+                let text = given(public_key).ok_or(missing(PUBLIC_KEY, SHOULD_BE))?;
+                PublicKey::read(&text)
+                    .map(Self::Sealed)
+                    .ok_or(malformed(PUBLIC_KEY, SHOULD_BE))
+            }
+            Some(_) => Err(malformed(
+                "LATCHKEY_PROPERTY",
+                "`key`, `handle` or `sealed`",
+            )),
+        }
+    }
+}
+
 struct Registration {
     known: Option<String>,
     name: Option<String>,
@@ -787,10 +927,11 @@ impl ProviderConfig {
                     "the URL of the key endpoint, as LATCHKEY_API_KEY_FROM is `endpoint`",
                 ));
             }
+            (Some("minted"), _) => ApiKeySource::Minted,
             (Some(_), _) => {
                 return Err(malformed(
                     "LATCHKEY_API_KEY_FROM",
-                    "`access-token` or `endpoint`",
+                    "`access-token`, `endpoint` or `minted`",
                 ));
             }
         };
@@ -1153,6 +1294,7 @@ mod tests {
             ("LATCHKEY_JIRA_BURST", "0"),
             ("LATCHKEY_PROVIDER_CONCURRENCY", "1e3"),
             ("LATCHKEY_PROVIDER_RATE", "0"),
+            ("LATCHKEY_PROPERTY", "secret"),
             ("LATCHKEY_PROVIDER", "GitHub Enterprise"),
             ("LATCHKEY_PROVIDER_CLIENT_AUTH", "none"),
             ("LATCHKEY_PROVIDER_GRANT_IDLE", "9"),
@@ -1187,6 +1329,67 @@ mod tests {
         );
         let endpoint = [("LATCHKEY_API_KEY_FROM", "endpoint")];
         assert_eq!(with(&endpoint).unwrap_err().setting, "LATCHKEY_API_KEY_URL");
+    }
+
+    #[test]
+    fn what_is_signed_here_is_for_somebody_and_for_a_while() {
+        let minted = |name, value| {
+            with(&[
+                ("LATCHKEY_API_KEY_FROM", "minted"),
+                ("LATCHKEY_MINTED_AUDIENCE", "https://api.acme.example.com"),
+                ("LATCHKEY_INTROSPECTION_SECRET", "sixteen letters."),
+                (name, value),
+            ])
+        };
+        let config = minted("LATCHKEY_MINTED_SCOPES", "files:read").unwrap();
+        assert_eq!(config.provider.api_key, ApiKeySource::Minted);
+        let settings = config.minted.unwrap();
+        assert_eq!((settings.life, settings.rotation), (3600, 2_592_000));
+        assert_eq!(settings.scopes.as_deref(), Some("files:read"));
+        for (name, value) in [
+            ("LATCHKEY_MINTED_LIFE", "59"),
+            ("LATCHKEY_MINTED_LIFE", "86401"),
+            ("LATCHKEY_MINTED_KEY_ROTATION", "599"),
+            ("LATCHKEY_MINTED_KEY_ROTATION", "31536001"),
+        ] {
+            assert_eq!(minted(name, value).unwrap_err().setting, name, "{value}");
+        }
+        for (name, value) in [
+            ("LATCHKEY_MINTED_AUDIENCE", ""),
+            ("LATCHKEY_INTROSPECTION_SECRET", "fifteen letters"),
+        ] {
+            let mut pairs = vec![("LATCHKEY_API_KEY_FROM", "minted"), (name, value)];
+            if name != "LATCHKEY_MINTED_AUDIENCE" {
+                pairs.push(("LATCHKEY_MINTED_AUDIENCE", "acme"));
+            }
+            let error = with(&pairs).unwrap_err();
+            assert_eq!(error.setting, name);
+            assert!(value.is_empty() || !error.to_string().contains(value));
+        }
+        assert!(with(&[]).unwrap().minted.is_none());
+    }
+
+    #[test]
+    fn what_is_sealed_is_sealed_to_a_public_key() {
+        assert_eq!(with(&[]).unwrap().property, PropertyMode::Key);
+        let handle = with(&[("LATCHKEY_PROPERTY", "handle")]).unwrap();
+        assert_eq!(handle.property, PropertyMode::Handle);
+        let sealed = |key| {
+            with(&[
+                ("LATCHKEY_PROPERTY", "sealed"),
+                ("LATCHKEY_PROPERTY_PUBLIC_KEY", key),
+            ])
+        };
+        let x25519 =
+            r#"{"kty":"OKP","crv":"X25519","x":"hSDwCYkwp1R0i33ctD73Wg2_Og0mOBr066SpjqqbTmo"}"#;
+        assert!(matches!(
+            sealed(x25519).unwrap().property,
+            PropertyMode::Sealed(_)
+        ));
+        for key in ["", "magic", "{}"] {
+            let error = sealed(key).unwrap_err();
+            assert_eq!(error.setting, "LATCHKEY_PROPERTY_PUBLIC_KEY");
+        }
     }
 
     #[test]

@@ -184,6 +184,21 @@ async fn kept(
             ),
         );
     }
+    let signing_keys = store.signing_keys().await?;
+    let all = signing_keys.len();
+    let closed = signing_keys.iter().filter(|key| key.private.is_err());
+    match (all, closed.count()) {
+        (0, _) => {}
+        (all, 0) => report.say(Mark::Well, "signing keys", format!("{all} of {all} open")),
+        (all, closed) => report.say(
+            Mark::Bad,
+            "signing keys",
+            format!(
+                "{closed} of {all} do not open, and what they have signed is refused: a key is missing \
+                 from LATCHKEY_SEALING_KEYS, or the database was altered"
+            ),
+        ),
+    }
     if let Some(ahead) = store.clock_ahead_of(&outside.clock).await? {
         let time = outside.clock.now() + ahead / 1000;
         clock(&outside.clock, time, "the database", report);

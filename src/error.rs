@@ -104,6 +104,10 @@ pub enum Error {
     /// A bug, or a damaged database.
     #[error("internal error: {0}")]
     Internal(String),
+
+    /// A program that asks about keys without knowing the secret for that.
+    #[error("the caller is not known")]
+    UnknownCaller,
 }
 
 /// Why somebody may not link.
@@ -175,7 +179,7 @@ impl Error {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
+            Self::Unauthorized(_) | Self::UnknownCaller => StatusCode::UNAUTHORIZED,
             Self::NotAllowed(_)
             | Self::WrongPerson { .. }
             | Self::WrongBrowser
@@ -264,7 +268,7 @@ impl Error {
             Self::NotLinked => (
                 "not-linked",
                 "No account is connected",
-                "There is nothing to renew. Click Connect first.".to_owned(),
+                "There is no key. Click Connect first.".to_owned(),
             ),
             Self::BadRequest(what) => (
                 "bad-request",
@@ -332,6 +336,13 @@ impl Error {
                 "internal",
                 "Something went wrong here",
                 "It was recorded. Try again, and if it happens again, tell the vendor of the app."
+                    .to_owned(),
+            ),
+            Self::UnknownCaller => (
+                "unknown-caller",
+                "Who is asking?",
+                "Keys are told about to whoever knows LATCHKEY_INTROSPECTION_SECRET: send it as password \
+                 of HTTP Basic or as bearer token."
                     .to_owned(),
             ),
         };

@@ -14,10 +14,10 @@
 //! | [`events`] | what an operator should know about attacks |
 //! | [`limits`] | how often anybody may do what costs something |
 //! | [`outbound`] | how any other server is called |
-//! | [`vault`], [`store`] | what is kept, and sealed |
+//! | [`vault`], [`store`], [`jwe`] | what is kept, and sealed; what is sealed to somebody else |
 //! | [`budget`], [`forecast`] | what all replicas may ask of Jira and of the service, and how far it goes |
 //! | [`figures`] | what this process counts and measures |
-//! | [`connect`], [`jira`], [`provider`] | Atlassian's tokens, a tenant's Jira, the service |
+//! | [`connect`], [`jira`], [`provider`], [`signing`] | Atlassian's tokens, a tenant's Jira, the service, keys that are signed here |
 //! | [`moments`] | where a test can hold a renewal; nothing in a release |
 //! | [`cleanup`], [`renewal`], [`linking`] | the verbs |
 //! | [`worker`], [`web`] | who calls them: the loop and the routes |
@@ -38,6 +38,7 @@ pub mod figures;
 pub mod forecast;
 pub mod grant;
 pub mod jira;
+pub mod jwe;
 pub mod limits;
 pub mod linking;
 pub mod model;
@@ -48,6 +49,7 @@ pub mod random;
 pub mod renewal;
 pub mod secret;
 pub mod server;
+pub mod signing;
 pub mod store;
 pub mod vault;
 pub mod watch;
@@ -60,7 +62,7 @@ use tokio::sync::Notify;
 
 use budget::{Bursts, Quota, ServicePace, SharedGate};
 use clock::{Clock, Millis};
-use config::{Config, Customers, IssueModule, Proxies};
+use config::{Config, Customers, IssueModule, PropertyMode, Proxies};
 use connect::install_keys::InstallKeys;
 use connect::{Connect, Signer, Sites};
 use events::Events;
@@ -72,6 +74,7 @@ use prometheus::Registry;
 use provider::Provider;
 use random::Random;
 use renewal::AtWork;
+use signing::Signing;
 use store::{OpenError, Store};
 use vault::Vault;
 
@@ -150,6 +153,10 @@ pub struct App {
     pub wake: Notify,
     /// Wakes cleaning up before its time.
     pub wake_cleanup: Notify,
+    /// Signs keys, where they are signed here.
+    pub signing: Option<Signing>,
+    /// What stands in the user property.
+    pub property: PropertyMode,
 }
 
 impl App {
@@ -182,6 +189,16 @@ impl App {
             limits.clone(),
         );
         let callback = format!("{}/link/callback", config.base_url.full());
+        let signing = config.minted.map(|minted| {
+            Signing::new(
+                minted,
+                config.base_url.full(),
+                config.app_key.clone(),
+                store.clone(),
+                clock.clone(),
+                random.clone(),
+            )
+        });
         Ok(Arc::new(Self {
             connect: Connect::new(
                 config.base_url,
@@ -230,6 +247,8 @@ impl App {
             quota,
             wake: Notify::new(),
             wake_cleanup: Notify::new(),
+            signing,
+            property: config.property,
             store,
             clock,
             random,

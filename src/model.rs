@@ -840,14 +840,26 @@ impl LinkStatus {
     }
 }
 
+/// How the key stands in the user property, where it does.
+#[derive(Serialize)]
+pub enum KeyInProperty<'a> {
+    /// As it is.
+    #[serde(rename = "apiKey")]
+    Plain(&'a str),
+    /// Encrypted to a public key: a JWE.
+    #[serde(rename = "sealedApiKey")]
+    Sealed(String),
+}
+
 /// The value of the user property.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Property<'a> {
     /// Of this format: 1.
     pub version: u8,
-    /// The key.
-    pub api_key: &'a str,
+    /// The key, or what stands in its place.
+    #[serde(flatten)]
+    pub key: Option<KeyInProperty<'a>>,
     /// When it runs out, RFC 3339.
     pub expires_at: String,
     /// Name of the service.
@@ -927,22 +939,39 @@ mod tests {
         assert!(!told(Some(0), None, Seconds::MAX));
     }
 
-    #[test]
-    fn the_property_has_the_shape_that_readers_expect() {
-        let property = Property {
+    fn property_of(generation: i64) -> Property<'static> {
+        Property {
             version: 1,
-            api_key: "k",
+            key: Some(KeyInProperty::Plain("k")),
             expires_at: rfc3339(1_795_298_400),
             service: "Acme",
             subject: "u-1",
             display_name: "Robin",
-            generation: 7,
-        };
+            generation,
+        }
+    }
+
+    #[test]
+    fn the_property_has_the_shape_that_readers_expect() {
+        let property = property_of(7);
         let json = serde_json::to_value(&property).unwrap();
         assert_eq!(
             json,
             serde_json::json!({"version": 1, "apiKey": "k", "expiresAt": "2026-11-21T22:00:00Z",
                 "service": "Acme", "subject": "u-1", "displayName": "Robin", "generation": 7})
         );
+        let property = |key| Property {
+            key,
+            ..property_of(7)
+        };
+        let sealed = property(Some(KeyInProperty::Sealed("e..n.c.t".to_owned())));
+        let sealed = serde_json::to_value(&sealed).unwrap();
+        assert_eq!(
+            (&sealed["sealedApiKey"], sealed.get("apiKey")),
+            (&"e..n.c.t".into(), None)
+        );
+        let handle = serde_json::to_value(property(None)).unwrap();
+        assert!(handle.get("apiKey").is_none() && handle.get("sealedApiKey").is_none());
+        assert_eq!(handle["generation"], 7);
     }
 }

@@ -182,10 +182,10 @@ impl Provider {
         }
     }
 
-    /// Whether API keys are minted at a key endpoint.
+    /// Whether API keys are made by a step of their own: at a key endpoint, or signed here.
     #[must_use]
     pub fn mints(&self) -> bool {
-        matches!(self.config.api_key, ApiKeySource::Endpoint(_))
+        !matches!(self.config.api_key, ApiKeySource::AccessToken)
     }
 
     /// Makes sure that the endpoints are known, so that what follows sends just what it means to send.
@@ -582,8 +582,12 @@ impl Provider {
 
     /// The API key of an access token: the token itself, or one minted for it.
     pub async fn api_key(&self, tokens: &Tokens) -> Result<ApiKey, MintError> {
-        let ApiKeySource::Endpoint(url) = &self.config.api_key else {
-            return Ok(self.token_as_key(tokens));
+        let url = match &self.config.api_key {
+            ApiKeySource::AccessToken => return Ok(self.token_as_key(tokens)),
+            ApiKeySource::Endpoint(url) => url,
+            ApiKeySource::Minted => {
+                return Err(MintError::Failed("keys are signed here".to_owned()));
+            }
         };
         let requested_at = self.clock.now();
         let request = self
@@ -623,9 +627,7 @@ impl Provider {
         ApiKey {
             key: tokens.access_token.clone(),
             requested_at: tokens.requested_at,
-            expires_at: tokens
-                .expires_at
-                .unwrap_or(tokens.requested_at + LIFE_UNLESS_SAID),
+            expires_at: good_until(tokens),
             id: None,
         }
     }
@@ -764,6 +766,14 @@ impl Provider {
             status => Err(RevokeError::Failed(status.to_string())),
         }
     }
+}
+
+/// When an access token runs out, or is taken to where the service does not say.
+#[must_use]
+pub fn good_until(tokens: &Tokens) -> Seconds {
+    tokens
+        .expires_at
+        .unwrap_or(tokens.requested_at + LIFE_UNLESS_SAID)
 }
 
 /// OpenID Connect Discovery 1.0, section 4.

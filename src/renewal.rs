@@ -13,16 +13,18 @@ use http::Method;
 use crate::App;
 use crate::budget::{Purpose, Report, Stance};
 use crate::clock::{Seconds, rfc3339};
+use crate::config::PropertyMode;
 use crate::error::Error;
 use crate::figures::{Outcome, Step};
 use crate::grant;
 use crate::jira::{Authority, JiraError, time_to_wait};
 use crate::model::{
-    ApiKey, AsideReason, Credential, Lingering, LinkId, MintedKey, ParkReason, Property,
-    ReconnectReason, Revocation, Tenant, Tokens,
+    ApiKey, AsideReason, Credential, KeyInProperty, Lingering, Link, LinkId, MintedKey, ParkReason,
+    Property, ReconnectReason, Revocation, Tenant, Tokens,
 };
 use crate::moments::{Moment, reach};
-use crate::provider::{LIFE_UNLESS_SAID, MintError, RefreshError};
+use crate::provider::{LIFE_UNLESS_SAID, MintError, RefreshError, good_until};
+use crate::signing::Signer;
 use crate::store::{Calls, Claim};
 use crate::vault::Broken;
 
@@ -161,18 +163,54 @@ fn outlives(tokens: &Tokens, now: Seconds) -> bool {
         .is_none_or(|expires_at| expires_at > now + WORTH_MINTING)
 }
 
+/// Whether another key may be made without a refresh. Where keys are signed here, refreshing is how we learn
+/// that a grant was ended, so the access token has to be good until the key after this one is due.
+fn good_for_another(app: &App, credential: &Credential, now: Seconds) -> bool {
+    let tokens = &credential.tokens;
+    let Some(key) = &credential.api_key else {
+        return false;
+    };
+    match (&app.signing, &tokens.refresh_token) {
+        (None, _) => app.provider.mints() && outlives(tokens, now),
+        (Some(signing), Some(_)) => good_until(tokens) > now + signing.life(),
+        // Keys end with it: one that does already is the last.
+        (Some(_), None) => key.expires_at < good_until(tokens) && outlives(tokens, now),
+    }
+}
+
+/// What signs keys, where they are signed here.
+async fn signer(app: &App) -> Result<Option<Signer<'_>>, Error> {
+    match &app.signing {
+        Some(signing) => signing.signer().await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The key that comes with a generation: the access token, or one that is signed here. None where it has
+/// still to be minted.
+fn key_at_once(
+    app: &App,
+    signer: Option<&Signer<'_>>,
+    link: &Link,
+    generation: i64,
+    tokens: &Tokens,
+) -> Option<ApiKey> {
+    match signer {
+        Some(signer) => signer.key(link, generation, tokens).ok(),
+        None => (!app.provider.mints()).then(|| app.provider.token_as_key(tokens)),
+    }
+}
+
 /// Makes the next generation of a link: by a refresh, or, where keys are minted and the access token is
 /// good for another and the refresh token need not be used, by asking for a new key.
 async fn next_generation(app: &App, claim: Claim, credential: Credential) -> Result<Next, Error> {
     let now = app.clock.now();
-    if app.provider.mints()
-        && credential.api_key.is_some()
-        && outlives(&credential.tokens, now)
-        && !grant::is_due(&credential, now)
-    {
+    let generation = claim.link.generation + 1;
+    if good_for_another(app, &credential, now) && !grant::is_due(&credential, now) {
+        let signer = signer(app).await?;
         let mut next = credential;
         retire(&mut next, &claim, None, now);
-        let generation = claim.link.generation + 1;
+        next.api_key = key_at_once(app, signer.as_ref(), &claim.link, generation, &next.tokens);
         return commit(app, claim, next, generation).await;
     }
     let Some(refresh_token) = credential.tokens.refresh_token.clone() else {
@@ -199,6 +237,7 @@ async fn next_generation(app: &App, claim: Claim, credential: Credential) -> Res
         refused(app, &claim, &credential, error, false).await?;
         return Ok(None);
     }
+    let signer = signer(app).await?;
     let now = app.clock.now();
     let intended = app.store.intend(&claim, now, now + LEASE);
     if !app.meters.timed(Step::Intent, intended).await? {
@@ -225,10 +264,7 @@ async fn next_generation(app: &App, claim: Claim, credential: Credential) -> Res
             let mut next = credential;
             retire(&mut next, &claim, Some(tokens), now);
             lasts(app, &mut next, &before);
-            if !app.provider.mints() {
-                next.api_key = Some(app.provider.token_as_key(&next.tokens));
-            }
-            let generation = claim.link.generation + 1;
+            next.api_key = key_at_once(app, signer.as_ref(), &claim.link, generation, &next.tokens);
             let step = commit(app, claim, next, generation).await?;
             app.service_gate.ended(Report::Answered, probe).await?;
             if probe.is_some() {
@@ -499,7 +535,7 @@ pub async fn publish(app: &App, claim: Claim, credential: Credential) -> Result<
     }
     let property = Property {
         version: 1,
-        api_key: key.key.expose(),
+        key: key_in_property(app, key)?,
         expires_at: rfc3339(key.expires_at),
         service: app.provider.name(),
         subject: &claim.link.identity.subject,
@@ -538,6 +574,19 @@ pub async fn publish(app: &App, claim: Claim, credential: Credential) -> Result<
     }
 }
 
+/// What stands in Jira in the place of a key.
+fn key_in_property<'a>(app: &App, key: &'a ApiKey) -> Result<Option<KeyInProperty<'a>>, Error> {
+    match &app.property {
+        PropertyMode::Key => Ok(Some(KeyInProperty::Plain(key.key.expose()))),
+        PropertyMode::Handle => Ok(None),
+        PropertyMode::Sealed(to) => {
+            let sealed = to.seal(&app.random, &key.key);
+            let sealed = sealed.map_err(|error| Error::Internal(error.to_string()))?;
+            Ok(Some(KeyInProperty::Sealed(sealed)))
+        }
+    }
+}
+
 /// Two thirds of a key's life after it was asked for, up to a tenth earlier so that many keys of one
 /// moment spread out; or sooner, where the refresh token would run out unused, or the consent ends. Short
 /// lives get a floor of a second.
@@ -565,6 +614,12 @@ async fn mint(app: &App, claim: Claim, mut credential: Credential) -> Result<Nex
     // such a key.
     if !app.store.stands(&claim).await? {
         return Ok(None);
+    }
+    if let Some(signer) = signer(app).await? {
+        let generation = claim.link.generation;
+        let key = signer.key(&claim.link, generation, &credential.tokens)?;
+        credential.api_key = Some(key);
+        return commit(app, claim, credential, generation).await;
     }
     let now = app.clock.now();
     if app.service_gate.opens_at() > now && claim.probe.is_none() {

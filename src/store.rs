@@ -162,6 +162,7 @@ mod rotation;
 mod rows;
 mod sealed;
 mod session;
+mod signing;
 mod sql;
 mod tenant;
 
@@ -171,6 +172,7 @@ pub use cleanup::{Chore, Cleanup};
 pub use figures::{CLEANUP_KINDS, Figures, PAST_DUE_AFTER};
 pub use renewal::{Claim, Kind, SignOfLife, TURN, Turn};
 pub use rotation::{KeyUse, Progress, Rotation};
+pub use signing::KeptSigningKey;
 pub use sql::ALL as STATEMENTS;
 
 #[derive(Clone)]

@@ -9,6 +9,7 @@ mod client;
 mod extract;
 mod framed;
 mod headers;
+mod keys;
 mod lifecycle;
 mod linking;
 mod metrics;
@@ -63,6 +64,9 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(ready))
         .route("/static/{file}", get(assets::file))
+        .route("/api/link/key", get(keys::of_viewer))
+        .route("/.well-known/jwks.json", get(keys::published))
+        .route("/oauth/introspect", post(keys::introspect))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(CatchPanicLayer::custom(panicked))
         .layer(faced(Face::Problem));

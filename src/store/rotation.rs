@@ -1,6 +1,6 @@
 //! Changing the sealing keys while servers run: what they seal themselves is sealed anew by the first.
 //!
-//! That is each tenant's key, and what is still to be revoked; all else is sealed by the tenants' keys
+//! That is each tenant's key, the signing keys, and what is still to be revoked; all else is sealed by the tenants' keys
 //! and stays as it is. A value is only replaced while it is still the one that was read, so nothing that
 //! a server writes meanwhile is undone, and a batch that never came changes nothing: it can end at any
 //! moment and be run again.
@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::vault::{Place, tenant_key_place};
 
 use super::cleanup::revocation_place;
+use super::signing::signing_key_place;
 use super::{Pool, Store, sql};
 
 /// Rows of one transaction: short enough for a server to wait for.
@@ -145,6 +146,7 @@ fn values(count: u64) -> String {
 enum Column {
     TenantKey,
     Revocation,
+    SigningKey,
 }
 
 #[derive(FromRow)]
@@ -155,12 +157,13 @@ struct Wrapped {
 }
 
 impl Column {
-    const ALL: [Self; 2] = [Self::TenantKey, Self::Revocation];
+    const ALL: [Self; 3] = [Self::TenantKey, Self::Revocation, Self::SigningKey];
 
     fn page(self) -> &'static str {
         match self {
             Self::TenantKey => sql::TENANT_KEYS_PAGE,
             Self::Revocation => sql::REVOCATIONS_PAGE,
+            Self::SigningKey => sql::SIGNING_KEYS_PAGE,
         }
     }
 
@@ -170,6 +173,8 @@ impl Column {
             (Self::TenantKey, Pool::Postgres(_)) => sql::TENANT_KEY_REWRAP_POSTGRES,
             (Self::Revocation, Pool::Sqlite(_)) => sql::REVOCATION_REWRAP_SQLITE,
             (Self::Revocation, Pool::Postgres(_)) => sql::REVOCATION_REWRAP_POSTGRES,
+            // There are a few, and no server changes one.
+            (Self::SigningKey, _) => sql::SIGNING_KEY_REWRAP,
         }
     }
 
@@ -177,6 +182,7 @@ impl Column {
         match self {
             Self::TenantKey => tenant_key_place(&row.client_key),
             Self::Revocation => revocation_place(&row.client_key, &row.id),
+            Self::SigningKey => signing_key_place(&row.id),
         }
     }
 }

@@ -289,7 +289,8 @@ statements! {
 
     MIGRATIONS_APPLIED = "select version, checksum from _sqlx_migrations where success order by version";
     WRAPPED_COUNT = "select (select count(*) from tenant where data_key is not null) \
-        + (select count(*) from cleanup where revocation is not null)";
+        + (select count(*) from cleanup where revocation is not null) \
+        + (select count(*) from signing_key)";
     TENANT_KEYS_PAGE = "select client_key as id, client_key, data_key as sealed from tenant \
         where data_key is not null and client_key > $1 order by client_key limit $2";
     REVOCATIONS_PAGE = "select id, client_key, revocation as sealed from cleanup \
@@ -334,6 +335,27 @@ statements! {
 
     MIGRATIONS_DONE = "select version, checksum, success from _sqlx_migrations";
     TENANTS_SOME = "select * from tenant where installed limit $1";
+
+    // Keys that are signed here.
+
+    SIGNING_KEYS = "select number, kid, sealed, signs_from, life from signing_key where number > $1 order by number";
+    /// The number decides which of two replicas makes the next.
+    SIGNING_KEY_ADD = "insert into signing_key (number, kid, sealed, signs_from, life) \
+        values ($1, $2, $3, $4, $5) on conflict (number) do nothing";
+    SIGNING_KEY_LIFE = "update signing_key set life = $2 where kid = $1 and life < $2";
+    SIGNING_KEY_FORGET = "delete from signing_key where kid = $1";
+    SIGNING_KEYS_PAGE = "select kid as id, '' as client_key, sealed from signing_key \
+        where kid > $1 order by kid limit $2";
+    SIGNING_KEY_REWRAP = "update signing_key set sealed = $3 where kid = $1 and sealed = $2";
+    LINK_HONOURED = "select count(*) from link l join tenant t on t.client_key = l.client_key \
+        where l.id = $1 and l.client_key = $2 and l.account_id = $3 and l.subject = $4 \
+        and $5 <= l.generation and ($5 >= l.generation - 1 or $5 >= l.published_generation) \
+        and l.state <> 'reconnect' and t.installed and t.installation = l.installation \
+        and not exists (select 1 from link_generation g where g.client_key = l.client_key \
+        and g.account_id = l.account_id and g.generation > l.generation)";
+    LINK_WITH_REACH = "select l.*, (select g.generation from link_generation g \
+        where g.client_key = l.client_key and g.account_id = l.account_id) as reached from link l \
+        where l.client_key = $1 and l.account_id = $2 and l.installation = $3";
 }
 
 /// Before a statement, to be told how it would be carried out.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use askama::Template;
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::header::{CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{
+    CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
@@ -134,6 +136,11 @@ impl IntoResponse for Failed {
             Error::TooSlow => {
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(CONNECTION, close);
+            }
+            // RFC 7662, section 2.3: as RFC 6750 has it.
+            Error::UnknownCaller => {
+                let schemes = HeaderValue::from_static("Basic realm=\"latchkey\", Bearer");
+                response.headers_mut().insert(WWW_AUTHENTICATE, schemes);
             }
             _ => {}
         }

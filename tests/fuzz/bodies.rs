@@ -8,6 +8,7 @@ mod install_key;
 mod jira;
 pub mod jwt;
 pub mod jwt_model;
+mod minted;
 pub mod qsh_model;
 mod requests;
 mod sealed;
@@ -26,6 +27,7 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("install_key", install_key::run),
     ("jira", jira::run),
     ("jwt", jwt::run),
+    ("minted", minted::run),
     ("qsh", qsh_model::run),
     ("requests", requests::run),
     ("sealed", sealed::run),

@@ -18,7 +18,7 @@ pub const GOOD: [(&str, &str); 6] = [
 ];
 
 /// Names that may be given; another is an error of the programmer, and panics.
-const NAMES: [&str; 28] = [
+const NAMES: [&str; 34] = [
     "LATCHKEY_BASE_URL",
     "LATCHKEY_LISTEN",
     "LATCHKEY_METRICS_LISTEN",
@@ -47,6 +47,12 @@ const NAMES: [&str; 28] = [
     "LATCHKEY_API_KEY_URL",
     "LATCHKEY_LOG_FORMAT",
     "LATCHKEY_TRUSTED_PROXIES",
+    "LATCHKEY_MINTED_AUDIENCE",
+    "LATCHKEY_MINTED_LIFE",
+    "LATCHKEY_MINTED_KEY_ROTATION",
+    "LATCHKEY_INTROSPECTION_SECRET",
+    "LATCHKEY_PROPERTY",
+    "LATCHKEY_PROPERTY_PUBLIC_KEY",
 ];
 
 pub fn run(bytes: &[u8]) {

@@ -21,6 +21,7 @@ mod linking;
 mod links;
 mod logs;
 mod machine;
+mod minted;
 mod moments;
 mod mutations;
 mod postgres;

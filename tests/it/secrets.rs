@@ -76,6 +76,8 @@ async fn t17_no_error_repeats_a_secret_it_was_sent(db: Db) {
         "/link/x/cancel",
         "/api/link",
         "/api/link/renew",
+        "/api/link/key",
+        "/oauth/introspect",
         "/connect/glance",
         "/connect/finish",
         "/connect/installed",

@@ -570,7 +570,7 @@ fn assert_answered(about: &str, head: &str, body: &str) {
 }
 
 /// Routes, and shapes of addresses that are none.
-const TARGETS_ON_THE_WIRE: [&str; 34] = [
+const TARGETS_ON_THE_WIRE: [&str; 35] = [
     "/atlassian-connect.json",
     "/connect/installed",
     "/connect/uninstalled",
@@ -589,6 +589,7 @@ const TARGETS_ON_THE_WIRE: [&str; 34] = [
     "/link/%/cancel",
     "/api/link",
     "/api/link/renew",
+    "/api/link/key",
     "/healthz",
     "/readyz",
     "/static/latchkey.css",

@@ -1,0 +1,110 @@
+//! Keys that programs ask about: the vendor's service, about those that are signed here, and the vendor's
+//! own frames, about that of their viewer.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+use serde_json::json;
+
+use super::extract::{Form, SmallBody};
+use crate::App;
+use crate::clock::rfc3339;
+use crate::config::PropertyMode;
+use crate::connect::Viewer;
+use crate::error::Error;
+use crate::secret::{Secret, same};
+use crate::signing::Claims;
+
+/// `GET /.well-known/jwks.json` (RFC 7517), where keys are signed here. Public keys are no secret, but no
+/// answer of ours is kept by what lies between; verifiers remember the set as long as they see fit.
+pub async fn published(State(app): State<Arc<App>>) -> Result<Response, Error> {
+    let signing = app.signing.as_ref().ok_or(Error::NotFound)?;
+    let set = signing.key_set().await?;
+    Ok(([(CONTENT_TYPE, "application/jwk-set+json")], Json(set)).into_response())
+}
+
+/// The answer of RFC 7662, section 2.2, about a key that is good.
+#[derive(Serialize)]
+struct Active {
+    active: bool,
+    token_type: &'static str,
+    #[serde(flatten)]
+    claims: Claims,
+}
+
+/// `POST /oauth/introspect` (RFC 7662), where keys are signed here and there is a secret for it. Of a key
+/// that is not good it says only that.
+pub async fn introspect(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    body: SmallBody,
+) -> Result<Response, Error> {
+    let signing = app.signing.as_ref().ok_or(Error::NotFound)?;
+    let secret = signing.introspection_secret().ok_or(Error::NotFound)?;
+    let given = presented(&headers).ok_or(Error::UnknownCaller)?;
+    // Hashes have one length, and so do not tell that of the secret.
+    if !same(&given.fingerprint(), &secret.fingerprint()) {
+        return Err(Error::UnknownCaller);
+    }
+    let token = Form::of(&body)
+        .only("token")
+        .map(Secret::new)
+        .ok_or(Error::BadRequest("The form has to name one `token`"))?;
+    Ok(match signing.introspect(token.expose()).await? {
+        Some(claims) => Json(Active {
+            active: true,
+            token_type: "Bearer",
+            claims,
+        })
+        .into_response(),
+        None => Json(json!({"active": false})).into_response(),
+    })
+}
+
+/// The secret that a caller presents: as password of HTTP Basic, whoever it says it is, or as bearer token.
+fn presented(headers: &HeaderMap) -> Option<Secret> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    // Two are none: nobody can tell which was meant.
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return None;
+    };
+    let (scheme, credentials) = value.to_str().ok()?.split_once(' ')?;
+    let credentials = credentials.trim();
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(Secret::new(credentials));
+    }
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = STANDARD.decode(credentials).ok()?;
+    let decoded = Secret::new(String::from_utf8(decoded).ok()?);
+    let (_, password) = decoded.expose().split_once(':')?;
+    Some(Secret::new(password))
+}
+
+/// `GET /api/link/key`: the key of the viewer's own link, where Jira does not hold it. A key that stands in
+/// the property is not given away a second time.
+pub async fn of_viewer(State(app): State<Arc<App>>, viewer: Viewer) -> Result<Response, Error> {
+    if app.property != PropertyMode::Handle {
+        return Err(Error::NotFound);
+    }
+    app.limits.look(viewer.tenant(), viewer.account())?;
+    let held = app.store.api_key(viewer.tenant(), viewer.account()).await?;
+    let now = app.clock.now();
+    let (key, generation) = held
+        .filter(|(key, _)| key.expires_at > now)
+        .ok_or(Error::NotLinked)?;
+    let answer = json!({
+        "apiKey": key.key.expose(),
+        "expiresAt": rfc3339(key.expires_at),
+        "generation": generation,
+    });
+    Ok(Json(answer).into_response())
+}
