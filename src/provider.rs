@@ -229,6 +229,7 @@ impl Provider {
                 jwks: None,
                 announces_iss: false,
                 secret_in_body: false,
+                choose_prompt: None,
             });
         };
         let answer = self
@@ -262,13 +263,24 @@ impl Provider {
         )
     }
 
+    /// Whether the service can be asked to let a person choose another account than the one they are
+    /// logged in to there.
+    ///
+    /// # Errors
+    /// [`Error::ServiceUnreachable`] and [`Error::ServiceRefused`], when discovery fails.
+    pub async fn lets_choose(&self) -> Result<bool, Error> {
+        Ok(self.metadata().await?.choose_prompt.is_some())
+    }
+
     /// Where the person logs in: authorization code with PKCE S256, `state`, and `nonce` where there is
-    /// OpenID Connect.
+    /// OpenID Connect. With `choose` they are asked which account it is to be, where the service knows
+    /// how.
     pub async fn authorize_url(
         &self,
         state: &Secret,
         nonce: &Secret,
         code_verifier: &Secret,
+        choose: bool,
     ) -> Result<String, Error> {
         let metadata = self.metadata().await?;
         let client = self.client(&metadata)?;
@@ -285,9 +297,14 @@ impl Provider {
         if scopes.contains(&"openid") {
             request = request.add_extra_param("nonce", nonce.expose().to_owned());
         }
+        let mut prompts = Vec::new();
+        prompts.extend(metadata.choose_prompt.filter(|_| choose));
         if scopes.contains(&"offline_access") {
             // OpenID Connect Core 1.0, section 11: without it, offline access is not granted.
-            request = request.add_extra_param("prompt", "consent");
+            prompts.push("consent");
+        }
+        if !prompts.is_empty() {
+            request = request.add_extra_param("prompt", prompts.join(" "));
         }
         let (url, _) = request.url();
         Ok(url.into())
@@ -331,10 +348,7 @@ impl Provider {
                 RequestTokenError::Request(failure) => {
                     Error::ServiceUnreachable(format!("token endpoint: {failure}"))
                 }
-                RequestTokenError::ServerResponse(refusal) => Error::ServiceRefused(format!(
-                    "token endpoint: {}",
-                    printable(refusal.error().as_ref())
-                )),
+                RequestTokenError::ServerResponse(refusal) => refused_code(refusal.error()),
                 RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
                     Error::ServiceRefused("token endpoint: not a token answer".to_owned())
                 }
@@ -605,6 +619,18 @@ fn tokens(answer: &TokenAnswer, started_at: Seconds) -> Tokens {
         refresh_token: answer
             .refresh_token()
             .map(|token| Secret::new(token.secret().clone())),
+    }
+}
+
+/// What the error of a token answer to a code means (RFC 6749 section 5.2).
+fn refused_code(error: &BasicErrorResponseType) -> Error {
+    let said = format!("token endpoint: {}", printable(error.as_ref()));
+    match error {
+        BasicErrorResponseType::InvalidClient
+        | BasicErrorResponseType::UnauthorizedClient
+        | BasicErrorResponseType::UnsupportedGrantType => Error::AppRefused(said),
+        BasicErrorResponseType::InvalidScope => Error::ScopeRefused(said),
+        _ => Error::ServiceRefused(said),
     }
 }
 

@@ -18,6 +18,8 @@ pub struct Metadata {
     /// RFC 9207: every answer carries `iss`.
     pub(super) announces_iss: bool,
     pub(super) secret_in_body: bool,
+    /// What of `prompt` lets a person choose another account (OpenID Connect Core 1.0, section 3.1.2.1).
+    pub(super) choose_prompt: Option<&'static str>,
 }
 
 #[derive(Deserialize)]
@@ -31,6 +33,7 @@ struct Discovered {
     #[serde(default)]
     authorization_response_iss_parameter_supported: bool,
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
+    prompt_values_supported: Option<Vec<String>>,
 }
 
 impl Metadata {
@@ -84,6 +87,13 @@ impl Metadata {
                     let has = |method| methods.iter().any(|m| m == method);
                     has("client_secret_post") && !has("client_secret_basic")
                 }),
+            choose_prompt: found.prompt_values_supported.and_then(|values| {
+                // Whoever has to log in again can do so as somebody else. A value that is not announced
+                // is not sent: what a service makes of one is not said anywhere, and some refuse it.
+                ["select_account", "login"]
+                    .into_iter()
+                    .find(|wanted| values.iter().any(|value| value == wanted))
+            }),
             issuer: Some(found.issuer),
         })
     }
