@@ -337,7 +337,7 @@ impl Error {
             ),
             Self::ScopeRefused(_) => (
                 "scope-refused",
-                "The service does not allow what this app asks for",
+                "The service refuses what is asked for",
                 format!(
                     "{service} refuses one of the permissions that are asked for, so nothing was \
                      connected. Trying again does not help: your organisation at {service} may forbid it, \

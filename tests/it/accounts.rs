@@ -1,9 +1,13 @@
 //! Stories of which account it is: of people who choose another one, who move their link, and who share an
 //! account with somebody; and of each way in which connecting can fail, and what they are told then.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::browser::{Browser, Options, Theme};
+use crate::browsing::{Album, AtJira, ERROR_ANSWERS, elsewhere, failed, form_of, way_back};
 use crate::logs;
 use crate::on_both_databases;
 use crate::returning::{parameter, with_parameter};
@@ -457,7 +461,7 @@ async fn each_way_to_fail_says_what_happened() {
             "invalid_scope",
             502,
             "scope-refused",
-            "The service does not allow what this app asks for",
+            "The service refuses what is asked for",
             "Acme Drive refuses one of the permissions",
         ),
         (
@@ -616,4 +620,267 @@ async fn each_way_to_fail_says_what_happened() {
     let lines = logs::lines_with(&["WARN".to_owned(), "code=\"clock\" seconds=3600".to_owned()]);
     assert!(!lines.is_empty(), "the log names the cause");
     scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_way_to_fail_is_seen() {
+    for theme in Album::themes() {
+        each_way_to_fail(*theme).await;
+    }
+}
+
+async fn each_way_to_fail(theme: Theme) {
+    // While clocks are wrong, nothing is to be renewed.
+    let scene = Scene::start(Db::Sqlite, Setting::keys_live(24 * 3600)).await;
+    let (jira, service) = (&scene.world.jira, &scene.world.service);
+    jira.edit_site("acme", |site| site.token_cache_seconds = 0);
+    let browser = Browser::new(Options {
+        theme,
+        ..Options::default()
+    })
+    .await;
+    let album = Album::open(&scene, &browser, theme);
+    let at_jira = AtJira::on(&scene, &browser);
+    let omar = scene.person("acme", OMAR);
+    at_jira.sign_in(OMAR).await;
+    let issue = browser.tab().await;
+    let back_at_issue = async || {
+        browser.close_tab().await;
+        browser.switch_to(issue.clone()).await;
+    };
+
+    // No tab opens: the frame may not.
+    at_jira.wait_glance("unlinked").await;
+    browser
+        .evaluate(
+            "const frame = document.querySelector('iframe.app-frame');\
+             frame.sandbox.remove('allow-popups', 'allow-popups-to-escape-sandbox');\
+             frame.src = frame.src",
+        )
+        .await;
+    at_jira.wait_glance("unlinked").await;
+    at_jira
+        .in_frame(async || {
+            browser.click_text("Connect").await;
+            browser.wait_text("No new tab has opened").await;
+            browser.wait_text("Code: new-tab-blocked").await;
+        })
+        .await;
+    album.panel("glance-new-tab-blocked").await;
+    browser.reload().await;
+
+    // At the click: Jira.
+    for (fault, code) in [
+        (kept_out(), "ip-allowlist"),
+        (jira::Fault::status(500), "jira-unreachable"),
+        (jira::Fault::rate_limited(None, Some("30")), "jira-busy"),
+    ] {
+        jira.fault(fault.at("acme").on("GET", "/rest/api/3/user"));
+        at_jira.click_connect().await;
+        browser.wait_text(&format!("Code: {code}")).await;
+        browser.wait_text("Back to Jira").await;
+        album.page(&format!("error-{code}")).await;
+        jira.clear_faults();
+        back_at_issue().await;
+    }
+    scene.advance(60);
+
+    // At the service.
+    service.fault(Fault::always(Endpoint::Discovery, Kind::Down));
+    at_jira.click_connect().await;
+    browser.click_text("Continue").await;
+    browser.wait_text("Code: service-unreachable").await;
+    album.page("error-service-unreachable").await;
+    service.clear_faults();
+    back_at_issue().await;
+    let start_again = async || {
+        at_jira.wait_glance("linking").await;
+        at_jira
+            .in_frame(async || browser.click_text("Start again").await)
+            .await;
+        browser.follow_new_tab().await;
+    };
+    start_again().await;
+    service.options_mut(|options| options.scopes.retain(|scope| scope != "profile"));
+    browser.click_text("Continue").await;
+    browser.wait_text("Code: scope-refused").await;
+    album.page("error-scope-refused").await;
+    service.options_mut(|options| options.scopes.push("profile".to_owned()));
+    assert_eq!(service.take_unexpected().len(), 1);
+    // The glance has learned that nothing came of it, without a click.
+    back_at_issue().await;
+    let unfinished = async || {
+        at_jira.wake_glance().await;
+        at_jira.wait_glance("unlinked").await;
+        at_jira
+            .in_frame(async || browser.wait_text("Your last try was not finished").await)
+            .await;
+    };
+    unfinished().await;
+    at_jira.click_connect().await;
+    browser.wait_text("Omar Haddad").await;
+    // Closed before the end, and too late then.
+    back_at_issue().await;
+    at_jira.wait_glance("linking").await;
+    scene.advance(601);
+    unfinished().await;
+    album.panel("glance-not-finished").await;
+
+    // What came too late or was refused, on the way back.
+    let address = way_back(&omar, "u-100").await;
+    scene.advance(301);
+    browser.goto(&address).await;
+    failed(&at_jira, "attempt-over").await;
+    at_jira
+        .in_frame(async || browser.wait_text("This took too long").await)
+        .await;
+    album.page("finish-failed-too-long").await;
+    service.fault(Fault::once(Endpoint::Redeem, Kind::InvalidClient));
+    browser.goto(&way_back(&omar, "u-100").await).await;
+    failed(&at_jira, "app-refused").await;
+    at_jira
+        .in_frame(async || browser.wait_text("Reference: ").await)
+        .await;
+    album.page("finish-failed-app-refused").await;
+
+    // The wrong account: somebody else's, or not the one that was meant.
+    scene.person("acme", MIA).link("u-100").await;
+    browser.goto(&way_back(&omar, "u-100").await).await;
+    at_jira.wait_frame("confirm").await;
+    let shared =
+        "Mia Chen at this site is connected to the same account too. Both connections will work.";
+    at_jira
+        .in_frame(async || {
+            browser.wait_text(shared).await;
+        })
+        .await;
+    album.page("finish-shared").await;
+    at_jira
+        .in_frame(async || browser.tab_to_and_enter("Use another account").await)
+        .await;
+    browser.follow_new_tab().await;
+    browser
+        .wait_text("Next Acme Drive asks which account you want to use.")
+        .await;
+    album.page("link-another").await;
+    let tab = browser.tab().await;
+    browser.switch_to(issue.clone()).await;
+    at_jira.wait_frame("elsewhere").await;
+    at_jira
+        .in_frame(async || {
+            let text = browser.text().await;
+            assert!(!text.contains("Robin Park"), "{text}");
+            let focused = browser
+                .evaluate("return document.activeElement.tagName")
+                .await;
+            assert_eq!(focused, json!("H1"), "the focus goes along");
+        })
+        .await;
+    album.page("finish-elsewhere").await;
+    browser.switch_to(tab).await;
+    browser.click_text("Continue").await;
+    browser.click_text("Sign in as Sam Ortiz").await;
+    browser.wait_text("asks for access").await;
+    browser.click_text("Allow").await;
+    at_jira.link_accounts("Sam Ortiz").await;
+    assert_eq!(omar.status().await["subject"], "u-200");
+
+    // The same from the issue: who is connected moves to another account.
+    back_at_issue().await;
+    let in_jira = format!("{}/browse/KEY-1", jira.url("acme"));
+    browser.goto(&in_jira).await;
+    at_jira.wait_glance("linked").await;
+    album.panel("glance-linked-another").await;
+    at_jira
+        .in_frame(async || browser.click_text("Use another account").await)
+        .await;
+    browser.follow_new_tab().await;
+    browser
+        .wait_text("Next Acme Drive asks which account you want to use.")
+        .await;
+    browser.click_text("Continue").await;
+    browser.wait_text("Choose an account").await;
+    back_at_issue().await;
+
+    // No tab opens from the finish page either.
+    browser.goto(&way_back(&omar, "u-100").await).await;
+    at_jira.wait_frame("confirm").await;
+    at_jira
+        .in_frame(async || {
+            browser
+                .evaluate("HTMLFormElement.prototype.submit = () => {}")
+                .await;
+            browser.click_text("Use another account").await;
+            browser.wait_text("No new tab has opened").await;
+        })
+        .await;
+    album.page("finish-new-tab-blocked").await;
+
+    // The clock of the server, and then that of this computer.
+    jira.advance(Duration::from_secs(3600));
+    browser.goto(&in_jira).await;
+    at_jira
+        .in_frame(async || browser.wait_text("Code: unauthorized").await)
+        .await;
+    album.panel("glance-error-clock").await;
+    scene.clock.advance(3600);
+    browser.reload().await;
+    at_jira.wait_glance("linked").await;
+    jira.advance(Duration::from_secs(3600));
+    at_jira.wake_glance().await;
+    at_jira.wait_glance("clock").await;
+    at_jira
+        .in_frame(async || browser.wait_text("Code: clock").await)
+        .await;
+    album.panel("glance-clock").await;
+    at_jira
+        .in_frame(async || {
+            browser
+                .evaluate("const now = Date.now; Date.now = () => now() - 3_600_000")
+                .await;
+            browser.click_text("Try again").await;
+            browser.wait_text("are 60 minutes apart").await;
+        })
+        .await;
+    album.panel("glance-clock-of-this-computer").await;
+    scene.clock.advance(3600);
+
+    browser
+        .assert_console_quiet(&[ERROR_ANSWERS, "allow-popups"])
+        .await;
+    browser.close().await;
+    for person in [omar, scene.person("acme", MIA)] {
+        person.disconnect().await;
+    }
+    nothing_lives_at_the_service(&scene).await;
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn people_are_told_to_log_out_first_and_see_it() {
+    for theme in Album::themes() {
+        let setting = Setting {
+            service: ServiceOptions {
+                announces_prompts: false,
+                ..ServiceOptions::default()
+            },
+            ..Setting::default()
+        };
+        let scene = Scene::start(Db::Sqlite, setting).await;
+        let browser = Browser::new(Options {
+            theme: *theme,
+            ..Options::default()
+        })
+        .await;
+        let album = Album::open(&scene, &browser, *theme);
+        let omar = scene.person("acme", OMAR);
+        omar.link("u-100").await;
+        browser.goto(&elsewhere(form_of(&omar)).await).await;
+        browser.wait_text("log out at Acme Drive first").await;
+        album.page("link-log-out-first").await;
+        browser.assert_console_quiet(&[]).await;
+        browser.close().await;
+        omar.disconnect().await;
+        scene.end().await;
+    }
 }
