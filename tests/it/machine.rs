@@ -32,7 +32,7 @@ use crate::logs;
 use crate::scene::Db;
 use crate::sim::service::{Endpoint, Rotation};
 
-use self::step::{Deed, Dice, Kit, ServiceFault, Step};
+use self::step::{Deed, Dice, Hold, Kit, ServiceFault, Step};
 use self::world::World;
 
 /// Seeds and steps of the short form.
@@ -68,6 +68,24 @@ fn r2_that_an_answer_may_be_lost_is_not_forgotten_while_the_service_cannot_be_fo
                 Step::Calm,
                 Step::Pass(60),
                 Step::RenewAll(0),
+            ],
+        );
+    }
+}
+
+#[test]
+fn r4_what_a_sleeper_brings_after_its_claim_is_thrown_away() {
+    for db in [Db::Sqlite, Db::Postgres] {
+        replay(
+            db,
+            Kit::of(Rotation::UntilFirstUse, 2),
+            &[
+                Step::Link(0, 5, 2),
+                Step::Pause(1, Hold::AtTheService),
+                // Long enough for the other process to have claimed the link.
+                Step::Pass(1646),
+                Step::Work(0),
+                Step::RenewAll(1),
             ],
         );
     }
