@@ -159,7 +159,10 @@ async fn revoke(app: &App, entry: &Cleanup, revocation: &Revocation) -> Result<D
             Err(RevokeError::AccessTokenEnded) if brought.is_none() => {
                 let fresh = match must_wait {
                     true => None,
-                    false => fresh_tokens(app, revocation).await?,
+                    false => {
+                        let refresh = revocation.tokens.iter().find(|token| token.refresh);
+                        fresh_tokens(app, refresh).await?
+                    }
                 };
                 let Some(tokens) = fresh else {
                     tracing::warn!(
@@ -193,15 +196,22 @@ async fn revoke(app: &App, entry: &Cleanup, revocation: &Revocation) -> Result<D
             refresh: false,
         }));
     for token in more.chain(revocation.tokens.iter().cloned()) {
-        app.provider.revoke(&token).await?;
+        if !app.provider.spends(&token) {
+            app.provider.revoke(&token).await?;
+        } else if let Some(tokens) = fresh_tokens(app, Some(&token)).await? {
+            app.provider.delete_grant(&tokens.access_token).await?;
+        }
     }
     Ok(Done::Revoked)
 }
 
-/// Deleting keys takes an access token, which may have run out since: the refresh token that is about to
-/// be revoked gives a last one. None when the grant has ended, or others still use it.
-async fn fresh_tokens(app: &App, revocation: &Revocation) -> Result<Option<Tokens>, NotYet> {
-    let Some(token) = revocation.tokens.iter().find(|token| token.refresh) else {
+/// Deleting keys, and at some services grants, takes an access token, which may have run out since: the
+/// refresh token that is about to be revoked gives a last one. None when the grant has ended, or others still use it.
+async fn fresh_tokens(
+    app: &App,
+    refresh: Option<&RevocableToken>,
+) -> Result<Option<Tokens>, NotYet> {
+    let Some(token) = refresh else {
         return Ok(None);
     };
     let probe = app.service_gate.admit().await?;

@@ -15,6 +15,7 @@ use ipnet::IpNet;
 use url::{Host, Url};
 use zeroize::Zeroizing;
 
+use crate::provider::known::{self, ClientAuth, Endpoints, Known};
 use crate::secret::Secret;
 use crate::vault::SealingKey;
 
@@ -106,7 +107,7 @@ pub struct Settings {
     #[arg(long, global = true, env = "LATCHKEY_ALLOW_LOOPBACK_HTTP", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", hide_env_values = true)]
     pub allow_loopback_http: Option<String>,
 
-    /// Name of the service as people know it, required
+    /// Name of the service as people know it, required unless LATCHKEY_PROVIDER names a known one
     #[arg(long, env = "LATCHKEY_PROVIDER_NAME", value_name = "NAME")]
     pub provider_name: Option<String>,
 
@@ -140,9 +141,20 @@ pub struct Settings {
     #[arg(long, env = "LATCHKEY_PROVIDER_CLIENT_SECRET", value_name = "SECRET")]
     pub provider_client_secret: Option<Secret>,
 
-    /// What to ask the service for [default: openid profile offline_access]
+    /// What to ask the service for [default: what LATCHKEY_PROVIDER needs, or openid profile
+    /// offline_access]
     #[arg(long, env = "LATCHKEY_PROVIDER_SCOPES", value_name = "SCOPES")]
     pub provider_scopes: Option<String>,
+
+    /// A service whose habits are known, like `github`: see SERVICES.md. Whatever else is set wins
+    /// [default: oidc]
+    #[arg(long, env = "LATCHKEY_PROVIDER", value_name = "SERVICE")]
+    pub provider: Option<String>,
+
+    /// How this app proves itself at the token endpoint: `basic` or `body` (in the form)
+    /// [default: what the service says, or basic]
+    #[arg(long, env = "LATCHKEY_PROVIDER_CLIENT_AUTH", value_name = "METHOD")]
+    pub provider_client_auth: Option<String>,
 
     /// What the API key is: `access-token` (the service's access token) or `endpoint` (minted at the
     /// key endpoint) [default: access-token]
@@ -321,6 +333,8 @@ pub enum Customers {
 /// The service and how it is reached.
 #[derive(Clone)]
 pub struct ProviderConfig {
+    /// Its habits.
+    pub known: &'static Known,
     /// As people know it.
     pub name: String,
     /// Discovery, where there is some. The addresses below then override what it finds.
@@ -337,6 +351,8 @@ pub struct ProviderConfig {
     pub client_id: String,
     /// Client registration.
     pub client_secret: Secret,
+    /// How it proves that it is this client. None: as the service's metadata says, or else basic.
+    pub client_auth: Option<ClientAuth>,
     /// Separated by spaces.
     pub scopes: String,
     /// Where API keys come from.
@@ -531,6 +547,7 @@ impl Config {
             provider: ProviderConfig::read(
                 &urls,
                 Registration {
+                    known: settings.provider,
                     name: settings.provider_name,
                     issuer: settings.provider_issuer,
                     authorize_url: settings.provider_authorize_url,
@@ -539,6 +556,7 @@ impl Config {
                     identity_url: settings.provider_identity_url,
                     client_id: settings.provider_client_id,
                     client_secret: settings.provider_client_secret,
+                    client_auth: settings.provider_client_auth,
                     scopes: settings.provider_scopes,
                     api_key_from: settings.api_key_from,
                     api_key_url: settings.api_key_url,
@@ -650,6 +668,7 @@ impl JiraLimits {
 }
 
 struct Registration {
+    known: Option<String>,
     name: Option<String>,
     issuer: Option<String>,
     authorize_url: Option<String>,
@@ -658,27 +677,68 @@ struct Registration {
     identity_url: Option<String>,
     client_id: Option<String>,
     client_secret: Option<Secret>,
+    client_auth: Option<String>,
     scopes: Option<String>,
     api_key_from: Option<String>,
     api_key_url: Option<String>,
 }
 
+/// What `LATCHKEY_PROVIDER` may be.
+const KNOWN: &str = "asana, auth0, bitbucket, entra, figma, github, gitlab, google, keycloak, linear, notion, okta, slack, zoom or oidc";
+
 impl ProviderConfig {
     fn read(urls: &Urls, given_as: Registration) -> Result<Self, Invalid> {
-        let name = given(given_as.name).ok_or(missing(
-            "LATCHKEY_PROVIDER_NAME",
-            "the name of the service as people know it",
-        ))?;
+        let known = match given(given_as.known) {
+            Some(key) => Known::find(&key).ok_or(malformed("LATCHKEY_PROVIDER", KNOWN))?,
+            None => &known::OIDC,
+        };
+        let name = given(given_as.name)
+            .or_else(|| known.name.map(str::to_owned))
+            .ok_or(missing(
+                "LATCHKEY_PROVIDER_NAME",
+                "the name of the service as people know it",
+            ))?;
         // The issuer is compared as text with what the service says of itself, so it stays as given.
-        let issuer = given(given_as.issuer);
+        let mut issuer = given(given_as.issuer);
         if let Some(issuer) = &issuer {
             urls.parse("LATCHKEY_PROVIDER_ISSUER", issuer)?;
         }
-        let authorize_url =
+        let client_id = given(given_as.client_id);
+        let mut authorize_url =
             urls.optional("LATCHKEY_PROVIDER_AUTHORIZE_URL", given_as.authorize_url)?;
-        let token_url = urls.optional("LATCHKEY_PROVIDER_TOKEN_URL", given_as.token_url)?;
-        let identity_url =
+        let mut token_url = urls.optional("LATCHKEY_PROVIDER_TOKEN_URL", given_as.token_url)?;
+        let mut revoke_url = urls.optional("LATCHKEY_PROVIDER_REVOKE_URL", given_as.revoke_url)?;
+        let mut identity_url =
             urls.optional("LATCHKEY_PROVIDER_IDENTITY_URL", given_as.identity_url)?;
+        match known.endpoints.value {
+            Endpoints::Discovery {
+                issuer: default, ..
+            } => issuer = issuer.or_else(|| default.map(str::to_owned)),
+            Endpoints::Fixed {
+                authorize,
+                token,
+                identity,
+                revoke,
+            } => {
+                // Discovery would find nothing there, and what is set would be left out.
+                if issuer.is_some() {
+                    return Err(Invalid {
+                        setting: "LATCHKEY_PROVIDER_ISSUER",
+                        problem: "is of no use with this LATCHKEY_PROVIDER",
+                        should_be: "left out, and the addresses set one by one if they are others",
+                    });
+                }
+                let known_url = |template: &str| {
+                    let id = client_id.as_deref().map(crate::connect::qsh::encode);
+                    let address = template.replace("{client_id}", &id.unwrap_or_default());
+                    Url::parse(&address).ok()
+                };
+                authorize_url = authorize_url.or_else(|| known_url(authorize));
+                token_url = token_url.or_else(|| known_url(token));
+                identity_url = identity_url.or_else(|| known_url(identity));
+                revoke_url = revoke_url.or_else(|| known_url(revoke?));
+            }
+        }
         if issuer.is_none() {
             const OR_ISSUER: &str =
                 "a URL of the service, or LATCHKEY_PROVIDER_ISSUER should be given for discovery";
@@ -716,13 +776,14 @@ impl ProviderConfig {
             }
         };
         Ok(Self {
+            known,
             name,
             issuer,
             authorize_url,
             token_url,
-            revoke_url: urls.optional("LATCHKEY_PROVIDER_REVOKE_URL", given_as.revoke_url)?,
+            revoke_url,
             identity_url,
-            client_id: given(given_as.client_id).ok_or(missing(
+            client_id: client_id.ok_or(missing(
                 "LATCHKEY_PROVIDER_CLIENT_ID",
                 "the client id that the service gave this app",
             ))?,
@@ -730,8 +791,18 @@ impl ProviderConfig {
                 "LATCHKEY_PROVIDER_CLIENT_SECRET",
                 "the client secret that the service gave this app",
             ))?,
-            scopes: given(given_as.scopes)
-                .unwrap_or_else(|| "openid profile offline_access".to_owned()),
+            client_auth: match given(given_as.client_auth).as_deref() {
+                None => known.client_auth.value,
+                Some("basic") => Some(ClientAuth::Basic),
+                Some("body") => Some(ClientAuth::Body),
+                Some(_) => {
+                    return Err(malformed(
+                        "LATCHKEY_PROVIDER_CLIENT_AUTH",
+                        "`basic` or `body`",
+                    ));
+                }
+            },
+            scopes: given(given_as.scopes).unwrap_or_else(|| known.scopes.value.default.to_owned()),
             api_key,
         })
     }
@@ -1049,6 +1120,8 @@ mod tests {
             ("LATCHKEY_JIRA_BURST", "0"),
             ("LATCHKEY_PROVIDER_CONCURRENCY", "1e3"),
             ("LATCHKEY_PROVIDER_RATE", "0"),
+            ("LATCHKEY_PROVIDER", "GitHub Enterprise"),
+            ("LATCHKEY_PROVIDER_CLIENT_AUTH", "none"),
         ];
         for (name, value) in bad {
             let error = with(&[(name, value)]).unwrap_err();
@@ -1078,6 +1151,71 @@ mod tests {
         );
         let endpoint = [("LATCHKEY_API_KEY_FROM", "endpoint")];
         assert_eq!(with(&endpoint).unwrap_err().setting, "LATCHKEY_API_KEY_URL");
+    }
+
+    #[test]
+    fn a_known_service_fills_in_what_is_known_and_what_is_set_wins() {
+        let github = [
+            ("LATCHKEY_PROVIDER", "github"),
+            ("LATCHKEY_PROVIDER_NAME", ""),
+            ("LATCHKEY_PROVIDER_ISSUER", ""),
+            ("LATCHKEY_PROVIDER_CLIENT_ID", "Iv1.8a61/9"),
+        ];
+        let provider = with(&github).unwrap().provider;
+        assert_eq!(provider.name, "GitHub");
+        assert_eq!(provider.issuer, None);
+        assert_eq!(provider.scopes, "");
+        assert_eq!(provider.client_auth, Some(ClientAuth::Body));
+        let revoke = provider.revoke_url.map(String::from);
+        assert_eq!(
+            revoke.as_deref(),
+            Some("https://api.github.com/applications/Iv1.8a61%2F9/token")
+        );
+        let set = [
+            ("LATCHKEY_PROVIDER_NAME", "Our forge"),
+            (
+                "LATCHKEY_PROVIDER_TOKEN_URL",
+                "https://forge.example.com/login/oauth/access_token",
+            ),
+            ("LATCHKEY_PROVIDER_SCOPES", "repo"),
+            ("LATCHKEY_PROVIDER_CLIENT_AUTH", "basic"),
+        ];
+        let all: Vec<_> = github
+            .into_iter()
+            .filter(|(name, _)| *name != "LATCHKEY_PROVIDER_NAME")
+            .chain(set)
+            .collect();
+        let provider = with(&all).unwrap().provider;
+        assert_eq!(provider.name, "Our forge");
+        let token = provider.token_url.map(String::from);
+        assert_eq!(
+            token.as_deref(),
+            Some("https://forge.example.com/login/oauth/access_token")
+        );
+        assert_eq!(provider.scopes, "repo");
+        assert_eq!(provider.client_auth, Some(ClientAuth::Basic));
+
+        let issuer_of = |key, issuer| {
+            with(&[
+                ("LATCHKEY_PROVIDER", key),
+                ("LATCHKEY_PROVIDER_ISSUER", issuer),
+            ])
+            .map(|config| config.provider.issuer)
+        };
+        assert_eq!(
+            issuer_of("gitlab", "").unwrap().as_deref(),
+            Some("https://gitlab.com")
+        );
+        let own = "https://gitlab.example.com";
+        assert_eq!(issuer_of("gitlab", own).unwrap().as_deref(), Some(own));
+        // Nobody can guess whose Okta it is, and GitHub has no metadata to discover.
+        for (key, issuer) in [("okta", ""), ("github", own)] {
+            let error = issuer_of(key, issuer).unwrap_err();
+            assert_eq!(error.setting, "LATCHKEY_PROVIDER_ISSUER", "{key}");
+        }
+        for entry in known::ALL {
+            assert!(KNOWN.contains(entry.key), "{}", entry.key);
+        }
     }
 
     #[test]

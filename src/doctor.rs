@@ -17,7 +17,7 @@ use crate::events::Events;
 use crate::forecast::{Forecast, Level};
 use crate::model::{AsideReason, ReconnectReason};
 use crate::outbound::SIZE_LIMIT;
-use crate::provider::{Provider, RefreshError};
+use crate::provider::{Provider, RefreshError, known};
 use crate::secret::Secret;
 use crate::store::{Figures, Schema, Store};
 use crate::vault::Vault;
@@ -313,6 +313,7 @@ async fn service(config: &Config, outside: &Outside, report: &mut Report<'_>) {
         "its endpoints are settings"
     };
     report.say(Mark::Well, "service", format!("{name}: {endpoints}"));
+    habits(config, report);
     let (mark, words) = match provider.refresh(&Secret::new("latchkey-doctor")).await {
         Err(RefreshError::InvalidGrant) => (Mark::Well, "answers and knows this client".to_owned()),
         Err(error @ RefreshError::InvalidClient(_)) => (
@@ -351,6 +352,24 @@ async fn service(config: &Config, outside: &Outside, report: &mut Report<'_>) {
         ),
         None => report.say(Mark::Look, "clock", format!("{name} does not say the time")),
     }
+}
+
+/// Which entry of the table of services is used, where the operator has named one.
+fn habits(config: &Config, report: &mut Report<'_>) {
+    let known = config.provider.known;
+    if known.key == known::OIDC.key {
+        return;
+    }
+    let facts = known.sources().len();
+    let unconfirmed = known.unconfirmed();
+    report.say(
+        Mark::Well,
+        "habits",
+        format!(
+            "are those of `{}`; {unconfirmed} of {facts} facts about it could not be confirmed: see SERVICES.md",
+            known.key
+        ),
+    );
 }
 
 fn clock(clock: &Clock, theirs: Seconds, whose: &str, report: &mut Report<'_>) {

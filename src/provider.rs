@@ -1,19 +1,21 @@
 //! The service: authorize address, code to tokens, refresh, revoke, identity, API key.
 //!
 //! OpenID Connect by discovery, or plain OAuth 2.0 with its endpoints as settings. The grants are
-//! built by the `oauth2` crate and sent by our own client with its limits.
+//! built by the `oauth2` crate and sent by our own client with its limits. How a service differs from the
+//! standards stands in [`known`] as data, and is done here for whichever service has that habit.
 
 pub mod answers;
 pub mod discovery;
+pub mod habits;
 pub mod id_token;
+pub mod known;
 pub mod token_response;
 
 use std::pin::Pin;
 use std::sync::Mutex;
 
 use oauth2::basic::{
-    BasicErrorResponse, BasicErrorResponseType, BasicRevocationErrorResponse,
-    BasicTokenIntrospectionResponse,
+    BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
 };
 use oauth2::{
     AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken,
@@ -30,10 +32,12 @@ use crate::config::{ApiKeySource, ProviderConfig};
 use crate::error::{Error, printable};
 use crate::model::{ApiKey, Identity, RevocableToken, Tokens};
 use crate::outbound::{Failure, Outbound, SIZE_LIMIT};
-use crate::secret::{Secret, same};
+use crate::secret::Secret;
 
 use discovery::Metadata;
+use habits::Revoked;
 use id_token::{Expected, IdTokenError, KeySet};
+use known::{ClientAuth, Ends, IdentityFrom, Known, Means, RevokedBy};
 use token_response::TokenAnswer;
 
 /// How long the service's metadata is believed, in seconds.
@@ -162,6 +166,12 @@ impl Provider {
         &self.config.name
     }
 
+    /// What is known of it.
+    #[must_use]
+    pub fn known(&self) -> &'static Known {
+        self.config.known
+    }
+
     /// Whether API keys are minted at a key endpoint.
     #[must_use]
     pub fn mints(&self) -> bool {
@@ -228,7 +238,7 @@ impl Provider {
                 identity: config.identity_url.clone(),
                 jwks: None,
                 announces_iss: false,
-                secret_in_body: false,
+                secret_in_body: config.client_auth == Some(ClientAuth::Body),
                 choose_prompt: None,
             });
         };
@@ -269,7 +279,13 @@ impl Provider {
     /// # Errors
     /// [`Error::ServiceUnreachable`] and [`Error::ServiceRefused`], when discovery fails.
     pub async fn lets_choose(&self) -> Result<bool, Error> {
-        Ok(self.metadata().await?.choose_prompt.is_some())
+        Ok(self.choosing(&self.metadata().await?).is_some())
+    }
+
+    /// The parameter by which it is asked: what is known of the service, or what its metadata announces.
+    fn choosing(&self, metadata: &Metadata) -> Option<(&'static str, &'static str)> {
+        let announced = metadata.choose_prompt.map(|value| ("prompt", value));
+        self.known().choose.value.or(announced)
     }
 
     /// Where the person logs in: authorization code with PKCE S256, `state`, and `nonce` where there is
@@ -287,27 +303,61 @@ impl Provider {
         let challenge = PkceCodeChallenge::from_code_verifier_sha256(&PkceCodeVerifier::new(
             code_verifier.expose().to_owned(),
         ));
-        let mut request = client
-            .authorize_url(|| CsrfToken::new(state.expose().to_owned()))
-            .set_pkce_challenge(challenge);
-        let scopes: Vec<&str> = self.config.scopes.split_whitespace().collect();
-        for scope in &scopes {
-            request = request.add_scope(Scope::new((*scope).to_owned()));
+        let mut request = client.authorize_url(|| CsrfToken::new(state.expose().to_owned()));
+        if self.known().pkce.value {
+            request = request.set_pkce_challenge(challenge);
+        }
+        let how = self.known().scopes.value;
+        let scopes = self.scopes();
+        if (how.parameter, how.separator) == ("scope", " ") {
+            request =
+                request.add_scopes(scopes.iter().map(|scope| Scope::new((*scope).to_owned())));
+        } else if !scopes.is_empty() {
+            request = request.add_extra_param(how.parameter, scopes.join(how.separator));
         }
         if scopes.contains(&"openid") {
             request = request.add_extra_param("nonce", nonce.expose().to_owned());
         }
-        let mut prompts = Vec::new();
-        prompts.extend(metadata.choose_prompt.filter(|_| choose));
-        if scopes.contains(&"offline_access") {
-            // OpenID Connect Core 1.0, section 11: without it, offline access is not granted.
-            prompts.push("consent");
-        }
-        if !prompts.is_empty() {
-            request = request.add_extra_param("prompt", prompts.join(" "));
+        let choosing = self.choosing(&metadata).filter(|_| choose);
+        for (name, value) in self.parameters(&scopes, choosing) {
+            request = request.add_extra_param(name, value);
         }
         let (url, _) = request.url();
         Ok(url.into())
+    }
+
+    fn scopes(&self) -> Vec<&str> {
+        let commas = self.known().scopes.value.separator == ",";
+        self.config
+            .scopes
+            .split(|c: char| c.is_whitespace() || (commas && c == ','))
+            .filter(|scope| !scope.is_empty())
+            .collect()
+    }
+
+    /// What the service wants to find in the authorization request besides what everybody wants.
+    fn parameters(
+        &self,
+        scopes: &[&str],
+        choosing: Option<(&'static str, &'static str)>,
+    ) -> Vec<(&'static str, String)> {
+        let wanted = self.known().authorize.value.iter();
+        let mut parameters: Vec<(&str, String)> = wanted
+            .filter(|parameter| {
+                let scope = parameter.with_scope;
+                scope.is_none_or(|scope| scopes.contains(&scope))
+            })
+            .map(|parameter| (parameter.name, parameter.value.to_owned()))
+            .collect();
+        if let Some((name, value)) = choosing {
+            // OpenID Connect Core 1.0, section 3.1.2.1: `prompt` is a list.
+            match parameters.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, already)) if already == value => {}
+                Some((_, already)) => *already = format!("{value} {already}"),
+                None => parameters.push((name, value.to_owned())),
+            }
+        }
+        parameters
     }
 
     /// Checks that the answer is the service's own (RFC 9207), before anything in it is used.
@@ -317,7 +367,7 @@ impl Provider {
     pub async fn check_issuer(&self, callback: &CallbackQuery) -> Result<(), Error> {
         let metadata = self.metadata().await?;
         match (&callback.iss, &metadata.issuer) {
-            (Some(iss), Some(issuer)) if same(iss, issuer) => Ok(()),
+            (Some(iss), Some(issuer)) if id_token::is_issuer(issuer, iss, None) => Ok(()),
             (Some(_), Some(_)) => Err(Error::ServiceRefused(
                 "the answer is from another issuer".to_owned(),
             )),
@@ -338,17 +388,22 @@ impl Provider {
         let metadata = self.metadata().await?;
         let client = self.client(&metadata)?;
         let started_at = self.clock.now();
-        let http = Transport(&self.http);
-        let answer = client
-            .exchange_code(AuthorizationCode::new(code.expose().to_owned()))
-            .set_pkce_verifier(PkceCodeVerifier::new(code_verifier.expose().to_owned()))
+        let http = self.transport();
+        let mut request = client.exchange_code(AuthorizationCode::new(code.expose().to_owned()));
+        if self.known().pkce.value {
+            request =
+                request.set_pkce_verifier(PkceCodeVerifier::new(code_verifier.expose().to_owned()));
+        }
+        let answer = request
             .request_async(&http)
             .await
             .map_err(|error| match error {
                 RequestTokenError::Request(failure) => {
                     Error::ServiceUnreachable(format!("token endpoint: {failure}"))
                 }
-                RequestTokenError::ServerResponse(refusal) => refused_code(refusal.error()),
+                RequestTokenError::ServerResponse(refusal) => {
+                    refused_code(self.known(), refusal.error().as_ref())
+                }
                 RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
                     Error::ServiceRefused("token endpoint: not a token answer".to_owned())
                 }
@@ -370,7 +425,7 @@ impl Provider {
         tokens: &Tokens,
         nonce: &Secret,
     ) -> Result<Identity, Error> {
-        let openid = self.config.scopes.split_whitespace().any(|s| s == "openid");
+        let openid = self.scopes().contains(&"openid");
         let verified = match (&metadata.issuer, &metadata.jwks, answer.id_token()) {
             (Some(issuer), Some(jwks), Some(token)) => {
                 let expected = Expected {
@@ -427,12 +482,26 @@ impl Provider {
         url: &Url,
         tokens: &Tokens,
     ) -> Result<(String, Option<String>), Error> {
-        let request = self
-            .http
-            .client()
-            .get(url.clone())
+        let from = &self.known().identity.value;
+        let client = self.http.client();
+        let mut request = match from {
+            IdentityFrom::Api {
+                post: Some(body), ..
+            } => {
+                let request = client.post(url.clone()).body(*body);
+                match body.is_empty() {
+                    true => request,
+                    false => request.header(http::header::CONTENT_TYPE, "application/json"),
+                }
+            }
+            _ => client.get(url.clone()),
+        };
+        request = request
             .bearer_auth(tokens.access_token.expose())
             .header(http::header::ACCEPT, "application/json");
+        for (name, value) in self.known().headers {
+            request = request.header(*name, *value);
+        }
         let answer =
             self.http.send(request, SIZE_LIMIT).await.map_err(|error| {
                 Error::ServiceUnreachable(format!("identity endpoint: {error}"))
@@ -447,20 +516,28 @@ impl Provider {
         if !answer.status.is_success() {
             return Err(refused());
         }
-        answers::identity(&answer.body).ok_or_else(refused)
+        habits::identity(from, &answer.body).ok_or_else(refused)
     }
 
     /// Exchanges a refresh token. The caller has written its intent and does not cancel this.
     pub async fn refresh(&self, refresh_token: &Secret) -> Result<Tokens, RefreshError> {
         let not_sent = |error: Error| RefreshError::NotSent(error.to_string());
         let metadata = self.metadata().await.map_err(not_sent)?;
-        let client = self.client(&metadata).map_err(not_sent)?;
+        let mut client = self.client(&metadata).map_err(not_sent)?;
+        let how = self.known().refresh.value;
+        if let Some(path) = how.path
+            && let Ok(neighbour) = metadata.token.join(path)
+        {
+            client = client.set_token_uri(TokenUrl::from_url(neighbour));
+        }
         let started_at = self.clock.now();
-        let http = Transport(&self.http);
-        let result = client
-            .exchange_refresh_token(&RefreshToken::new(refresh_token.expose().to_owned()))
-            .request_async(&http)
-            .await;
+        let http = self.transport();
+        let refresh_token = RefreshToken::new(refresh_token.expose().to_owned());
+        let mut request = client.exchange_refresh_token(&refresh_token);
+        if how.redirect_uri {
+            request = request.add_extra_param("redirect_uri", self.redirect_uri.clone());
+        }
+        let result = request.request_async(&http).await;
         match result {
             Ok(answer) => Ok(tokens(&answer, started_at)),
             Err(RequestTokenError::Request(SendError::Failed(Failure::NotSent(why)))) => {
@@ -475,15 +552,16 @@ impl Provider {
             Err(RequestTokenError::Request(SendError::ServerError(status))) => {
                 Err(RefreshError::Unknown(status.to_string()))
             }
-            Err(RequestTokenError::ServerResponse(refusal)) => Err(match refusal.error() {
-                BasicErrorResponseType::InvalidGrant => RefreshError::InvalidGrant,
-                // Nothing is wrong with the link: the service does not know us, or not like this.
-                kind @ (BasicErrorResponseType::InvalidClient
-                | BasicErrorResponseType::UnauthorizedClient) => {
-                    RefreshError::InvalidClient(kind.as_ref().to_owned())
-                }
-                kind => RefreshError::Refused(printable(kind.as_ref())),
-            }),
+            Err(RequestTokenError::ServerResponse(refusal)) => {
+                let name = printable(refusal.error().as_ref());
+                Err(match self.known().means(refusal.error().as_ref()) {
+                    Means::GrantEnded => RefreshError::InvalidGrant,
+                    // Nothing is wrong with the link: the service does not know us, or not like this.
+                    Means::AppRefused => RefreshError::InvalidClient(name),
+                    Means::Refused => RefreshError::Refused(name),
+                    Means::Trouble => RefreshError::Unknown(name),
+                })
+            }
             // 200 with HTML or half an answer: it may have been carried out.
             Err(RequestTokenError::Parse(..) | RequestTokenError::Other(_)) => Err(
                 RefreshError::Unknown("the answer is not a token answer".to_owned()),
@@ -541,40 +619,114 @@ impl Provider {
         }
     }
 
-    /// Revokes a token (RFC 7009). A service without a revocation endpoint lets tokens run out.
+    /// Revokes a token (RFC 7009), or what the service has instead. A service without a revocation endpoint
+    /// lets tokens run out.
     pub async fn revoke(&self, token: &RevocableToken) -> Result<(), RevokeError> {
         let metadata = self
             .metadata()
             .await
             .map_err(|error| RevokeError::Failed(error.to_string()))?;
-        let Some(url) = metadata.revoke else {
+        let Some(url) = metadata.revoke.clone() else {
             return Ok(());
         };
-        let hint = if token.refresh {
-            "refresh_token"
-        } else {
-            "access_token"
+        // Whoever else has linked to this account would lose it with one access token. The refresh token
+        // ends them all, when nobody uses the account any more.
+        if !token.refresh && self.known().revoking_access_ends.value == Ends::Account {
+            return Ok(());
+        }
+        let client = self.http.client();
+        let secret = token.token.expose();
+        let request = match self.known().revocation.value.by {
+            RevokedBy::RefreshTokensOnly if !token.refresh => return Ok(()),
+            RevokedBy::Standard | RevokedBy::RefreshTokensOnly | RevokedBy::Nothing => {
+                self.standard_revocation(&metadata, url, token)
+            }
+            RevokedBy::Bearer => client.post(url).bearer_auth(secret),
+            RevokedBy::NamedField => client.post(url).form(&[(hint(token), secret)]),
+            RevokedBy::ByApp if token.refresh => {
+                let why = "it takes an access token to end the grant".to_owned();
+                return Err(RevokeError::Failed(why));
+            }
+            RevokedBy::ByApp => self.deletion(url, &token.token),
         };
-        let mut form = vec![("token", token.token.expose()), ("token_type_hint", hint)];
-        let mut request = self.http.client().post(url);
+        self.end(request).await
+    }
+
+    /// Whether ending this token takes a token request of its own: what that brings ends the grant, by
+    /// [`Provider::delete_grant`].
+    #[must_use]
+    pub fn spends(&self, token: &RevocableToken) -> bool {
+        token.refresh && self.known().revocation.value.by == RevokedBy::ByApp
+    }
+
+    /// Ends all that the person of this access token gave to this app.
+    pub async fn delete_grant(&self, access_token: &Secret) -> Result<(), RevokeError> {
+        let metadata = self
+            .metadata()
+            .await
+            .map_err(|error| RevokeError::Failed(error.to_string()))?;
+        match metadata.revoke.map(|url| url.join("grant").unwrap_or(url)) {
+            Some(url) => self.end(self.deletion(url, access_token)).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Sends what is to end something, and reads whether it has.
+    async fn end(&self, request: reqwest::RequestBuilder) -> Result<(), RevokeError> {
+        let mut request = request.header(http::header::ACCEPT, "application/json");
+        for (name, value) in self.known().headers {
+            request = request.header(*name, *value);
+        }
+        let answer = self.http.send(request, SIZE_LIMIT).await?;
+        match habits::revoked(self.known(), answer.status, &answer.body) {
+            Revoked::Yes => Ok(()),
+            Revoked::No(why) => Err(RevokeError::Failed(why)),
+        }
+    }
+
+    fn standard_revocation(
+        &self,
+        metadata: &Metadata,
+        url: Url,
+        token: &RevocableToken,
+    ) -> reqwest::RequestBuilder {
+        let secret = token.token.expose();
+        let mut form = vec![("token", secret), ("token_type_hint", hint(token))];
+        let request = self.http.client().post(url);
         if metadata.secret_in_body {
             form.push(("client_id", &self.config.client_id));
             form.push(("client_secret", self.config.client_secret.expose()));
-        } else {
-            // RFC 6749 section 2.3.1: both are form-encoded before they become user and password.
-            let encoded = |text: &str| -> String {
-                url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
-            };
-            request = request.basic_auth(
-                encoded(&self.config.client_id),
-                Some(encoded(self.config.client_secret.expose())),
-            );
+            return request.form(&form);
         }
-        let answer = self.http.send(request.form(&form), SIZE_LIMIT).await?;
-        match answer.status {
-            status if status.is_success() => Ok(()),
-            http::StatusCode::BAD_REQUEST if answers::is_gone(&answer.body) => Ok(()),
-            status => Err(RevokeError::Failed(status.to_string())),
+        let request = self.basic(request);
+        match self.config.client_auth {
+            // What is checked against a schema holds nothing else.
+            Some(ClientAuth::BasicJson) => request.json(&serde_json::json!({ "token": secret })),
+            _ => request.form(&form),
+        }
+    }
+
+    fn deletion(&self, url: Url, access_token: &Secret) -> reqwest::RequestBuilder {
+        let body = serde_json::json!({ "access_token": access_token.expose() });
+        self.basic(self.http.client().delete(url)).json(&body)
+    }
+
+    fn basic(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+        // RFC 6749 section 2.3.1: both are form-encoded before they become user and password.
+        let encoded = |text: &str| -> String {
+            url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+        };
+        request.basic_auth(
+            encoded(&self.config.client_id),
+            Some(encoded(self.config.client_secret.expose())),
+        )
+    }
+
+    fn transport(&self) -> Transport<'_> {
+        Transport {
+            http: &self.http,
+            known: self.known(),
+            json: self.config.client_auth == Some(ClientAuth::BasicJson),
         }
     }
 
@@ -611,6 +763,15 @@ fn metadata_address(issuer: &str) -> String {
     )
 }
 
+/// RFC 7009 section 2.1.
+fn hint(token: &RevocableToken) -> &'static str {
+    if token.refresh {
+        "refresh_token"
+    } else {
+        "access_token"
+    }
+}
+
 fn tokens(answer: &TokenAnswer, started_at: Seconds) -> Tokens {
     Tokens {
         access_token: Secret::new(answer.access_token().secret().clone()),
@@ -622,15 +783,14 @@ fn tokens(answer: &TokenAnswer, started_at: Seconds) -> Tokens {
     }
 }
 
-/// What the error of a token answer to a code means (RFC 6749 section 5.2).
-fn refused_code(error: &BasicErrorResponseType) -> Error {
-    let said = format!("token endpoint: {}", printable(error.as_ref()));
-    match error {
-        BasicErrorResponseType::InvalidClient
-        | BasicErrorResponseType::UnauthorizedClient
-        | BasicErrorResponseType::UnsupportedGrantType => Error::AppRefused(said),
-        BasicErrorResponseType::InvalidScope => Error::ScopeRefused(said),
-        _ => Error::ServiceRefused(said),
+/// What the error of a token answer to a code means, by what is known of the service.
+fn refused_code(known: &Known, error: &str) -> Error {
+    let said = format!("token endpoint: {}", printable(error));
+    match (known.means(error), error) {
+        (Means::AppRefused, _) | (_, "unsupported_grant_type") => Error::AppRefused(said),
+        (_, "invalid_scope") => Error::ScopeRefused(said),
+        (Means::Trouble, _) => Error::ServiceUnreachable(said),
+        (Means::GrantEnded | Means::Refused, _) => Error::ServiceRefused(said),
     }
 }
 
@@ -665,8 +825,12 @@ impl From<Failure> for RevokeError {
     }
 }
 
-/// Our client as the `oauth2` crate wants to see it.
-struct Transport<'a>(&'a Outbound);
+/// Our client as the `oauth2` crate wants to see it, with the habits of the service.
+struct Transport<'a> {
+    http: &'a Outbound,
+    known: &'static Known,
+    json: bool,
+}
 
 impl<'c> AsyncHttpClient<'c> for Transport<'_> {
     type Error = SendError;
@@ -681,13 +845,25 @@ impl Transport<'_> {
     /// Sends a grant that the `oauth2` crate has built.
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, SendError> {
         let (parts, body) = request.into_parts();
+        let mut headers = parts.headers;
+        for (name, value) in self.known.headers {
+            headers.insert(*name, http::HeaderValue::from_static(value));
+        }
+        let body = match self.json {
+            true => {
+                let json = http::HeaderValue::from_static("application/json");
+                headers.insert(http::header::CONTENT_TYPE, json);
+                habits::json_of_form(&body)
+            }
+            false => body,
+        };
         let request = self
-            .0
+            .http
             .client()
             .request(parts.method, parts.uri.to_string())
-            .headers(parts.headers)
+            .headers(headers)
             .body(body);
-        let answer = self.0.send(request, SIZE_LIMIT).await?;
+        let answer = self.http.send(request, SIZE_LIMIT).await?;
         let retry_after = answer.retry_after();
         match answer.status {
             http::StatusCode::TOO_MANY_REQUESTS => return Err(SendError::Wait(retry_after)),
@@ -699,8 +875,9 @@ impl Transport<'_> {
             }
             _ => {}
         }
-        let mut response = HttpResponse::new(answer.body);
-        *response.status_mut() = answer.status;
+        let (status, body) = habits::standard_answer(self.known, answer.status, answer.body);
+        let mut response = HttpResponse::new(body);
+        *response.status_mut() = status;
         *response.headers_mut() = answer.headers;
         Ok(response)
     }

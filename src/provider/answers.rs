@@ -47,9 +47,14 @@ impl Names {
         .into_iter()
         .flatten()
         .filter_map(Value::as_str)
-        .map(|name| shortened(name.trim()))
-        .find(|name| !name.is_empty())
+        .find_map(named)
     }
+}
+
+/// A name as it can be shown, without control characters; none if nothing is left of it.
+#[must_use]
+pub fn named(text: &str) -> Option<String> {
+    Some(shortened(text.trim())).filter(|name| !name.is_empty())
 }
 
 fn shortened(text: &str) -> String {

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use url::Url;
 
+use super::known::ClientAuth;
 use crate::config::{ProviderConfig, is_loopback};
 use crate::error::Error;
 
@@ -36,6 +37,18 @@ struct Discovered {
     prompt_values_supported: Option<Vec<String>>,
 }
 
+/// What stands for a tenant in the issuer of a provider that serves many.
+pub const TENANT: &str = "{tenantid}";
+
+/// Whether this is metadata for all tenants of one provider: Microsoft's, whose pages for
+/// `organizations`, `common` and `consumers` name an issuer with a place for the tenant.
+/// <https://learn.microsoft.com/en-us/entra/identity-platform/access-tokens#validate-the-issuer>
+fn speaks_for_tenants(found: &str, issuer: &str) -> bool {
+    ["organizations", "common", "consumers"]
+        .iter()
+        .any(|all| found.contains(TENANT) && found.replace(TENANT, all) == issuer)
+}
+
 impl Metadata {
     /// Reads the document of this issuer. Endpoints that are settings win over those it names.
     ///
@@ -52,7 +65,7 @@ impl Metadata {
         let found: Discovered =
             serde_json::from_slice(body).map_err(|_| refused("not metadata"))?;
         // OpenID Connect Discovery 1.0, section 4.3: or anybody could speak for anybody.
-        if found.issuer != issuer {
+        if found.issuer != issuer && !speaks_for_tenants(&found.issuer, issuer) {
             return Err(refused("the metadata is of another issuer"));
         }
         let endpoint = |text: &str| {
@@ -81,12 +94,15 @@ impl Metadata {
             identity: optional(&config.identity_url, found.userinfo_endpoint.as_ref())?,
             jwks: optional(&None, found.jwks_uri.as_ref())?,
             announces_iss: found.authorization_response_iss_parameter_supported,
-            secret_in_body: found
-                .token_endpoint_auth_methods_supported
-                .is_some_and(|methods| {
-                    let has = |method| methods.iter().any(|m| m == method);
-                    has("client_secret_post") && !has("client_secret_basic")
-                }),
+            secret_in_body: match config.client_auth {
+                Some(method) => method == ClientAuth::Body,
+                None => found
+                    .token_endpoint_auth_methods_supported
+                    .is_some_and(|methods| {
+                        let has = |method| methods.iter().any(|m| m == method);
+                        has("client_secret_post") && !has("client_secret_basic")
+                    }),
+            },
             choose_prompt: found.prompt_values_supported.and_then(|values| {
                 // Whoever has to log in again can do so as somebody else. A value that is not announced
                 // is not sent: what a service makes of one is not said anywhere, and some refuse it.

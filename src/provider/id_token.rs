@@ -7,6 +7,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
 use serde::Deserialize;
 
 use super::answers::{Names, subject};
+use super::discovery::TENANT;
 use crate::clock::{Clock, Seconds};
 use crate::outbound::{Failure, Outbound, SIZE_LIMIT};
 use crate::secret::{Secret, same};
@@ -60,6 +61,24 @@ pub struct IdClaims {
     iat: Seconds,
     nbf: Option<Seconds>,
     nonce: Option<String>,
+    /// Microsoft's tenant.
+    tid: Option<String>,
+}
+
+/// Whether `iss` is this issuer, or, where the issuer has a place for a tenant, that of one: of `tenant`,
+/// if it is known.
+#[must_use]
+pub fn is_issuer(issuer: &str, iss: &str, tenant: Option<&str>) -> bool {
+    let Some((before, after)) = issuer.split_once(TENANT) else {
+        return same(issuer, iss);
+    };
+    let found = iss
+        .strip_prefix(before)
+        .and_then(|rest| rest.strip_suffix(after));
+    found.is_some_and(|found| {
+        let plain = found.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+        found.len() == 36 && plain && tenant.is_none_or(|tenant| same(tenant, found))
+    })
 }
 
 #[derive(Debug, Deserialize)]
@@ -188,7 +207,7 @@ fn header(token: &str) -> Result<Header, IdTokenError> {
 
 impl IdClaims {
     fn check(&self, expected: &Expected<'_>, now: Seconds) -> Result<(), IdTokenError> {
-        if self.iss != expected.issuer {
+        if !is_issuer(expected.issuer, &self.iss, self.tid.as_deref()) {
             return Err(IdTokenError::Invalid("it is from another issuer"));
         }
         let (ours, others) = match &self.aud {
@@ -223,5 +242,33 @@ impl IdClaims {
             return Err(IdTokenError::Invalid("it has no subject"));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_issuer_with_a_place_for_tenants_is_that_of_one() {
+        let all = "https://login.microsoftonline.com/{tenantid}/v2.0";
+        let of = |tenant: &str| format!("https://login.microsoftonline.com/{tenant}/v2.0");
+        let one = "9122040d-6c67-4c5b-b112-36a304b66dad";
+        assert!(is_issuer(all, &of(one), Some(one)));
+        assert!(is_issuer(all, &of(one), None));
+        let other = "00000000-0000-0000-0000-000000000000";
+        assert!(!is_issuer(all, &of(one), Some(other)));
+        for tenant in [
+            "",
+            "organizations",
+            "{tenantid}",
+            "../9122040d-6c67-4c5b-b112-36a30",
+        ] {
+            assert!(!is_issuer(all, &of(tenant), None), "{tenant}");
+        }
+        assert!(!is_issuer(all, all, None));
+        assert!(!is_issuer(all, &of(one).replace("https", "http"), None));
+        // Anybody else is compared as a whole.
+        assert!(is_issuer(&of(one), &of(one), None) && !is_issuer(&of(one), &of(other), None));
     }
 }

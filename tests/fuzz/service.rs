@@ -1,6 +1,10 @@
-//! What the identity endpoint (`i`), the key endpoint (`k`) and the revocation endpoint answer.
+//! What the identity endpoint (`i`), the key endpoint (`k`) and the revocation endpoint answer, by the
+//! habits of every service that is known; and a form (`f`), which some want as JSON.
 
+use http::StatusCode;
 use latchkey::provider::answers::{identity, is_gone, minted};
+use latchkey::provider::habits::{self, json_of_form};
+use latchkey::provider::known::ALL;
 
 pub fn run(bytes: &[u8]) {
     let Some((which, body)) = bytes.split_first() else {
@@ -13,7 +17,9 @@ pub fn run(bytes: &[u8]) {
     };
     match which {
         b'i' => {
-            if let Some((subject, name)) = identity(body) {
+            let known = ALL.iter().map(|known| &known.identity.value);
+            let found = known.map(|from| habits::identity(from, body));
+            for (subject, name) in found.chain([identity(body)]).flatten() {
                 shown(&subject, 255);
                 if let Some(name) = name {
                     shown(&name, 200);
@@ -30,8 +36,18 @@ pub fn run(bytes: &[u8]) {
                 assert_eq!(url.path(), format!("/keys/{step}"), "it leads elsewhere");
             }
         }
+        b'f' => {
+            let json: serde_json::Value =
+                serde_json::from_slice(&json_of_form(body)).expect("it is JSON");
+            assert!(json.is_object());
+        }
         _ => {
             let _ = is_gone(body);
+            for known in ALL {
+                for status in [StatusCode::OK, StatusCode::BAD_REQUEST] {
+                    let _ = habits::revoked(known, status, body);
+                }
+            }
         }
     }
 }

@@ -1,6 +1,9 @@
-//! What a token endpoint answers, with its errors. The first byte says which status it comes with.
+//! What a token endpoint answers, with its errors, read with the habits of every service that is known. The
+//! first byte says which status it comes with.
 
 use http::{Response, StatusCode};
+use latchkey::provider::habits::standard_answer;
+use latchkey::provider::known::ALL;
 use latchkey::provider::token_response::TokenAnswer;
 use oauth2::basic::{
     BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
@@ -27,6 +30,13 @@ pub fn run(bytes: &[u8]) {
         b'4' => StatusCode::BAD_REQUEST,
         other => StatusCode::from_u16(200 + u16::from(*other)).expect("it is a status"),
     };
+    for known in ALL {
+        let (status, body) = standard_answer(known, status, body.to_vec());
+        read(status, &body);
+    }
+}
+
+fn read(status: StatusCode, body: &[u8]) {
     let answer = |_: HttpRequest| {
         let mut response: HttpResponse = Response::new(body.to_vec());
         *response.status_mut() = status;

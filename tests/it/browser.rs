@@ -179,6 +179,17 @@ impl Browser {
         .await;
     }
 
+    /// Types into a field, over what stands in it.
+    pub async fn type_into(&self, css: &str, text: &str) {
+        self.until(&format!("a field {css}"), async || {
+            let field = self.driver.find(By::Css(css)).await?;
+            field.clear().await?;
+            field.send_keys(text).await?;
+            Ok(field.value().await?.as_deref() == Some(text))
+        })
+        .await;
+    }
+
     /// Presses Tab until the button or link with this text has the focus, then Enter. Works in the
     /// frame the story is in as well; the focus comes there through the page around it.
     pub async fn tab_to_and_enter(&self, text: &str) {

@@ -153,7 +153,7 @@ async fn r18_a_stop_finishes_all_that_is_in_flight(db: Db) {
     let wanted = std::env::var("LATCHKEY_IN_FLIGHT").ok();
     let wanted: u64 = wanted.map_or(150, |wanted| wanted.parse().expect("a number"));
     // No tenant has more than three quarters of the places.
-    let concurrency = (wanted * 4).div_ceil(3);
+    let concurrency = wanted * 4 / 3;
     // Strict rotation: whoever does not wait for an answer loses the link.
     let setting =
         Setting::keys_live(3 * 3600).with("LATCHKEY_PROVIDER_CONCURRENCY", concurrency.to_string());

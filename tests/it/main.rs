@@ -1,5 +1,5 @@
 //! The stories: one test binary that drives Latchkey through its public addresses, against a simulated
-//! Jira Cloud and a simulated service, a real OpenID provider, both databases and real browsers.
+//! Jira Cloud and a simulated service, real providers, both databases and real browsers.
 
 mod accounts;
 mod answering;
@@ -15,6 +15,7 @@ mod flooding;
 mod fuzz;
 mod growing;
 mod installing;
+mod known;
 mod limits;
 mod linking;
 mod links;
@@ -22,9 +23,8 @@ mod logs;
 mod machine;
 mod moments;
 mod mutations;
-mod oidc_provider;
 mod postgres;
-mod real_provider;
+mod real_providers;
 mod refusals;
 mod renewing;
 mod replicas;

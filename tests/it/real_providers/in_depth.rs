@@ -1,14 +1,17 @@
-//! The whole flow against an OpenID provider that nobody here wrote.
+//! What oidc-provider is asked beyond the others: both databases, keys of seconds, and what one login gave
+//! to several links.
 
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::browser::{Browser, Options};
 use crate::browsing::AtJira;
-use crate::oidc_provider::{Issued, OidcProvider, Registration};
 use crate::on_both_databases;
 use crate::scene::{Db, Person, Returned, Scene, Setting};
 use crate::sim::jira::OMAR;
+
+use super::oidc_provider::{OidcProvider, Registration};
+use super::{RealProvider as _, alive};
 
 on_both_databases!(
     a_link_lives_for_generations_and_leaves_nothing_behind,
@@ -22,7 +25,7 @@ async fn scene_and_provider(db: Db, name_in_id_token: bool) -> (Scene, OidcProvi
         .await
         .expect("a free port");
     let port = listener.local_addr().expect("it has an address").port();
-    let provider = OidcProvider::start(Registration {
+    let provider = OidcProvider::start_with(Registration {
         redirect_uris: vec![format!("http://latchkey.localhost:{port}/link/callback")],
         access_token_seconds: 10,
         name_in_id_token,
@@ -34,14 +37,11 @@ async fn scene_and_provider(db: Db, name_in_id_token: bool) -> (Scene, OidcProvi
         ..Setting::default()
     }
     .with("LATCHKEY_PROVIDER_NAME", "Example ID")
-    .with("LATCHKEY_PROVIDER_ISSUER", &provider.issuer)
-    .with(
-        "LATCHKEY_PROVIDER_CLIENT_ID",
-        &provider.registration.client_id,
-    )
+    .with("LATCHKEY_PROVIDER_ISSUER", provider.issuer())
+    .with("LATCHKEY_PROVIDER_CLIENT_ID", &provider.service().client_id)
     .with(
         "LATCHKEY_PROVIDER_CLIENT_SECRET",
-        &provider.registration.client_secret,
+        &provider.service().client_secret,
     );
     (Scene::start(db, setting).await, provider)
 }
@@ -56,7 +56,7 @@ async fn until_returned(person: &Person<'_>, provider: &OidcProvider, subject: &
 
 /// What the provider's userinfo endpoint says to the key in a property.
 async fn userinfo(scene: &Scene, provider: &OidcProvider, property: &Value) -> Value {
-    let metadata = format!("{}/.well-known/openid-configuration", provider.issuer);
+    let metadata = format!("{}/.well-known/openid-configuration", provider.issuer());
     let metadata = scene.send(scene.http.get(metadata)).await.is(200).json();
     let endpoint = metadata["userinfo_endpoint"]
         .as_str()
@@ -64,16 +64,6 @@ async fn userinfo(scene: &Scene, provider: &OidcProvider, property: &Value) -> V
     let key = property["apiKey"].as_str().expect("it holds a key");
     let request = scene.http.get(endpoint).bearer_auth(key);
     scene.send(request).await.is(200).json()
-}
-
-/// Tokens that still open anything.
-fn alive(issued: Vec<Issued>) -> Vec<Issued> {
-    let tokens = issued
-        .into_iter()
-        .filter(|it| it.kind != "AuthorizationCode");
-    tokens
-        .filter(|it| !(it.revoked || it.expired || it.consumed))
-        .collect()
 }
 
 /// The end of every story here: the link is gone, and with it all it had at the provider.
@@ -149,34 +139,6 @@ async fn a_person_says_no_and_connects_after_all(db: Db) {
     let who = userinfo(&scene, &provider, &property).await;
     assert_eq!(who["sub"], "u-200");
     omar.disconnect().await;
-    end(scene, provider).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn in_a_browser_a_person_connects_and_disconnects() {
-    let (scene, provider) = scene_and_provider(Db::Sqlite, false).await;
-    let browser = Browser::new(Options::default()).await;
-    let at_jira = AtJira::on(&scene, &browser);
-    at_jira.sign_in(OMAR).await;
-    let issue = browser.tab().await;
-    at_jira.click_connect().await;
-    browser.click_text("Continue").await;
-    browser.wait_address(&provider.issuer).await;
-    browser.click_css("#u-100").await;
-    browser.click_text("Sign in").await;
-    browser.wait_text("asks to act for").await;
-    browser.click_text("Allow").await;
-    at_jira.link_accounts("Robin Park").await;
-
-    browser.switch_to(issue).await;
-    at_jira.wait_glance("linked").await;
-    let omar = scene.person("acme", OMAR);
-    let property = omar.property_of_generation(2).await;
-    assert_eq!(userinfo(&scene, &provider, &property).await["sub"], "u-100");
-    at_jira.disconnect().await;
-    assert_eq!(omar.property(), None);
-    browser.assert_console_quiet(&[]).await;
-    browser.close().await;
     end(scene, provider).await;
 }
 

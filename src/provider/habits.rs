@@ -1,0 +1,240 @@
+//! How services differ from the standards when they are asked and when they answer, by what
+//! [`Known`] says of them. Pure functions.
+
+use http::StatusCode;
+use serde_json::{Map, Value};
+
+use super::answers::{is_gone, named, subject};
+use super::known::{Answers, IdentityFrom, Known, Revocation};
+
+/// A form as JSON, for services that want it so.
+#[must_use]
+pub fn json_of_form(form: &[u8]) -> Vec<u8> {
+    let fields: Map<String, Value> = url::form_urlencoded::parse(form)
+        .map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())))
+        .collect();
+    Value::Object(fields).to_string().into_bytes()
+}
+
+/// The name of the error in an answer, if it is a refusal.
+fn refusal(answers: &Answers, status: StatusCode, body: &Value) -> Option<String> {
+    if status.is_success() && !answers.refuses_with_200 {
+        return None;
+    }
+    answers
+        .error_in
+        .iter()
+        .find_map(|field| body.get(field)?.as_str())
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+}
+
+/// An answer of the token endpoint as RFC 6749 section 5 would have it. What cannot be understood stays as
+/// it is: nobody knows then whether the request was carried out.
+#[must_use]
+pub fn standard_answer(known: &Known, status: StatusCode, body: Vec<u8>) -> (StatusCode, Vec<u8>) {
+    let answers = &known.answers.value;
+    if *answers == super::known::STANDARD_ANSWERS {
+        return (status, body);
+    }
+    let Ok(Value::Object(mut fields)) = serde_json::from_slice::<Value>(&body) else {
+        return (status, body);
+    };
+    // Tokens come first: whatever stands beside them, they must not be lost.
+    let nested = answers
+        .nested
+        .and_then(|name| fields.remove(name))
+        .filter(|inner| inner.get("access_token").is_some_and(Value::is_string));
+    if let (true, Some(inner)) = (status.is_success(), nested) {
+        return (StatusCode::OK, inner.to_string().into_bytes());
+    }
+    let has_tokens = fields.get("access_token").is_some_and(Value::is_string);
+    if status.is_success() && has_tokens {
+        return (status, body);
+    }
+    let fields = Value::Object(fields);
+    match refusal(answers, status, &fields) {
+        Some(name) => (refused_with(status), error(&name)),
+        // It refuses without a name that is known. That is about this request and nothing else.
+        None if status.is_client_error() => (status, error(&format!("http_{}", status.as_u16()))),
+        None => (status, body),
+    }
+}
+
+fn refused_with(status: StatusCode) -> StatusCode {
+    if status.is_success() {
+        StatusCode::BAD_REQUEST
+    } else {
+        status
+    }
+}
+
+fn error(name: &str) -> Vec<u8> {
+    serde_json::json!({ "error": name })
+        .to_string()
+        .into_bytes()
+}
+
+/// What a revocation endpoint has answered.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Revoked {
+    /// The token is ended, or was before.
+    Yes,
+    /// The answer says otherwise, in these words.
+    No(String),
+}
+
+/// Reads the answer of a revocation endpoint.
+#[must_use]
+pub fn revoked(known: &Known, status: StatusCode, body: &[u8]) -> Revoked {
+    let Revocation {
+        gone, gone_status, ..
+    } = known.revocation.value;
+    if gone_status.contains(&status.as_u16()) {
+        return Revoked::Yes;
+    }
+    let fields = serde_json::from_slice::<Value>(body).unwrap_or_default();
+    let name = refusal(&known.answers.value, status, &fields);
+    match name {
+        Some(name) if gone.contains(&name.as_str()) => Revoked::Yes,
+        Some(name) if status.is_success() => Revoked::No(crate::error::printable(&name)),
+        _ if status.is_success() => Revoked::Yes,
+        Some(name)
+            if status == StatusCode::BAD_REQUEST
+                && ["invalid_token", "invalid_grant"].contains(&name.as_str()) =>
+        {
+            Revoked::Yes
+        }
+        _ if status == StatusCode::BAD_REQUEST && is_gone(body) => Revoked::Yes,
+        _ => Revoked::No(status.to_string()),
+    }
+}
+
+/// Whose access token it is, from an answer of this shape: the account's id, and a name if there is one.
+#[must_use]
+pub fn identity(from: &IdentityFrom, body: &[u8]) -> Option<(String, Option<String>)> {
+    let IdentityFrom::Api {
+        subject: parts,
+        names,
+        ..
+    } = from
+    else {
+        return super::answers::identity(body);
+    };
+    let fields: Value = serde_json::from_slice(body).ok()?;
+    let parts: Vec<String> = parts
+        .iter()
+        .map(|pointer| match fields.pointer(pointer)? {
+            Value::String(text) if !text.is_empty() => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        })
+        .collect::<Option<_>>()?;
+    let name = names
+        .iter()
+        .filter_map(|pointer| fields.pointer(pointer)?.as_str())
+        .find_map(named);
+    Some((subject(&parts.join(":"))?, name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(key: &str) -> &'static Known {
+        Known::find(key).unwrap()
+    }
+
+    fn answer(key: &str, status: u16, body: &str) -> (u16, String) {
+        let status = StatusCode::from_u16(status).unwrap();
+        let (status, body) = standard_answer(known(key), status, body.as_bytes().to_vec());
+        (status.as_u16(), String::from_utf8(body).unwrap())
+    }
+
+    #[test]
+    fn a_service_that_keeps_to_the_standard_is_not_touched() {
+        for body in [r#"{"error":"invalid_grant"}"#, "<html>", "", "[]", "{}"] {
+            for status in [200, 400, 401, 403] {
+                assert_eq!(answer("oidc", status, body), (status, body.to_owned()));
+            }
+        }
+    }
+
+    #[test]
+    fn refusals_with_200_are_refusals() {
+        let bad = r#"{"error":"bad_refresh_token","error_description":"expired"}"#;
+        let refusal = (400, r#"{"error":"bad_refresh_token"}"#.to_owned());
+        assert_eq!(answer("github", 200, bad), refusal);
+        let bad = r#"{"ok":false,"error":"invalid_refresh_token"}"#;
+        let refusal = (400, r#"{"error":"invalid_refresh_token"}"#.to_owned());
+        assert_eq!(answer("slack", 200, bad), refusal);
+        // Tokens are tokens, whatever is said beside them.
+        let odd = r#"{"access_token":"a","error":"deprecated"}"#;
+        assert_eq!(answer("github", 200, odd), (200, odd.to_owned()));
+        // What is no answer at all stays unknown.
+        assert_eq!(answer("github", 200, "<html>"), (200, "<html>".to_owned()));
+        assert_eq!(answer("slack", 200, "{}"), (200, "{}".to_owned()));
+    }
+
+    #[test]
+    fn tokens_of_the_person_are_taken_from_where_they_stand() {
+        let body = r#"{"ok":true,"access_token":"bot","authed_user":{"access_token":"user"}}"#;
+        assert_eq!(
+            answer("slack", 200, body),
+            (200, r#"{"access_token":"user"}"#.to_owned())
+        );
+        let body = r#"{"ok":true,"access_token":"user","refresh_token":"r"}"#;
+        assert_eq!(answer("slack", 200, body), (200, body.to_owned()));
+    }
+
+    #[test]
+    fn a_refusal_without_a_name_asks_nobody_to_do_anything() {
+        for body in [r#"{"error":true,"message":"no"}"#, r#"{"error":""}"#, "{}"] {
+            let (status, body) = answer("figma", 400, body);
+            assert_eq!((status, body.as_str()), (400, r#"{"error":"http_400"}"#));
+        }
+        let (_, body) = answer(
+            "notion",
+            400,
+            r#"{"object":"error","code":"invalid_grant"}"#,
+        );
+        assert_eq!(body, r#"{"error":"invalid_grant"}"#);
+    }
+
+    #[test]
+    fn what_is_gone_is_revoked() {
+        let of = |key: &str, status: u16, body: &str| {
+            let status = StatusCode::from_u16(status).unwrap();
+            revoked(known(key), status, body.as_bytes()) == Revoked::Yes
+        };
+        assert!(of("slack", 200, r#"{"ok":true,"revoked":true}"#));
+        assert!(of("slack", 200, r#"{"ok":false,"error":"token_revoked"}"#));
+        assert!(!of("slack", 200, r#"{"ok":false,"error":"fatal_error"}"#));
+        assert!(of("github", 404, "{}") && of("github", 204, ""));
+        assert!(!of("github", 401, r#"{"message":"Bad credentials"}"#));
+        assert!(of("linear", 400, "{}"));
+        assert!(!of("oidc", 404, "") && !of("oidc", 400, r#"{"error":"invalid_client"}"#));
+        assert!(
+            of("oidc", 200, r#"{"error":"no"}"#) && of("oidc", 400, r#"{"error":"invalid_token"}"#)
+        );
+    }
+
+    #[test]
+    fn identities_are_found_where_an_entry_says() {
+        let slack = &known("slack").identity.value;
+        let body = br#"{"ok":true,"team_id":"T1","user_id":"U2","user":"robin"}"#;
+        let found = identity(slack, body);
+        assert_eq!(found, Some(("T1:U2".to_owned(), Some("robin".to_owned()))));
+        // Half an id could be two people's.
+        let body = br#"{"ok":true,"user_id":"U2","user":"robin"}"#;
+        assert_eq!(identity(slack, body), None);
+        let github = &known("github").identity.value;
+        let body = br#"{"id":583231,"login":"octocat","name":null}"#;
+        let found = identity(github, body);
+        assert_eq!(
+            found,
+            Some(("583231".to_owned(), Some("octocat".to_owned())))
+        );
+        assert_eq!(identity(github, b"[]"), None);
+    }
+}
