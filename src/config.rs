@@ -15,6 +15,7 @@ use ipnet::IpNet;
 use url::{Host, Url};
 use zeroize::Zeroizing;
 
+use crate::clock::Seconds;
 use crate::provider::known::{self, ClientAuth, Endpoints, Known};
 use crate::secret::Secret;
 use crate::vault::SealingKey;
@@ -187,6 +188,16 @@ pub struct Settings {
     #[arg(long, env = "LATCHKEY_PROVIDER_RATE", value_name = "REQUESTS")]
     pub provider_rate: Option<String>,
 
+    /// Seconds that a refresh token of the service lives unused, where the service does not say so with
+    /// its tokens. Keys are renewed before
+    #[arg(long, env = "LATCHKEY_PROVIDER_GRANT_IDLE", value_name = "SECONDS")]
+    pub provider_grant_idle: Option<String>,
+
+    /// Seconds after which the service wants a person's consent again, whatever was renewed since. They
+    /// are told days before
+    #[arg(long, env = "LATCHKEY_PROVIDER_GRANT_LIFE", value_name = "SECONDS")]
+    pub provider_grant_life: Option<String>,
+
     /// What to log, as a tracing filter [default: info]
     #[arg(long, env = "LATCHKEY_LOG", value_name = "FILTER")]
     pub log: Option<String>,
@@ -357,6 +368,10 @@ pub struct ProviderConfig {
     pub scopes: String,
     /// Where API keys come from.
     pub api_key: ApiKeySource,
+    /// How long a refresh token lives unused where the service does not say, in seconds.
+    pub grant_idle: Option<Seconds>,
+    /// After how long a person has to consent again, in seconds.
+    pub grant_life: Option<Seconds>,
 }
 
 /// What may be asked of Jira.
@@ -560,6 +575,8 @@ impl Config {
                     scopes: settings.provider_scopes,
                     api_key_from: settings.api_key_from,
                     api_key_url: settings.api_key_url,
+                    grant_idle: settings.provider_grant_idle,
+                    grant_life: settings.provider_grant_life,
                 },
             )?,
             jira_limits: JiraLimits::read(
@@ -681,6 +698,8 @@ struct Registration {
     scopes: Option<String>,
     api_key_from: Option<String>,
     api_key_url: Option<String>,
+    grant_idle: Option<String>,
+    grant_life: Option<String>,
 }
 
 /// What `LATCHKEY_PROVIDER` may be.
@@ -804,8 +823,22 @@ impl ProviderConfig {
             },
             scopes: given(given_as.scopes).unwrap_or_else(|| known.scopes.value.default.to_owned()),
             api_key,
+            grant_idle: read_life("LATCHKEY_PROVIDER_GRANT_IDLE", given_as.grant_idle)?
+                .or(known.grant_idle.value),
+            grant_life: read_life("LATCHKEY_PROVIDER_GRANT_LIFE", given_as.grant_life)?
+                .or(known.grant_life.value),
         })
     }
+}
+
+/// A span of seconds that is long enough to renew within.
+fn read_life(setting: &'static str, text: Option<String>) -> Result<Option<Seconds>, Invalid> {
+    read_number(
+        setting,
+        text,
+        10..=10 * 365 * 24 * 3600,
+        "a number of seconds from 10 to 315360000, ten years",
+    )
 }
 
 /// An empty variable is one that was not given.
@@ -1122,6 +1155,9 @@ mod tests {
             ("LATCHKEY_PROVIDER_RATE", "0"),
             ("LATCHKEY_PROVIDER", "GitHub Enterprise"),
             ("LATCHKEY_PROVIDER_CLIENT_AUTH", "none"),
+            ("LATCHKEY_PROVIDER_GRANT_IDLE", "9"),
+            ("LATCHKEY_PROVIDER_GRANT_IDLE", "30 days"),
+            ("LATCHKEY_PROVIDER_GRANT_LIFE", "315360001"),
         ];
         for (name, value) in bad {
             let error = with(&[(name, value)]).unwrap_err();

@@ -79,6 +79,8 @@ labels! {
         RotationLost = "rotation_lost",
         /// There is no refresh token and the key has run out: the person has to reconnect.
         NoRefreshToken = "no_refresh_token",
+        /// The service wants the person's consent again, as was known: the person has to reconnect.
+        ConsentEnded = "consent_ended",
         /// The key endpoint gave no key.
         NotMinted = "not_minted",
         /// The credential does not open: set aside.
@@ -203,7 +205,7 @@ impl Outcome {
             Self::ClientRefused => {
                 "the service refuses this app: nothing can be renewed until its client registration is mended"
             }
-            Self::Revoked | Self::RotationLost | Self::NoRefreshToken => {
+            Self::Revoked | Self::RotationLost | Self::NoRefreshToken | Self::ConsentEnded => {
                 "a person has to reconnect"
             }
             Self::NotMinted => "a key could not be minted",
@@ -231,6 +233,7 @@ impl From<ReconnectReason> for Outcome {
             ReconnectReason::Revoked => Self::Revoked,
             ReconnectReason::RotationLost => Self::RotationLost,
             ReconnectReason::NoRefreshToken => Self::NoRefreshToken,
+            ReconnectReason::ConsentEnded => Self::ConsentEnded,
         }
     }
 }

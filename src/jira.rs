@@ -159,16 +159,15 @@ impl Jira {
     }
 
     /// Reads what kind of account a person has, and their name.
-    pub async fn person(&self, tenant: &Tenant, account: &AccountId) -> Result<Person, JiraError> {
+    pub async fn person(
+        &self,
+        tenant: &Tenant,
+        account: &AccountId,
+        purpose: Purpose,
+    ) -> Result<Person, JiraError> {
+        let path = "/rest/api/3/user";
         let (_, answer) = self
-            .call(
-                tenant,
-                account,
-                &Method::GET,
-                "/rest/api/3/user",
-                None,
-                Purpose::Person,
-            )
+            .call(tenant, account, &Method::GET, path, None, purpose)
             .await?;
         read_person(&answer.body, account).ok_or(JiraError::Nonsense)
     }

@@ -10,6 +10,7 @@
 //! |---|---|
 //! | [`clock`], [`random`], [`secret`], [`error`], [`config`] | time, chance, what is never printed, what can go wrong, the settings |
 //! | [`model`] | the nouns |
+//! | [`grant`] | how long a grant lasts |
 //! | [`events`] | what an operator should know about attacks |
 //! | [`limits`] | how often anybody may do what costs something |
 //! | [`outbound`] | how any other server is called |
@@ -35,6 +36,7 @@ pub mod error;
 pub mod events;
 pub mod figures;
 pub mod forecast;
+pub mod grant;
 pub mod jira;
 pub mod limits;
 pub mod linking;

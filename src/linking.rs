@@ -14,7 +14,7 @@ use http::Method;
 use serde::Serialize;
 
 use crate::App;
-use crate::budget::{Probe, Report};
+use crate::budget::{Probe, Purpose, Report};
 use crate::clock::Seconds;
 use crate::config::Customers;
 use crate::connect::descriptor::FINISH_MODULE;
@@ -30,7 +30,7 @@ use crate::model::{
 use crate::provider::CallbackQuery;
 use crate::renewal::LEASE;
 use crate::secret::{Secret, same};
-use crate::{cleanup, renewal};
+use crate::{cleanup, grant, renewal};
 
 /// How long an attempt lives, in seconds.
 pub const ATTEMPT_LIFE: Seconds = 600;
@@ -216,7 +216,7 @@ async fn ask_about(app: &App, viewer: &Viewer) -> Result<Option<Person>, Error> 
             _ => busy(opens_at - now),
         };
     }
-    match app.jira.person(tenant, account).await {
+    match app.jira.person(tenant, account, Purpose::Person).await {
         Ok(person) => {
             app.store
                 .remember_person(tenant, account, &person, now)
@@ -636,8 +636,11 @@ pub async fn confirm(
         return Err(Error::AttemptOver("it is not proved yet"));
     };
     let now = app.clock.now();
+    let (consent, refresh_ends_at) = grant::begun(&proved.tokens, app.provider.grant_lives());
     let credential = Credential {
         tokens: proved.tokens.clone(),
+        consent,
+        refresh_ends_at,
         previous_refresh_token: None,
         lingering: Vec::new(),
         api_key: (!app.provider.mints()).then(|| app.provider.token_as_key(&proved.tokens)),

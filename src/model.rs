@@ -303,8 +303,34 @@ pub struct Tokens {
     /// When the access token runs out, counted from the moment the request started; none when the
     /// service does not say.
     pub expires_at: Option<Seconds>,
+    /// When the refresh token runs out unless it is used, as the service has announced it.
+    pub refresh_expires_at: Option<Seconds>,
     /// The refresh token, if one was given.
     pub refresh_token: Option<Secret>,
+}
+
+/// What a person has consented to at the service.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Consent {
+    /// When; none for links that are older than this was asked.
+    pub since: Option<Seconds>,
+    /// Until when, whatever is renewed; none where it does not end, or nobody knows.
+    pub ends_at: Option<Seconds>,
+}
+
+/// So long before their consent ends a person is told at the earliest, in seconds.
+const NOTICE: Seconds = 7 * 24 * 3600;
+
+impl Consent {
+    /// Whether it ends so soon that the person is told: in the last third of its life, and in the last
+    /// week.
+    #[must_use]
+    pub fn ends_soon(&self, now: Seconds) -> bool {
+        self.ends_at.is_some_and(|end| {
+            let third = self.since.map_or(NOTICE, |since| (end - since) / 3);
+            now >= end - third.min(NOTICE)
+        })
+    }
 }
 
 /// Access and refresh token of a link and its API key. Always sealed at rest.
@@ -312,6 +338,11 @@ pub struct Tokens {
 pub struct Credential {
     /// The tokens of this generation.
     pub tokens: Tokens,
+    /// What the person has consented to.
+    pub consent: Consent,
+    /// When the refresh token runs out if it is not used; none where that is not known, or the consent
+    /// ends first.
+    pub refresh_ends_at: Option<Seconds>,
     /// The refresh token that this generation replaced. Some services honour it until the new one is
     /// used, so disconnecting revokes it too.
     pub previous_refresh_token: Option<Secret>,
@@ -409,6 +440,8 @@ pub struct Link {
     pub generation: i64,
     /// What Jira holds, if it holds anything yet.
     pub published: Option<Published>,
+    /// What the person has consented to.
+    pub consent: Consent,
 }
 
 /// What Jira has confirmed to hold.
@@ -454,6 +487,8 @@ pub enum ReconnectReason {
     RotationLost,
     /// The service gave no refresh token, and the key has run out.
     NoRefreshToken,
+    /// The service wants the person's consent again every so often, and it was known when.
+    ConsentEnded,
 }
 
 /// Why a tenant's Jira is left alone for a while. When that is over, the first call to it is the probe:
@@ -527,6 +562,7 @@ words!(ReconnectReason {
     Revoked = "revoked",
     RotationLost = "rotation_lost",
     NoRefreshToken = "no_refresh_token",
+    ConsentEnded = "consent_ended",
 });
 
 impl ReconnectReason {
@@ -544,6 +580,9 @@ impl ReconnectReason {
             Self::NoRefreshToken => {
                 format!("The key has expired, and {service} did not allow it to be renewed.")
             }
+            Self::ConsentEnded => format!(
+                "{service} asks every so often whether you still agree, and the time was up. Nothing is wrong."
+            ),
         }
     }
 
@@ -562,6 +601,10 @@ impl ReconnectReason {
             Self::NoRefreshToken => format!(
                 "{service} lets this person's keys not be renewed. They can connect again, for as long \
                  as a key lives."
+            ),
+            Self::ConsentEnded => format!(
+                "{service} asks people every so often whether they still agree. The person was told before, \
+                 and can connect again."
             ),
         }
     }
@@ -582,6 +625,10 @@ impl ReconnectReason {
             Self::NoRefreshToken => {
                 "the service gave no refresh token: check LATCHKEY_PROVIDER_SCOPES (offline_access) and \
                  the client registration"
+            }
+            Self::ConsentEnded => {
+                "the service wants the person's consent again every so often, and the time was up: normal; \
+                 people are told before, and the service may have a setting for how often it asks"
             }
         }
     }
@@ -742,6 +789,12 @@ pub struct LinkStatus {
     /// Why the person has to reconnect, or why there is no valid key just now, in words for them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// When the service will want the person's consent again, where that is known, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consent_ends_at: Option<String>,
+    /// Whether that is so soon that the person should be told. Left out where it is not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub consent_ends_soon: bool,
 }
 
 impl LinkStatus {
@@ -756,6 +809,8 @@ impl LinkStatus {
             expires_at: None,
             renewed_at: None,
             reason: None,
+            consent_ends_at: None,
+            consent_ends_soon: false,
         }
     }
 
@@ -783,6 +838,10 @@ impl LinkStatus {
             }
             LinkState::Live | LinkState::Aside(_) => (working, None),
         };
+        let consent = match state {
+            "reconnect" => Consent::default(),
+            _ => link.consent,
+        };
         Self {
             state,
             service: service.to_owned(),
@@ -793,6 +852,8 @@ impl LinkStatus {
                 .map(|published| rfc3339(published.expires_at)),
             renewed_at: link.published.map(|published| rfc3339(published.at)),
             reason,
+            consent_ends_at: consent.ends_at.map(rfc3339),
+            consent_ends_soon: consent.ends_soon(now),
         }
     }
 }
@@ -868,6 +929,20 @@ mod tests {
         assert!(all.iter().all(|words| words.len() > 20));
         let different: std::collections::BTreeSet<_> = all.iter().collect();
         assert_eq!(different.len(), all.len());
+    }
+
+    #[test]
+    fn a_person_is_told_in_the_last_third_and_in_the_last_week() {
+        const DAY: Seconds = 24 * 3600;
+        let told = |since, ends_at, now| Consent { since, ends_at }.ends_soon(now);
+        for (life, before) in [(60, 20), (24 * 3600, 8 * 3600), (90 * DAY, 7 * DAY)] {
+            let end = 1000 + life;
+            assert!(!told(Some(1000), Some(end), end - before - 1), "{life}");
+            assert!(told(Some(1000), Some(end), end - before), "{life}");
+            assert!(told(Some(1000), Some(end), end + 1), "{life}");
+        }
+        assert!(told(None, Some(8 * DAY), DAY) && !told(None, Some(8 * DAY), DAY - 1));
+        assert!(!told(Some(0), None, Seconds::MAX));
     }
 
     #[test]

@@ -30,6 +30,7 @@ use crate::budget::Report;
 use crate::clock::{Clock, Seconds};
 use crate::config::{ApiKeySource, ProviderConfig};
 use crate::error::{Error, printable};
+use crate::grant::Lives;
 use crate::model::{ApiKey, Identity, RevocableToken, Tokens};
 use crate::outbound::{Failure, Outbound, SIZE_LIMIT};
 use crate::secret::Secret;
@@ -170,6 +171,15 @@ impl Provider {
     #[must_use]
     pub fn known(&self) -> &'static Known {
         self.config.known
+    }
+
+    /// How long grants last, as far as the operator knows.
+    #[must_use]
+    pub fn grant_lives(&self) -> Lives {
+        Lives {
+            idle: self.config.grant_idle,
+            whole: self.config.grant_life,
+        }
     }
 
     /// Whether API keys are minted at a key endpoint.
@@ -777,6 +787,7 @@ fn tokens(answer: &TokenAnswer, started_at: Seconds) -> Tokens {
         access_token: Secret::new(answer.access_token().secret().clone()),
         requested_at: started_at,
         expires_at: answer.life().map(|life| started_at + life),
+        refresh_expires_at: answer.refresh_life().map(|life| started_at + life),
         refresh_token: answer
             .refresh_token()
             .map(|token| Secret::new(token.secret().clone())),

@@ -11,14 +11,15 @@ use std::time::Duration;
 use http::Method;
 
 use crate::App;
-use crate::budget::{Report, Stance};
+use crate::budget::{Purpose, Report, Stance};
 use crate::clock::{Seconds, rfc3339};
 use crate::error::Error;
 use crate::figures::{Outcome, Step};
+use crate::grant;
 use crate::jira::{Authority, JiraError, time_to_wait};
 use crate::model::{
-    AsideReason, Credential, Lingering, LinkId, MintedKey, ParkReason, Property, ReconnectReason,
-    Revocation, Tenant, Tokens,
+    ApiKey, AsideReason, Credential, Lingering, LinkId, MintedKey, ParkReason, Property,
+    ReconnectReason, Revocation, Tenant, Tokens,
 };
 use crate::moments::{Moment, reach};
 use crate::provider::{LIFE_UNLESS_SAID, MintError, RefreshError};
@@ -132,11 +133,15 @@ pub async fn renew(app: &App, claim: Claim) -> Result<(), Error> {
         let rest = (rest << claim.failures.clamp(0, 10)).min(REST);
         return set_aside(app, &claim, AsideReason::NoOutcome, now + rest).await;
     }
-    let step = if claim.is_unpublished() && worth_publishing(app, &credential, now) {
-        Some((claim, credential))
-    } else {
-        next_generation(app, claim, credential).await?
-    };
+    // While Jira takes no key, the refresh token must not run out unused.
+    let may_ask = app.service_gate.stance() == Stance::Open || claim.probe.is_some();
+    let refresh_first = may_ask && grant::is_due(&credential, now);
+    let step =
+        if claim.is_unpublished() && worth_publishing(app, &credential, now) && !refresh_first {
+            Some((claim, credential))
+        } else {
+            next_generation(app, claim, credential).await?
+        };
     let Some((claim, credential)) = step else {
         return Ok(());
     };
@@ -157,10 +162,14 @@ fn outlives(tokens: &Tokens, now: Seconds) -> bool {
 }
 
 /// Makes the next generation of a link: by a refresh, or, where keys are minted and the access token is
-/// good for another, by asking for a new key.
+/// good for another and the refresh token need not be used, by asking for a new key.
 async fn next_generation(app: &App, claim: Claim, credential: Credential) -> Result<Next, Error> {
     let now = app.clock.now();
-    if app.provider.mints() && credential.api_key.is_some() && outlives(&credential.tokens, now) {
+    if app.provider.mints()
+        && credential.api_key.is_some()
+        && outlives(&credential.tokens, now)
+        && !grant::is_due(&credential, now)
+    {
         let mut next = credential;
         retire(&mut next, &claim, None, now);
         let generation = claim.link.generation + 1;
@@ -212,8 +221,10 @@ async fn next_generation(app: &App, claim: Claim, credential: Credential) -> Res
         Ok(tokens) => {
             reach(&app.clock, Moment::Answered, &claim.link).await;
             let probe = claim.probe;
+            let before = credential.tokens.clone();
             let mut next = credential;
             retire(&mut next, &claim, Some(tokens), now);
+            lasts(app, &mut next, &before);
             if !app.provider.mints() {
                 next.api_key = Some(app.provider.token_as_key(&next.tokens));
             }
@@ -263,7 +274,12 @@ fn retire(credential: &mut Credential, claim: &Claim, tokens: Option<Tokens>, no
         let before = std::mem::replace(&mut credential.tokens, tokens);
         match &credential.tokens.refresh_token {
             Some(_) => credential.previous_refresh_token = before.refresh_token,
-            None => credential.tokens.refresh_token = before.refresh_token,
+            None => {
+                credential.tokens.refresh_token = before.refresh_token;
+                // Nothing new was said about the one that is kept.
+                let said = credential.tokens.refresh_expires_at;
+                credential.tokens.refresh_expires_at = said.or(before.refresh_expires_at);
+            }
         }
         // One that does not say when it runs out lives as long as its key was taken to.
         credential.lingering.push(Lingering {
@@ -282,6 +298,18 @@ fn retire(credential: &mut Credential, claim: &Claim, tokens: Option<Tokens>, no
     if !old.is_empty() {
         credential.retiring.push(old);
     }
+}
+
+/// Works out how long the grant lasts now.
+fn lasts(app: &App, credential: &mut Credential, before: &Tokens) {
+    let (consent, refresh_ends_at) = grant::renewed(
+        credential.consent,
+        before,
+        &credential.tokens,
+        app.provider.grant_lives(),
+    );
+    credential.consent = consent;
+    credential.refresh_ends_at = refresh_ends_at;
 }
 
 /// The first act after an answer: keep it, whatever the database is doing. Once the service has given
@@ -339,7 +367,9 @@ async fn refused(
         RefreshError::InvalidGrant => {
             // With an unknown outcome before it, the likely reason is that the answer with the next
             // refresh token was lost.
-            let reason = if claim.unsettled {
+            let reason = if grant::has_ended(credential.consent, now) {
+                ReconnectReason::ConsentEnded
+            } else if claim.unsettled {
                 ReconnectReason::RotationLost
             } else {
                 ReconnectReason::Revoked
@@ -382,12 +412,16 @@ fn left_alone(error: &RefreshError, seconds: Seconds) {
     }
 }
 
-/// Full jitter, doubling from two seconds; quicker while there is a key to save.
+/// Full jitter, doubling from two seconds; quicker while there is a key or a refresh token to save.
 fn backoff(app: &App, claim: &Claim, credential: &Credential, now: Seconds) -> Seconds {
-    let left = credential
-        .api_key
-        .as_ref()
-        .map_or(0, |key| key.expires_at - now);
+    let key_ends_at = credential.api_key.as_ref().map(|key| key.expires_at);
+    let ends = [key_ends_at, credential.refresh_ends_at].into_iter();
+    let left = ends
+        .flatten()
+        .map(|end| end - now)
+        .filter(|left| *left > 0)
+        .min()
+        .unwrap_or(0);
     let most = if left > 0 {
         (left / 4).clamp(2, LONGEST_WAIT)
     } else {
@@ -483,7 +517,7 @@ pub async fn publish(app: &App, claim: Claim, credential: Credential) -> Result<
                 app.store.remember_acts_as_user(&tenant, as_person).await?;
             }
             let now = app.clock.now();
-            let due_at = due_at(app, key.requested_at, key.expires_at, now);
+            let due_at = due_at(app, key, &credential, now);
             let recorded = app
                 .store
                 .published(&claim, &credential, key.expires_at, now, due_at);
@@ -505,11 +539,25 @@ pub async fn publish(app: &App, claim: Claim, credential: Credential) -> Result<
 }
 
 /// Two thirds of a key's life after it was asked for, up to a tenth earlier so that many keys of one
-/// moment spread out. Short lives get a floor of a second.
-fn due_at(app: &App, requested_at: Seconds, expires_at: Seconds, now: Seconds) -> Seconds {
-    let life = (expires_at - requested_at).max(1);
-    let due_at = requested_at + life * 2 / 3 - app.random.up_to(life / 10);
-    due_at.max(now + 1)
+/// moment spread out; or sooner, where the refresh token would run out unused, or the consent ends. Short
+/// lives get a floor of a second.
+fn due_at(app: &App, key: &ApiKey, credential: &Credential, now: Seconds) -> Seconds {
+    let life = (key.expires_at - key.requested_at).max(1);
+    let due_at = key.requested_at + life * 2 / 3 - app.random.up_to(life / 10);
+    let refresh = grant::due_at(credential, &app.random);
+    let consent = grant::look_at(credential.consent, now);
+    [refresh, consent]
+        .into_iter()
+        .flatten()
+        .fold(due_at, Seconds::min)
+        .max(now + 1)
+}
+
+/// A later time to look at a link again, unless its refresh token has to be used before.
+fn unless_it_runs_out(credential: &Credential, later: Seconds, now: Seconds) -> Seconds {
+    grant::use_by(credential)
+        .filter(|use_by| *use_by > now)
+        .map_or(later, |use_by| later.min(use_by))
 }
 
 async fn mint(app: &App, claim: Claim, mut credential: Credential) -> Result<Next, Error> {
@@ -597,6 +645,30 @@ pub async fn leave_alone(
     Ok(seconds)
 }
 
+/// Ends the link of a person who is gone from Jira.
+async fn close(app: &App, claim: &Claim) -> Result<(), Error> {
+    let now = app.clock.now();
+    app.meters.renewal(Outcome::PersonGone, claim, None, None);
+    app.store
+        .unlink(&claim.tenant, &claim.link.account_id, now, now)
+        .await?;
+    app.wake_cleanup.notify_one();
+    Ok(())
+}
+
+/// Whether Jira says that a person is not there any more, or deactivated. Asked where it refuses a write:
+/// nobody may act for somebody who has left.
+async fn has_left(app: &App, claim: &Claim) -> bool {
+    let (tenant, account) = (&claim.tenant, &claim.link.account_id);
+    if jira_opens_at(app, tenant, &Method::GET) > app.clock.now() {
+        return false;
+    }
+    match app.jira.person(tenant, account, Purpose::Renewal).await {
+        Ok(person) => !person.active,
+        Err(error) => matches!(error, JiraError::NotFound),
+    }
+}
+
 async fn unpublished(
     app: &App,
     claim: &Claim,
@@ -605,16 +677,12 @@ async fn unpublished(
 ) -> Result<(), Error> {
     let now = app.clock.now();
     let tenant = &claim.tenant;
-    let account = &claim.link.account_id;
     let (outcome, due_at) = match error {
-        JiraError::NotFound => {
-            app.meters.renewal(Outcome::PersonGone, claim, None, None);
-            app.store.unlink(tenant, account, now, now).await?;
-            app.wake_cleanup.notify_one();
-            return Ok(());
-        }
+        JiraError::NotFound => return close(app, claim).await,
+        JiraError::Forbidden if has_left(app, claim).await => return close(app, claim).await,
         JiraError::Forbidden => {
-            return set_aside(app, claim, AsideReason::JiraRefuses, now + REST).await;
+            let rest = unless_it_runs_out(credential, now + REST, now);
+            return set_aside(app, claim, AsideReason::JiraRefuses, rest).await;
         }
         JiraError::Wait { asked, why } => {
             let put = &Method::PUT;
@@ -623,7 +691,7 @@ async fn unpublished(
         }
         // It keeps its place, and that points are used up is said once.
         JiraError::UsedUp => {
-            let due_at = app.quota.next_hour();
+            let due_at = unless_it_runs_out(credential, app.quota.next_hour(), now);
             app.store.put_off(claim, due_at, false, false).await?;
             return Ok(());
         }

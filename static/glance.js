@@ -120,6 +120,8 @@
     part("expiry").hidden = !link.expiresAt;
     part("renewal").hidden = !link.renewedAt;
     part("life").hidden = !link.expiresAt || !link.renewedAt;
+    part("consent").hidden = !link.consentEndsSoon;
+    stamp(part("consent-end"), link.consentEndsAt, { day: "numeric", month: "long" });
     stamp(part("until"), link.expiresAt);
     stamp(part("renewed"), link.renewedAt);
     part("renew").textContent = renewing ? "Renewing…" : "Renew now";
@@ -129,7 +131,7 @@
 
   // What nobody may see any more does not stay in hidden elements either.
   function forget() {
-    for (const id of ["who", "was", "reason", "until", "renewed", "left", "ago"]) {
+    for (const id of ["who", "was", "reason", "until", "renewed", "left", "ago", "consent-end"]) {
       part(id).replaceChildren();
       for (const name of ["title", "datetime"]) part(id).removeAttribute(name);
     }
@@ -150,12 +152,12 @@
     part("life").value = Math.max(left, 0);
   }
 
-  function stamp(element, value) {
+  function stamp(element, value, more) {
     const date = new Date(value ?? NaN);
     if (Number.isNaN(date.getTime())) return element.replaceChildren();
     element.dateTime = date.toISOString();
     element.title = date.toLocaleString(undefined, { dateStyle: "full", timeStyle: "long" });
-    element.textContent = clock(date);
+    element.textContent = clock(date, more);
   }
 
   function clock(date, more = {}) {

@@ -15,6 +15,8 @@ use crate::clock::Seconds;
 
 /// A year; more is not believed, so that times stay numbers that can be added.
 const LONGEST: Seconds = 366 * 24 * 3600;
+/// Ten years: the same for refresh tokens.
+const LONGEST_OF_REFRESH: Seconds = 10 * LONGEST;
 
 /// RFC 6749 section 5.1, and OpenID Connect's ID token.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -24,6 +26,18 @@ pub struct TokenAnswer {
     refresh_token: Option<RefreshToken>,
     #[serde(default)]
     expires_in: Value,
+    /// GitHub and Microsoft.
+    /// <https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/refreshing-user-access-tokens>
+    #[serde(default)]
+    refresh_token_expires_in: Value,
+    /// Keycloak, where 0 means never.
+    /// <https://www.keycloak.org/docs-api/latest/javadocs/org/keycloak/representations/AccessTokenResponse.html>
+    #[serde(default)]
+    refresh_expires_in: Value,
+    /// Intuit.
+    /// <https://developer.intuit.com/app/developer/qbo/docs/develop/authentication-and-authorization/oauth-2.0>
+    #[serde(default)]
+    x_refresh_token_expires_in: Value,
     #[serde(default, deserialize_with = "text_or_nothing")]
     id_token: IdTokenText,
     /// Everybody means a bearer token, in one spelling or another.
@@ -72,16 +86,33 @@ impl TokenAnswer {
 
     /// Life of the access token in seconds; none when the service does not say anything sensible.
     pub fn life(&self) -> Option<Seconds> {
-        let seconds = match &self.expires_in {
-            Value::Number(number) => number
-                .as_i64()
-                .or_else(|| number.as_u64().map(|_| LONGEST))
-                .or_else(|| number.as_f64().map(|seconds| seconds as Seconds)),
-            Value::String(text) => text.trim().parse::<Seconds>().ok(),
-            _ => None,
-        }?;
-        (seconds > 0).then_some(seconds.min(LONGEST))
+        seconds(&self.expires_in, LONGEST)
     }
+
+    /// Life of the refresh token in seconds, for as long as it is not used; no standard has a name for
+    /// it. None when the service does not say anything sensible.
+    pub fn refresh_life(&self) -> Option<Seconds> {
+        [
+            &self.refresh_token_expires_in,
+            &self.refresh_expires_in,
+            &self.x_refresh_token_expires_in,
+        ]
+        .into_iter()
+        .find_map(|said| seconds(said, LONGEST_OF_REFRESH))
+    }
+}
+
+/// A positive number of seconds, as a number or a text.
+fn seconds(said: &Value, longest: Seconds) -> Option<Seconds> {
+    let seconds = match said {
+        Value::Number(number) => number
+            .as_i64()
+            .or_else(|| number.as_u64().map(|_| longest))
+            .or_else(|| number.as_f64().map(|seconds| seconds as Seconds)),
+        Value::String(text) => text.trim().parse::<Seconds>().ok(),
+        _ => None,
+    }?;
+    (seconds > 0).then_some(seconds.min(longest))
 }
 
 impl TokenResponse for TokenAnswer {
@@ -130,6 +161,39 @@ mod tests {
         for huge in ["99999999999", "18446744073709551615", "1e300"] {
             assert_eq!(life(huge), Some(LONGEST), "{huge}");
         }
+    }
+
+    #[test]
+    fn lives_of_refresh_tokens_have_three_names() {
+        let life = |fields: &str| {
+            let text = format!(r#"{{"access_token":"a"{fields}}}"#);
+            let answer = serde_json::from_str::<TokenAnswer>(&text).unwrap();
+            answer.refresh_life()
+        };
+        assert_eq!(life(""), None);
+        assert_eq!(
+            life(r#","refresh_token_expires_in":15897600"#),
+            Some(15_897_600)
+        );
+        assert_eq!(life(r#","refresh_token_expires_in":"86399""#), Some(86_399));
+        assert_eq!(life(r#","refresh_expires_in":1800"#), Some(1800));
+        assert_eq!(life(r#","refresh_expires_in":0"#), None, "never");
+        assert_eq!(
+            life(r#","x_refresh_token_expires_in":8726400"#),
+            Some(8_726_400)
+        );
+        assert_eq!(
+            life(r#","refresh_token_expires_in":[7],"refresh_expires_in":9"#),
+            Some(9)
+        );
+        for nonsense in ["-5", "\"soon\"", "null", "{}", "[]", "-1e300"] {
+            let fields = format!(r#","refresh_token_expires_in":{nonsense}"#);
+            assert_eq!(life(&fields), None, "{nonsense}");
+        }
+        assert_eq!(
+            life(r#","refresh_expires_in":1e300"#),
+            Some(LONGEST_OF_REFRESH)
+        );
     }
 
     #[test]

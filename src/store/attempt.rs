@@ -3,8 +3,8 @@
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::model::{
-    AccountId, Attempt, AttemptId, Authorizing, ClientKey, Credential, IssueKey, Phase, Proved,
-    Returned, Revocation, Tenant, Tokens,
+    AccountId, Attempt, AttemptId, Authorizing, ClientKey, Consent, Credential, IssueKey, Phase,
+    Proved, Returned, Revocation, Tenant, Tokens,
 };
 use crate::secret::TenantKey;
 use crate::vault::{Broken, Place};
@@ -352,6 +352,8 @@ impl Store {
 pub(super) fn tokens_only(tokens: &Tokens, subject: &str) -> Vec<Revocation> {
     let credential = Credential {
         tokens: tokens.clone(),
+        consent: Consent::default(),
+        refresh_ends_at: None,
         previous_refresh_token: None,
         lingering: Vec::new(),
         api_key: None,

@@ -50,6 +50,8 @@ pub(super) struct Commit {
     pub(super) credential: String,
     pub(super) generation: i64,
     pub(super) key_expires_at: Option<Seconds>,
+    pub(super) consent_ends_at: Option<Seconds>,
+    pub(super) refresh_ends_at: Option<Seconds>,
 }
 
 pub(super) struct Published {
@@ -57,6 +59,7 @@ pub(super) struct Published {
     /// None when it stands there as it was committed.
     pub(super) credential: Option<String>,
     pub(super) expires_at: Seconds,
+    pub(super) refresh_ends_at: Option<Seconds>,
     pub(super) now: Seconds,
     pub(super) due_at: Seconds,
     pub(super) put_again: i64,
@@ -241,7 +244,9 @@ impl Store {
                 .bind(row.claimed)
                 .bind(&row.credential)
                 .bind(row.generation)
-                .bind(row.key_expires_at));
+                .bind(row.key_expires_at)
+                .bind(row.consent_ends_at)
+                .bind(row.refresh_ends_at));
             if !reached.iter().all(|(link, _)| found.contains(*link)) {
                 // The link that lives now has not come that far: the transaction is rolled back.
                 return Ok(None);
@@ -253,7 +258,8 @@ impl Store {
                 .bind(row.expires_at)
                 .bind(row.now)
                 .bind(row.due_at)
-                .bind(row.put_again));
+                .bind(row.put_again)
+                .bind(row.refresh_ends_at));
             about_many!(tx, found, sql::PUT_OFF, put_off, |query, link, row| query
                 .bind(link)
                 .bind(row.generation)

@@ -90,6 +90,8 @@ pub(super) fn all_of(credential: Credential, subject: &str) -> Vec<Revocation> {
         lingering,
         api_key,
         retiring,
+        consent: _,
+        refresh_ends_at: _,
     } = credential;
     let mut own = Revocation {
         subject: subject.to_owned(),

@@ -133,6 +133,8 @@ impl Store {
                 .bind(&token)
                 .bind(owner)
                 .bind(now)
+                .bind(credential.consent.since)
+                .bind(credential.consent.ends_at)
                 .execute(&mut *tx)
                 .await?;
             generation
@@ -148,6 +150,7 @@ impl Store {
                 state: LinkState::Live,
                 generation,
                 published: None,
+                consent: credential.consent,
             },
             credential: Ok(credential),
             failures: 0,

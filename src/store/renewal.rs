@@ -75,7 +75,7 @@ impl Claim {
 
 impl Store {
     /// Claims links whose time has come, of these tenants, one after the other until there are `most`; of
-    /// each those first whose key in Jira ends first. Each link is this process's until `lease_until`.
+    /// each those first whose key in Jira, or refresh token, ends first. Each link is this process's until `lease_until`.
     /// Those of a tenant that does not open are set aside until `rest_until`.
     #[expect(
         clippy::too_many_arguments,
@@ -123,7 +123,7 @@ impl Store {
                 rows.extend(claimed);
             }
         });
-        rows.sort_by_key(|row| row.link.published_expires_at);
+        rows.sort_by_key(|row| row.link.first_end);
         let mut claims: Vec<Claim> = Vec::with_capacity(rows.len());
         for ClaimedRow { link: row, reached } in rows {
             let known = claims
@@ -205,6 +205,8 @@ impl Store {
             credential: text,
             generation,
             key_expires_at: credential.api_key.as_ref().map(|key| key.expires_at),
+            consent_ends_at: credential.consent.ends_at,
+            refresh_ends_at: credential.refresh_ends_at,
         });
         self.write(&claim.link.id, write).await
     }
@@ -285,6 +287,7 @@ impl Store {
             generation,
             credential: text,
             expires_at,
+            refresh_ends_at: credential.refresh_ends_at,
             now,
             due_at,
             put_again: claim.put_again,

@@ -3,7 +3,7 @@
 use sqlx::FromRow;
 
 use crate::model::{
-    AccountId, AsideReason, ClientKey, Identity, Link, LinkId, LinkState, Published,
+    AccountId, AsideReason, ClientKey, Consent, Identity, Link, LinkId, LinkState, Published,
     ReconnectReason,
 };
 
@@ -74,6 +74,9 @@ pub(super) struct LinkRow {
     pub(super) intent_at: Option<i64>,
     pub(super) unsettled: bool,
     pub(super) put_again: i64,
+    pub(super) consented_at: Option<i64>,
+    pub(super) consent_ends_at: Option<i64>,
+    pub(super) first_end: i64,
 }
 
 #[derive(FromRow)]
@@ -115,6 +118,10 @@ impl LinkRow {
                 expires_at: self.published_expires_at,
                 at: self.published_at,
             }),
+            consent: Consent {
+                since: self.consented_at,
+                ends_at: self.consent_ends_at,
+            },
         }
     }
 }

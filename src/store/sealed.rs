@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::clock::Seconds;
 use crate::model::{
-    ApiKey, Authorizing, Credential, Identity, Lingering, MintedKey, Proved, Returned,
+    ApiKey, Authorizing, Consent, Credential, Identity, Lingering, MintedKey, Proved, Returned,
     RevocableToken, Revocation, Tokens,
 };
 use crate::secret::Secret;
@@ -48,6 +48,8 @@ struct TokensText<S> {
     access_token: S,
     requested_at: Seconds,
     expires_at: Option<Seconds>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refresh_expires_at: Option<Seconds>,
     refresh_token: Option<S>,
 }
 
@@ -73,6 +75,12 @@ struct TokenText<S> {
 #[derive(Serialize, Deserialize)]
 struct CredentialText<S> {
     tokens: TokensText<S>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    consent_since: Option<Seconds>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    consent_ends_at: Option<Seconds>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refresh_ends_at: Option<Seconds>,
     previous_refresh_token: Option<S>,
     api_key: Option<ApiKeyText<S>>,
     lingering: Vec<LingeringText<S>>,
@@ -119,6 +127,7 @@ impl<'a> From<&'a Tokens> for TokensText<&'a str> {
             access_token: tokens.access_token.expose(),
             requested_at: tokens.requested_at,
             expires_at: tokens.expires_at,
+            refresh_expires_at: tokens.refresh_expires_at,
             refresh_token: tokens.refresh_token.as_ref().map(Secret::expose),
         }
     }
@@ -130,6 +139,7 @@ impl From<TokensText<Secret>> for Tokens {
             access_token: text.access_token,
             requested_at: text.requested_at,
             expires_at: text.expires_at,
+            refresh_expires_at: text.refresh_expires_at,
             refresh_token: text.refresh_token,
         }
     }
@@ -194,6 +204,9 @@ pub(super) fn read_revocation(text: &Secret) -> Result<Revocation, Unreadable> {
 pub(super) fn write_credential(credential: &Credential) -> Secret {
     write(&CredentialText {
         tokens: TokensText::from(&credential.tokens),
+        consent_since: credential.consent.since,
+        consent_ends_at: credential.consent.ends_at,
+        refresh_ends_at: credential.refresh_ends_at,
         previous_refresh_token: credential
             .previous_refresh_token
             .as_ref()
@@ -224,6 +237,11 @@ pub(super) fn read_credential(text: &Secret) -> Result<Credential, Unreadable> {
     let text: CredentialText<Secret> = read(text)?;
     Ok(Credential {
         tokens: text.tokens.into(),
+        consent: Consent {
+            since: text.consent_since,
+            ends_at: text.consent_ends_at,
+        },
+        refresh_ends_at: text.refresh_ends_at,
         previous_refresh_token: text.previous_refresh_token,
         api_key: text.api_key.map(|key| ApiKey {
             key: key.key,
@@ -297,8 +315,14 @@ mod tests {
                 access_token: Secret::new("access"),
                 requested_at: 3,
                 expires_at: None,
+                refresh_expires_at: Some(9),
                 refresh_token: Some(Secret::new("refresh")),
             },
+            consent: Consent {
+                since: Some(3),
+                ends_at: Some(21),
+            },
+            refresh_ends_at: Some(9),
             previous_refresh_token: Some(Secret::new("previous")),
             api_key: Some(ApiKey {
                 key: Secret::new("key"),
@@ -335,5 +359,8 @@ mod tests {
             panic!("what was written before cannot be read")
         };
         assert_eq!(before.tokens.access_token.expose(), "a\"b");
+        assert_eq!(before.tokens.refresh_expires_at, None);
+        assert_eq!(before.consent, Consent::default());
+        assert_eq!(before.refresh_ends_at, None);
     }
 }

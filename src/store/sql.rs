@@ -29,13 +29,13 @@ macro_rules! claim {
 /// a tenth of all there are, and plans for that.
 macro_rules! due {
     () => {
-        "(select id from (select id, published_expires_at from (select id, published_expires_at, due_at \
+        "(select id from (select id, first_end from (select id, first_end, due_at \
         from link where client_key = $6 and state <> 'reconnect' \
-        order by published_expires_at limit 32) as head where due_at <= $1 \
-        union select id, published_expires_at from (select id, published_expires_at from link \
+        order by first_end limit 32) as head where due_at <= $1 \
+        union select id, first_end from (select id, first_end from link \
         where client_key = $6 and state <> 'reconnect' \
         and due_at <= $1 order by due_at limit 8) as oldest) as candidate \
-        order by published_expires_at limit 16) \
+        order by first_end limit 16) \
         and ($7 or not exists (select 1 from gate g where g.name = 'service' and g.opens_at > $1))"
     };
 }
@@ -55,7 +55,7 @@ macro_rules! claim_in_order {
         from tenant t where t.client_key = $6 and t.installed and t.enabled and t.wait_until <= $1 \
         and t.put_wait_until <= $1) \
         and not exists (select 1 from gate g where g.name = 'jira' and g.opens_at > $1) \
-        order by l.published_expires_at limit $5"
+        order by l.first_end limit $5"
     };
 }
 
@@ -167,15 +167,18 @@ statements! {
         and l.installation = $4 and l.state <> 'reconnect' limit 3";
     LINK_PUT = "insert into link (id, client_key, installation, account_id, subject, display_name, state, \
         generation, credential, key_expires_at, published_generation, published_expires_at, published_at, \
-        put_again, due_at, failures, claims, claim, claimed_by, unsettled, created_at) \
-        values ($1, $2, $3, $4, $5, $6, 'live', $7, $8, $9, 0, 0, 0, 0, $10, 0, 1, $11, $12, false, $13) \
+        put_again, due_at, failures, claims, claim, claimed_by, unsettled, created_at, consented_at, \
+        consent_ends_at, first_end) \
+        values ($1, $2, $3, $4, $5, $6, 'live', $7, $8, $9, 0, 0, 0, 0, $10, 0, 1, $11, $12, false, $13, $14, \
+        $15, 0) \
         on conflict (client_key, account_id) do update set id = excluded.id, \
         installation = excluded.installation, subject = excluded.subject, \
         display_name = excluded.display_name, state = excluded.state, reason = null, \
         generation = excluded.generation, credential = excluded.credential, \
         key_expires_at = excluded.key_expires_at, published_generation = 0, published_expires_at = 0, \
         published_at = 0, put_again = 0, due_at = excluded.due_at, failures = 0, claims = 1, claim = excluded.claim, \
-        claimed_by = excluded.claimed_by, intent_at = null, unsettled = false";
+        claimed_by = excluded.claimed_by, intent_at = null, unsettled = false, \
+        consented_at = excluded.consented_at, consent_ends_at = excluded.consent_ends_at, first_end = 0";
     LINK_DELETE = "delete from link where client_key = $1 and account_id = $2 returning *";
     LINK_DELETE_BY_ID = "delete from link where id = $1 returning *";
     LINKS_OF_OLD_INSTALLATION = "select * from link where client_key = $1 and (installation < $2 or $3) limit 100";
@@ -206,8 +209,8 @@ statements! {
 
     // Renewal. The lease is `due_at`: while it lies ahead, nobody else takes the row.
 
-    // Tenants take turns, so a claim is about one tenant. It takes what is due by the end of the key that
-    // Jira holds. So that it costs the same however many links there are, it looks at the first in that
+    // Tenants take turns, so a claim is about one tenant. It takes what is due by its first end: that of
+    // the key that Jira holds, or of the refresh token if nobody uses it. So that it costs the same however many links there are, it looks at the first in that
     // order and at those that have been due for longest.
 
     /// Links come first whose tenant's key comes first; each process goes round by itself.
@@ -413,23 +416,28 @@ statements_about_many! {
         "where true on conflict (client_key, account_id) do update \
         set generation = excluded.generation where link_generation.generation < excluded.generation \
         returning account_id";
-    /// Link, generation that was claimed, credential, its generation, end of its key. Not bound to the
-    /// claim: what the service has given is kept, however late it comes.
+    /// Link, generation that was claimed, credential, its generation, end of its key, of the consent, of
+    /// the refresh token if it is not used. Not bound to the claim: what the service has given is kept,
+    /// however late it comes.
     COMMIT = "update link set credential = v.column3, generation = v.column4, \
-        key_expires_at = v.column5, intent_at = null, unsettled = false",
-        [text bigint text bigint bigint],
+        key_expires_at = v.column5, consent_ends_at = v.column6, \
+        first_end = case when v.column7 < published_expires_at then v.column7 else published_expires_at end, \
+        intent_at = null, unsettled = false",
+        [text bigint text bigint bigint bigint bigint],
         "where link.id = v.column1 and link.generation = v.column2 and exists \
         (select 1 from tenant t where t.client_key = link.client_key and t.installed \
         and t.installation = link.installation) returning id";
     /// Link, generation, credential or null to leave it, end of the key, now, next time, `put_again` as
-    /// it was claimed: what was asked to be put again since is still to be put.
+    /// it was claimed, end of the refresh token if it is not used. What was asked to be put again since is
+    /// still to be put.
     RECORD_PUBLISHED = "update link set state = 'live', reason = null, \
         credential = coalesce(v.column3, credential), published_generation = generation, \
         published_expires_at = v.column4, published_at = v.column5, \
+        first_end = case when v.column8 < v.column4 then v.column8 else v.column4 end, \
         due_at = case when put_again = v.column7 then v.column6 else v.column5 end, \
         put_again = case when put_again = v.column7 then 0 else put_again end, \
         failures = 0, claims = 0, claim = null, claimed_by = null",
-        [text bigint text bigint bigint bigint bigint],
+        [text bigint text bigint bigint bigint bigint bigint],
         "where link.id = v.column1 and link.generation = v.column2 returning id";
     /// Link, generation, claim, next time, failures to add, whether nothing is open any more.
     PUT_OFF = "update link set due_at = v.column4, failures = failures + v.column5, claims = 0, \

@@ -56,6 +56,8 @@ fn read(status: StatusCode, body: &[u8]) {
             assert!(answer.life().is_none_or(|life| life > 0));
             // So that it can be added to any time.
             assert!(answer.life().is_none_or(|life| life <= 366 * 24 * 3600));
+            let unused = answer.refresh_life();
+            assert!(unused.is_none_or(|life| (1..=10 * 366 * 24 * 3600).contains(&life)));
             let refresh = answer.refresh_token();
             assert!(refresh.is_none_or(|token| !token.secret().is_empty()));
             let _ = answer.id_token();

@@ -761,6 +761,33 @@ async fn every_state_of_the_glance(theme: Theme) {
     at_jira.wait_glance("linked").await;
     album.panel("glance-linked").await;
     album.page("issue-linked").await;
+
+    // The service will soon want to be asked again: one click begins that, and the key stays.
+    consent_ends_in(&scene, 3 * 24 * 3600).await;
+    at_jira.wake_glance().await;
+    at_jira
+        .in_frame(async || {
+            browser
+                .wait_text("Your connection to Acme Drive ends on")
+                .await;
+            browser.wait_text("Reconnect to keep it.").await;
+            browser.wait_text("Connected as Robin Park").await;
+        })
+        .await;
+    album.panel("glance-consent-ends").await;
+    at_jira
+        .in_frame(async || browser.click_text("Reconnect").await)
+        .await;
+    browser.follow_new_tab().await;
+    browser.wait_text("Omar Haddad").await;
+    browser.close_tab().await;
+    browser.switch_to(issue.clone()).await;
+    scene.person("acme", OMAR).link("u-100").await;
+    at_jira.wake_glance().await;
+    at_jira
+        .in_frame(async || browser.wait_no_text("Reconnect to keep it.").await)
+        .await;
+    at_jira.wait_glance("linked").await;
     at_jira
         .in_frame(async || {
             browser.click_css("#disconnect").await;
@@ -776,7 +803,7 @@ async fn every_state_of_the_glance(theme: Theme) {
         })
         .await;
     let omar = scene.person("acme", OMAR);
-    omar.property_of_generation(2).await;
+    omar.property_of_generation(3).await;
     drop(omar);
 
     let address = scene.stop().await;
@@ -864,6 +891,17 @@ async fn every_state_of_the_glance(theme: Theme) {
         .await;
     browser.close().await;
     scene.end().await;
+}
+
+/// As if everybody had consented a month ago, and it were to end in so many seconds.
+async fn consent_ends_in(scene: &Scene, seconds: i64) {
+    let now = scene.clock.now();
+    let (since, end) = (now - 30 * 24 * 3600, now + seconds);
+    scene
+        .execute(&format!(
+            "update link set consented_at = {since}, consent_ends_at = {end}"
+        ))
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -189,6 +189,8 @@ fn renewed(app: &App, before: &Credential, tokens: Tokens) -> Credential {
         api_key: Some(app.provider.token_as_key(&tokens)),
         previous_refresh_token: before.tokens.refresh_token.clone(),
         tokens,
+        consent: before.consent,
+        refresh_ends_at: None,
         lingering: Vec::new(),
         retiring: Vec::new(),
     }
@@ -209,6 +211,7 @@ async fn r2_what_was_committed_is_known_again_and_nothing_else_is(db: Db) {
         access_token: Secret::new("another-access-token"),
         requested_at: app.clock.now(),
         expires_at: None,
+        refresh_expires_at: None,
         refresh_token: Some(Secret::new("another-refresh-token")),
     };
     let others = renewed(&app, &before, others);

@@ -29,12 +29,12 @@ async fn r19_memory_does_not_grow_with_links_and_a_start_reads_no_table(db: Db) 
     let insert = format!(
         "insert into link (id, client_key, installation, account_id, subject, display_name, state, \
         generation, credential, key_expires_at, published_generation, published_expires_at, \
-        published_at, put_again, due_at, failures, claims, unsettled, created_at) \
+        published_at, put_again, due_at, failures, claims, unsettled, created_at, first_end) \
         with recursive numbers(number) as (select 1 union all \
         select number + 1 from numbers where number < {links}) \
         select 'bulk-' || number, client_key, installation, 'bulk-' || number, 'bulk-' || number, \
         display_name, state, 1, 'sealed', key_expires_at, 1, published_expires_at, published_at, 0, \
-        due_at + 1000000, 0, 0, false, created_at from link, numbers"
+        due_at + 1000000, 0, 0, false, created_at, first_end from link, numbers"
     );
     scene.execute(&insert).await;
     // PostgreSQL does this by itself within a minute.

@@ -108,6 +108,7 @@ impl Scene {
                 access_token: Secret::new(access),
                 requested_at: now,
                 expires_at: Some(expires_at),
+                refresh_expires_at: None,
                 refresh_token: Some(Secret::new(refresh)),
             };
             linking.spawn(link(
@@ -768,10 +769,10 @@ async fn r10_a_tenant_with_a_hundred_thousand_links_delays_nobody(db: Db) {
         scene.execute(&format!(
                 "insert into link (id, client_key, installation, account_id, subject, display_name, state, \
                  generation, credential, key_expires_at, published_generation, published_expires_at, \
-                 published_at, put_again, due_at, failures, claims, unsettled, created_at) \
+                 published_at, put_again, due_at, failures, claims, unsettled, created_at, first_end) \
                  with recursive n(i) as (select 1 union all select i + 1 from n where i < 100000) \
                  select 'many-' || i, '{}', 1, 'many-' || i, 'many-' || i, '', 'live', 1, 'none', {end}, 1, \
-                 {end} + i / 1000, {now}, 0, {due}, 0, 0, false, {now} from n",
+                 {end} + i / 1000, {now}, 0, {due}, 0, 0, false, {now}, {end} + i / 1000 from n",
                 scene.client_key("acme"),
                 end = now + LIFE - 50,
                 due = now + LIFE / 2,
@@ -880,10 +881,11 @@ async fn r10_a_claim_reads_no_table_whole(db: Db) {
     scene.execute(&format!(
             "insert into link (id, client_key, installation, account_id, subject, display_name, state, \
              generation, credential, key_expires_at, published_generation, published_expires_at, \
-             published_at, put_again, due_at, failures, claims, unsettled, created_at) \
+             published_at, put_again, due_at, failures, claims, unsettled, created_at, first_end) \
              with recursive n(i) as (select 1 union all select i + 1 from n where i < 20000) \
              select 'many-' || i, 'tenant-' || i % 50, 1, 'many-' || i, 'many-' || i, '', 'live', 1, 'none', \
-             {now} + 9000, 1, {now} + 9000 + i, {now}, 0, {now} + 8000 + i, 0, 0, false, {now} from n"
+             {now} + 9000, 1, {now} + 9000 + i, {now}, 0, {now} + 8000 + i, 0, 0, false, {now}, \
+             {now} + 9000 + i from n"
         ),
     )
     .await;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use latchkey::clock::Seconds;
 use latchkey::model::{
-    AccountId, Authorizing, ClientKey, Credential, Identity, Phase, Proved, Returned, Tenant,
-    Tokens,
+    AccountId, Authorizing, ClientKey, Consent, Credential, Identity, Phase, Proved, Returned,
+    Tenant, Tokens,
 };
 use latchkey::secret::Secret;
 use latchkey::{App, renewal};
@@ -34,6 +34,7 @@ pub async fn link_many(scene: &Scene, app: &Arc<App>, links: u64, key_life: Seco
             access_token: Secret::new(access),
             requested_at: now,
             expires_at: Some(now + key_life),
+            refresh_expires_at: None,
             refresh_token: Some(Secret::new(refresh)),
         };
         linking.spawn(link(app.clone(), tenant.clone(), account, subject, tokens));
@@ -93,6 +94,8 @@ pub async fn link(app: Arc<App>, tenant: Tenant, account: String, subject: Strin
     let credential = Credential {
         api_key: Some(app.provider.token_as_key(&tokens)),
         tokens,
+        consent: Consent::default(),
+        refresh_ends_at: None,
         previous_refresh_token: None,
         lingering: Vec::new(),
         retiring: Vec::new(),

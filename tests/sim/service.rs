@@ -85,8 +85,12 @@ pub struct ServiceOptions {
     pub client_auth: ClientAuth,
     pub rotation: Rotation,
     pub access_token_life: Duration,
-    /// None: until used or revoked.
+    /// None: until used or revoked. Where tokens do not rotate, each use begins it anew.
     pub refresh_token_life: Option<Duration>,
+    /// After that the person has to consent again; none means never.
+    pub grant_life: Option<Duration>,
+    /// The field of a token answer that says how long the refresh token has to live.
+    pub announces_refresh_life: Option<&'static str>,
     pub code_life: Duration,
     pub api_key_life: Duration,
     pub scopes: Vec<String>,
@@ -120,6 +124,8 @@ impl Default for ServiceOptions {
             rotation: Rotation::Strict,
             access_token_life: hour,
             refresh_token_life: None,
+            grant_life: None,
+            announces_refresh_life: None,
             code_life: Duration::from_secs(60),
             api_key_life: hour,
             scopes: ["openid", "profile", "offline_access", "drive.read"]
@@ -356,6 +362,7 @@ impl Service {
             let grant = world
                 .ledger
                 .add_grant(&world.clients[0].id, &person, scopes);
+            world.ledger.begin_grant(grant, world.options.grant_life);
             let (access, refresh) = (
                 Some(world.options.access_token_life),
                 world.options.refresh_token_life,
@@ -429,6 +436,14 @@ impl Service {
     /// The person takes back, at the service, what they granted.
     pub fn withdraw(&self, subject: &str) {
         self.change(|world| world.ledger.revoke_account(None, subject, Cause::Person));
+    }
+
+    /// The person's account is deleted at the service, and with it what they granted.
+    pub fn delete_person(&self, subject: &str) {
+        self.change(|world| {
+            world.people.retain(|person| person.subject != subject);
+            world.ledger.revoke_account(None, subject, Cause::Person);
+        });
     }
 
     /// The ledger as it is now.

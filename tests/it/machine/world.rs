@@ -12,8 +12,8 @@ use tokio::time::Instant;
 
 use latchkey::clock::{Clock, Seconds};
 use latchkey::model::{
-    AccountId, AttemptId, Authorizing, ClientKey, Credential, Identity, Installation, Phase,
-    Proved, Returned, Tenant, Tokens,
+    AccountId, AttemptId, Authorizing, ClientKey, Consent, Credential, Identity, Installation,
+    Phase, Proved, Returned, Tenant, Tokens,
 };
 use latchkey::random::Random;
 use latchkey::renewal::LEASE;
@@ -356,6 +356,7 @@ impl World {
             access_token: Secret::new(access),
             requested_at: now,
             expires_at: Some(now + LIFE),
+            refresh_expires_at: None,
             refresh_token: Some(Secret::new(refresh)),
         };
         let identity = Identity {
@@ -852,6 +853,8 @@ async fn confirm(app: Arc<App>, proving: Proving) {
     };
     let credential = Credential {
         tokens: proved.tokens.clone(),
+        consent: Consent::default(),
+        refresh_ends_at: None,
         previous_refresh_token: None,
         lingering: Vec::new(),
         api_key: (!app.provider.mints()).then(|| app.provider.token_as_key(&proved.tokens)),

@@ -110,7 +110,7 @@ pub async fn links(
                         "insert into link (id, client_key, installation, account_id, subject, \
                          display_name, state, generation, credential, key_expires_at, \
                          published_generation, published_expires_at, published_at, put_again, \
-                         due_at, failures, claims, unsettled, created_at) ",
+                         due_at, failures, claims, unsettled, created_at, first_end) ",
                     );
                     let rows = (from..links.min(from + ROWS)).map(row);
                     statement.push_values(rows, |mut values, row| {
@@ -130,7 +130,8 @@ pub async fn links(
                             .push("0")
                             .push_bind(row.due_at)
                             .push("0, 0, false")
-                            .push_bind(row.published_at);
+                            .push_bind(row.published_at)
+                            .push_bind(row.key_expires_at);
                     });
                     statement.build().execute(&mut connection).await?;
                 }

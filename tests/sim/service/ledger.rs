@@ -43,6 +43,8 @@ pub struct Grant {
     pub subject: String,
     pub scope: Vec<String>,
     pub revoked: Option<Cause>,
+    /// When the person has to consent again.
+    pub ends_at: Option<OffsetDateTime>,
     used: Option<Used>,
 }
 
@@ -348,9 +350,15 @@ impl Ledger {
             subject: person.subject.clone(),
             scope,
             revoked: None,
+            ends_at: None,
             used: None,
         });
         id
+    }
+
+    /// The person's consent counts from now on.
+    pub(super) fn begin_grant(&mut self, id: usize, life: Option<Duration>) {
+        self.grants[id].ends_at = life.map(|life| self.now() + life);
     }
 
     pub(super) fn grant(&self, id: usize) -> &Grant {
@@ -379,6 +387,10 @@ impl Ledger {
         life: Option<Duration>,
     ) -> String {
         let issued_at = self.now();
+        // No refresh token outlives the consent.
+        let ends_at = self.grants[grant].ends_at;
+        let ends_at = ends_at.filter(|_| kind == TokenKind::Refresh);
+        let expires_at = [life.map(|life| issued_at + life), ends_at];
         let value = random(match kind {
             TokenKind::Access => "at_",
             TokenKind::Refresh => "rt_",
@@ -389,7 +401,7 @@ impl Ledger {
             grant,
             generation,
             issued_at,
-            expires_at: life.map(|life| issued_at + life),
+            expires_at: expires_at.into_iter().flatten().min(),
             revoked: false,
             taken: 0,
         };
@@ -447,6 +459,29 @@ impl Ledger {
             }
         }
         Ok(taken)
+    }
+
+    /// One that stays has its whole life again.
+    pub(super) fn use_again(&mut self, value: &str, rotation: Rotation, life: Option<Duration>) {
+        let now = self.now();
+        if let Some(token) = self.tokens.get_mut(value)
+            && rotation == Rotation::None
+        {
+            let ends = [
+                life.map(|life| now + life),
+                self.grants[token.grant].ends_at,
+            ];
+            token.expires_at = ends.into_iter().flatten().min();
+        }
+    }
+
+    /// How long the newest refresh token of a grant has to live, if it ends.
+    pub(super) fn refresh_life(&self, grant: usize) -> Option<time::Duration> {
+        let of_grant = self.tokens.values();
+        let newest = of_grant
+            .filter(|token| token.grant == grant && token.kind == TokenKind::Refresh)
+            .max_by_key(|token| (token.generation, token.issued_at))?;
+        Some(newest.expires_at? - self.now())
     }
 
     /// Takes an access token and says to which grant it belongs.

@@ -217,6 +217,7 @@ impl World {
         }
         let lasting = !self.options.refresh_needs_offline_access
             || grant.scope.iter().any(|scope| scope == "offline_access");
+        self.ledger.begin_grant(grant.id, self.options.grant_life);
         let mut answer = self.give_tokens(grant.id, 0, lasting, fault);
         if grant.scope.iter().any(|scope| scope == "openid") {
             let token = self.id_token(issuer, client_id, &grant.subject, Some(&code), fault);
@@ -241,6 +242,8 @@ impl World {
         };
         let taken = self.ledger.take_refresh_token(value, client_id, rotation);
         let (grant, generation) = taken.map_err(|why| Refusal::expected("invalid_grant", why))?;
+        let life = self.options.refresh_token_life;
+        self.ledger.use_again(value, rotation, life);
         let grant = self.ledger.grant(grant).clone();
         let wider = |scope: &String| !grant.scope.contains(scope);
         if form.words("scope").iter().any(wider) {
@@ -281,6 +284,10 @@ impl World {
                 .ledger
                 .give(TokenKind::Refresh, grant, generation, life);
             answer["refresh_token"] = refresh.into();
+        }
+        if let Some(field) = self.options.announces_refresh_life {
+            let left = self.ledger.refresh_life(grant);
+            answer[field] = left.map_or(0, |left| left.whole_seconds()).into();
         }
         answer
     }
