@@ -12,6 +12,7 @@ pub mod qsh;
 pub mod signer;
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::clock::{Clock, Seconds};
 use crate::config::{BaseUrl, SiteHosts};
@@ -41,6 +42,8 @@ pub struct Connect {
     meters: Meters,
     install_keys: InstallKeys,
     sites: Sites,
+    /// When the log was told that the clock is wrong.
+    clock_told_at: AtomicI64,
 }
 
 /// The request a token is bound to: method, path and query as they came in.
@@ -101,6 +104,12 @@ pub struct ContextToken {
 }
 
 impl ContextToken {
+    /// The tenant it is of.
+    #[must_use]
+    pub fn tenant(&self) -> &Tenant {
+        &self.verified.tenant
+    }
+
     /// Who sent it.
     ///
     /// # Errors
@@ -170,6 +179,7 @@ impl Connect {
             meters,
             install_keys,
             sites,
+            clock_told_at: AtomicI64::new(0),
         }
     }
 
@@ -253,15 +263,31 @@ impl Connect {
             Rejected::Malformed(_) => Verdict::Malformed,
             Rejected::Signature => Verdict::BadSignature,
             Rejected::Misplaced(_) => Verdict::Misplaced,
-            Rejected::OutOfTime(_) => Verdict::Expired,
+            Rejected::OutOfTime(_) | Rejected::FromTheFuture(_) => Verdict::Expired,
         };
         self.meters.token(kind, verdict);
         match rejected {
             Rejected::Signature => self.events.record(Event::BadSignature(kind, tenant)),
             Rejected::Misplaced(_) => self.events.record(Event::Misplaced(kind, tenant)),
+            Rejected::FromTheFuture(seconds) => self.tell_of_the_clock(seconds),
             Rejected::Malformed(_) | Rejected::OutOfTime(_) => {}
         }
         Error::Unauthorized(rejected.why())
+    }
+
+    /// Everybody is refused while this machine's clock is slow, and nobody can be told why. Once a minute
+    /// is enough.
+    fn tell_of_the_clock(&self, seconds: Seconds) {
+        let now = self.clock.now();
+        let told_at = self.clock_told_at.load(Ordering::Relaxed);
+        if now.saturating_sub(told_at) >= 60 {
+            self.clock_told_at.store(now, Ordering::Relaxed);
+            tracing::warn!(
+                code = "clock",
+                seconds,
+                "a token of Jira is from the future: set this machine's clock"
+            );
+        }
     }
 
     fn qsh(&self, request: Bound<'_>) -> String {

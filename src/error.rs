@@ -43,6 +43,10 @@ pub enum Error {
     #[error("the attempt is over: {0}")]
     AttemptOver(&'static str),
 
+    /// The attempt has taken longer than it may, as a whole or for the step that it had come to.
+    #[error("the attempt took too long: {0}")]
+    TimedOut(&'static str),
+
     /// The one-time handle has been used.
     #[error("the handle was used before")]
     AlreadyUsed,
@@ -82,6 +86,16 @@ pub enum Error {
     #[error("the service refused: {0}")]
     ServiceRefused(String),
 
+    /// The service refuses the scope that is asked for (`invalid_scope`): a setting, or a rule of the
+    /// service about this person or their organisation.
+    #[error("the service refuses the scope: {0}")]
+    ScopeRefused(String),
+
+    /// The service refuses this app, not this person (`invalid_client` and the like): only the operator
+    /// can mend that.
+    #[error("the service refuses this app: {0}")]
+    AppRefused(String),
+
     /// The service cannot be reached, or is not well.
     #[error("the service cannot be reached: {0}")]
     ServiceUnreachable(String),
@@ -89,6 +103,10 @@ pub enum Error {
     /// Jira cannot be reached, or is not well.
     #[error("Jira cannot be reached: {0}")]
     JiraUnreachable(String),
+
+    /// The site's IP allowlist does not hold the address that this app calls it from.
+    #[error("the IP allowlist of the site keeps the app out")]
+    IpAllowlist,
 
     /// Jira lets this app do no more for now, at this site or at all.
     #[error("Jira has to be left alone for {retry_after} s")]
@@ -185,7 +203,7 @@ impl Error {
             | Self::WrongBrowser
             | Self::Denied
             | Self::CrossSite => StatusCode::FORBIDDEN,
-            Self::AttemptOver(_) => StatusCode::GONE,
+            Self::AttemptOver(_) | Self::TimedOut(_) => StatusCode::GONE,
             Self::AlreadyUsed => StatusCode::CONFLICT,
             Self::NotLinked | Self::NotFound => StatusCode::NOT_FOUND,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
@@ -193,7 +211,10 @@ impl Error {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::ServiceRefused(_) => StatusCode::BAD_GATEWAY,
+            Self::ServiceRefused(_)
+            | Self::ScopeRefused(_)
+            | Self::AppRefused(_)
+            | Self::IpAllowlist => StatusCode::BAD_GATEWAY,
             Self::ServiceUnreachable(_)
             | Self::JiraUnreachable(_)
             | Self::JiraBusy { .. }
@@ -209,8 +230,8 @@ impl Error {
             Self::Unauthorized(_) => (
                 "unauthorized",
                 "Jira did not confirm who you are",
-                "Reload the issue in Jira and try again. If this happens again, ask a Jira admin to \
-                 reinstall the app."
+                "Reload the issue in Jira and try again. If this happens again, check the date and time \
+                 of this computer. If they are right, ask a Jira admin to reinstall the app."
                     .to_owned(),
             ),
             Self::NotAllowed(refusal) => {
@@ -234,8 +255,9 @@ impl Error {
             Self::WrongBrowser => (
                 "wrong-browser",
                 "This page does not belong to this browser",
-                "It was opened in another browser, or too long ago. Nothing was connected. Open the \
-                 issue in Jira and click Connect again."
+                "It was opened in another browser, more than ten minutes ago, or your browser keeps no \
+                 cookies of this site. Nothing was connected. Allow cookies here if you block them, open \
+                 the issue in Jira and click Connect again."
                     .to_owned(),
             ),
             Self::Denied => (
@@ -256,6 +278,15 @@ impl Error {
                 "This attempt to connect is over",
                 "It was finished or cancelled before, was started again elsewhere, or took too long. If \
                  the issue in Jira does not show you as connected, click Connect there again."
+                    .to_owned(),
+            ),
+            // For programs the same as any other end of an attempt.
+            Self::TimedOut(_) => (
+                "attempt-over",
+                "This took too long",
+                "For your safety an attempt to connect ends after ten minutes, and after five once you \
+                 are back from the service. Nothing was connected by it. If the issue in Jira does not \
+                 show you as connected, click Connect there and finish without a long break."
                     .to_owned(),
             ),
             Self::AlreadyUsed => (
@@ -308,6 +339,24 @@ impl Error {
                      issue to try again."
                 ),
             ),
+            Self::ScopeRefused(_) => (
+                "scope-refused",
+                "The service refuses what is asked for",
+                format!(
+                    "{service} refuses one of the permissions that are asked for, so nothing was \
+                     connected. Trying again does not help: your organisation at {service} may forbid it, \
+                     or the app asks for too much. Tell whoever runs the app, with the code below."
+                ),
+            ),
+            Self::AppRefused(_) => (
+                "app-refused",
+                "The service does not accept this app",
+                format!(
+                    "{service} refuses the app itself, whoever connects. Nothing was connected, and \
+                     trying again does not help until whoever runs the app has mended it. Tell them, with \
+                     the code below."
+                ),
+            ),
             Self::ServiceUnreachable(_) => (
                 "service-unreachable",
                 "The service cannot be reached",
@@ -317,6 +366,14 @@ impl Error {
                 "jira-unreachable",
                 "Jira cannot be reached",
                 "Jira does not answer at the moment. Try again in a minute.".to_owned(),
+            ),
+            Self::IpAllowlist => (
+                "ip-allowlist",
+                "This Jira site keeps the app out",
+                "An IP allowlist protects this site, and the address of the app's server is not on it. \
+                 Nothing was changed. Ask an admin of your Atlassian organisation to put it on the list; \
+                 whoever runs the app knows the address."
+                    .to_owned(),
             ),
             Self::JiraBusy { retry_after } => (
                 "jira-busy",
@@ -353,22 +410,69 @@ impl Error {
         }
     }
 
-    /// Says once, where the error leaves the crate, what the person is not told.
-    pub fn log(&self) {
+    /// Whether an occurrence has a line of its own in the log, with a reference by which it can be found.
+    /// What anybody can cause without being anybody has none, nor what says just that something is over:
+    /// all of it looks alike, and the security events tell of it.
+    #[must_use]
+    pub fn has_reference(&self) -> bool {
+        match self {
+            Self::Unauthorized(_)
+            | Self::WrongBrowser
+            | Self::CrossSite
+            | Self::AttemptOver(_)
+            | Self::AlreadyUsed
+            | Self::NotLinked
+            | Self::BadRequest(_)
+            | Self::NotFound
+            | Self::MethodNotAllowed
+            | Self::TooLarge
+            | Self::TooSlow
+            | Self::TooMany { .. } => false,
+            Self::NotAllowed(_)
+            | Self::WrongPerson { .. }
+            | Self::Denied
+            | Self::TimedOut(_)
+            | Self::ServiceRefused(_)
+            | Self::ScopeRefused(_)
+            | Self::AppRefused(_)
+            | Self::ServiceUnreachable(_)
+            | Self::JiraUnreachable(_)
+            | Self::IpAllowlist
+            | Self::JiraBusy { .. }
+            | Self::Unavailable(_)
+            | Self::Internal(_) => true,
+        }
+    }
+
+    /// Says once, where the error leaves the crate, what the person is not told, with the code and the
+    /// reference that they see.
+    pub fn log(&self, reference: &str) {
+        let code = self.words("").name;
         match self {
             Self::Internal(_) => {
-                tracing::error!(error = %self, "a request failed by our own fault")
+                tracing::error!(code, reference, error = %self, "a request failed by our own fault")
             }
             Self::Unavailable(_) => {
-                tracing::warn!(error = %self, "a request failed because the store is unavailable");
+                tracing::warn!(code, reference, error = %self, "a request failed because the store is unavailable");
+            }
+            Self::AppRefused(_) | Self::ScopeRefused(_) => {
+                tracing::warn!(code, reference, error = %self,
+                    "the service refuses the app or its scope: look at the client registration and the settings");
+            }
+            Self::IpAllowlist => {
+                tracing::warn!(code, reference, error = %self,
+                    "an admin of the site has to put this server's address on the IP allowlist");
             }
             Self::ServiceRefused(_)
             | Self::ServiceUnreachable(_)
             | Self::JiraUnreachable(_)
             | Self::JiraBusy { .. } => {
-                tracing::warn!(error = %self, "a request failed because of another server");
+                tracing::warn!(code, reference, error = %self, "a request failed because of another server");
             }
-            _ => tracing::debug!(error = %self, "a request was refused"),
+            _ if self.has_reference() => {
+                tracing::info!(code, reference, error = %self, "somebody could not connect");
+            }
+            _ => tracing::debug!(code, error = %self, "a request was refused"),
         }
     }
 }

@@ -93,6 +93,8 @@ labels! {
         JiraUnauthorized = "jira_unauthorized",
         /// Jira lets the key not be written: set aside.
         JiraRefuses = "jira_refuses",
+        /// The site's IP allowlist keeps the app out.
+        JiraAllowlist = "jira_allowlist",
         /// Jira failed, or did not answer.
         JiraFailed = "jira_failed",
         /// The database failed in the middle; the lease brings the link back.
@@ -215,6 +217,9 @@ impl Outcome {
             }
             Self::JiraRefuses => {
                 "Jira lets neither the app nor the app as this person write the property"
+            }
+            Self::JiraAllowlist => {
+                "the IP allowlist of the site does not hold the address of this server"
             }
             Self::JiraFailed => "a key could not be put into Jira",
             Self::Interrupted => "a renewal was interrupted; its lease brings it back",

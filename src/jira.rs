@@ -54,6 +54,9 @@ pub enum JiraError {
     /// 403 both ways.
     #[error("Jira forbids it")]
     Forbidden,
+    /// 403 because of where the call comes from: the site's IP allowlist, which is the same for every call.
+    #[error("the site's IP allowlist does not hold the address of this app")]
+    IpAllowlist,
     /// 404: the person is gone, or was never there.
     #[error("Jira does not know the person")]
     NotFound,
@@ -311,6 +314,7 @@ pub fn judge(answer: Outcome, now: Seconds) -> Result<Outcome, JiraError> {
         status if status.is_success() && is_page(&answer) => Err(JiraError::Nonsense),
         status if status.is_success() => Ok(answer),
         StatusCode::UNAUTHORIZED => Err(JiraError::Unauthorized),
+        StatusCode::FORBIDDEN if is_about_the_address(&answer) => Err(JiraError::IpAllowlist),
         StatusCode::FORBIDDEN => Err(JiraError::Forbidden),
         StatusCode::NOT_FOUND => Err(JiraError::NotFound),
         StatusCode::TOO_MANY_REQUESTS => Err(wait(&answer, now)),
@@ -320,6 +324,14 @@ pub fn judge(answer: Outcome, now: Seconds) -> Result<Outcome, JiraError> {
         // A redirect is what a renamed site answers; no token follows it to another host.
         status => Err(JiraError::Answered(status)),
     }
+}
+
+/// Whether it says what Jira says to addresses that are not on a site's IP allowlist: "The IP address has
+/// been rejected because it is not on the allowed list. See your admin for more information." (Atlassian
+/// support, "Scope of IP Allowlists in Atlassian Cloud"). The words have changed over the years.
+fn is_about_the_address(answer: &Outcome) -> bool {
+    let text = String::from_utf8_lossy(&answer.body).to_ascii_lowercase();
+    text.contains("ip address") && text.contains("allow")
 }
 
 fn is_page(answer: &Outcome) -> bool {
@@ -412,6 +424,44 @@ mod tests {
             })
         };
         assert!(near("true") && near("True") && !near("false"));
+    }
+
+    #[test]
+    fn a_403_about_the_address_is_told_from_one_about_rights() {
+        let said = |status, body: &str| {
+            let answer = Outcome {
+                status,
+                headers: http::HeaderMap::new(),
+                body: body.as_bytes().to_vec(),
+            };
+            judge(answer, 0).map(|_| ())
+        };
+        for words in [
+            "The IP address has been rejected because it is not on the allowed list. See your admin for \
+             more information.",
+            "The IP address has been rejected because it is not on the allowedlist.",
+            "Your IP address is not on the IP allowlist of this site",
+        ] {
+            let body = format!(r#"{{"errorMessages":["{words}"],"errors":{{}}}}"#);
+            assert!(matches!(
+                said(StatusCode::FORBIDDEN, &body),
+                Err(JiraError::IpAllowlist)
+            ));
+            assert!(matches!(
+                said(StatusCode::INTERNAL_SERVER_ERROR, &body),
+                Err(JiraError::Answered(_))
+            ));
+        }
+        for body in [
+            "",
+            r#"{"errorMessages":["You are not allowed to edit this user's properties."]}"#,
+            "\u{fffd}",
+        ] {
+            assert!(matches!(
+                said(StatusCode::FORBIDDEN, body),
+                Err(JiraError::Forbidden)
+            ));
+        }
     }
 
     #[test]

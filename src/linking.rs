@@ -25,7 +25,7 @@ use crate::events::Event;
 use crate::jira::JiraError;
 use crate::model::{
     AccountId, AccountKind, Attempt, AttemptId, Authorizing, Credential, IssueKey, LinkState,
-    LinkStatus, Person, Phase, Proved, Returned, Tenant,
+    LinkStatus, ParkReason, Person, Phase, Proved, Returned, Tenant,
 };
 use crate::provider::CallbackQuery;
 use crate::renewal::LEASE;
@@ -52,6 +52,10 @@ pub struct BothAccounts {
     service: ServiceAccount,
     /// The account at the service that would be replaced, if it is another.
     replaces: Option<Replaced>,
+    /// Names of other people at this site who are connected to the same account, three at most. Nothing
+    /// is taken away from them.
+    #[serde(rename = "alsoLinkedBy", skip_serializing_if = "Vec::is_empty")]
+    also_linked_by: Vec<String>,
     /// Where the person came from.
     back: String,
 }
@@ -90,6 +94,11 @@ pub struct Introduction {
     pub issue: Option<IssueKey>,
     /// The account at the service that is linked already, and works.
     pub linked_as: Option<String>,
+    /// Whether they come to connect another account than the one they are logged in to at the service.
+    pub another: bool,
+    /// Whether the service can be asked to let them choose. Where it cannot, logging out there is the
+    /// only way to another account.
+    pub may_choose: bool,
 }
 
 /// How a context token reached `/link`.
@@ -101,7 +110,8 @@ pub enum Travelled {
     InAddress,
 }
 
-/// Begins an attempt for whoever the token names.
+/// Begins an attempt for whoever the token names, `another` if they want to choose an account at the
+/// service. It replaces the attempt they had; what that one brought is revoked.
 ///
 /// # Errors
 /// [`Error::Unauthorized`] for a token that came in an address and was used before,
@@ -111,6 +121,7 @@ pub async fn begin(
     token: ContextToken,
     travelled: Travelled,
     issue: Option<IssueKey>,
+    another: bool,
 ) -> Result<AttemptId, Error> {
     let now = app.clock.now();
     let (fingerprint, expires_at) = (token.fingerprint.clone(), token.expires_at);
@@ -130,10 +141,13 @@ pub async fn begin(
             viewer.tenant(),
             viewer.account(),
             issue.as_ref(),
+            another,
             now,
             ATTEMPT_LIFE,
         )
         .await?;
+    // The grant of the attempt before is to be gone before they log in again.
+    app.wake_cleanup.notify_one();
     tracing::info!(tenant = %viewer.tenant().client_key, account = %viewer.account(), attempt = %id, "an attempt to link began");
     Ok(id)
 }
@@ -197,7 +211,10 @@ async fn ask_about(app: &App, viewer: &Viewer) -> Result<Option<Person>, Error> 
     };
     let opens_at = renewal::jira_opens_at(app, tenant, &Method::GET);
     if opens_at > now {
-        return busy(opens_at - now);
+        return match tenant.wait_reason {
+            ParkReason::IpAllowlist => Err(Error::IpAllowlist),
+            _ => busy(opens_at - now),
+        };
     }
     match app.jira.person(tenant, account, Purpose::Person).await {
         Ok(person) => {
@@ -211,6 +228,7 @@ async fn ask_about(app: &App, viewer: &Viewer) -> Result<Option<Person>, Error> 
             busy(renewal::leave_alone(app, tenant, &Method::GET, why, asked, 0).await?)
         }
         Err(JiraError::UsedUp) => busy(app.quota.next_hour() - now),
+        Err(JiraError::IpAllowlist) => Err(Error::IpAllowlist),
         Err(JiraError::Store(error)) => Err(error),
         Err(error) => Err(Error::JiraUnreachable(error.to_string())),
     }
@@ -218,10 +236,14 @@ async fn ask_about(app: &App, viewer: &Viewer) -> Result<Option<Person>, Error> 
 
 /// An attempt that is under way, for the browser whose session holds its id.
 async fn under_way(app: &App, id: &AttemptId) -> Result<(Tenant, Attempt), Error> {
-    app.store
-        .attempt(id, app.clock.now())
-        .await?
-        .ok_or(Error::AttemptOver("it ended, was replaced, or expired"))
+    let now = app.clock.now();
+    match app.store.attempt(id, now).await? {
+        Some(found) => Ok(found),
+        None if app.store.attempt_ran_out(id, now).await? => {
+            Err(Error::TimedOut("its time is over"))
+        }
+        None => Err(Error::AttemptOver("it ended, was replaced, or expired")),
+    }
 }
 
 /// What the linking page shows.
@@ -232,6 +254,11 @@ pub async fn introduce(app: &App, id: &AttemptId) -> Result<Introduction, Error>
     let (tenant, attempt) = under_way(app, id).await?;
     let person = app.store.person(&tenant, &attempt.account_id).await?;
     let link = app.store.link(&tenant, &attempt.account_id).await?;
+    // One that only the person can bring back is no connection to be warned about.
+    let linked_as = link
+        .filter(|link| !matches!(link.state, LinkState::Reconnect(_)))
+        .map(|link| link.identity.display_name);
+    let matters = attempt.another || linked_as.is_some();
     Ok(Introduction {
         person: person.map_or_else(
             || attempt.account_id.to_string(),
@@ -239,10 +266,10 @@ pub async fn introduce(app: &App, id: &AttemptId) -> Result<Introduction, Error>
         ),
         site: tenant.site().to_owned(),
         issue: attempt.issue,
-        // One that only the person can bring back is no connection to be warned about.
-        linked_as: link
-            .filter(|link| !matches!(link.state, LinkState::Reconnect(_)))
-            .map(|link| link.identity.display_name),
+        linked_as,
+        another: attempt.another,
+        // A page must not fail because of what is only a hint on it.
+        may_choose: matters && app.provider.lets_choose().await.unwrap_or(false),
     })
 }
 
@@ -256,14 +283,29 @@ pub async fn turn_back(app: &App, id: &AttemptId) -> Result<String, Error> {
     Ok(tenant.back(attempt.issue.as_ref()))
 }
 
-/// Sends the person to the service: the address to go to.
+/// Sends the person to the service: the address to go to. With `another`, or where the attempt began so,
+/// the service is asked to let them choose an account.
 ///
 /// # Errors
 /// [`Error::AttemptOver`], [`Error::TooMany`], and [`Error::ServiceUnreachable`] when the service cannot
 /// be found.
-pub async fn authorize(app: &App, id: &AttemptId) -> Result<String, Error> {
+pub async fn authorize(app: &App, id: &AttemptId, another: bool) -> Result<String, Failed> {
     let (tenant, attempt) = under_way(app, id).await?;
-    app.limits.act(&tenant, &attempt.account_id)?;
+    to_the_service(app, &tenant, &attempt, another)
+        .await
+        .map_err(|error| Failed {
+            error,
+            back: Some(tenant.back(attempt.issue.as_ref())),
+        })
+}
+
+async fn to_the_service(
+    app: &App,
+    tenant: &Tenant,
+    attempt: &Attempt,
+    another: bool,
+) -> Result<String, Error> {
+    app.limits.act(tenant, &attempt.account_id)?;
     if !matches!(attempt.phase, Phase::Begun | Phase::Authorizing(_)) {
         return Err(Error::AttemptOver(
             "it has come back from the service already",
@@ -277,11 +319,16 @@ pub async fn authorize(app: &App, id: &AttemptId) -> Result<String, Error> {
     };
     let url = app
         .provider
-        .authorize_url(&state, &kept.nonce, &kept.code_verifier, false)
+        .authorize_url(
+            &state,
+            &kept.nonce,
+            &kept.code_verifier,
+            another || attempt.another,
+        )
         .await?;
     if !app
         .store
-        .attempt_authorizing(&tenant, id, &kept, app.clock.now())
+        .attempt_authorizing(tenant, &attempt.id, &kept, app.clock.now())
         .await?
     {
         return Err(Error::AttemptOver("it ended meanwhile"));
@@ -339,10 +386,7 @@ pub async fn returned(
     }
     if let Some(error) = callback.error {
         app.store.end_attempt(id, now).await?;
-        return Err(failed(match error.as_str() {
-            "access_denied" => Error::Denied,
-            _ => Error::ServiceRefused(format!("authorization endpoint: {}", printable(&error))),
-        }));
+        return Err(failed(refused_by_service(&error)));
     }
     let Some(code) = callback.code.filter(|code| !code.expose().is_empty()) else {
         return Err(failed(Error::AttemptOver("there is no code")));
@@ -369,6 +413,20 @@ pub async fn returned(
         encode(id.as_str()),
         encode(handle.expose()),
     ))
+}
+
+/// What the error of an authorization answer means (RFC 6749 section 4.1.2.1).
+fn refused_by_service(error: &str) -> Error {
+    let said = format!("authorization endpoint: {}", printable(error));
+    match error {
+        "access_denied" => Error::Denied,
+        "invalid_scope" => Error::ScopeRefused(said),
+        "invalid_client" | "unauthorized_client" | "unsupported_response_type" => {
+            Error::AppRefused(said)
+        }
+        "server_error" | "temporarily_unavailable" => Error::ServiceUnreachable(said),
+        _ => Error::ServiceRefused(said),
+    }
 }
 
 /// An error of a page, with the way back where it is known.
@@ -451,7 +509,7 @@ pub async fn prove(
     let now = app.clock.now();
     if returned.handle_expires_at <= now {
         app.store.end_attempt(&id, now).await?;
-        return Err(Error::AttemptOver("the handle has expired"));
+        return Err(Error::TimedOut("the handle has expired"));
     }
     // Before the handle is used up: while the service is left alone, it stays good.
     let probe = app.service_gate.admit().await?;
@@ -537,6 +595,10 @@ async fn redeem(
             subject: linked.subject,
             display_name: linked.display_name,
         });
+    let also_linked_by = app
+        .store
+        .others_linked(tenant, &attempt.account_id, &identity.subject)
+        .await?;
     Ok(BothAccounts {
         jira: JiraAccount {
             site: tenant.site().to_owned(),
@@ -552,6 +614,7 @@ async fn redeem(
             display_name: identity.display_name,
         },
         replaces,
+        also_linked_by,
         back: tenant.back(attempt.issue.as_ref()),
     })
 }

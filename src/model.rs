@@ -239,6 +239,8 @@ pub struct Attempt {
     pub issue: Option<IssueKey>,
     /// When it is over, finished or not.
     pub expires_at: Seconds,
+    /// Whether the person wants another account at the service than the one they are logged in to there.
+    pub another: bool,
     /// How far it has come.
     pub phase: Phase,
 }
@@ -504,6 +506,8 @@ pub enum ParkReason {
     /// It asks to wait and does not say why.
     #[default]
     Asked,
+    /// The site's IP allowlist does not hold the address that this app calls it from.
+    IpAllowlist,
 }
 
 impl ParkReason {
@@ -552,6 +556,7 @@ words!(ParkReason {
     TenantQuota = "tenant_quota",
     Burst = "burst",
     Asked = "asked",
+    IpAllowlist = "ip_allowlist",
 });
 words!(ReconnectReason {
     Revoked = "revoked",
@@ -701,6 +706,10 @@ impl ParkReason {
             Self::Burst | Self::Asked => {
                 "Jira has asked the app to wait. The key follows as soon as it may."
             }
+            Self::IpAllowlist => {
+                "This Jira site has an IP allowlist that keeps the app out. An admin of your Atlassian \
+                 organisation can put the app's address on it; the key follows then."
+            }
         }
     }
 
@@ -723,6 +732,11 @@ impl ParkReason {
                 "Apps have called this site too often in a moment. It goes on by itself."
             }
             Self::Asked => "This site has asked the app to wait. It goes on by itself.",
+            Self::IpAllowlist => {
+                "The IP allowlist of this site keeps the app out. An admin of the Atlassian organisation \
+                 has to put the address of the app's server on it, which whoever runs the app knows; it \
+                 goes on by itself within a minute."
+            }
         }
     }
 
@@ -744,6 +758,10 @@ impl ParkReason {
                 "too many calls in a moment, those of other apps among them: it waits a little"
             }
             Self::Asked => "Jira asks to wait and does not say why: it alone waits",
+            Self::IpAllowlist => {
+                "Jira answers 403 because the address this server calls from is not on the site's IP \
+                 allowlist: tell the site's admin the address; it is tried again every minute"
+            }
         }
     }
 }

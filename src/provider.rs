@@ -411,10 +411,9 @@ impl Provider {
                 RequestTokenError::Request(failure) => {
                     Error::ServiceUnreachable(format!("token endpoint: {failure}"))
                 }
-                RequestTokenError::ServerResponse(refusal) => Error::ServiceRefused(format!(
-                    "token endpoint: {}",
-                    printable(refusal.error().as_ref())
-                )),
+                RequestTokenError::ServerResponse(refusal) => {
+                    refused_code(self.known(), refusal.error().as_ref())
+                }
                 RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
                     Error::ServiceRefused("token endpoint: not a token answer".to_owned())
                 }
@@ -802,6 +801,17 @@ fn tokens(answer: &TokenAnswer, started_at: Seconds) -> Tokens {
         refresh_token: answer
             .refresh_token()
             .map(|token| Secret::new(token.secret().clone())),
+    }
+}
+
+/// What the error of a token answer to a code means, by what is known of the service.
+fn refused_code(known: &Known, error: &str) -> Error {
+    let said = format!("token endpoint: {}", printable(error));
+    match (known.means(error), error) {
+        (Means::AppRefused, _) | (_, "unsupported_grant_type") => Error::AppRefused(said),
+        (_, "invalid_scope") => Error::ScopeRefused(said),
+        (Means::Trouble, _) => Error::ServiceUnreachable(said),
+        (Means::GrantEnded | Means::Refused, _) => Error::ServiceRefused(said),
     }
 }
 

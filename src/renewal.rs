@@ -759,6 +759,14 @@ async fn unpublished(
                 .await?;
             (Outcome::JiraUnauthorized, until + app.random.up_to(30))
         }
+        // The same for everybody there, so the tenant waits and not each link by itself.
+        JiraError::IpAllowlist => {
+            let until = now + PARKED;
+            app.store
+                .wait_for_tenant(tenant, Calls::Any, until, ParkReason::IpAllowlist)
+                .await?;
+            (Outcome::JiraAllowlist, until + app.random.up_to(30))
+        }
         JiraError::Answered(_) | JiraError::NoAnswer(_) | JiraError::Nonsense => {
             let due_at = now + backoff(app, claim, credential, now);
             app.meters

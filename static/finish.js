@@ -2,7 +2,7 @@
 // Jira, and links nothing until that person has seen both accounts and said so.
 (() => {
   "use strict";
-  const { root, part, call, show, working } = window.Latchkey;
+  const { root, part, call, openTab, show, working } = window.Latchkey;
   const { attempt, handle, service } = root.dataset;
   // From here on only this script holds the handle; it never goes into an address.
   root.removeAttribute("data-handle");
@@ -28,12 +28,20 @@
     "no-bridge": ["Jira does not answer this page", LATER, "This page works only inside Jira.", true],
   };
 
+  // What only the operator, an admin or the person's own clock can mend, in the server's words.
+  const OTHERS = ["app-refused", "scope-refused", "ip-allowlist", "clock"];
+  // How long after a click a new tab may take to show itself.
+  const OPENS_WITHIN = 6_000;
+  // Whoever looks at both accounts for longer than this may find the attempt over.
+  const LONG = 240_000;
+  const opened = Date.now();
+
   let again = prove;
 
   function move(state) {
     const busy = state === "proving" || state === "confirming";
     root.setAttribute("aria-busy", String(busy));
-    part("confirm").disabled = part("cancel").disabled = busy;
+    part("confirm").disabled = part("another").disabled = part("cancel").disabled = busy;
     show(state);
   }
 
@@ -79,18 +87,38 @@
     move("cancelled");
   }
 
+  // The attempt that begins there ends this one, and what this one brought is revoked. Until it begins,
+  // nothing has changed.
+  async function another() {
+    part("trouble").hidden = true;
+    part("blocked").hidden = true;
+    let left;
+    try {
+      left = await openTab(part("begin"));
+    } catch (problem) {
+      part("trouble").textContent = problem.detail || "Jira does not answer this page. Try again in a moment.";
+      part("trouble").hidden = false;
+      return move("elsewhere");
+    }
+    forget();
+    move("elsewhere");
+    setTimeout(() => { part("blocked").hidden = left(); }, OPENS_WITHIN);
+  }
+
   // Names stay in the page for as long as there is something to decide about them.
   function forget() {
     for (const id of ["jira", "service"]) {
       for (const what of ["name", "initial"]) part(`${id}-${what}`).replaceChildren();
     }
     part("service-subject").replaceChildren();
+    part("shared-by").replaceChildren();
     for (const name of root.querySelectorAll("[data-old], [data-new]")) name.replaceChildren();
   }
 
   // Names come from two other systems: they go in as text, each in an element of its own.
-  function compare({ jira, service: other, replaces, back }) {
+  function compare({ jira, service: other, replaces, alsoLinkedBy: others = [], back }) {
     wayBack(back);
+    shared(others);
     const name = (account) => account.displayName || account.subject || account.accountId || "";
     part("jira-name").textContent = name(jira);
     part("jira-site").textContent = jira.site;
@@ -106,6 +134,18 @@
     const full = (account) => (same ? `${name(account)} (${account.subject})` : name(account));
     for (const old of root.querySelectorAll("[data-old]")) old.textContent = full(replaces);
     for (const next of root.querySelectorAll("[data-new]")) next.textContent = full(other);
+  }
+
+  // Who else at this site uses the account: to know it is all, nothing is taken away from them.
+  function shared(names) {
+    part("shared").hidden = !names.length;
+    part("shared-verb").textContent = names.length > 1 ? "are" : "is";
+    const pieces = names.flatMap((name, at) => {
+      const who = document.createElement("bdi");
+      who.textContent = name;
+      return [at === 0 ? "" : at === names.length - 1 ? " and " : ", ", who];
+    });
+    part("shared-by").replaceChildren(...pieces);
   }
 
   // Of the first and the last word, as on the linking page.
@@ -125,6 +165,12 @@
     let [title, text, advice, retry] = WORDS[problem.name]
       ?? [problem.title || "Something went wrong", problem.detail || LATER, START_AGAIN];
     if (text === LATER && again === confirm) text = UNSURE;
+    if (OTHERS.includes(problem.name)) [title, text, advice] = [problem.title, problem.detail, ""];
+    if (problem.name === "attempt-over" && (problem.reference || Date.now() - opened > LONG)) {
+      title = "This took too long";
+      text = "For your safety an attempt ends after ten minutes, and after five once you are back from "
+        + `${service}.`;
+    }
     if (problem.name === "not-allowed") {
       [title, text, advice] = ["You cannot connect here", problem.detail || problem.title, ""];
     }
@@ -142,6 +188,8 @@
     part("failure-advice").hidden = !advice;
     part("again").hidden = !retry;
     part("code").textContent = problem.name;
+    part("reference").textContent = problem.reference;
+    part("reference-part").hidden = !problem.reference;
     if (!retry) forget();
     part("failure-code").hidden = false;
     move("failed");
@@ -149,6 +197,9 @@
 
   part("confirm").addEventListener("click", confirm);
   part("cancel").addEventListener("click", cancel);
+  for (const id of ["another", "another-again"]) {
+    part(id).addEventListener("click", (event) => working(event.currentTarget, another));
+  }
   part("again").addEventListener("click", (event) => working(event.currentTarget, () => again()));
   prove();
 })();

@@ -15,6 +15,9 @@
   const TOKEN_WAIT = 8_000;
   const CALL_WAIT = 30_000;
   const PROBLEM = "urn:latchkey:problem:";
+  const OCCURRENCE = "urn:latchkey:occurrence:";
+  // What the server lets clocks differ by.
+  const LEEWAY = 30_000;
 
   class Problem extends Error {
     constructor(name, status = 0, details = {}) {
@@ -24,6 +27,8 @@
       this.title = details.title ?? "";
       this.detail = details.detail ?? "";
       this.signedInAs = details.signedInAs ?? "";
+      // By this the operator finds the one line of the log.
+      this.reference = String(details.instance ?? "").split(OCCURRENCE)[1] ?? "";
       this.retryAfter = details.retryAfter ?? null;
     }
   }
@@ -93,6 +98,27 @@
     });
   }
 
+  // A proof is asked for right before it is used. If it is out of date all the same, a clock is wrong:
+  // this computer's, by which Jira's bridge keeps proofs, or the server's, by which they are checked. The
+  // server itself says of no proof what is wrong with it.
+  function outOfTime(jwt, serverTime) {
+    let claims;
+    try {
+      claims = JSON.parse(atob(jwt.split(".")[1].replaceAll("-", "+").replaceAll("_", "/")));
+    } catch {
+      return null;
+    }
+    const early = claims.iat * 1000 - serverTime > LEEWAY;
+    const late = serverTime - claims.exp * 1000 >= LEEWAY;
+    if (!early && !late) return null;
+    const apart = Math.round(Math.abs(Date.now() - serverTime) / 60_000);
+    const minutes = apart === 1 ? "a minute" : `${apart} minutes`;
+    const detail = apart > 0
+      ? `The clocks of this computer and of the app's server are ${minutes} apart. Check date, time and time zone of this computer, then reload the page. If they are right, tell whoever runs the app.`
+      : "What Jira says of you is out of date by the clock of the app's server, and this computer agrees with it. Reload the page. If that does not help, tell whoever runs the app.";
+    return new Problem("clock", 401, { title: "A clock is wrong", detail });
+  }
+
   // One call to our own server. Answers {data, serverTime}; throws a Problem, and nothing else.
   async function call(method, path, body) {
     const jwt = await token();
@@ -117,8 +143,31 @@
     } catch {
       throw new Problem("unreachable", response?.status);
     }
+    const serverTime = Date.parse(response.headers.get("Date") ?? "");
+    if (response.status === 401) throw outOfTime(jwt, serverTime) ?? problemOf(response, data);
     if (!response.ok) throw problemOf(response, data);
-    return { data, serverTime: Date.parse(response.headers.get("Date") ?? "") };
+    return { data, serverTime };
+  }
+
+  // Begins in a new tab, so that the linking page is the person's own first-party page. The token is in
+  // the document only for the moment the browser takes to build the request. No browser says whether the
+  // tab was opened, but one that was takes the focus or hides this page: answers with a function that
+  // says whether that has happened.
+  async function openTab(form) {
+    const jwt = await token();
+    // A bridge slower than the browser's patience with a click gets the new tab blocked, silently.
+    if (navigator.userActivation && !navigator.userActivation.isActive) {
+      throw new Problem("slow", 0, { detail: "That took a moment. Please click once more." });
+    }
+    let left = false;
+    const leave = () => { left = true; };
+    document.addEventListener("visibilitychange", leave, { once: true });
+    window.addEventListener("blur", leave, { once: true });
+    const field = form.elements.namedItem("jwt");
+    field.value = jwt;
+    form.submit();
+    field.removeAttribute("value");
+    return () => left;
   }
 
   // Where the focus rests in this frame. Disabling a button drops its focus without a word, and that
@@ -174,5 +223,5 @@
     new ResizeObserver(fit).observe(root);
   }).catch(() => {});
 
-  window.Latchkey = { root, part, Problem, token, call, show, say, working };
+  window.Latchkey = { root, part, Problem, call, openTab, show, say, working };
 })();

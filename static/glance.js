@@ -1,7 +1,7 @@
 // The glance: shows what GET /api/link says about the person looking, and keeps itself up to date.
 (() => {
   "use strict";
-  const { root, part, Problem, token, call, show, say, working } = window.Latchkey;
+  const { root, part, Problem, call, openTab, show, say, working } = window.Latchkey;
   const form = part("begin");
   const UNREACHABLE = part("unreachable-title").textContent;
 
@@ -10,6 +10,8 @@
   const SLOW = 30_000;
   // How long an answer is awaited eagerly after a click that changes things elsewhere.
   const EAGER = 60_000;
+  // How long after a click a new tab may take to show itself.
+  const OPENS_WITHIN = 6_000;
 
   let link = null; // the last answer understood; stays on view while the server is out of reach
   let turn = 0; // an answer to an older question than this is dropped
@@ -17,6 +19,7 @@
   let notBefore = 0; // what a 429 asked for binds clicks and wake-ups too
   let eagerUntil = 0;
   let renewing = false;
+  let opening = null; // a click that is to open a tab: from which state, until when, and how it shows
   let failures = 0;
   let skew = 0; // the key runs out by the server's clock, whatever this computer's says
 
@@ -42,12 +45,16 @@
   function learn(answer) {
     const renewed = renewing && link?.renewedAt !== answer.renewedAt;
     const moved = link?.state !== answer.state;
+    // What was begun has ended without a link: closed, cancelled, refused, or too slow.
+    const unfinished = link?.state === "linking" && answer.state === "unlinked";
     link = answer;
     failures = 0;
     notBefore = 0;
     if (moved || renewed) {
       eagerUntil = 0;
       complain(null);
+      blocked(false);
+      part("unfinished").hidden = !unfinished;
     }
     if (moved) sure(false);
     renewing = renewing && !renewed && eager() && link.state === "linked";
@@ -56,6 +63,7 @@
     fill();
     show(link.state);
     if (renewed) say("The key was renewed.");
+    if (moved && unfinished) say("Your last try was not finished. Nothing was connected.");
   }
 
   // The shorter a key lives, the closer it is watched, so that a renewal shows when it happens.
@@ -80,8 +88,12 @@
       complain(null);
       nextAsk = Date.now() + SLOW;
       part("refusal").textContent = problem.detail || problem.title || "Ask a Jira admin of this site.";
+      part("clock-text").textContent = problem.detail;
+      code(problem);
+      if (problem.name === "clock") return show("clock");
       return show(problem.status === 401 ? "not-installed" : "not-allowed");
     }
+    code(problem);
     const waits = Boolean(problem.retryAfter);
     part("unreachable-title").textContent = problem.name === "too-many" ? "One moment, please" : UNREACHABLE;
     part("unreachable-text").textContent = waits
@@ -171,26 +183,42 @@
       : "";
   }
 
+  // What an operator or an admin may ask for.
+  function code(problem) {
+    part("code").textContent = problem.name;
+    part("reference").textContent = problem.reference;
+    part("reference-part").hidden = !problem.reference;
+  }
+
+  // Nothing says that a tab was not opened but that nothing comes of it: the server knows of no attempt,
+  // or, where it cannot show, this page has kept the focus all the while.
+  function look() {
+    if (!opening || Date.now() < opening.until) return;
+    const begun = link?.state === "linking" && opening.from !== "linking";
+    const { left } = opening;
+    opening = null;
+    if (!begun && !left()) blocked(true);
+  }
+
+  function blocked(is) {
+    if (!is) opening = null;
+    part("blocked").hidden = !is;
+  }
+
   function sure(open) {
     part("sure").hidden = !open;
     part("actions").classList.toggle("replaced", open);
   }
 
-  // A form in a new tab, so that the linking page is the person's own first-party page. The token
-  // is in the document only for the moment the browser takes to build the request.
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     complain(null);
-    working(event.submitter ?? form, async () => {
-      const jwt = await token();
-      // A bridge slower than the browser's patience with a click gets the new tab blocked, silently.
-      if (navigator.userActivation && !navigator.userActivation.isActive) {
-        return complain(new Problem("slow", 0, { detail: "That took a moment. Please click once more." }));
-      }
-      const field = form.elements.namedItem("jwt");
-      field.value = jwt;
-      form.submit();
-      field.removeAttribute("value");
+    blocked(false);
+    const { submitter } = event;
+    working(submitter ?? form, async () => {
+      form.elements.namedItem("another").value = submitter?.dataset.another ?? "";
+      const left = await openTab(form);
+      opening = { from: link?.state, until: Date.now() + OPENS_WITHIN, left };
       eagerUntil = Date.now() + EAGER;
       nextAsk = Date.now() + 1_000;
     }).catch(complain);
@@ -243,6 +271,7 @@
   function beat() {
     if (document.hidden) return;
     count();
+    look();
     if (Date.now() >= nextAsk) ask();
   }
 

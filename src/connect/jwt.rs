@@ -33,6 +33,8 @@ pub enum Rejected {
     Misplaced(&'static str),
     /// It is not of now.
     OutOfTime(&'static str),
+    /// It was issued later than now, by so many seconds: a clock is wrong, this machine's or Jira's.
+    FromTheFuture(Seconds),
 }
 
 impl Rejected {
@@ -42,6 +44,7 @@ impl Rejected {
         match self {
             Self::Malformed(why) | Self::Misplaced(why) | Self::OutOfTime(why) => why,
             Self::Signature => "the signature is wrong",
+            Self::FromTheFuture(_) => "the token is from the future",
         }
     }
 }
@@ -239,7 +242,9 @@ impl Claims {
         }
         let soon = now.saturating_add(LEEWAY);
         if iat > soon || self.nbf.is_some_and(|nbf| nbf > soon) {
-            return Err(Rejected::OutOfTime("the token is from the future"));
+            return Err(Rejected::FromTheFuture(
+                iat.max(self.nbf.unwrap_or(iat)).saturating_sub(now),
+            ));
         }
         if exp > now.saturating_add(LONGEST_LIFE) {
             return Err(Rejected::OutOfTime("the token lives too long"));

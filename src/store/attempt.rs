@@ -29,6 +29,7 @@ impl Store {
         tenant: &Tenant,
         account: &AccountId,
         issue: Option<&IssueKey>,
+        another: bool,
         now: Seconds,
         life: Seconds,
     ) -> Result<AttemptId, Error> {
@@ -47,6 +48,7 @@ impl Store {
             .bind(issue.map(IssueKey::as_str))
             .bind(now)
             .bind(now + life)
+            .bind(another)
             .execute(pool)
             .await
             .map(|_| ()))?;
@@ -79,6 +81,19 @@ impl Store {
         }
         let attempt = self.open_attempt(&tenant.key, row)?;
         Ok(Some((tenant, attempt)))
+    }
+
+    /// Whether there is an attempt of this name whose time is over and which nobody has ended. Not for
+    /// long: it is swept up.
+    pub async fn attempt_ran_out(&self, id: &AttemptId, now: Seconds) -> Result<bool, Error> {
+        if id.as_str().contains('\0') {
+            return Ok(false);
+        }
+        let row = on!(self, pool => sqlx::query_as::<_, AttemptRow>(sql::ATTEMPT_BY_ID)
+            .bind(id.as_str())
+            .fetch_optional(pool)
+            .await)?;
+        Ok(row.is_some_and(|row| row.expires_at <= now))
     }
 
     /// Whether the person has an attempt under way.
@@ -147,6 +162,7 @@ impl Store {
             account_id: AccountId(row.account_id),
             issue: row.issue.as_deref().and_then(IssueKey::parse),
             expires_at: row.expires_at,
+            another: row.another,
             phase,
         })
     }

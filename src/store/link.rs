@@ -37,6 +37,24 @@ impl Store {
         Ok(row.map(|row| row.link()))
     }
 
+    /// Names of others at this tenant whose links use the same account at the service and work, as Jira
+    /// gave them; three at most. Of other tenants nobody learns anything here.
+    pub async fn others_linked(
+        &self,
+        tenant: &Tenant,
+        account: &AccountId,
+        subject: &str,
+    ) -> Result<Vec<String>, Error> {
+        let names = on!(self, pool => sqlx::query_scalar(sql::OTHERS_LINKED)
+            .bind(subject)
+            .bind(tenant.client_key.as_str())
+            .bind(account.as_str())
+            .bind(tenant.installation)
+            .fetch_all(pool)
+            .await)?;
+        Ok(names)
+    }
+
     /// Turns a proved attempt into a link, claimed by `owner` until `lease_until`, so that its key can
     /// be published at once. None when the attempt is over: confirming twice makes one link.
     ///

@@ -50,6 +50,7 @@ pub(super) struct AttemptRow {
     pub(super) handle_expires_at: Option<i64>,
     pub(super) kept: Option<String>,
     pub(super) expires_at: i64,
+    pub(super) another: bool,
 }
 
 #[derive(FromRow)]

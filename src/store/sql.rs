@@ -116,11 +116,11 @@ statements! {
     // Attempts.
 
     ATTEMPT_BEGIN = "insert into attempt (id, client_key, installation, account_id, issue, phase, \
-        created_at, expires_at) values ($1, $2, $3, $4, $5, 'begun', $6, $7) \
+        created_at, expires_at, another) values ($1, $2, $3, $4, $5, 'begun', $6, $7, $8) \
         on conflict (client_key, account_id) do update set id = excluded.id, \
         installation = excluded.installation, issue = excluded.issue, phase = excluded.phase, \
         state_hash = null, handle_hash = null, handle_expires_at = null, kept = null, \
-        created_at = excluded.created_at, expires_at = excluded.expires_at";
+        created_at = excluded.created_at, expires_at = excluded.expires_at, another = excluded.another";
     ATTEMPT_BY_ID = "select * from attempt where id = $1";
     ATTEMPT_OF_PERSON = "select * from attempt where client_key = $1 and account_id = $2";
     ATTEMPTS_OF_TENANT = "select * from attempt where client_key = $1";
@@ -162,6 +162,9 @@ statements! {
 
     LINK_OF_PERSON = "select * from link where client_key = $1 and account_id = $2 and installation = $3";
     LINK_OF_PERSON_ANY = "select * from link where client_key = $1 and account_id = $2";
+    OTHERS_LINKED = "select p.display_name from link l join person p on p.client_key = l.client_key \
+        and p.account_id = l.account_id where l.subject = $1 and l.client_key = $2 and l.account_id <> $3 \
+        and l.installation = $4 and l.state <> 'reconnect' limit 3";
     LINK_PUT = "insert into link (id, client_key, installation, account_id, subject, display_name, state, \
         generation, credential, key_expires_at, published_generation, published_expires_at, published_at, \
         put_again, due_at, failures, claims, claim, claimed_by, unsettled, created_at, consented_at, \

@@ -67,6 +67,7 @@ pub async fn finish(
         attempt,
         handle: query.only("handle").unwrap_or_default(),
         back: tenant.back(issue.as_ref()),
+        issue: issue.map(|issue| issue.to_string()).unwrap_or_default(),
     };
     page(&template, &headers::framed_by(&app, tenant))
 }

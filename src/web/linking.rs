@@ -33,8 +33,13 @@ pub async fn begin(
     body: SmallBody,
 ) -> Result<Response, Failed> {
     let form = Form::of(&body);
-    let (token, issue) = (form.only("jwt"), form.only("issue"));
-    start(&app, &session, token, issue, Travelled::InForm).await
+    let beginning = Beginning {
+        token: form.only("jwt"),
+        issue: form.only("issue"),
+        another: form.only("another").is_some_and(|value| !value.is_empty()),
+        travelled: Travelled::InForm,
+    };
+    start(&app, &session, beginning).await
 }
 
 /// `GET /link?jwt=`, for callers that can only open an address.
@@ -43,27 +48,38 @@ pub async fn begin_by_address(
     session: Session,
     query: Query,
 ) -> Result<Response, Failed> {
-    start(
-        &app,
-        &session,
-        query.only("jwt"),
-        query.only("issue"),
-        Travelled::InAddress,
-    )
-    .await
+    let beginning = Beginning {
+        token: query.only("jwt"),
+        issue: query.only("issue"),
+        another: query.only("another").is_some_and(|value| !value.is_empty()),
+        travelled: Travelled::InAddress,
+    };
+    start(&app, &session, beginning).await
 }
 
-async fn start(
-    app: &App,
-    session: &Session,
+/// What an attempt begins with.
+struct Beginning {
     token: Option<String>,
     issue: Option<String>,
+    another: bool,
     travelled: Travelled,
-) -> Result<Response, Failed> {
-    let token = token.ok_or(Error::Unauthorized("there is no token"))?;
+}
+
+async fn start(app: &App, session: &Session, beginning: Beginning) -> Result<Response, Failed> {
+    let token = beginning
+        .token
+        .ok_or(Error::Unauthorized("there is no token"))?;
     let token = app.connect.context(&token).await?;
-    let issue = issue.as_deref().and_then(IssueKey::parse);
-    let id = linking::begin(app, token, travelled, issue).await?;
+    let issue = beginning.issue.as_deref().and_then(IssueKey::parse);
+    let back = token.tenant().back(issue.as_ref());
+    let (travelled, another) = (beginning.travelled, beginning.another);
+    let id = linking::begin(app, token, travelled, issue, another)
+        .await
+        .map_err(|error| Failed {
+            // What anybody can bring about says nothing of a site.
+            back: error.has_reference().then_some(back),
+            error,
+        })?;
     session::start(session, &id).await?;
     Ok(see_other(&address(app, &id)))
 }
@@ -110,6 +126,13 @@ pub async fn introduce(
         person: introduction.person,
         action: address(&app, &id),
         issue: introduction.issue.map(|issue| issue.to_string()),
+        another: introduction.another,
+        // Who came for another account is asked at the service; others may say so here.
+        offers_another: introduction.linked_as.is_some()
+            && introduction.may_choose
+            && !introduction.another,
+        log_out_first: (introduction.another || introduction.linked_as.is_some())
+            && !introduction.may_choose,
         notice: introduction.linked_as.map(|name| {
             format!("You are connected to {service} as {name}. That stays until you confirm another account.")
         }),
@@ -129,7 +152,7 @@ fn initials(name: &str) -> String {
         .collect()
 }
 
-/// `POST /link/{id}`: on to the service, or, by the form's other button, back to Jira.
+/// `POST /link/{id}`: on to the service, by one button to choose another account there, or back to Jira.
 pub async fn authorize(
     State(app): State<Arc<App>>,
     _: SameSite,
@@ -138,10 +161,11 @@ pub async fn authorize(
     body: SmallBody,
 ) -> Result<Response, Failed> {
     let id = own(&app, &session, id).await?;
-    let location = if Form::of(&body).only("cancel").is_some() {
+    let form = Form::of(&body);
+    let location = if form.only("cancel").is_some() {
         linking::turn_back(&app, &id).await?
     } else {
-        linking::authorize(&app, &id).await?
+        linking::authorize(&app, &id, form.only("another").is_some()).await?
     };
     Ok(see_other(&location))
 }

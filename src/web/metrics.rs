@@ -32,7 +32,7 @@ async fn metrics(State(app): State<Arc<App>>) -> Response {
     let figures = match look(&app).await {
         Ok(figures) => figures,
         Err(error) => {
-            error.log();
+            error.log("");
             return StatusCode::SERVICE_UNAVAILABLE.into_response();
         }
     };

@@ -22,6 +22,8 @@ use crate::linking::Failed;
 
 /// Names of problems begin with this.
 const PROBLEM: &str = "urn:latchkey:problem:";
+/// Names of occurrences, `instance` in RFC 9457, begin with this; then comes the reference.
+const OCCURRENCE: &str = "urn:latchkey:occurrence:";
 
 /// How an error looks in a group of routes.
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +65,7 @@ pub struct FinishPage {
     pub base: String,
     pub attempt: String,
     pub handle: String,
+    pub issue: String,
     pub back: String,
 }
 
@@ -80,6 +83,9 @@ pub struct LinkPage {
     pub action: String,
     pub issue: Option<String>,
     pub notice: Option<String>,
+    pub another: bool,
+    pub offers_another: bool,
+    pub log_out_first: bool,
 }
 
 /// What a person sees when something is wrong.
@@ -95,6 +101,7 @@ struct ErrorPage {
     title: String,
     message: String,
     code: String,
+    reference: Option<String>,
     back: Option<Back>,
 }
 
@@ -124,7 +131,6 @@ struct Unfaced(Arc<Failed>);
 
 impl IntoResponse for Failed {
     fn into_response(self) -> Response {
-        self.error.log();
         let status = self.error.status();
         let mut response = status.into_response();
         match self.error {
@@ -183,10 +189,15 @@ pub async fn give_face(
     let Some(Unfaced(failed)) = response.extensions_mut().remove::<Unfaced>() else {
         return response;
     };
+    let reference = failed
+        .error
+        .has_reference()
+        .then(|| format!("{:08x}", u32::from_le_bytes(app.random.bytes())));
+    failed.error.log(reference.as_deref().unwrap_or_default());
     let faced = match face {
-        Face::Problem => problem(&app, &failed.error),
-        Face::Page => error_page(&app, &failed, false),
-        Face::FramedPage => error_page(&app, &failed, true),
+        Face::Problem => problem(&app, &failed.error, reference),
+        Face::Page => error_page(&app, &failed, reference, false),
+        Face::FramedPage => error_page(&app, &failed, reference, true),
     };
     let (mut parts, _) = response.into_parts();
     let (faced_parts, body) = faced.into_parts();
@@ -196,7 +207,7 @@ pub async fn give_face(
     Response::from_parts(parts, body)
 }
 
-fn problem(app: &App, error: &Error) -> Response {
+fn problem(app: &App, error: &Error, reference: Option<String>) -> Response {
     let words = error.words(app.provider.name());
     let mut body = json!({
         "type": format!("{PROBLEM}{}", words.name),
@@ -204,6 +215,9 @@ fn problem(app: &App, error: &Error) -> Response {
         "status": error.status().as_u16(),
         "detail": words.detail,
     });
+    if let Some(reference) = reference {
+        body["instance"] = json!(format!("{OCCURRENCE}{reference}"));
+    }
     if let Error::WrongPerson {
         signed_in_as: Some(name),
     } = error
@@ -217,7 +231,7 @@ fn problem(app: &App, error: &Error) -> Response {
         .into_response()
 }
 
-fn error_page(app: &App, failed: &Failed, framed: bool) -> Response {
+fn error_page(app: &App, failed: &Failed, reference: Option<String>, framed: bool) -> Response {
     let words = failed.error.words(app.provider.name());
     let template = ErrorPage {
         app_name: app.app_name.clone(),
@@ -229,6 +243,7 @@ fn error_page(app: &App, failed: &Failed, framed: bool) -> Response {
         title: words.title.to_owned(),
         message: words.detail,
         code: words.name.to_owned(),
+        reference,
         back: failed.back.as_ref().map(|href| Back {
             href: href.clone(),
             label: "Back to Jira".to_owned(),

@@ -26,7 +26,7 @@ on_both_databases!(a_person_connects_and_sees_it_renewed_and_disconnects);
 const FRAME: &str = "iframe.app-frame";
 const SESSION_COOKIE: &str = "__Host-latchkey";
 /// What Chromium's console says of an answer that is an error, whoever expected it.
-const ERROR_ANSWERS: &str = "Failed to load resource";
+pub const ERROR_ANSWERS: &str = "Failed to load resource";
 
 /// A browser with a site of Jira before it.
 pub struct AtJira<'a> {
@@ -108,7 +108,7 @@ impl<'a> AtJira<'a> {
     }
 
     /// Tells the glance that the network is back, as a browser does: it asks at once.
-    async fn wake_glance(&self) {
+    pub async fn wake_glance(&self) {
         self.in_frame(async || {
             self.browser
                 .evaluate("window.dispatchEvent(new Event('online'))")
@@ -126,7 +126,7 @@ async fn consent(browser: &Browser, name: &str) {
 }
 
 /// A site that has nothing to do with anybody, with one page.
-async fn elsewhere(page: String) -> String {
+pub async fn elsewhere(page: String) -> String {
     let listener = TcpListener::bind(("127.0.0.1", 0))
         .await
         .expect("a free port");
@@ -138,7 +138,7 @@ async fn elsewhere(page: String) -> String {
 }
 
 /// A form that begins for this person in whatever browser shows it, and sends itself.
-fn form_of(person: &Person<'_>) -> String {
+pub fn form_of(person: &Person<'_>) -> String {
     format!(
         "<form method=post action='{}'><input type=hidden name=jwt value='{}'>\
          <input type=hidden name=issue value=KEY-1></form>\
@@ -149,7 +149,7 @@ fn form_of(person: &Person<'_>) -> String {
 }
 
 /// Where the service leads back to through Jira, for an attempt that came as far without a browser.
-async fn way_back(person: &Person<'_>, subject: &str) -> String {
+pub async fn way_back(person: &Person<'_>, subject: &str) -> String {
     let begun = person.begin().await;
     let authorize = person.go_on(&begun).await;
     let service = &person.scene.world.service;
@@ -659,7 +659,7 @@ async fn refusals(browser: &Browser) -> usize {
 }
 
 /// Pictures of everything, if `LATCHKEY_SCREENSHOTS` names a directory for them.
-struct Album<'a> {
+pub struct Album<'a> {
     browser: &'a Browser,
     directory: Option<PathBuf>,
     theme: Theme,
@@ -673,14 +673,14 @@ impl<'a> Album<'a> {
     }
 
     /// Both themes for the album; the words and states, which the stories are about, are the same.
-    fn themes() -> &'static [Theme] {
+    pub fn themes() -> &'static [Theme] {
         match Self::directory() {
             Some(_) => &[Theme::Light, Theme::Dark],
             None => &[Theme::Dark],
         }
     }
 
-    fn open(scene: &Scene, browser: &'a Browser, theme: Theme) -> Self {
+    pub fn open(scene: &Scene, browser: &'a Browser, theme: Theme) -> Self {
         let in_jira = match theme {
             Theme::Light => JiraTheme::Light,
             Theme::Dark => JiraTheme::Dark,
@@ -701,14 +701,14 @@ impl<'a> Album<'a> {
         Some(self.directory.as_ref()?.join(format!("{name}-{theme}.png")))
     }
 
-    async fn page(&self, name: &str) {
+    pub async fn page(&self, name: &str) {
         if let Some(path) = self.path(name) {
             self.browser.screenshot(&path).await;
         }
     }
 
     /// The panel in the issue, with the glance in it.
-    async fn panel(&self, name: &str) {
+    pub async fn panel(&self, name: &str) {
         if let Some(path) = self.path(name) {
             self.browser.screenshot_of(".app-panel", &path).await;
         }
@@ -1046,7 +1046,7 @@ async fn every_page_on_the_way(theme: Theme) {
 }
 
 /// Waits until the finish page has failed with this code, and it says nothing that is not true.
-async fn failed(at_jira: &AtJira<'_>, code: &str) {
+pub async fn failed(at_jira: &AtJira<'_>, code: &str) {
     at_jira.wait_frame("failed").await;
     at_jira
         .in_frame(async || {

@@ -55,7 +55,9 @@ pub async fn link(app: Arc<App>, tenant: Tenant, account: String, subject: Strin
         display_name: subject.clone(),
         subject,
     };
-    let id = store.begin_attempt(&tenant, &account, None, now, 60).await;
+    let id = store
+        .begin_attempt(&tenant, &account, None, false, now, 60)
+        .await;
     let id = id.expect(DONE);
     let kept = Authorizing {
         state_hash: state.clone(),

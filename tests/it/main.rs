@@ -1,6 +1,7 @@
 //! The stories: one test binary that drives Latchkey through its public addresses, against a simulated
 //! Jira Cloud and a simulated service, real providers, both databases and real browsers.
 
+mod accounts;
 mod answering;
 mod browser;
 mod browsing;

@@ -393,7 +393,7 @@ async fn a_service_that_is_down_while_somebody_links(db: Db) {
         ),
         (Kind::Html200, 502, "service-refused"),
         (Kind::InvalidGrant, 502, "service-refused"),
-        (Kind::InvalidClient, 502, "service-refused"),
+        (Kind::InvalidClient, 502, "app-refused"),
         (
             Kind::Redirect(format!("{}/stolen", scene.world.jira.landing_url())),
             503,

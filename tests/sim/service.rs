@@ -103,6 +103,9 @@ pub struct ServiceOptions {
     pub discovery: bool,
     /// Announce `iss` in the authorization response (RFC 9207), and send it.
     pub iss_parameter: bool,
+    /// Announce which values of `prompt` there are, `select_account` among them. Otherwise only `none` and
+    /// `consent` are taken.
+    pub announces_prompts: bool,
     /// `Cross-Origin-Opener-Policy: same-origin` on every page.
     pub opener_policy: bool,
     /// A second visit of the same person to the same client asks nothing.
@@ -133,6 +136,7 @@ impl Default for ServiceOptions {
             signing: Signing::Es256,
             discovery: true,
             iss_parameter: true,
+            announces_prompts: true,
             opener_policy: true,
             remember_consent: false,
             checks_verifier: true,

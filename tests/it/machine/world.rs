@@ -803,7 +803,9 @@ async fn prove(
         .expect("installed");
     let (state, handle) = (app.random.id(), app.random.id());
     let verifier = || Secret::new("a-verifier-that-nobody-needs");
-    let id = store.begin_attempt(&tenant, &account, None, now, 600).await;
+    let id = store
+        .begin_attempt(&tenant, &account, None, false, now, 600)
+        .await;
     let id = id.expect(DONE);
     let kept = Authorizing {
         state_hash: state.clone(),

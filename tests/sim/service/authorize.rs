@@ -270,6 +270,14 @@ impl World {
             return bad("nonce is missing");
         }
         let prompts = query.words("prompt");
+        let known = |prompt: &String| {
+            matches!(prompt.as_str(), "none" | "consent")
+                || self.options.announces_prompts
+                    && matches!(prompt.as_str(), "login" | "select_account")
+        };
+        if let Some(unknown) = prompts.iter().find(|prompt| !known(prompt)) {
+            return bad(&format!("prompt {unknown} is not known here"));
+        }
         if prompts.len() > 1 && prompts.iter().any(|prompt| prompt == "none") {
             return bad("prompt none stands alone");
         }

@@ -251,6 +251,9 @@ pub(super) async fn discovery(
         "claims_supported": ["sub", "iss", "aud", "exp", "iat", "nonce", "name", "preferred_username"],
         "authorization_response_iss_parameter_supported": options.iss_parameter,
     });
+    if !options.announces_prompts {
+        metadata["prompt_values_supported"].take();
+    }
     if matches!(arrival.fault, Some(Kind::WrongIss)) {
         metadata["issuer"] = "http://other.localhost".into();
     }
