@@ -417,6 +417,7 @@ impl Error {
     pub fn has_reference(&self) -> bool {
         match self {
             Self::Unauthorized(_)
+            | Self::UnknownCaller
             | Self::WrongBrowser
             | Self::CrossSite
             | Self::AttemptOver(_)
