@@ -118,6 +118,7 @@ pub const OIDC: Known = Known {
 };
 
 const ASANA_OAUTH: &str = "https://developers.asana.com/docs/oauth";
+const ASANA_OPENAPI: &str = "https://github.com/Asana/openapi";
 
 const ASANA: Known = Known {
     key: "asana",
@@ -131,15 +132,19 @@ const ASANA: Known = Known {
         },
         ASANA_OAUTH,
     ),
-    scopes: said(
-        scopes("users:read"),
-        "https://developers.asana.com/docs/oauth-scopes",
-    ),
+    scopes: said(scopes("users:read"), ASANA_OPENAPI),
     client_auth: said(Some(ClientAuth::Body), ASANA_OAUTH),
     pkce: said(true, ASANA_OAUTH),
     authorize: said(&[], ASANA_OAUTH),
     choose: unconfirmed(None, NO_PARAMETER),
-    refresh: said(STANDARD_REFRESH, ASANA_OAUTH),
+    // The page wants the redirect address with every request for tokens.
+    refresh: said(
+        Refresh {
+            path: None,
+            redirect_uri: true,
+        },
+        ASANA_OAUTH,
+    ),
     answers: unconfirmed(STANDARD_ANSWERS, AS_THE_STANDARD),
     identity: said(
         IdentityFrom::Api {
@@ -147,26 +152,26 @@ const ASANA: Known = Known {
             subject: &["/data/gid"],
             names: &["/data/name", "/data/email"],
         },
-        "https://developers.asana.com/reference/getuser",
+        ASANA_OPENAPI,
     ),
     headers: &[],
     access_life: said(Some(3600), ASANA_OAUTH),
     grant_idle: unconfirmed(None, NO_END),
     grant_life: unconfirmed(None, NO_END),
-    rotation: unconfirmed(
-        Rotation::None,
-        "public clients keep the first refresh token; no page that could be read says so",
-    ),
+    rotation: said(Rotation::None, ASANA_OAUTH),
     refresh_ends_access: unconfirmed(false, NOT_SAID),
-    revocation: unconfirmed(
+    revocation: said(
         Revocation {
             by: RevokedBy::RefreshTokensOnly,
             gone: &[],
             gone_status: &[],
         },
-        "the endpoint is documented; that it refuses access tokens could not be read again",
+        ASANA_OAUTH,
     ),
-    revoking_access_ends: unconfirmed(Ends::Itself, NOT_SAID),
+    revoking_access_ends: unconfirmed(
+        Ends::Itself,
+        "access tokens are refused there; they end with their refresh token",
+    ),
     errors: &[],
     notes: &[
         "An app registered with full permissions takes the scope `default`: set `LATCHKEY_PROVIDER_SCOPES`.",
@@ -175,6 +180,8 @@ const ASANA: Known = Known {
 
 const AUTH0_ROTATION: &str =
     "https://auth0.com/docs/secure/tokens/refresh-tokens/configure-refresh-token-rotation";
+const AUTH0_EXPIRATION: &str =
+    "https://auth0.com/docs/secure/tokens/refresh-tokens/configure-refresh-token-expiration";
 const AUTH0_REVOKE: &str =
     "https://auth0.com/docs/secure/tokens/refresh-tokens/revoke-refresh-tokens";
 
@@ -186,25 +193,29 @@ const AUTH0: Known = Known {
             issuer: None,
             example: "https://example.eu.auth0.com/",
         },
-        OIDC_DISCOVERY,
+        "https://auth0.com/docs/get-started/applications/configure-applications-with-oidc-discovery",
     ),
     scopes: said(OPENID_SCOPES, OIDC_CORE),
     client_auth: said(None, OIDC_DISCOVERY),
     pkce: said(true, RFC_7636),
     authorize: unconfirmed(&[], AS_THE_STANDARD),
     choose: said(Some(("prompt", "login")), OIDC_REQUEST),
-    refresh: said(STANDARD_REFRESH, AUTH0_ROTATION),
+    refresh: said(
+        STANDARD_REFRESH,
+        "https://auth0.com/docs/secure/tokens/refresh-tokens/use-refresh-tokens",
+    ),
     answers: said(
         STANDARD_ANSWERS,
-        "https://support.auth0.com/center/s/article/troubleshoot-refresh-token-unknown-or-invalid-before-expiry-403-unknown-or-invalid-refresh-token",
+        "https://community.auth0.com/t/troubleshoot-refresh-token-unknown-or-invalid-before-expiry-403-unknown-or-invalid-refresh-token/120406",
     ),
     identity: said(IdentityFrom::Standard, OIDC_CORE),
     headers: &[],
-    access_life: unconfirmed(Some(86_400), "a default that its operator can change"),
-    grant_idle: unconfirmed(
-        Some(1_296_000),
-        "a default that its operator can change; 15 days with rotation",
+    // Defaults, which its operator can change.
+    access_life: said(
+        Some(86_400),
+        "https://auth0.com/docs/secure/tokens/access-tokens/update-access-token-lifetime",
     ),
+    grant_idle: said(Some(2_592_000), AUTH0_EXPIRATION),
     grant_life: unconfirmed(
         None,
         "its operator may set one: then set LATCHKEY_PROVIDER_GRANT_LIFE to it",
@@ -231,7 +242,8 @@ const AUTH0: Known = Known {
     notes: &[
         "The issuer ends with a slash.",
         "Refusals come with status 403.",
-        "Lives are set for each application: see https://auth0.com/docs/secure/tokens/refresh-tokens/configure-refresh-token-expiration.",
+        "Lives are set for each application, and those here are the defaults: see https://auth0.com/docs/secure/tokens/refresh-tokens/configure-refresh-token-expiration.",
+        "With rotation everything ends 30 days after the consent unless the application says otherwise: set `LATCHKEY_PROVIDER_GRANT_LIFE=2592000`.",
     ],
 };
 
@@ -260,13 +272,13 @@ const BITBUCKET: Known = Known {
     choose: unconfirmed(None, NO_PARAMETER),
     refresh: said(STANDARD_REFRESH, BITBUCKET_CHANGES),
     answers: unconfirmed(STANDARD_ANSWERS, AS_THE_STANDARD),
-    identity: unconfirmed(
+    identity: said(
         IdentityFrom::Api {
             post: None,
             subject: &["/uuid"],
             names: &["/display_name", "/nickname"],
         },
-        "as its API has answered for years; the page could not be read again",
+        "https://developer.atlassian.com/cloud/bitbucket/rest/api-group-users/",
     ),
     headers: &[],
     access_life: said(
@@ -316,7 +328,7 @@ const ENTRA: Known = Known {
     answers: said(STANDARD_ANSWERS, ENTRA_FLOW),
     identity: said(
         IdentityFrom::Standard,
-        "https://learn.microsoft.com/en-us/entra/identity-platform/id-tokens",
+        "https://learn.microsoft.com/en-us/entra/identity-platform/id-token-claims-reference",
     ),
     headers: &[],
     access_life: said(Some(3599), ENTRA_FLOW),
@@ -343,31 +355,32 @@ const ENTRA: Known = Known {
     ],
 };
 
+const FIGMA_OPENAPI: &str = "https://github.com/figma/rest-api-spec";
 const FIGMA_CLIENTS: &str = "as public clients have it; Figma's own page could not be read";
 
 const FIGMA: Known = Known {
     key: "figma",
     name: Some("Figma"),
-    endpoints: unconfirmed(
+    endpoints: said(
         Endpoints::Fixed {
             authorize: "https://www.figma.com/oauth",
             token: "https://api.figma.com/v1/oauth/token",
             identity: "https://api.figma.com/v1/me",
             revoke: None,
         },
-        FIGMA_CLIENTS,
+        FIGMA_OPENAPI,
     ),
-    scopes: unconfirmed(scopes("current_user:read"), FIGMA_CLIENTS),
+    scopes: said(scopes("current_user:read"), FIGMA_OPENAPI),
     client_auth: unconfirmed(Some(ClientAuth::Basic), FIGMA_CLIENTS),
     pkce: unconfirmed(true, IGNORED),
     authorize: unconfirmed(&[], FIGMA_CLIENTS),
     choose: unconfirmed(None, NO_PARAMETER),
-    refresh: unconfirmed(
+    refresh: said(
         Refresh {
             path: Some("refresh"),
             redirect_uri: false,
         },
-        FIGMA_CLIENTS,
+        FIGMA_OPENAPI,
     ),
     answers: unconfirmed(
         Answers {
@@ -383,7 +396,7 @@ const FIGMA: Known = Known {
             subject: &["/id"],
             names: &["/handle", "/email"],
         },
-        "https://github.com/figma/rest-api-spec",
+        FIGMA_OPENAPI,
     ),
     headers: &[],
     access_life: unconfirmed(Some(7_776_000), FIGMA_CLIENTS),
@@ -425,15 +438,9 @@ const GITHUB: Known = Known {
     // What a GitHub App may do are its permissions.
     scopes: said(scopes(""), GITHUB_TOKEN),
     client_auth: said(Some(ClientAuth::Body), GITHUB_REFRESH),
-    pkce: unconfirmed(
-        true,
-        "announced by GitHub in July 2025; the page could not be read again",
-    ),
+    pkce: said(true, GITHUB_TOKEN),
     authorize: said(&[], GITHUB_TOKEN),
-    choose: unconfirmed(
-        Some(("prompt", "select_account")),
-        "in GitHub's newer pages; they could not be read again",
-    ),
+    choose: said(Some(("prompt", "select_account")), GITHUB_TOKEN),
     refresh: said(STANDARD_REFRESH, GITHUB_REFRESH),
     answers: unconfirmed(
         Answers {
@@ -453,7 +460,7 @@ const GITHUB: Known = Known {
     ),
     headers: &[("x-github-api-version", "2022-11-28")],
     access_life: said(Some(28_800), GITHUB_REFRESH),
-    grant_idle: said(Some(15_811_200), GITHUB_REFRESH),
+    grant_idle: said(Some(15_897_600), GITHUB_TOKEN),
     grant_life: unconfirmed(None, NO_END),
     rotation: said(Rotation::Strict, GITHUB_REFRESH),
     refresh_ends_access: said(true, GITHUB_REFRESH),
@@ -490,6 +497,8 @@ const GITHUB: Known = Known {
 const GITLAB_OAUTH: &str = "https://docs.gitlab.com/api/oauth2/";
 const GITLAB_OPENID: &str = "https://docs.gitlab.com/integration/openid_connect_provider/";
 
+const GITLAB_METADATA: &str = "https://gitlab.com/.well-known/openid-configuration";
+
 const GITLAB: Known = Known {
     key: "gitlab",
     name: Some("GitLab"),
@@ -501,7 +510,7 @@ const GITLAB: Known = Known {
         GITLAB_OPENID,
     ),
     // There is no `offline_access`: every grant has a refresh token.
-    scopes: said(scopes("openid profile"), GITLAB_OPENID),
+    scopes: said(scopes("openid profile"), GITLAB_METADATA),
     client_auth: said(Some(ClientAuth::Body), GITLAB_OAUTH),
     pkce: said(true, GITLAB_OAUTH),
     authorize: said(&[], GITLAB_OAUTH),
@@ -530,7 +539,11 @@ const GITLAB: Known = Known {
     ],
 };
 
-const GOOGLE_WEB: &str = "https://developers.google.com/identity/protocols/oauth2/web-server";
+// Google says the same of every API; these are the pages of which whole texts could be read.
+const GOOGLE_WEB: &str =
+    "https://developers.google.com/youtube/v3/guides/auth/server-side-web-apps";
+const GOOGLE_REVOKE: &str =
+    "https://developers.google.com/youtube/v3/guides/auth/client-side-web-apps#tokenrevoke";
 const GOOGLE_OPENID: &str = "https://developers.google.com/identity/openid-connect/openid-connect";
 const GOOGLE_EXPIRATION: &str =
     "https://developers.google.com/identity/protocols/oauth2#expiration";
@@ -543,7 +556,7 @@ const GOOGLE: Known = Known {
             issuer: Some("https://accounts.google.com"),
             example: "https://accounts.google.com",
         },
-        GOOGLE_OPENID,
+        "https://developers.google.com/identity/openid-connect/reference",
     ),
     scopes: said(scopes("openid profile"), GOOGLE_OPENID),
     client_auth: said(Some(ClientAuth::Body), GOOGLE_WEB),
@@ -559,7 +572,7 @@ const GOOGLE: Known = Known {
         ],
         GOOGLE_WEB,
     ),
-    choose: said(Some(("prompt", "select_account")), GOOGLE_OPENID),
+    choose: said(Some(("prompt", "select_account")), GOOGLE_WEB),
     refresh: said(STANDARD_REFRESH, GOOGLE_WEB),
     answers: said(STANDARD_ANSWERS, GOOGLE_WEB),
     identity: said(IdentityFrom::Standard, GOOGLE_OPENID),
@@ -570,7 +583,7 @@ const GOOGLE: Known = Known {
     rotation: said(Rotation::None, GOOGLE_WEB),
     refresh_ends_access: unconfirmed(false, NOT_SAID),
     revocation: said(STANDARD_REVOCATION, GOOGLE_WEB),
-    revoking_access_ends: said(Ends::Account, GOOGLE_WEB),
+    revoking_access_ends: said(Ends::Account, GOOGLE_REVOKE),
     errors: &[
         error("deleted_client", Means::AppRefused, GOOGLE_WEB),
         error("admin_policy_enforced", Means::Refused, GOOGLE_WEB),
@@ -578,7 +591,8 @@ const GOOGLE: Known = Known {
         error_unconfirmed("internal_failure", Means::Trouble, "seen by public clients"),
     ],
     notes: &[
-        "While the app's publishing status is \"Testing\", consent ends after seven days: set `LATCHKEY_PROVIDER_GRANT_LIFE=604800`, or publish it.",
+        "While the app's publishing status is \"Testing\", consent to more than name, address and profile ends after seven days: set `LATCHKEY_PROVIDER_GRANT_LIFE=604800`, or publish it.",
+        "A disconnect ends what the account gave to any client of the same Google Cloud project: give Latchkey a project of its own.",
         "An account has at most 100 refresh tokens for one client; the oldest ends without a word.",
     ],
 };
@@ -704,10 +718,13 @@ const NOTION: Known = Known {
             identity: "https://api.notion.com/v1/users/me",
             revoke: Some("https://api.notion.com/v1/oauth/revoke"),
         },
-        NOTION_REFRESH,
+        NOTION_AUTHORIZATION,
     ),
     // What an integration may do are its capabilities and the pages that a person picks.
-    scopes: said(scopes(""), NOTION_AUTHORIZATION),
+    scopes: said(
+        scopes(""),
+        "https://developers.notion.com/reference/capabilities",
+    ),
     client_auth: said(Some(ClientAuth::BasicJson), NOTION_REFRESH),
     pkce: unconfirmed(
         false,
@@ -730,7 +747,7 @@ const NOTION: Known = Known {
             subject: &["/bot/owner/user/id"],
             names: &["/bot/owner/user/name", "/name"],
         },
-        "https://developers.notion.com/reference/get-self",
+        "https://developers.notion.com/changelog/retrieve-information-about-your-token",
     ),
     headers: &[("notion-version", "2025-09-03")],
     access_life: unconfirmed(
@@ -753,6 +770,7 @@ const NOTION: Known = Known {
     ],
 };
 
+const OKTA_REVOKE: &str = "https://developer.okta.com/docs/guides/revoke-tokens/main/";
 const OKTA_REFRESH: &str = "https://developer.okta.com/docs/guides/refresh-tokens/main/";
 
 const OKTA: Known = Known {
@@ -779,11 +797,8 @@ const OKTA: Known = Known {
     grant_life: said(None, OKTA_REFRESH),
     rotation: said(Rotation::AsConfigured, OKTA_REFRESH),
     refresh_ends_access: unconfirmed(false, NOT_SAID),
-    revocation: said(
-        STANDARD_REVOCATION,
-        "https://developer.okta.com/docs/api/openapi/okta-oauth/oauth/customas/revokecustomas",
-    ),
-    revoking_access_ends: unconfirmed(Ends::Itself, NOT_SAID),
+    revocation: said(STANDARD_REVOCATION, OKTA_REVOKE),
+    revoking_access_ends: said(Ends::Itself, OKTA_REVOKE),
     errors: &[],
     notes: &[
         "Web apps keep their refresh token unless rotation is switched on; then the grace is 30 seconds unless it is set otherwise, and the reuse of an older one ends everything.",
@@ -856,7 +871,7 @@ const SLACK: Known = Known {
             ],
             gone_status: &[],
         },
-        SLACK_ROTATION,
+        "https://docs.slack.dev/reference/methods/auth.revoke",
     ),
     revoking_access_ends: said(Ends::Itself, SLACK_ROTATION),
     errors: &[
@@ -881,7 +896,8 @@ const SLACK: Known = Known {
     ],
 };
 
-const ZOOM_OAUTH: &str = "https://developers.zoom.us/docs/integrations/oauth/";
+// What Zoom itself gives to those who build on it.
+const ZOOM_OAUTH: &str = "https://github.com/zoom/skills";
 const ZOOM_SUPPORT: &str = "https://devsupport.zoom.us/hc/en-us/articles/360060332931-Extending-the-expiration-for-an-OAuth-access-token";
 
 const ZOOM: Known = Known {
@@ -899,10 +915,10 @@ const ZOOM: Known = Known {
     // They belong to the app.
     scopes: unconfirmed(
         scopes(""),
-        "scopes belong to the app and are not sent; that could not be read again",
+        "not sent, so that those of the app count; Zoom's own texts differ on whether they may be",
     ),
     client_auth: said(Some(ClientAuth::Basic), ZOOM_SUPPORT),
-    pkce: said(true, ZOOM_OAUTH),
+    pkce: said(true, "https://developers.zoom.us/blog/public-pkce/"),
     authorize: said(&[], ZOOM_OAUTH),
     choose: unconfirmed(None, NO_PARAMETER),
     refresh: said(STANDARD_REFRESH, ZOOM_SUPPORT),
@@ -927,7 +943,10 @@ const ZOOM: Known = Known {
     grant_life: unconfirmed(None, NO_END),
     rotation: said(Rotation::Strict, ZOOM_SUPPORT),
     refresh_ends_access: unconfirmed(false, NOT_SAID),
-    revocation: said(STANDARD_REVOCATION, ZOOM_OAUTH),
+    revocation: unconfirmed(
+        STANDARD_REVOCATION,
+        "its pages show it with access tokens; whether it takes refresh tokens is not said",
+    ),
     revoking_access_ends: unconfirmed(Ends::Itself, NOT_SAID),
     errors: &[error_unconfirmed(
         "invalid_request",

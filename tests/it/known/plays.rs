@@ -91,7 +91,7 @@ pub fn github(service: &mut Service, request: &Request) -> Answer {
                     "access_token": brought.access,
                     "expires_in": 28800,
                     "refresh_token": brought.refresh,
-                    "refresh_token_expires_in": 15_811_200,
+                    "refresh_token_expires_in": 15_897_600,
                     "scope": "",
                     "token_type": "bearer",
                 }),
@@ -467,6 +467,13 @@ pub fn asana(service: &mut Service, request: &Request) -> Answer {
             }
             service.end_grant(token);
             return (200, json!({}));
+        }
+        if !form.contains_key("redirect_uri") {
+            return wrong(
+                service,
+                "no redirect address",
+                oauth_error(400, "invalid_request"),
+            );
         }
         return match service.grant(&form) {
             Ok(brought) => {
