@@ -21,7 +21,7 @@ use tokio::time::{interval, sleep, timeout};
 use crate::on_both_databases;
 use crate::refusals::has_its_headers;
 use crate::scene::{Answer, Db, Person, Scene, Setting, eventually};
-use crate::sim::jira::{LifecycleEvent, MIA, OMAR, Overrides};
+use crate::sim::jira::{LEE, LifecycleEvent, MIA, OMAR, Overrides};
 
 on_both_databases!(
     t23_a_person_who_floods_waits_and_a_colleague_links,
@@ -91,6 +91,19 @@ fn use_up(mut take: impl FnMut() -> Result<(), Error>) -> u32 {
     let all = (0..50_000).take_while(|_| take().is_ok()).count();
     assert!(all < 50_000, "nothing ends it");
     u32::try_from(all).expect("it is not much")
+}
+
+/// What comes when everything is used up is turned away. On a slow machine a share may have grown back
+/// before it arrives: then once more.
+async fn turned_away(use_up: impl Fn() -> u32, send: impl AsyncFn() -> Answer) -> Answer {
+    for _ in 0..100 {
+        use_up();
+        let answer = send().await;
+        if answer.status == 429 {
+            return answer;
+        }
+    }
+    panic!("nothing is turned away");
 }
 
 fn account(id: &str) -> AccountId {
@@ -195,35 +208,41 @@ async fn t23_every_route_of_a_person_has_a_limit() {
     omar.renew().await.is(202);
 
     // Looks.
-    let looks = use_up(|| limits.look(&acme, &account(OMAR)));
+    let use_up_looks = || use_up(|| limits.look(&acme, &account(OMAR)));
+    let looks = use_up_looks();
     assert!(looks >= 600, "only {looks}");
     let look = |person: &Person<'_>| person.call(Method::GET, "/api/link");
-    is_waiting_problem(&scene.send(look(&omar)).await);
+    is_waiting_problem(&turned_away(use_up_looks, async || scene.send(look(&omar)).await).await);
     scene.send(look(&mia)).await.is(200);
 
     // Everything else, on each of its routes.
     scene.advance(60);
     let begun = omar.begin().await;
-    use_up(|| limits.act(&acme, &account(OMAR)));
+    let use_up_acts = || use_up(|| limits.act(&acme, &account(OMAR)));
     let acts = [
         (Method::POST, "/link/some-attempt/prove"),
         (Method::POST, "/link/some-attempt/confirm"),
         (Method::POST, "/link/some-attempt/cancel"),
         (Method::POST, "/api/link/renew"),
-        (Method::DELETE, "/api/link"),
     ];
     for (method, path) in acts {
-        use_up(|| limits.act(&acme, &account(OMAR)));
-        let call = omar.call(method, path).json(&json!({"handle": "h"}));
-        is_waiting_problem(&scene.send(call).await);
+        let call = || {
+            let call = omar.call(method.clone(), path);
+            call.json(&json!({"handle": "h"}))
+        };
+        is_waiting_problem(&turned_away(use_up_acts, async || scene.send(call()).await).await);
     }
-    use_up(|| limits.act(&acme, &account(OMAR)));
+    // By somebody who has nothing to lose.
+    let lee = scene.person("acme", LEE);
+    let use_up_lees = || use_up(|| limits.act(&acme, &account(LEE)));
+    let unlink = || lee.call(Method::DELETE, "/api/link");
+    is_waiting_problem(&turned_away(use_up_lees, async || scene.send(unlink()).await).await);
     let path = format!("/link/{}", begun.id);
-    let answer = omar.with_cookie(Method::POST, &path, &begun.cookie).await;
-    is_waiting_page(&answer);
-    use_up(|| limits.act(&acme, &account(OMAR)));
+    let go_on = async || omar.with_cookie(Method::POST, &path, &begun.cookie).await;
+    is_waiting_page(&turned_away(use_up_acts, go_on).await);
     let callback = scene.address("/link/callback?state=a-guess");
-    is_waiting_page(&omar.come_back(&callback, &begun.cookie).await);
+    let come_back = async || omar.come_back(&callback, &begun.cookie).await;
+    is_waiting_page(&turned_away(use_up_acts, come_back).await);
     assert_eq!(mia.state().await, "linked");
     mia.disconnect().await;
 
@@ -358,17 +377,18 @@ async fn t23_an_address_that_is_refused_too_often_is_told_and_honest_people_link
     let again: Vec<_> = again.collect();
     // An answer that comes before all of a large body was sent may be lost with its connection.
     let answered = async |request: &RequestBuilder| {
-        eventually("there is an answer", async || {
+        eventually("it is turned away", async || {
             use_up(|| scene.app().limits.refused(here));
             let request = request.try_clone().expect("it can be sent again");
-            Some(Answer::of(request.send().await.ok()?).await)
+            let answer = Answer::of(request.send().await.ok()?).await;
+            // On a slow machine a share may have grown back before it arrived.
+            (answer.status == 429).then_some(answer)
         })
         .await
     };
     for (status, request) in requests {
-        let answer = answered(&request).await;
-        assert_eq!(answer.status, 429, "instead of {status}: {}", answer.text);
-        retry_after(&answer);
+        println!("429 instead of {status}");
+        retry_after(&answered(&request).await);
     }
 
     // And what is in order is as ever.
@@ -428,8 +448,13 @@ async fn t23_only_a_named_proxy_says_where_a_request_comes_from() {
         // Of no use: it counts as the proxy itself.
         (format!("{FLOODER}, not an address"), 404),
     ] {
-        refuse(&scene, FLOODER);
-        assert_eq!(ask(&scene, &forwarded).await, expected, "{forwarded}");
+        // A share may have grown back before it arrived; nobody else's is ever used up.
+        let answered = eventually(&forwarded, async || {
+            refuse(&scene, FLOODER);
+            let answered = ask(&scene, &forwarded).await;
+            (expected != 429 || answered == 429).then_some(answered)
+        });
+        assert_eq!(answered.await, expected, "{forwarded}");
     }
     // Nobody is believed about anything else.
     refuse(&scene, FLOODER);
@@ -444,8 +469,11 @@ async fn t23_only_a_named_proxy_says_where_a_request_comes_from() {
     scene.restart_with("LATCHKEY_TRUSTED_PROXIES", "").await;
     refuse(&scene, FLOODER);
     assert_eq!(ask(&scene, FLOODER).await, 404);
-    refuse(&scene, "127.0.0.1");
-    assert_eq!(ask(&scene, NEIGHBOUR).await, 429);
+    eventually("the proxy's own share is used up", async || {
+        refuse(&scene, "127.0.0.1");
+        (ask(&scene, NEIGHBOUR).await == 429).then_some(())
+    })
+    .await;
     scene.end().await;
 }
 
