@@ -162,9 +162,10 @@ impl From<sqlx::Error> for Error {
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed => true,
-            // PostgreSQL: connection, resources, shutdown. SQLite: busy, locked, I/O, full.
+            // PostgreSQL: connection, resources, shutdown; 25P03: this process was asleep in a transaction.
+            // SQLite: busy, locked, I/O, full.
             sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-                ["08", "53", "57", "58"]
+                ["08", "53", "57", "58", "25P03"]
                     .iter()
                     .any(|class| code.len() == 5 && code.starts_with(class))
                     || code.parse::<u32>().is_ok_and(|code| {

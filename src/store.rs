@@ -387,6 +387,14 @@ async fn postgres(url: &Secret) -> Result<PgPool, sqlx::Error> {
     PgPoolOptions::new()
         .max_connections(16)
         .acquire_timeout(Duration::from_secs(5))
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                sqlx::query(sql::ASLEEP_POSTGRES)
+                    .execute(connection)
+                    .await
+                    .map(|_| ())
+            })
+        })
         .connect_with(PgConnectOptions::from_str(url.expose())?)
         .await
 }

@@ -257,6 +257,8 @@ statements! {
     QUOTAS_PAST = "delete from quota where hour < $1";
     PACE_RESERVE = "update pace set next_at = $2 + case when next_at > $1 then next_at else $1 end \
         where name = 'service' and next_at <= $3 returning next_at";
+    /// A process that falls asleep in a transaction keeps its rows from all others, until this.
+    ASLEEP_POSTGRES = "select set_config('idle_in_transaction_session_timeout', '10s', false)";
     TIME_POSTGRES = "select cast(extract(epoch from clock_timestamp()) * 1000 as bigint)";
 
     // What is left to do after something ended.

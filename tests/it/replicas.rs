@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use latchkey::clock::Seconds;
 use latchkey::{App, renewal};
+use sqlx::{Connection as _, Executor as _, PgConnection};
 use tokio::time::timeout;
 
 use crate::child::Latchkey;
 use crate::links::link_many;
-use crate::scene::{Db, PROPERTY, Scene, Setting};
+use crate::scene::{Db, PROPERTY, Scene, Setting, eventually};
 use crate::sim::jira::OMAR;
 use crate::sim::service::{Endpoint, Fault, Kind, Rotation, ServiceOptions};
 
@@ -197,6 +198,79 @@ async fn r3_a_replica_that_slept_through_its_lease_does_no_harm() {
     }
     sleeper.stop().await;
     scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r8_a_replica_that_sleeps_in_a_transaction_holds_nobody_up() {
+    const PEOPLE: u64 = 4;
+    let service = ServiceOptions {
+        access_token_life: Duration::from_secs(10),
+        rotation: Rotation::Grace(Duration::from_secs(120)),
+        ..ServiceOptions::default()
+    };
+    let setting = Setting {
+        service,
+        ..Setting::default()
+    };
+    let mut scene = Scene::start_child(Db::Postgres, setting).await;
+    let crowd = scene.crowd("acme", PEOPLE);
+    for (account, subject) in &crowd {
+        scene.person("acme", account).link(subject).await;
+    }
+    let mut sleeper = Latchkey::start(|port| scene.settings_of_child(port)).await;
+    scene.child().kill9().await;
+
+    until(&scene, "it renews", PEOPLE, 2).await;
+    sleeps_in_a_claim(&scene, &sleeper).await;
+
+    scene.restart().await;
+    let newest = highest_generation(&scene) + 1;
+    until(&scene, "the other renews every link", PEOPLE, newest).await;
+    sleeper.resume();
+    let awake = highest_generation(&scene) + 1;
+    until(&scene, "renewing goes on with both", PEOPLE, awake).await;
+    let ledger = scene.world.service.ledger();
+    assert!(ledger.overlaps().is_empty());
+    assert!(ledger.reused_refresh_tokens().is_empty());
+    sleeper.stop().await;
+    scene.end().await;
+}
+
+/// Lets it sleep between a claim and the end of its transaction, with rows in its hands.
+async fn sleeps_in_a_claim(scene: &Scene, sleeper: &Latchkey) {
+    const CLAIMS: &str = "select count(*) from pg_stat_activity where query like 'update link set due_at = $2, claims%'";
+    let waiting = format!("{CLAIMS} and wait_event_type = 'Lock'");
+    let held = format!("{CLAIMS} and state = 'idle in transaction'");
+    let locked = "select (select count(*) from link) - count(*) from \
+        (select 1 from link for update skip locked) as free";
+    eventually("it sleeps with rows in its hands", async || {
+        // What a claim reads last: it goes on by itself as soon as it may, whoever sleeps.
+        let mut before_it = PgConnection::connect(scene.database_url())
+            .await
+            .expect("it opens");
+        before_it
+            .execute("begin; lock table link_generation in access exclusive mode")
+            .await
+            .expect("it is locked");
+        eventually("a claim waits", async || {
+            (scene.count(&waiting).await > 0).then_some(())
+        })
+        .await;
+        sleeper.pause();
+        before_it.execute("rollback").await.expect("it lets go");
+        before_it.close().await.expect("it closes");
+        eventually("its transaction stays open", async || {
+            (scene.count(&held).await > 0).then_some(())
+        })
+        .await;
+        // A statement that was new to its connection was not run yet.
+        if scene.count(locked).await > 0 {
+            return Some(());
+        }
+        sleeper.resume();
+        None
+    })
+    .await;
 }
 
 fn highest_generation(scene: &Scene) -> i64 {
