@@ -44,7 +44,7 @@ use token_response::TokenAnswer;
 /// How long the service's metadata is believed, in seconds.
 const METADATA_FRESH_FOR: Seconds = 3600;
 /// What a key is taken to live when the service does not say.
-pub const LIFE_UNLESS_SAID: Seconds = 3600;
+const LIFE_UNLESS_SAID: Seconds = 3600;
 
 type Client = oauth2::Client<
     BasicErrorResponse,

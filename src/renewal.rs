@@ -23,7 +23,7 @@ use crate::model::{
     Property, ReconnectReason, Revocation, Tenant, Tokens,
 };
 use crate::moments::{Moment, reach};
-use crate::provider::{LIFE_UNLESS_SAID, MintError, RefreshError, good_until};
+use crate::provider::{MintError, RefreshError, good_until};
 use crate::signing::Signer;
 use crate::store::{Calls, Claim};
 use crate::vault::Broken;
@@ -308,6 +308,7 @@ fn retire(credential: &mut Credential, claim: &Claim, tokens: Option<Tokens>, no
     };
     if let Some(tokens) = tokens {
         let before = std::mem::replace(&mut credential.tokens, tokens);
+        let ends_at = good_until(&before);
         match &credential.tokens.refresh_token {
             Some(_) => credential.previous_refresh_token = before.refresh_token,
             None => {
@@ -319,9 +320,7 @@ fn retire(credential: &mut Credential, claim: &Claim, tokens: Option<Tokens>, no
         }
         // One that does not say when it runs out lives as long as its key was taken to.
         credential.lingering.push(Lingering {
-            expires_at: before
-                .expires_at
-                .unwrap_or(before.requested_at + LIFE_UNLESS_SAID),
+            expires_at: ends_at,
             access_token: before.access_token,
         });
         credential.lingering.retain(|old| old.expires_at > now);
