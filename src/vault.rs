@@ -3,7 +3,8 @@
 //! A sealed value is `version | algorithm | length of kid | kid | nonce | ciphertext`, in base64. The
 //! cipher is XChaCha20-Poly1305 with a random 192-bit nonce. The associated data names the place the
 //! value stands in ([`Place`]), so a value that is moved to another row, column, tenant, person or
-//! generation does not open.
+//! generation does not open. It also holds the columns of the row that decide where the secret goes or
+//! whom it is for ([`Place::bound`]), so a value whose row was edited does not open either.
 //!
 //! Each tenant has a key of its own, wrapped by the operator's sealing keys. The first sealing key
 //! seals, all of them open: adding a key in front and keeping the old one behind it is how keys change.
@@ -18,7 +19,10 @@ use crate::events::{Event, Events};
 use crate::random::Random;
 use crate::secret::{Key, Secret, TenantKey};
 
-const VERSION: u8 = 1;
+/// The version of a value that is bound to its place alone.
+const PLACED: u8 = 1;
+/// The version of a value that is bound to columns of its row as well.
+const BOUND: u8 = 2;
 const XCHACHA20_POLY1305: u8 = 1;
 const NONCE: usize = 24;
 /// The kid of values sealed under a tenant's own key, of which there is one at a time.
@@ -35,14 +39,24 @@ pub struct Place<'a> {
     pub row: &'a str,
     /// The row's generation; 0 where it has none.
     pub generation: i64,
+    /// The columns of the row, as text and in a fixed order, that decide where the secret goes or whom
+    /// it is for. They stand in clear in the database, and the value opens only beside the ones it was
+    /// sealed with.
+    pub bound: &'a [&'a str],
 }
 
 impl Place<'_> {
-    /// Each part with its length in front, so that no two places are written alike.
+    fn version(&self) -> u8 {
+        if self.bound.is_empty() { PLACED } else { BOUND }
+    }
+
+    /// Each part with its length in front, so that no two places are written alike. A place has a fixed
+    /// number of parts before those that are bound.
     fn associated_data(&self, kid: &str) -> Vec<u8> {
         let generation = self.generation.to_string();
-        let mut data = vec![VERSION, XCHACHA20_POLY1305];
-        for part in [kid, self.column, self.tenant, self.row, &generation] {
+        let mut data = vec![self.version(), XCHACHA20_POLY1305];
+        let place = [kid, self.column, self.tenant, self.row, &generation];
+        for part in place.iter().chain(self.bound) {
             data.extend_from_slice(&(part.len() as u64).to_be_bytes());
             data.extend_from_slice(part.as_bytes());
         }
@@ -227,6 +241,7 @@ pub(crate) fn tenant_key_place(client_key: &str) -> Place<'_> {
         tenant: client_key,
         row: "",
         generation: 0,
+        bound: &[],
     }
 }
 
@@ -245,7 +260,7 @@ fn encrypt(random: &Random, kid: &str, key: &Key, place: Place<'_>, value: &[u8]
     let ciphertext = cipher(key)
         .encrypt(&XNonce::from(nonce), payload)
         .expect("only values beyond 256 GiB cannot be encrypted");
-    let mut sealed = vec![VERSION, XCHACHA20_POLY1305, kid.len() as u8];
+    let mut sealed = vec![place.version(), XCHACHA20_POLY1305, kid.len() as u8];
     sealed.extend_from_slice(kid.as_bytes());
     sealed.extend_from_slice(&nonce);
     sealed.extend_from_slice(&ciphertext);
@@ -258,6 +273,7 @@ fn cipher(key: &Key) -> XChaCha20Poly1305 {
 
 /// A sealed value taken apart, not yet opened.
 struct Parts {
+    version: u8,
     kid: String,
     nonce: [u8; NONCE],
     ciphertext: Vec<u8>,
@@ -266,7 +282,13 @@ struct Parts {
 impl Parts {
     fn read(sealed: &str) -> Result<Self, Broken> {
         let bytes = STANDARD.decode(sealed).map_err(|_| Broken)?;
-        let [VERSION, XCHACHA20_POLY1305, kid_length, rest @ ..] = bytes.as_slice() else {
+        let [
+            version @ (PLACED | BOUND),
+            XCHACHA20_POLY1305,
+            kid_length,
+            rest @ ..,
+        ] = bytes.as_slice()
+        else {
             return Err(Broken);
         };
         let (kid, rest) = rest
@@ -274,6 +296,7 @@ impl Parts {
             .ok_or(Broken)?;
         let (nonce, ciphertext) = rest.split_at_checked(NONCE).ok_or(Broken)?;
         Ok(Self {
+            version: *version,
             kid: std::str::from_utf8(kid).map_err(|_| Broken)?.to_owned(),
             nonce: nonce.try_into().map_err(|_| Broken)?,
             ciphertext: ciphertext.to_vec(),
@@ -281,6 +304,9 @@ impl Parts {
     }
 
     fn decrypt(&self, key: &Key, place: Place<'_>) -> Result<Zeroizing<Vec<u8>>, Broken> {
+        if self.version != place.version() {
+            return Err(Broken);
+        }
         let payload = Payload {
             msg: &self.ciphertext,
             aad: &place.associated_data(&self.kid),
@@ -302,6 +328,7 @@ mod tests {
         tenant: "tenant-a",
         row: "557058:1",
         generation: 3,
+        bound: &[],
     };
 
     fn vault(kids: &[(&str, u8)]) -> Vault {
@@ -350,6 +377,34 @@ mod tests {
             );
         }
         assert!(vault.open(&other_key, HERE, &sealed).is_err());
+    }
+
+    #[test]
+    fn a_value_opens_only_beside_the_columns_it_was_sealed_with() {
+        let vault = vault(&[("k1", 1)]);
+        let (key, _) = vault.new_tenant_key("tenant-a");
+        let beside = |bound| Place { bound, ..HERE };
+        let opens = |place, sealed: &str| vault.open(&key, place, sealed).is_ok();
+        let sealed = vault.seal(&key, beside(&["u-1", "Robin"]), &Secret::new("token"));
+        assert!(opens(beside(&["u-1", "Robin"]), &sealed));
+        let edited: [&[&str]; 6] = [
+            &["u-2", "Robin"],
+            &["u-1", "Robi", "n"],
+            &["u-1Robin"],
+            &["Robin", "u-1"],
+            &["u-1"],
+            &[],
+        ];
+        for bound in edited {
+            assert!(!opens(beside(bound), &sealed), "{bound:?}");
+        }
+        // What was sealed beside nothing never passes for a value that is bound, whatever it claims.
+        let placed = vault.seal(&key, HERE, &Secret::new("token"));
+        let mut claims = STANDARD.decode(&placed).unwrap();
+        claims[0] = BOUND;
+        for sealed in [placed, STANDARD.encode(claims)] {
+            assert!(!opens(beside(&["u-1", "Robin"]), &sealed));
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub(super) fn attempt_place<'a>(client_key: &'a str, id: &'a str) -> Place<'a> {
         tenant: client_key,
         row: id,
         generation: 0,
+        bound: &[],
     }
 }
 

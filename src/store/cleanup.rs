@@ -59,6 +59,7 @@ pub(super) fn revocation_place<'a>(client_key: &'a str, id: &'a str) -> Place<'a
         tenant: client_key,
         row: id,
         generation: 0,
+        bound: &[],
     }
 }
 

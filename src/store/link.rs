@@ -22,6 +22,7 @@ pub(super) fn credential_place<'a>(
         tenant: client_key,
         row: account_id,
         generation,
+        bound: &[],
     }
 }
 

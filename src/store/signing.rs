@@ -18,6 +18,7 @@ pub(super) fn signing_key_place(kid: &str) -> Place<'_> {
         tenant: "",
         row: kid,
         generation: 0,
+        bound: &[],
     }
 }
 

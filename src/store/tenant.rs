@@ -18,6 +18,7 @@ pub(super) fn shared_secret_place(client_key: &str) -> Place<'_> {
         tenant: client_key,
         row: "",
         generation: 0,
+        bound: &[],
     }
 }
 

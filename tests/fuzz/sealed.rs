@@ -15,6 +15,7 @@ const PLACE: Place<'static> = Place {
     tenant: TENANT,
     row: "557058:a",
     generation: 3,
+    bound: &[],
 };
 
 struct Kept {

@@ -303,6 +303,7 @@ async fn sealing_keys_change_while_everything_goes_on(db: Db) {
             tenant,
             row,
             generation: 0,
+            bound: &[],
         };
         assert!(old.open_beyond_tenant(place, &revocation).is_err());
         assert!(new.open_beyond_tenant(place, &revocation).is_ok());
@@ -348,6 +349,7 @@ async fn what_changes_meanwhile_is_not_undone(db: Db) {
         tenant: &globex,
         row: "",
         generation: 0,
+        bound: &[],
     };
     let sealed_by_it = old.seal(&key, place, &Secret::new("a value"));
     let mut changes = vec![

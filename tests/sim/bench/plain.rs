@@ -75,6 +75,7 @@ pub async fn renew(
                                 tenant: &client_key,
                                 row: &account,
                                 generation,
+                                bound: &[],
                             };
                             let opened = vault.open(&tenant.key, place, &credential)?;
                             let mut credential: Value = serde_json::from_str(opened.expose())?;

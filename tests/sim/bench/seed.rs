@@ -65,6 +65,7 @@ pub async fn links(
             tenant: tenant.client_key.as_str(),
             row: &account_id,
             generation: 1,
+            bound: &[],
         };
         // As src/store/sealed.rs writes it.
         let late = i64::try_from(number * 1200 / links).unwrap_or(0);
