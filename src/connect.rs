@@ -129,6 +129,12 @@ impl IframeToken {
         &self.0.tenant
     }
 
+    /// Who is signed in there; none for an anonymous visitor.
+    #[must_use]
+    pub fn account(&self) -> Option<&AccountId> {
+        self.0.account.as_ref()
+    }
+
     /// Whether nobody is signed in.
     #[must_use]
     pub fn is_anonymous(&self) -> bool {

@@ -47,9 +47,22 @@ pub enum Error {
     #[error("the attempt took too long: {0}")]
     TimedOut(&'static str),
 
-    /// The one-time handle has been used.
-    #[error("the handle was used before")]
-    AlreadyUsed,
+    /// The service does not honour the code any more: some give one a minute.
+    #[error("the code has run out")]
+    CodeRanOut,
+
+    /// The page that was acted on does not show what holds now, or was not this one.
+    #[error("the page is out of date")]
+    OutOfDate,
+
+    /// A browser wants to load a page before anybody asked for it, which would spend what works once.
+    #[error("the page is not loaded ahead")]
+    Ahead,
+
+    /// The browser brought back an answer of the service that says this. Whoever has the browser can
+    /// write such an answer, so it is not taken for the service's own.
+    #[error("the browser came back with: {0}")]
+    CameBack(Box<Error>),
 
     /// There is no link to renew.
     #[error("not linked")]
@@ -205,9 +218,12 @@ impl Error {
             | Self::Denied
             | Self::CrossSite => StatusCode::FORBIDDEN,
             Self::AttemptOver(_) | Self::TimedOut(_) => StatusCode::GONE,
-            Self::AlreadyUsed => StatusCode::CONFLICT,
+            Self::CodeRanOut => StatusCode::GONE,
+            Self::OutOfDate => StatusCode::CONFLICT,
+            // RFC 8470, section 5.2: the server does not risk processing it now.
+            Self::Ahead => StatusCode::TOO_EARLY,
             Self::NotLinked | Self::NotFound => StatusCode::NOT_FOUND,
-            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::BadRequest(_) | Self::CameBack(_) => StatusCode::BAD_REQUEST,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
@@ -256,7 +272,7 @@ impl Error {
             Self::WrongBrowser => (
                 "wrong-browser",
                 "This page does not belong to this browser",
-                "It was opened in another browser, more than ten minutes ago, or your browser keeps no \
+                "It was opened in another browser, more than an hour ago, or your browser keeps no \
                  cookies of this site. Nothing was connected. Allow cookies here if you block them, open \
                  the issue in Jira and click Connect again."
                     .to_owned(),
@@ -290,13 +306,27 @@ impl Error {
                  show you as connected, click Connect there and finish without a long break."
                     .to_owned(),
             ),
-            Self::AlreadyUsed => (
-                "already-used",
-                "This page has been used",
-                "Each way back from the service works once. If the issue in Jira does not show you as \
-                 connected, click Connect there again."
+            Self::CodeRanOut => (
+                "took-too-long",
+                "That took too long",
+                format!(
+                    "{service} keeps a login waiting for a short time only, and the time was up. Nothing \
+                     was connected. Begin again, and go on as soon as you are back in Jira."
+                ),
+            ),
+            Self::OutOfDate => (
+                "out-of-date",
+                "This page is out of date",
+                "Something has changed since it was shown. Nothing was connected by this click. Look at \
+                 the page as it is now."
                     .to_owned(),
             ),
+            Self::Ahead => (
+                "ahead",
+                "This page is not loaded ahead",
+                "Open it yourself.".to_owned(),
+            ),
+            Self::CameBack(meant) => return meant.words(service),
             Self::NotLinked => (
                 "not-linked",
                 "No account is connected",
@@ -422,7 +452,8 @@ impl Error {
             | Self::WrongBrowser
             | Self::CrossSite
             | Self::AttemptOver(_)
-            | Self::AlreadyUsed
+            | Self::OutOfDate
+            | Self::Ahead
             | Self::NotLinked
             | Self::BadRequest(_)
             | Self::NotFound
@@ -434,6 +465,8 @@ impl Error {
             | Self::WrongPerson { .. }
             | Self::Denied
             | Self::TimedOut(_)
+            | Self::CodeRanOut
+            | Self::CameBack(_)
             | Self::ServiceRefused(_)
             | Self::ScopeRefused(_)
             | Self::AppRefused(_)
@@ -461,6 +494,7 @@ impl Error {
                 tracing::warn!(code, reference, error = %self,
                     "the service refuses the app or its scope: look at the client registration and the settings");
             }
+            Self::CameBack(meant) => meant.log(reference),
             Self::IpAllowlist => {
                 tracing::warn!(code, reference, error = %self,
                     "an admin of the site has to put this server's address on the IP allowlist");

@@ -36,8 +36,11 @@ pub enum Event<'a> {
     /// A page of an attempt, or an answer of the service, came to a browser that has no session of it:
     /// somebody else's address was opened, or the session has run out.
     WrongBrowser,
-    /// A handle was to prove a second time.
-    Reused(&'a ClientKey, &'a AccountId),
+    /// The proof came from another network or browser than the code. That may be somebody who read the
+    /// way back and proves from elsewhere; the person is warned.
+    ProvedElsewhere(&'a ClientKey, &'a AccountId),
+    /// A confirmation does not carry the token of the page with both accounts.
+    WrongPage(&'a ClientKey, &'a AccountId),
     /// A context token came in an address for the second time.
     Replay(&'a ClientKey, &'a AccountId),
     /// Somebody who may not link was refused.
@@ -138,7 +141,16 @@ impl Event<'_> {
                 "",
                 "something of an attempt was opened in a browser that has no session of it",
             ),
-            Self::Reused(..) => ("reused_handle", "", "a handle was to prove a second time"),
+            Self::ProvedElsewhere(..) => (
+                "proved_elsewhere",
+                "",
+                "an attempt was proved from another network or browser than the one that brought its code",
+            ),
+            Self::WrongPage(..) => (
+                "wrong_page",
+                "",
+                "a confirmation does not carry the token of the page that names both accounts",
+            ),
             Self::Replay(..) => ("replay", "", "a context token came twice in an address"),
             Self::Refused(why, ..) => (
                 "refused",
@@ -184,7 +196,7 @@ impl Event<'_> {
             self,
             // A token that names a tenant has its keys opened before anything of it is believed.
             Self::SealFailure {
-                column: "tenant.data_key" | "tenant.shared_secret",
+                column: "tenant.data_key" | "tenant.shared_secret" | "session.data",
                 ..
             } | Self::BadSignature(..)
                 | Self::Misplaced(..)
@@ -246,7 +258,8 @@ impl Events {
             | Event::WrongState(tenant, account)
             | Event::WrongIssuer(tenant, account)
             | Event::Replay(tenant, account)
-            | Event::Reused(tenant, account)
+            | Event::ProvedElsewhere(tenant, account)
+            | Event::WrongPage(tenant, account)
             | Event::Refused(_, tenant, account) => (Some(tenant.as_str()), Some(account.as_str())),
             Event::RefusedProof { started, .. } => (Some(started.0.as_str()), None),
             Event::BadSignature(_, tenant) | Event::Misplaced(_, tenant) => {

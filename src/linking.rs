@@ -1,17 +1,18 @@
-//! The verbs of linking: begin, authorize, returned, prove, confirm, cancel, unlink, and what the
+//! The verbs of linking: begin, look, authorize, returned, prove, confirm, cancel, unlink, and what the
 //! lifecycle of the app does to links.
 //!
 //! What makes it safe is the order. A code that comes back from the service is kept and not redeemed
-//! until two things meet in one request: the handle, which was made at the callback and is known only to
-//! the browser that brought the code, and a context token, by which Jira names the person signed in
-//! there. Only if that is the person who started is the code redeemed, and only a click on a page that
-//! names both accounts links anything.
+//! until two witnesses have spoken. Jira names the person who is signed in where the login ended: the way
+//! back leads through a page in Jira, which presents the handle that was made at the callback together
+//! with a token of whoever looks. If that is the person who started, the attempt is proved, and nothing
+//! more: the handle has travelled through Jira, where others may read it. The session cookie, which never
+//! leaves this origin, says that it is the browser that brought the code. Only then is the code redeemed,
+//! and only a click on a page that names both accounts links anything.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
-use serde::Serialize;
 
 use crate::App;
 use crate::budget::{Probe, Purpose, Report};
@@ -24,8 +25,9 @@ use crate::error::{Error, Refusal, printable};
 use crate::events::Event;
 use crate::jira::JiraError;
 use crate::model::{
-    AccountId, AccountKind, Attempt, AttemptId, Authorizing, Credential, IssueKey, LinkState,
-    LinkStatus, ParkReason, Person, Phase, Proved, Returned, Tenant,
+    AccountId, AccountKind, Attempt, AttemptId, Authorizing, Code, Credential, Ended, Ending,
+    Handle, Identity, IssueKey, LinkState, LinkStatus, ParkReason, Person, Phase, Proved, Redeemed,
+    Redeeming, Returned, Round, Tenant, Whereabouts,
 };
 use crate::provider::CallbackQuery;
 use crate::renewal::LEASE;
@@ -33,9 +35,16 @@ use crate::secret::{Secret, same};
 use crate::{cleanup, grant, renewal};
 
 /// How long an attempt lives, in seconds.
-pub const ATTEMPT_LIFE: Seconds = 600;
+const ATTEMPT_LIFE: Seconds = 600;
 /// How long a handle is good, in seconds.
 const HANDLE_LIFE: Seconds = 300;
+/// How long redeeming a code may take, in seconds: the token request, the keys of the ID token and the
+/// identity endpoint take half a minute each at most. After that the process that asked has died.
+const REDEEMING_LIFE: Seconds = 120;
+/// The longest code that is kept and sent on, in bytes. RFC 6749 gives no limit; ones of 28 KB were seen.
+const LONGEST_CODE: usize = 32 * 1024;
+/// How long to wait before a write is tried again that must not be forgotten.
+const HELD_FOR: Duration = Duration::from_millis(500);
 /// How long what Jira said about a person is believed, in seconds.
 const PERSON_FRESH_FOR: Seconds = 24 * 3600;
 /// The same for somebody who may not link: an admin may just have mended it.
@@ -46,41 +55,57 @@ const UNLINK_PATIENCE: Duration = Duration::from_secs(10);
 const HANDS_OFF: Seconds = 15;
 
 /// Both accounts, for the person to look at before they are linked.
-#[derive(Debug, Serialize)]
 pub struct BothAccounts {
-    jira: JiraAccount,
-    service: ServiceAccount,
+    /// The person's name in Jira.
+    pub person: String,
+    /// Their account id. Together with the site it cannot be forged: a name in Jira can be anything.
+    pub account_id: AccountId,
+    /// Host of the site's base URL.
+    pub site: String,
+    /// The account at the service.
+    pub identity: Identity,
     /// The account at the service that would be replaced, if it is another.
-    replaces: Option<Replaced>,
+    pub replaces: Option<Identity>,
     /// Names of other people at this site who are connected to the same account, three at most. Nothing
     /// is taken away from them.
-    #[serde(rename = "alsoLinkedBy", skip_serializing_if = "Vec::is_empty")]
-    also_linked_by: Vec<String>,
+    pub also_linked_by: Vec<String>,
+    /// Whether the proof came from another network or browser than the code.
+    pub proved_elsewhere: bool,
+    /// Whether the service can be asked to let them choose another account.
+    pub may_choose: bool,
+    /// What a confirmation has to carry: it names this page, with these accounts on it.
+    pub page_token: String,
     /// Where the person came from.
-    back: String,
+    pub back: String,
 }
 
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct JiraAccount {
-    site: String,
-    account_id: String,
-    display_name: String,
+/// What became of an attempt that is over.
+pub struct Outcome {
+    /// How it ended.
+    pub how: Ending,
+    /// What holds now: the person's link, whichever attempt made it.
+    pub link: Option<LinkStatus>,
+    /// The attempt with which the person began again, if this browser began that one too.
+    pub newest: Option<AttemptId>,
+    /// Where the person came from.
+    pub back: String,
+    /// The issue they came from.
+    pub issue: Option<IssueKey>,
 }
 
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ServiceAccount {
-    name: String,
-    subject: String,
-    display_name: String,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Replaced {
-    subject: String,
-    display_name: String,
+/// What the address of an attempt shows to the browser that began it.
+pub enum View {
+    /// The service has not been asked, or has not been heard of, or Jira has not.
+    Introduction(Introduction),
+    /// The code is being redeemed by another request.
+    Redeeming {
+        /// Host of the site.
+        site: String,
+    },
+    /// The person may confirm.
+    BothAccounts(Box<BothAccounts>),
+    /// It is over.
+    Over(Box<Outcome>),
 }
 
 /// What the linking page shows.
@@ -99,6 +124,8 @@ pub struct Introduction {
     /// Whether the service can be asked to let them choose. Where it cannot, logging out there is the
     /// only way to another account.
     pub may_choose: bool,
+    /// Whether they have logged in at the service already, and Jira has not yet said who they are.
+    pub awaits_jira: bool,
 }
 
 /// How a context token reached `/link`.
@@ -239,52 +266,178 @@ async fn under_way(app: &App, id: &AttemptId) -> Result<(Tenant, Attempt), Error
     let now = app.clock.now();
     match app.store.attempt(id, now).await? {
         Some(found) => Ok(found),
-        None if app.store.attempt_ran_out(id, now).await? => {
-            Err(Error::TimedOut("its time is over"))
+        None if app.store.attempt_end(id, now).await?.is_some() => {
+            Err(Error::AttemptOver("it ended, or was replaced"))
         }
-        None => Err(Error::AttemptOver("it ended, was replaced, or expired")),
+        // Of everything that ends otherwise, the end is remembered.
+        None => Err(Error::TimedOut("its time is over")),
     }
 }
 
-/// What the linking page shows.
+/// What the address of an attempt shows. The first look after the proof redeems the code; `begun` are all
+/// attempts of this browser.
 ///
 /// # Errors
-/// [`Error::AttemptOver`].
-pub async fn introduce(app: &App, id: &AttemptId) -> Result<Introduction, Error> {
-    let (tenant, attempt) = under_way(app, id).await?;
-    let person = app.store.person(&tenant, &attempt.account_id).await?;
-    let link = app.store.link(&tenant, &attempt.account_id).await?;
-    // One that only the person can bring back is no connection to be warned about.
-    let linked_as = link
+/// [`Error::TimedOut`], and what redeeming a code can fail with. Where trying again may help, the attempt
+/// goes back to its beginning, and [`Failed::again`] leads there.
+pub async fn look(app: &Arc<App>, id: &AttemptId, begun: &[AttemptId]) -> Result<View, Failed> {
+    let now = app.clock.now();
+    let Some((tenant, attempt)) = app.store.attempt(id, now).await? else {
+        let Some((tenant, ended)) = app.store.attempt_end(id, now).await? else {
+            return Err(Error::TimedOut("its time is over").into());
+        };
+        let over = outcome(app, &tenant, ended, begun).await?;
+        return Ok(View::Over(Box::new(over)));
+    };
+    let failed = |error| Failed::of(error, &tenant, attempt.issue.as_ref());
+    app.limits
+        .look(&tenant, &attempt.account_id)
+        .map_err(failed)?;
+    match &attempt.phase {
+        Phase::Begun | Phase::Authorizing(_) | Phase::Returned(_) => {
+            let introduction = introduction(app, &tenant, attempt).await?;
+            Ok(View::Introduction(introduction))
+        }
+        Phase::Redeeming(redeeming) if now < redeeming.since + REDEEMING_LIFE => {
+            Ok(View::Redeeming {
+                site: tenant.site().to_owned(),
+            })
+        }
+        // The process that asked has died with the answer.
+        Phase::Redeeming(_) => {
+            let why = Error::ServiceUnreachable("the answer to a code was lost".to_owned());
+            Err(start_over(app, &tenant, &attempt, why).await?)
+        }
+        Phase::Proved(_) => redeem(app, tenant, attempt).await,
+        Phase::Redeemed(redeemed) => {
+            let both = both_accounts(app, &tenant, &attempt, redeemed).await?;
+            Ok(View::BothAccounts(Box::new(both)))
+        }
+    }
+}
+
+async fn outcome(
+    app: &App,
+    tenant: &Tenant,
+    ended: Ended,
+    begun: &[AttemptId],
+) -> Result<Outcome, Error> {
+    let now = app.clock.now();
+    let link = app.store.link(tenant, &ended.account_id).await?;
+    let newest = app
+        .store
+        .attempt_of_person(tenant, &ended.account_id, now)
+        .await?;
+    Ok(Outcome {
+        how: ended.how,
+        link: link.map(|link| LinkStatus::of(&link, tenant, app.provider.name(), now)),
+        newest: newest.filter(|newest| begun.contains(newest)),
+        back: tenant.back(ended.issue.as_ref()),
+        issue: ended.issue,
+    })
+}
+
+/// The account that a person has connected and that works, if any.
+async fn linked_as(
+    app: &App,
+    tenant: &Tenant,
+    account: &AccountId,
+) -> Result<Option<String>, Error> {
+    // One that only the person can bring back is no connection to be told about.
+    let link = app.store.link(tenant, account).await?;
+    Ok(link
         .filter(|link| !matches!(link.state, LinkState::Reconnect(_)))
-        .map(|link| link.identity.display_name);
+        .map(|link| link.identity.display_name))
+}
+
+async fn name_in_jira(app: &App, tenant: &Tenant, account: &AccountId) -> Result<String, Error> {
+    let person = app.store.person(tenant, account).await?;
+    Ok(person.map_or_else(|| account.to_string(), |(person, _)| person.display_name))
+}
+
+async fn introduction(app: &App, tenant: &Tenant, attempt: Attempt) -> Result<Introduction, Error> {
+    let linked_as = linked_as(app, tenant, &attempt.account_id).await?;
     let matters = attempt.another || linked_as.is_some();
     Ok(Introduction {
-        person: person.map_or_else(
-            || attempt.account_id.to_string(),
-            |(person, _)| person.display_name,
-        ),
+        person: name_in_jira(app, tenant, &attempt.account_id).await?,
         site: tenant.site().to_owned(),
         issue: attempt.issue,
         linked_as,
         another: attempt.another,
         // A page must not fail because of what is only a hint on it.
         may_choose: matters && app.provider.lets_choose().await.unwrap_or(false),
+        awaits_jira: matches!(attempt.phase, Phase::Returned(_)),
     })
 }
 
-/// Ends an attempt on its first page. Returns where the person came from.
+async fn both_accounts(
+    app: &App,
+    tenant: &Tenant,
+    attempt: &Attempt,
+    redeemed: &Redeemed,
+) -> Result<BothAccounts, Error> {
+    let account = &attempt.account_id;
+    let identity = redeemed.identity.clone();
+    let replaces = replaces(app, tenant, account, &identity).await?;
+    let also_linked_by = app
+        .store
+        .others_linked(tenant, account, &identity.subject)
+        .await?;
+    Ok(BothAccounts {
+        person: name_in_jira(app, tenant, account).await?,
+        account_id: account.clone(),
+        site: tenant.site().to_owned(),
+        page_token: page_token(redeemed, replaces.as_ref()),
+        identity,
+        replaces,
+        also_linked_by,
+        proved_elsewhere: redeemed.round.proved_elsewhere,
+        may_choose: app.provider.lets_choose().await.unwrap_or(false),
+        back: tenant.back(attempt.issue.as_ref()),
+    })
+}
+
+/// The account at the service that a person has connected, where this one is another.
+async fn replaces(
+    app: &App,
+    tenant: &Tenant,
+    account: &AccountId,
+    identity: &Identity,
+) -> Result<Option<Identity>, Error> {
+    let link = app.store.link(tenant, account).await?;
+    Ok(link
+        .map(|link| link.identity)
+        .filter(|linked| linked.subject != identity.subject))
+}
+
+/// Names a page with both accounts: the identity on it and what it replaces, by a secret of the attempt.
+/// A page that showed anything else has another token.
+fn page_token(redeemed: &Redeemed, replaces: Option<&Identity>) -> String {
+    let mut text = redeemed.page.expose().to_owned();
+    for identity in std::iter::once(&redeemed.identity).chain(replaces) {
+        for part in [&identity.subject, &identity.display_name] {
+            text.push_str(&format!("|{}:{part}", part.len()));
+        }
+    }
+    Secret::new(text).fingerprint()
+}
+
+/// Ends an attempt because the person says so, on any of its pages. What it brought is revoked.
 ///
 /// # Errors
-/// [`Error::AttemptOver`].
-pub async fn turn_back(app: &App, id: &AttemptId) -> Result<String, Error> {
-    let (tenant, attempt) = under_way(app, id).await?;
-    app.store.end_attempt(id, app.clock.now()).await?;
-    Ok(tenant.back(attempt.issue.as_ref()))
+/// When the store is unavailable; an attempt that is over already stays so.
+pub async fn turn_back(app: &App, id: &AttemptId) -> Result<(), Error> {
+    let now = app.clock.now();
+    app.store.end_attempt(id, Ending::Cancelled, now).await?;
+    app.wake_cleanup.notify_one();
+    Ok(())
 }
 
 /// Sends the person to the service: the address to go to. With `another`, or where the attempt began so,
 /// the service is asked to let them choose an account.
+///
+/// Whatever the attempt had come to, it starts over from here: a code that was not redeemed is dropped,
+/// and what another one brought is revoked.
 ///
 /// # Errors
 /// [`Error::AttemptOver`], [`Error::TooMany`], and [`Error::ServiceUnreachable`] when the service cannot
@@ -293,10 +446,7 @@ pub async fn authorize(app: &App, id: &AttemptId, another: bool) -> Result<Strin
     let (tenant, attempt) = under_way(app, id).await?;
     to_the_service(app, &tenant, &attempt, another)
         .await
-        .map_err(|error| Failed {
-            error,
-            back: Some(tenant.back(attempt.issue.as_ref())),
-        })
+        .map_err(|error| Failed::of(error, &tenant, attempt.issue.as_ref()))
 }
 
 async fn to_the_service(
@@ -306,146 +456,229 @@ async fn to_the_service(
     another: bool,
 ) -> Result<String, Error> {
     app.limits.act(tenant, &attempt.account_id)?;
-    if !matches!(attempt.phase, Phase::Begun | Phase::Authorizing(_)) {
-        return Err(Error::AttemptOver(
-            "it has come back from the service already",
-        ));
+    if matches!(attempt.phase, Phase::Redeeming(_)) {
+        return Err(Error::OutOfDate);
     }
     let state = app.random.token();
-    let kept = Authorizing {
-        state_hash: state.fingerprint(),
-        code_verifier: app.random.token(),
-        nonce: app.random.token(),
-    };
+    let (code_verifier, nonce) = (app.random.token(), app.random.token());
+    let choose = another || attempt.another;
     let url = app
         .provider
-        .authorize_url(
-            &state,
-            &kept.nonce,
-            &kept.code_verifier,
-            another || attempt.another,
-        )
+        .authorize_url(&state, &nonce, &code_verifier, choose)
         .await?;
-    if !app
-        .store
-        .attempt_authorizing(tenant, &attempt.id, &kept, app.clock.now())
-        .await?
-    {
-        return Err(Error::AttemptOver("it ended meanwhile"));
+    let next = Phase::Authorizing(Authorizing {
+        state_hash: state.fingerprint(),
+        code_verifier,
+        nonce,
+    });
+    let now = app.clock.now();
+    let stepped = app.store.attempt_step(tenant, attempt, next, now).await?;
+    if stepped.is_none() {
+        return Err(Error::OutOfDate);
     }
+    app.wake_cleanup.notify_one();
     Ok(url)
 }
 
-/// Takes the person back from the service: checks the answer, keeps the code, redeems nothing. Returns
-/// the way back through Jira.
+/// Where the browser goes that came back from the service.
+pub enum WayOn {
+    /// To the finish page in Jira, by this address.
+    Jira(String),
+    /// To the page of the attempt: this callback was used before.
+    Attempt(AttemptId),
+}
+
+/// Takes the person back from the service: finds the attempt of this browser that the answer is for,
+/// checks the answer, keeps the code and redeems nothing.
 ///
 /// # Errors
-/// [`Error::AttemptOver`] for a `state` that is missing or another's, [`Error::ServiceRefused`] for
-/// another issuer's answer, [`Error::Denied`] when the person said no, [`Error::TooMany`].
+/// [`Error::AttemptOver`] for a `state` that is missing or of no attempt in `begun`,
+/// [`Error::CameBack`] for what an answer says that is no code or not the service's,
+/// [`Error::Denied`] when the person said no, [`Error::TooMany`].
 pub async fn returned(
     app: &App,
-    id: &AttemptId,
+    begun: &[AttemptId],
     callback: CallbackQuery,
-) -> Result<String, Failed> {
-    let (tenant, attempt) = under_way(app, id).await?;
-    let back = tenant.back(attempt.issue.as_ref());
-    let failed = |error| Failed {
-        error,
-        back: Some(back.clone()),
-    };
-    app.limits
-        .act(&tenant, &attempt.account_id)
-        .map_err(failed)?;
+    from: Whereabouts,
+) -> Result<WayOn, Failed> {
     let state_hash = callback
         .state
         .as_ref()
         .filter(|state| !state.expose().is_empty())
-        .map(Secret::fingerprint)
-        .unwrap_or_default();
-    let authorizing = match attempt.phase {
-        Phase::Authorizing(authorizing) if same(&authorizing.state_hash, &state_hash) => {
-            authorizing
-        }
-        _ => {
-            app.events
-                .record(Event::WrongState(&tenant.client_key, &attempt.account_id));
-            return Err(failed(Error::AttemptOver(
-                "the state is missing, used or another's",
-            )));
-        }
+        .map(Secret::fingerprint);
+    let found = match &state_hash {
+        Some(state_hash) => of_this_state(app, begun, state_hash).await?,
+        None => None,
     };
+    let (tenant, attempt) = match found {
+        Some(Answered::UnderWay(found)) => *found,
+        // What was used before is used up, and what it says now counts for nothing.
+        Some(Answered::Before(id)) => return Ok(WayOn::Attempt(id)),
+        None => return Err(no_such_state(app, begun).await),
+    };
+    let failed = |error| Failed::of(error, &tenant, attempt.issue.as_ref());
+    app.limits
+        .act(&tenant, &attempt.account_id)
+        .map_err(failed)?;
+    let Phase::Authorizing(authorizing) = &attempt.phase else {
+        return Ok(WayOn::Attempt(attempt.id));
+    };
+    let id = &attempt.id;
     let now = app.clock.now();
     if let Err(error) = app.provider.check_issuer(&callback).await {
         // Somebody else may hold the state by now.
-        if matches!(error, Error::ServiceRefused(_)) {
+        if matches!(error, Error::CameBack(_)) {
             app.events
                 .record(Event::WrongIssuer(&tenant.client_key, &attempt.account_id));
-            app.store.end_attempt(id, now).await?;
+            app.store.end_attempt(id, Ending::Failed, now).await?;
         }
         return Err(failed(error));
     }
     if let Some(error) = callback.error {
-        app.store.end_attempt(id, now).await?;
-        return Err(failed(refused_by_service(&error)));
+        app.store.end_attempt(id, Ending::Failed, now).await?;
+        let still = linked_as(app, &tenant, &attempt.account_id).await?;
+        return Err(Failed {
+            still,
+            ..failed(refused_by_service(&error))
+        });
     }
-    let Some(code) = callback.code.filter(|code| !code.expose().is_empty()) else {
+    let code = callback
+        .code
+        .filter(|code| (1..=LONGEST_CODE).contains(&code.expose().len()));
+    let Some(code) = code else {
         return Err(failed(Error::AttemptOver("there is no code")));
     };
     let handle = app.random.token();
-    let kept = Returned {
-        code,
-        code_verifier: authorizing.code_verifier,
-        nonce: authorizing.nonce,
-        handle_hash: handle.fingerprint(),
-        handle_expires_at: now + HANDLE_LIFE,
-    };
-    if !app
-        .store
-        .attempt_returned(&tenant, id, &state_hash, &kept, now)
-        .await?
-    {
-        return Err(failed(Error::AttemptOver("the state was used meanwhile")));
+    let next = Phase::Returned(Returned {
+        state_hash: authorizing.state_hash.clone(),
+        handle: Handle {
+            hash: handle.fingerprint(),
+            expires_at: now + HANDLE_LIFE,
+        },
+        code: Code {
+            code,
+            code_verifier: authorizing.code_verifier.clone(),
+            nonce: authorizing.nonce.clone(),
+        },
+        from,
+    });
+    let stepped = app.store.attempt_step(&tenant, &attempt, next, now).await?;
+    if stepped.is_none() {
+        // The same callback twice at the same moment: the other one has the handle.
+        return Ok(WayOn::Attempt(attempt.id));
     }
-    Ok(format!(
+    Ok(WayOn::Jira(format!(
         "{}/plugins/servlet/ac/{}/{FINISH_MODULE}?ac.attempt={}&ac.handle={}",
         tenant.base_url,
         encode(&app.connect.app_key),
         encode(id.as_str()),
         encode(handle.expose()),
-    ))
+    )))
 }
 
-/// What the error of an authorization answer means (RFC 6749 section 4.1.2.1).
+/// An attempt whose `state` an answer carries.
+enum Answered {
+    UnderWay(Box<(Tenant, Attempt)>),
+    /// It has been answered with this state, or is over.
+    Before(AttemptId),
+}
+
+/// The attempt of this browser that the service was given this `state` for.
+async fn of_this_state(
+    app: &App,
+    begun: &[AttemptId],
+    state_hash: &str,
+) -> Result<Option<Answered>, Error> {
+    let now = app.clock.now();
+    for id in begun.iter().rev() {
+        if let Some((tenant, attempt)) = app.store.attempt(id, now).await? {
+            let hash = attempt.phase.state_hash();
+            if !hash.is_some_and(|hash| same(hash, state_hash)) {
+                continue;
+            }
+            return Ok(Some(match attempt.phase {
+                Phase::Authorizing(_) => Answered::UnderWay(Box::new((tenant, attempt))),
+                _ => Answered::Before(attempt.id),
+            }));
+        }
+        let ended = app.store.attempt_end(id, now).await?;
+        let hash = ended.and_then(|(_, ended)| ended.state_hash);
+        if hash.is_some_and(|hash| same(&hash, state_hash)) {
+            return Ok(Some(Answered::Before(id.clone())));
+        }
+    }
+    Ok(None)
+}
+
+/// An answer with a state that no attempt of this browser has. The newest attempt, which goes on, says
+/// whose browser it is.
+async fn no_such_state(app: &App, begun: &[AttemptId]) -> Failed {
+    let why = Error::AttemptOver("the state is missing, used or another's");
+    let now = app.clock.now();
+    for id in begun.iter().rev() {
+        if let Ok(Some((tenant, attempt))) = app.store.attempt(id, now).await {
+            app.events
+                .record(Event::WrongState(&tenant.client_key, &attempt.account_id));
+            return Failed::of(why, &tenant, attempt.issue.as_ref());
+        }
+    }
+    why.into()
+}
+
+/// What the error of an authorization answer means (RFC 6749 section 4.1.2.1). Whoever has the browser
+/// can write such an answer, so none of them is an error of the service.
 fn refused_by_service(error: &str) -> Error {
     let said = format!("authorization endpoint: {}", printable(error));
-    match error {
-        "access_denied" => Error::Denied,
+    let meant = match error {
+        "access_denied" => return Error::Denied,
         "invalid_scope" => Error::ScopeRefused(said),
         "invalid_client" | "unauthorized_client" | "unsupported_response_type" => {
             Error::AppRefused(said)
         }
         "server_error" | "temporarily_unavailable" => Error::ServiceUnreachable(said),
         _ => Error::ServiceRefused(said),
-    }
+    };
+    Error::CameBack(Box::new(meant))
 }
 
-/// An error of a page, with the way back where it is known.
+/// An error of a page, with the ways on from it.
 #[derive(Debug)]
 pub struct Failed {
     /// What went wrong.
     pub error: Error,
     /// Where to go back to.
     pub back: Option<String>,
+    /// The attempt that can begin again with one click.
+    pub again: Option<AttemptId>,
+    /// The attempt whose page says what holds now.
+    pub look: Option<AttemptId>,
+    /// The account at the service that stays connected all the same.
+    pub still: Option<String>,
+}
+
+impl Failed {
+    fn of(error: Error, tenant: &Tenant, issue: Option<&IssueKey>) -> Self {
+        Self {
+            back: Some(tenant.back(issue)),
+            ..Self::from(error)
+        }
+    }
 }
 
 impl From<Error> for Failed {
     fn from(error: Error) -> Self {
-        Self { error, back: None }
+        Self {
+            error,
+            back: None,
+            again: None,
+            look: None,
+            still: None,
+        }
     }
 }
 
-/// The attempt, if this viewer started it and this is the browser that came back. The first mismatch
-/// ends the attempt for everybody: either somebody was lured, or somebody is trying.
+/// The attempt, if this viewer started it and this is the handle that its browser was given. The first
+/// mismatch ends the attempt for everybody: either somebody was lured, or somebody is trying.
 async fn of_this_viewer(
     app: &App,
     viewer: &Viewer,
@@ -459,7 +692,8 @@ async fn of_this_viewer(
             started: (&tenant.client_key, &attempt.account_id),
             finished: (&viewer.tenant().client_key, viewer.account()),
         });
-        app.store.end_attempt(id, now).await?;
+        app.store.end_attempt(id, Ending::Refused, now).await?;
+        app.wake_cleanup.notify_one();
         let signed_in_as = match ask_about(app, viewer).await {
             Ok(person) => person.map(|person| person.display_name),
             Err(_) => None,
@@ -467,200 +701,335 @@ async fn of_this_viewer(
         return Err(Error::WrongPerson { signed_in_as });
     }
     let given = handle.fingerprint();
-    let right = match &attempt.phase {
-        Phase::Returned(returned) => same(&returned.handle_hash, &given),
-        Phase::Proved(proved) => same(&proved.handle_hash, &given),
-        // While the code is being redeemed the handle is out of sight; whoever asks now is too late
-        // with the right one and ends nothing with a wrong one.
-        Phase::Redeeming => return Err(used(app, &attempt)),
-        Phase::Begun | Phase::Authorizing(_) => false,
-    };
-    if !right {
+    let handle = attempt.phase.handle();
+    if !handle.is_some_and(|handle| same(&handle.hash, &given)) {
         app.events
             .record(Event::WrongHandle(&tenant.client_key, &attempt.account_id));
-        app.store.end_attempt(id, now).await?;
+        app.store.end_attempt(id, Ending::Refused, now).await?;
+        app.wake_cleanup.notify_one();
         return Err(Error::WrongBrowser);
     }
     Ok(attempt)
 }
 
-fn used(app: &App, attempt: &Attempt) -> Error {
-    app.events
-        .record(Event::Reused(&attempt.client_key, &attempt.account_id));
-    Error::AlreadyUsed
-}
-
-/// Proves that whoever finishes is who started, and only then redeems the code.
+/// Proves that whoever finishes is who started. Nothing is redeemed and nothing is told: that takes the
+/// browser which brought the code. The same proof again gives the same, while the handle lives.
 ///
 /// # Errors
-/// [`Error::WrongPerson`] and [`Error::WrongBrowser`] end the attempt; [`Error::AlreadyUsed`] for a
-/// handle that has proved once; [`Error::TooMany`].
+/// [`Error::WrongPerson`] and [`Error::WrongBrowser`] end the attempt; [`Error::TimedOut`] for a handle
+/// that is too old; [`Error::TooMany`].
 pub async fn prove(
-    app: &Arc<App>,
+    app: &App,
     viewer: Viewer,
-    id: AttemptId,
-    handle: Secret,
-) -> Result<BothAccounts, Error> {
+    id: &AttemptId,
+    handle: &Secret,
+    from: Whereabouts,
+) -> Result<(), Error> {
     app.limits.act(viewer.tenant(), viewer.account())?;
-    let attempt = of_this_viewer(app, &viewer, &id, &handle).await?;
-    let Phase::Returned(returned) = &attempt.phase else {
-        return Err(used(app, &attempt));
-    };
     let now = app.clock.now();
-    if returned.handle_expires_at <= now {
-        app.store.end_attempt(&id, now).await?;
+    let attempt = match of_this_viewer(app, &viewer, id, handle).await {
+        Err(Error::AttemptOver(why)) => {
+            // Its page says what became of it, also when the proof is loaded again after that.
+            return match was_proved_by(app, &viewer, id, handle).await? {
+                true => Ok(()),
+                false => Err(Error::AttemptOver(why)),
+            };
+        }
+        attempt => attempt?,
+    };
+    let too_old = attempt
+        .phase
+        .handle()
+        .is_none_or(|handle| handle.expires_at <= now);
+    let Phase::Returned(returned) = &attempt.phase else {
+        return match too_old {
+            true => Err(Error::TimedOut("the handle has expired")),
+            false => Ok(()),
+        };
+    };
+    if too_old {
+        app.store.end_attempt(id, Ending::Failed, now).await?;
         return Err(Error::TimedOut("the handle has expired"));
     }
-    // Before the handle is used up: while the service is left alone, it stays good.
-    let probe = app.service_gate.admit().await?;
-    if !app
-        .store
-        .attempt_redeem(&id, &returned.handle_hash, now)
-        .await?
-    {
-        if let Some(probe) = probe {
-            app.service_gate.release(probe).await?;
-        }
-        return Err(used(app, &attempt));
+    let proved_elsewhere = returned.from != from;
+    if proved_elsewhere {
+        let tenant = viewer.tenant();
+        app.events
+            .record(Event::ProvedElsewhere(&tenant.client_key, viewer.account()));
     }
+    let next = Phase::Proved(Proved {
+        round: Round {
+            state_hash: returned.state_hash.clone(),
+            handle: returned.handle.clone(),
+            proved_elsewhere,
+        },
+        code: returned.code.clone(),
+    });
+    let tenant = viewer.tenant();
+    let stepped = app.store.attempt_step(tenant, &attempt, next, now).await?;
+    if stepped.is_some() {
+        return Ok(());
+    }
+    // The same proof twice at the same moment, or the attempt has ended in it.
+    of_this_viewer(app, &viewer, id, handle).await.map(|_| ())
+}
+
+/// Whether an attempt that was connected was proved by this viewer with this handle, which still lives.
+async fn was_proved_by(
+    app: &App,
+    viewer: &Viewer,
+    id: &AttemptId,
+    handle: &Secret,
+) -> Result<bool, Error> {
+    let now = app.clock.now();
+    let ended = app.store.attempt_end(id, now).await?;
+    Ok(ended.is_some_and(|(tenant, ended)| {
+        ended.how == Ending::Connected
+            && tenant.client_key == viewer.tenant().client_key
+            && ended.account_id == *viewer.account()
+            && ended.handle.is_some_and(|given| {
+                given.expires_at > now && same(&given.hash, &handle.fingerprint())
+            })
+    }))
+}
+
+/// Redeems the code, because the browser that brought it has come with the proof. Once: whatever comes of
+/// the request, the code is used.
+async fn redeem(app: &Arc<App>, tenant: Tenant, attempt: Attempt) -> Result<View, Failed> {
+    let Phase::Proved(proved) = &attempt.phase else {
+        return Err(Error::OutOfDate.into());
+    };
+    let failed = |error| Failed::of(error, &tenant, attempt.issue.as_ref());
+    app.limits
+        .act(&tenant, &attempt.account_id)
+        .map_err(failed)?;
+    // Before the code is used up: while the service is left alone, it stays good.
+    let probe = app.service_gate.admit().await.map_err(failed)?;
+    let (round, code) = (proved.round.clone(), proved.code.clone());
+    let now = app.clock.now();
+    let redeeming = Phase::Redeeming(Redeeming {
+        round: round.clone(),
+        since: now,
+    });
+    let stepped = app
+        .store
+        .attempt_step(&tenant, &attempt, redeeming, now)
+        .await;
+    let attempt = match stepped {
+        Ok(Some(attempt)) => attempt,
+        otherwise => {
+            if let Some(probe) = probe {
+                app.service_gate.release(probe).await?;
+            }
+            otherwise?;
+            // Another request of this browser redeems it, or the attempt has ended.
+            return Ok(View::Redeeming {
+                site: tenant.site().to_owned(),
+            });
+        }
+    };
     // In a task of its own: a browser that hangs up must not lose what the service has given.
     let task = tokio::spawn({
         let app = app.clone();
-        let viewer = viewer.clone();
-        async move { redeem(&app, &viewer, attempt, probe).await }
+        async move { ask_the_service(&app, &tenant, attempt, code, round, probe).await }
     });
     task.await
         .map_err(|_| Error::Internal("redeeming a code panicked".to_owned()))?
 }
 
-async fn redeem(
-    app: &App,
-    viewer: &Viewer,
-    attempt: Attempt,
-    probe: Option<Probe>,
-) -> Result<BothAccounts, Error> {
-    let tenant = viewer.tenant();
-    let Phase::Returned(returned) = &attempt.phase else {
-        return Err(Error::AlreadyUsed);
+/// Does what must not be forgotten, again and again while the database is away, until the attempt is over
+/// anyway. A macro, because a closure that lends itself to a future is more than the compiler can see to
+/// be `Send`.
+macro_rules! hold {
+    ($app:expr, $attempt:expr, $act:expr) => {
+        loop {
+            match $act.await {
+                Err(Error::Unavailable(error)) if $app.clock.now() < $attempt.expires_at => {
+                    tracing::warn!(%error, "what a code brought cannot be written yet; it is held and tried again");
+                    tokio::time::sleep(HELD_FOR).await;
+                }
+                done => break done,
+            }
+        }
     };
+}
+
+async fn ask_the_service(
+    app: &App,
+    tenant: &Tenant,
+    attempt: Attempt,
+    code: Code,
+    round: Round,
+    probe: Option<Probe>,
+) -> Result<View, Failed> {
     if let Err(error) = app.service_pace.make_room().await {
         tracing::warn!(%error, "a token request could not be announced to others");
     }
     let redeemed = app
         .provider
-        .redeem(&returned.code, &returned.code_verifier, &returned.nonce)
+        .redeem(&code.code, &code.code_verifier, &code.nonce)
         .await;
-    let outcome = match &redeemed {
+    let report = match &redeemed {
         Err(error) if matches!(error.why, Error::ServiceUnreachable(_)) => Report::Failed,
         _ => Report::Answered,
     };
-    if let Err(error) = app.service_gate.ended(outcome, probe).await {
+    if let Err(error) = app.service_gate.ended(report, probe).await {
         tracing::warn!(%error, "how a token request ended could not be told to others");
     }
-    let now = app.clock.now();
+    let account = &attempt.account_id;
     let (identity, tokens) = match redeemed {
         Ok(redeemed) => redeemed,
         Err(error) => {
-            app.store.end_attempt(&attempt.id, now).await?;
             if let Some(tokens) = error.brought {
-                app.store
-                    .revoke_unlinked(tenant, &attempt.account_id, "", &tokens, now)
-                    .await?;
+                let now = app.clock.now();
+                let store = &app.store;
+                hold!(
+                    app,
+                    attempt,
+                    store.revoke_unlinked(tenant, account, "", &tokens, now)
+                )?;
                 app.wake_cleanup.notify_one();
             }
-            return Err(error.why);
+            return Err(start_over(app, tenant, &attempt, error.why).await?);
         }
     };
-    let proved = Proved {
-        handle_hash: returned.handle_hash.clone(),
+    let redeemed = Redeemed {
+        round,
         identity,
         tokens,
+        page: app.random.token(),
     };
-    if !app
-        .store
-        .attempt_proved(tenant, &attempt, &proved, now)
-        .await?
-    {
-        return Err(Error::AttemptOver("it ended while the code was redeemed"));
+    if !hold!(app, attempt, keep(app, tenant, &attempt, &redeemed))? {
+        app.wake_cleanup.notify_one();
+        let why = Error::AttemptOver("it ended while the code was redeemed");
+        return Err(Failed::of(why, tenant, attempt.issue.as_ref()));
     }
-    let identity = proved.identity;
-    let person = app.store.person(tenant, &attempt.account_id).await?;
-    let replaces = app
-        .store
-        .link(tenant, &attempt.account_id)
+    let both = both_accounts(app, tenant, &attempt, &redeemed).await?;
+    Ok(View::BothAccounts(Box::new(both)))
+}
+
+/// Keeps what the service gave, or revokes it where the attempt ended meanwhile: then false.
+async fn keep(
+    app: &App,
+    tenant: &Tenant,
+    attempt: &Attempt,
+    redeemed: &Redeemed,
+) -> Result<bool, Error> {
+    let now = app.clock.now();
+    let (account, next) = (&attempt.account_id, Phase::Redeemed(redeemed.clone()));
+    let store = &app.store;
+    if store
+        .attempt_step(tenant, attempt, next, now)
         .await?
-        .map(|link| link.identity)
-        .filter(|linked| linked.subject != identity.subject)
-        .map(|linked| Replaced {
-            subject: linked.subject,
-            display_name: linked.display_name,
-        });
-    let also_linked_by = app
-        .store
-        .others_linked(tenant, &attempt.account_id, &identity.subject)
+        .is_some()
+    {
+        return Ok(true);
+    }
+    // It may be there already: where a connection is cut, the answer to a commit that was made is lost.
+    if let Some((_, found)) = store.attempt(&attempt.id, now).await?
+        && let Phase::Redeemed(kept) = &found.phase
+        && same(kept.page.expose(), redeemed.page.expose())
+    {
+        return Ok(true);
+    }
+    let subject = &redeemed.identity.subject;
+    store
+        .revoke_unlinked(tenant, account, subject, &redeemed.tokens, now)
         .await?;
-    Ok(BothAccounts {
-        jira: JiraAccount {
-            site: tenant.site().to_owned(),
-            display_name: person.map_or_else(
-                || attempt.account_id.to_string(),
-                |(person, _)| person.display_name,
-            ),
-            account_id: attempt.account_id.0,
-        },
-        service: ServiceAccount {
-            name: app.provider.name().to_owned(),
-            subject: identity.subject,
-            display_name: identity.display_name,
-        },
-        replaces,
-        also_linked_by,
-        back: tenant.back(attempt.issue.as_ref()),
+    Ok(false)
+}
+
+/// After a code that brought nothing. Where trying again may help, the attempt goes back to its beginning,
+/// and with one click the person begins again; else it is over.
+async fn start_over(
+    app: &App,
+    tenant: &Tenant,
+    attempt: &Attempt,
+    why: Error,
+) -> Result<Failed, Error> {
+    let now = app.clock.now();
+    let again = match why {
+        Error::CodeRanOut | Error::ServiceUnreachable(_) => {
+            let begun = app
+                .store
+                .attempt_step(tenant, attempt, Phase::Begun, now)
+                .await?;
+            begun.map(|attempt| attempt.id)
+        }
+        _ => {
+            app.store
+                .end_attempt(&attempt.id, Ending::Failed, now)
+                .await?;
+            None
+        }
+    };
+    Ok(Failed {
+        again,
+        still: linked_as(app, tenant, &attempt.account_id).await?,
+        ..Failed::of(why, tenant, attempt.issue.as_ref())
     })
 }
 
 /// Links: stores it, gets the API key, and puts it into Jira. When Jira or the key endpoint fails now,
-/// the link stands and the worker goes on. Returns what the person sees, and where they came from.
+/// the link stands and the worker goes on. `page` is the token of the page that was confirmed.
+///
+/// Confirming what is connected already changes nothing.
 ///
 /// # Errors
-/// As [`prove`]; [`Error::AttemptOver`] when it is confirmed twice.
-pub async fn confirm(
-    app: &Arc<App>,
-    viewer: Viewer,
-    id: AttemptId,
-    handle: Secret,
-) -> Result<(LinkStatus, String), Error> {
-    app.limits.act(viewer.tenant(), viewer.account())?;
-    let attempt = of_this_viewer(app, &viewer, &id, &handle).await?;
-    let Phase::Proved(proved) = &attempt.phase else {
-        return Err(Error::AttemptOver("it is not proved yet"));
-    };
+/// [`Error::OutOfDate`] when the page is not the one with these accounts, or nothing is there to be
+/// confirmed; [`Error::AttemptOver`], [`Error::TimedOut`] and [`Error::TooMany`].
+pub async fn confirm(app: &Arc<App>, id: &AttemptId, page: &str) -> Result<(), Failed> {
     let now = app.clock.now();
-    let (consent, refresh_ends_at) = grant::begun(&proved.tokens, app.provider.grant_lives());
+    if let Some((_, ended)) = app.store.attempt_end(id, now).await?
+        && ended.how == Ending::Connected
+    {
+        return Ok(());
+    }
+    let (tenant, attempt) = under_way(app, id).await?;
+    let failed = |error| Failed::of(error, &tenant, attempt.issue.as_ref());
+    app.limits
+        .act(&tenant, &attempt.account_id)
+        .map_err(failed)?;
+    let Phase::Redeemed(redeemed) = &attempt.phase else {
+        return Err(failed(Error::OutOfDate));
+    };
+    let account = &attempt.account_id;
+    let replaces = replaces(app, &tenant, account, &redeemed.identity).await?;
+    if !same(page, &page_token(redeemed, replaces.as_ref())) {
+        app.events
+            .record(Event::WrongPage(&tenant.client_key, account));
+        return Err(failed(Error::OutOfDate));
+    }
+    let (consent, refresh_ends_at) = grant::begun(&redeemed.tokens, app.provider.grant_lives());
     let credential = Credential {
-        tokens: proved.tokens.clone(),
+        tokens: redeemed.tokens.clone(),
         consent,
         refresh_ends_at,
         previous_refresh_token: None,
         lingering: Vec::new(),
-        api_key: (!app.provider.mints()).then(|| app.provider.token_as_key(&proved.tokens)),
+        api_key: (!app.provider.mints()).then(|| app.provider.token_as_key(&redeemed.tokens)),
         retiring: Vec::new(),
     };
     let claim = app
         .store
         .confirm(
-            viewer.tenant(),
+            &tenant,
             &attempt,
-            &proved.handle_hash,
-            &proved.identity,
+            &redeemed.identity,
             credential.clone(),
             &app.replica,
             now,
             now + LEASE,
         )
-        .await?
-        .ok_or(Error::AttemptOver("it was confirmed before, or ended"))?;
-    tracing::info!(tenant = %viewer.tenant().client_key, account = %viewer.account(), attempt = %id, "an account was linked");
+        .await?;
+    let Some(claim) = claim else {
+        // Confirmed by a second click in the same moment, or ended.
+        return match app.store.attempt_end(id, now).await? {
+            Some((_, ended)) if ended.how == Ending::Connected => Ok(()),
+            _ => Err(failed(Error::AttemptOver("it ended meanwhile"))),
+        };
+    };
+    tracing::info!(tenant = %tenant.client_key, account = %account, attempt = %id, "an account was linked");
     let credential = match &claim.credential {
         Ok(with_what_it_replaces) => with_what_it_replaces.clone(),
         Err(_) => credential,
@@ -670,17 +1039,19 @@ pub async fn confirm(
         async move { renewal::publish(&app, claim, credential).await }
     });
     match task.await {
-        Ok(Ok(())) => {}
+        Ok(Ok(())) => Ok(()),
         // The link stands; its lease brings it back to the worker.
-        Ok(Err(error)) => tracing::warn!(%error, "the first key was not recorded yet"),
-        Err(_) => return Err(Error::Internal("publishing a key panicked".to_owned())),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "the first key was not recorded yet");
+            Ok(())
+        }
+        Err(_) => Err(failed(Error::Internal(
+            "publishing a key panicked".to_owned(),
+        ))),
     }
-    let back = viewer.tenant().back(attempt.issue.as_ref());
-    let status = status(app, &viewer).await?;
-    Ok((status, back))
 }
 
-/// Ends an attempt because the person says so. What it brought is revoked.
+/// Ends an attempt because the person says so in Jira. What it brought is revoked.
 ///
 /// # Errors
 /// As [`prove`].
@@ -692,9 +1063,7 @@ pub async fn cancel(
 ) -> Result<(), Error> {
     app.limits.act(viewer.tenant(), viewer.account())?;
     of_this_viewer(app, viewer, id, handle).await?;
-    app.store.end_attempt(id, app.clock.now()).await?;
-    app.wake_cleanup.notify_one();
-    Ok(())
+    turn_back(app, id).await
 }
 
 /// What a person sees in the issue.
@@ -708,11 +1077,11 @@ pub async fn status(app: &App, viewer: &Viewer) -> Result<LinkStatus, Error> {
         return Ok(LinkStatus::of(&link, viewer.tenant(), service, now));
     }
     may_look(app, viewer).await?;
-    let linking = app
+    let attempt = app
         .store
-        .has_attempt(viewer.tenant(), viewer.account(), now)
+        .attempt_of_person(viewer.tenant(), viewer.account(), now)
         .await?;
-    Ok(LinkStatus::without_link(service, linking))
+    Ok(LinkStatus::without_link(service, attempt.is_some()))
 }
 
 /// Refuses by what is known without asking Jira: looking at an issue must not cost a call.

@@ -243,6 +243,9 @@ pub struct Attempt {
     pub another: bool,
     /// How far it has come.
     pub phase: Phase,
+    /// The sealed text of this phase as the database holds it. A step is taken only while it still
+    /// stands there, so each step happens once.
+    pub(crate) sealed: String,
 }
 
 /// The phases of an attempt, each with just what it needs to go on.
@@ -253,10 +256,58 @@ pub enum Phase {
     Authorizing(Authorizing),
     /// The service sent the person back. The code is kept and not redeemed.
     Returned(Returned),
-    /// Jira named the person who started; the code is being redeemed, once.
-    Redeeming,
-    /// The code is redeemed; the person is looking at both accounts.
+    /// Jira named the person who started. The code is still not redeemed: that takes the browser which
+    /// brought it.
     Proved(Proved),
+    /// The browser that brought the code has come for it. The code is being redeemed, once.
+    Redeeming(Redeeming),
+    /// The code is redeemed; the person is looking at both accounts.
+    Redeemed(Redeemed),
+}
+
+impl Phase {
+    /// Fingerprint of the `state` that the service was given, from then on.
+    #[must_use]
+    pub fn state_hash(&self) -> Option<&str> {
+        match self {
+            Self::Begun => None,
+            Self::Authorizing(phase) => Some(&phase.state_hash),
+            Self::Returned(phase) => Some(&phase.state_hash),
+            Self::Proved(phase) => Some(&phase.round.state_hash),
+            Self::Redeeming(phase) => Some(&phase.round.state_hash),
+            Self::Redeemed(phase) => Some(&phase.round.state_hash),
+        }
+    }
+
+    /// The handle that the callback gave out, from then on.
+    #[must_use]
+    pub fn handle(&self) -> Option<&Handle> {
+        match self {
+            Self::Begun | Self::Authorizing(_) => None,
+            Self::Returned(phase) => Some(&phase.handle),
+            Self::Proved(phase) => Some(&phase.round.handle),
+            Self::Redeeming(phase) => Some(&phase.round.handle),
+            Self::Redeemed(phase) => Some(&phase.round.handle),
+        }
+    }
+}
+
+/// The one-time value that travels through Jira, as the database knows it.
+#[derive(Clone)]
+pub struct Handle {
+    /// Its fingerprint.
+    pub hash: String,
+    /// When it is too old to prove anything.
+    pub expires_at: Seconds,
+}
+
+/// Where a request came from, as far as anybody can tell: to compare two of them, and for nothing else.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Whereabouts {
+    /// The network: an IPv4 address, or the /64 of an IPv6 address.
+    pub network: String,
+    /// Fingerprint of `User-Agent`.
+    pub agent: String,
 }
 
 /// See [`Phase::Authorizing`].
@@ -269,28 +320,136 @@ pub struct Authorizing {
     pub nonce: Secret,
 }
 
-/// See [`Phase::Returned`].
-pub struct Returned {
+/// What it takes to redeem a code.
+#[derive(Clone)]
+pub struct Code {
     /// The authorization code.
     pub code: Secret,
     /// PKCE (RFC 7636).
     pub code_verifier: Secret,
     /// OpenID Connect.
     pub nonce: Secret,
-    /// Fingerprint of the handle that only the browser of the callback knows.
-    pub handle_hash: String,
-    /// When the handle is too old.
-    pub handle_expires_at: Seconds,
+}
+
+/// See [`Phase::Returned`].
+pub struct Returned {
+    /// Fingerprint of `state`, to recognise the callback when it comes again.
+    pub state_hash: String,
+    /// The handle that only this browser was given.
+    pub handle: Handle,
+    /// What the service sent.
+    pub code: Code,
+    /// Where the browser was that brought it.
+    pub from: Whereabouts,
+}
+
+/// What stays the same from the proof on.
+#[derive(Clone)]
+pub struct Round {
+    /// Fingerprint of `state`.
+    pub state_hash: String,
+    /// The handle that proved. It proves the same again for as long as it lives.
+    pub handle: Handle,
+    /// Whether the proof came from another network or browser than the code. The person is warned.
+    pub proved_elsewhere: bool,
 }
 
 /// See [`Phase::Proved`].
 pub struct Proved {
-    /// Fingerprint of the handle, which confirming and cancelling still need.
-    pub handle_hash: String,
+    /// How it was proved.
+    pub round: Round,
+    /// What the service sent.
+    pub code: Code,
+}
+
+/// See [`Phase::Redeeming`].
+pub struct Redeeming {
+    /// How it was proved.
+    pub round: Round,
+    /// When the token request was about to leave.
+    pub since: Seconds,
+}
+
+/// See [`Phase::Redeemed`].
+#[derive(Clone)]
+pub struct Redeemed {
+    /// How it was proved.
+    pub round: Round,
     /// Whose account it is.
     pub identity: Identity,
     /// What the service gave for the code.
     pub tokens: Tokens,
+    /// Makes the token of the page that shows this identity.
+    pub page: Secret,
+}
+
+/// How an attempt ended. It is remembered for a while, because its pages may be looked at again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// It became a link.
+    Connected,
+    /// The person cancelled it.
+    Cancelled,
+    /// The person began again.
+    Replaced,
+    /// Somebody else came back to Jira with it, or the handle was wrong.
+    Refused,
+    /// The service said no, or something that makes no sense.
+    Failed,
+    /// The person disconnected meanwhile.
+    Disconnected,
+    /// The app was uninstalled or got a new secret meanwhile.
+    Uninstalled,
+}
+
+impl Ending {
+    const ALL: &[Self] = &[
+        Self::Connected,
+        Self::Cancelled,
+        Self::Replaced,
+        Self::Refused,
+        Self::Failed,
+        Self::Disconnected,
+        Self::Uninstalled,
+    ];
+
+    /// The word in the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Connected => "connected",
+            Self::Cancelled => "cancelled",
+            Self::Replaced => "replaced",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::Disconnected => "disconnected",
+            Self::Uninstalled => "uninstalled",
+        }
+    }
+
+    /// Reads the word in the database.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|ending| ending.as_str() == text)
+    }
+}
+
+/// An attempt that is over.
+#[derive(Clone)]
+pub struct Ended {
+    /// Who started.
+    pub account_id: AccountId,
+    /// Where they came from.
+    pub issue: Option<IssueKey>,
+    /// How it ended.
+    pub how: Ending,
+    /// Fingerprint of the `state` that the service was given last, if it was asked.
+    pub state_hash: Option<String>,
+    /// The handle that the last callback gave out, if there was one.
+    pub handle: Option<Handle>,
 }
 
 /// What the token endpoint gave.

@@ -373,17 +373,15 @@ impl Provider {
     /// Checks that the answer is the service's own (RFC 9207), before anything in it is used.
     ///
     /// # Errors
-    /// [`Error::ServiceRefused`] when `iss` is missing where it was announced, or is another's.
+    /// [`Error::CameBack`] when `iss` is missing where it was announced, or is another's.
     pub async fn check_issuer(&self, callback: &CallbackQuery) -> Result<(), Error> {
         let metadata = self.metadata().await?;
         match (&callback.iss, &metadata.issuer) {
             (Some(iss), Some(issuer)) if id_token::is_issuer(issuer, iss, None) => Ok(()),
-            (Some(_), Some(_)) => Err(Error::ServiceRefused(
-                "the answer is from another issuer".to_owned(),
-            )),
-            (None, _) if metadata.announces_iss => Err(Error::ServiceRefused(
-                "the answer does not say which issuer it is from".to_owned(),
-            )),
+            (Some(_), Some(_)) => Err(came_back("the answer is from another issuer")),
+            (None, _) if metadata.announces_iss => {
+                Err(came_back("the answer does not say which issuer it is from"))
+            }
             _ => Ok(()),
         }
     }
@@ -449,6 +447,7 @@ impl Provider {
                     .await
                     .map_err(|error| match error {
                         IdTokenError::Invalid(_) => Error::ServiceRefused(error.to_string()),
+                        IdTokenError::OtherNonce => came_back("the code is of another attempt"),
                         IdTokenError::NoKeys(_) => Error::ServiceUnreachable(error.to_string()),
                     })?;
                 Some(claims)
@@ -811,8 +810,15 @@ fn refused_code(known: &Known, error: &str) -> Error {
         (Means::AppRefused, _) | (_, "unsupported_grant_type") => Error::AppRefused(said),
         (_, "invalid_scope") => Error::ScopeRefused(said),
         (Means::Trouble, _) => Error::ServiceUnreachable(said),
-        (Means::GrantEnded | Means::Refused, _) => Error::ServiceRefused(said),
+        (Means::GrantEnded, _) => Error::CodeRanOut,
+        // The code is what the browser brought.
+        (Means::Refused, _) => Error::CameBack(Box::new(Error::ServiceRefused(said))),
     }
+}
+
+/// An answer that the browser brought and that is not the service's.
+fn came_back(why: &str) -> Error {
+    Error::CameBack(Box::new(Error::ServiceRefused(why.to_owned())))
 }
 
 /// Why a code brought no account, and what it brought all the same.

@@ -166,6 +166,7 @@ mod signing;
 mod sql;
 mod tenant;
 
+pub use attempt::END_REMEMBERED_FOR;
 pub use beside::Schema;
 pub use budget::{Calls, GateRow};
 pub use cleanup::{Chore, Cleanup};

@@ -57,7 +57,6 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/connect/enabled", post(lifecycle::enabled))
         .route("/connect/disabled", post(lifecycle::disabled))
         .route("/link/{id}/prove", post(linking::prove))
-        .route("/link/{id}/confirm", post(linking::confirm))
         .route("/link/{id}/cancel", post(linking::cancel))
         .route("/api/link", get(api::status).delete(api::unlink))
         .route("/api/link/renew", post(api::renew))
@@ -82,10 +81,8 @@ pub fn router(app: Arc<App>) -> Router {
     // For people, in a tab of their own, with a session.
     let pages = Router::new()
         .route("/link", get(linking::begin_by_address).post(linking::begin))
-        .route(
-            "/link/{id}",
-            get(linking::introduce).post(linking::authorize),
-        )
+        .route("/link/{id}", get(linking::look).post(linking::authorize))
+        .route("/link/{id}/confirm", post(linking::confirm))
         .route("/link/callback", get(linking::returned))
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(|| async { Error::NotFound })

@@ -94,6 +94,9 @@ pub enum IdTokenError {
     /// It is not what it should be.
     #[error("the ID token is not valid: {0}")]
     Invalid(&'static str),
+    /// It is the service's, and of another attempt: the code was not given for this one.
+    #[error("the ID token has the nonce of another attempt")]
+    OtherNonce,
     /// The key set cannot be had.
     #[error("the key set cannot be fetched: {0}")]
     NoKeys(String),
@@ -231,12 +234,10 @@ impl IdClaims {
         {
             return Err(IdTokenError::Invalid("it is not of now"));
         }
-        if !self
-            .nonce
-            .as_deref()
-            .is_some_and(|nonce| same(nonce, expected.nonce.expose()))
-        {
-            return Err(IdTokenError::Invalid("its nonce is of another attempt"));
+        match self.nonce.as_deref() {
+            Some(nonce) if same(nonce, expected.nonce.expose()) => {}
+            Some(_) => return Err(IdTokenError::OtherNonce),
+            None => return Err(IdTokenError::Invalid("it has no nonce")),
         }
         if subject(&self.sub).is_none() {
             return Err(IdTokenError::Invalid("it has no subject"));

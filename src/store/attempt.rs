@@ -1,30 +1,120 @@
-//! Attempts, phase by phase. Each step is one statement that only the right phase lets through.
+//! Attempts, phase by phase. Each step is one statement that changes the row only while the sealed text
+//! of the phase before still stands in it, so each step happens once.
+//!
+//! All columns that say whose an attempt is, how far it has come and what it is known by are bound to
+//! that text: an attempt whose row was edited does not open, and is ended.
 
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::model::{
-    AccountId, Attempt, AttemptId, Authorizing, ClientKey, Consent, Credential, IssueKey, Phase,
-    Proved, Returned, Revocation, Tenant, Tokens,
+    AccountId, Attempt, AttemptId, ClientKey, Consent, Credential, Ended, Ending, Handle, IssueKey,
+    Phase, Revocation, Tenant, Tokens,
 };
 use crate::secret::TenantKey;
 use crate::vault::{Broken, Place};
 
 use super::cleanup::{NewCleanup, Owner, Wait, all_of};
-use super::rows::{AttemptRow, TenantRow};
+use super::rows::{AttemptEndRow, AttemptRow, TenantRow};
 use super::{Pool, Store, sealed, sql};
 
-pub(super) fn attempt_place<'a>(client_key: &'a str, id: &'a str) -> Place<'a> {
-    Place {
-        column: "attempt.kept",
-        tenant: client_key,
-        row: id,
-        generation: 0,
-        bound: &[],
+/// How long the end of an attempt is remembered, in seconds: as long as the session that may ask.
+pub const END_REMEMBERED_FOR: Seconds = 3600;
+/// How often a beginning is tried while others begin for the same person.
+const TRIES: u32 = 5;
+
+/// Ends an attempt whose row this transaction has just deleted: remembers how it ended, and puts what it
+/// brought on the list of what has to be revoked.
+macro_rules! attempt_ended {
+    ($store:expr, $tx:expr, $row:expr, $key:expr, $how:expr, $now:expr) => {{
+        let row: &AttemptRow = $row;
+        let how: Option<Ending> = $how;
+        if let Some(how) = how {
+            sqlx::query(sql::ATTEMPT_END_ADD)
+                .bind(&row.id)
+                .bind(&row.client_key)
+                .bind(row.installation)
+                .bind(&row.account_id)
+                .bind(&row.issue)
+                .bind(how.as_str())
+                .bind(&row.state_hash)
+                .bind(&row.handle_hash)
+                .bind(row.handle_expires_at)
+                .bind($now + END_REMEMBERED_FOR)
+                .execute(&mut *$tx)
+                .await?;
+        }
+        if let Some((tokens, subject)) = $store.brought($key, row) {
+            let owner = Owner {
+                client_key: row.client_key.clone(),
+                installation: row.installation,
+                account_id: row.account_id.clone(),
+            };
+            add_revocation!($store, $tx, &owner, tokens_only(&tokens, &subject), $now);
+        }
+    }};
+}
+pub(super) use attempt_ended;
+
+/// A text that may be absent, so that absent and empty differ.
+fn optional(text: Option<&str>) -> String {
+    text.map_or_else(|| "-".to_owned(), |text| format!("={text}"))
+}
+
+impl AttemptRow {
+    /// The row of an attempt that comes to this phase. Its text is not sealed yet.
+    fn of(attempt: &Attempt, phase: &Phase) -> Self {
+        let handle = phase.handle();
+        Self {
+            id: attempt.id.0.clone(),
+            client_key: attempt.client_key.0.clone(),
+            installation: attempt.installation,
+            account_id: attempt.account_id.0.clone(),
+            issue: attempt.issue.as_ref().map(ToString::to_string),
+            phase: sealed::phase_name(phase).to_owned(),
+            state_hash: phase.state_hash().map(str::to_owned),
+            handle_hash: handle.map(|handle| handle.hash.clone()),
+            handle_expires_at: handle.map(|handle| handle.expires_at),
+            kept: None,
+            expires_at: attempt.expires_at,
+            another: attempt.another,
+        }
+    }
+
+    /// What the sealed text of this row is bound to.
+    fn bound(&self) -> [String; 9] {
+        let expires_at = self.handle_expires_at.map(|at| at.to_string());
+        [
+            self.installation.to_string(),
+            self.account_id.clone(),
+            optional(self.issue.as_deref()),
+            self.phase.clone(),
+            optional(self.state_hash.as_deref()),
+            optional(self.handle_hash.as_deref()),
+            optional(expires_at.as_deref()),
+            self.expires_at.to_string(),
+            self.another.to_string(),
+        ]
+    }
+
+    fn in_place<T>(&self, then: impl FnOnce(Place<'_>) -> T) -> T {
+        let bound = self.bound();
+        let bound: Vec<&str> = bound.iter().map(String::as_str).collect();
+        then(Place {
+            column: "attempt.kept",
+            tenant: &self.client_key,
+            row: &self.id,
+            generation: 0,
+            bound: &bound,
+        })
     }
 }
 
 impl Store {
-    /// Begins an attempt. The person's earlier one, if any, is over.
+    fn seal_phase(&self, key: &TenantKey, row: &AttemptRow, phase: &Phase) -> String {
+        row.in_place(|place| self.vault.seal(key, place, &sealed::write_phase(phase)))
+    }
+
+    /// Begins an attempt. The person's earlier one, if any, is over, and what it brought is revoked.
     pub async fn begin_attempt(
         &self,
         tenant: &Tenant,
@@ -34,30 +124,57 @@ impl Store {
         now: Seconds,
         life: Seconds,
     ) -> Result<AttemptId, Error> {
-        let id = AttemptId(self.random.id());
-        let earlier = on!(self, pool => sqlx::query_as::<_, AttemptRow>(sql::ATTEMPT_OF_PERSON)
-            .bind(tenant.client_key.as_str())
-            .bind(account.as_str())
-            .fetch_all(pool)
-            .await)?;
-        self.end_attempts(earlier, now).await?;
-        on!(self, pool => sqlx::query(sql::ATTEMPT_BEGIN)
-            .bind(id.as_str())
-            .bind(tenant.client_key.as_str())
-            .bind(tenant.installation)
-            .bind(account.as_str())
-            .bind(issue.map(IssueKey::as_str))
-            .bind(now)
-            .bind(now + life)
-            .bind(another)
-            .execute(pool)
-            .await
-            .map(|_| ()))?;
-        Ok(id)
+        let attempt = Attempt {
+            id: AttemptId(self.random.id()),
+            client_key: tenant.client_key.clone(),
+            installation: tenant.installation,
+            account_id: account.clone(),
+            issue: issue.cloned(),
+            expires_at: now + life,
+            another,
+            phase: Phase::Begun,
+            sealed: String::new(),
+        };
+        let row = AttemptRow::of(&attempt, &Phase::Begun);
+        let kept = self.seal_phase(&tenant.key, &row, &Phase::Begun);
+        for _ in 0..TRIES {
+            let begun = transaction!(self, tx => {
+                let earlier = sqlx::query_as::<_, AttemptRow>(sql::ATTEMPT_TAKE_OF_PERSON)
+                    .bind(&row.client_key)
+                    .bind(&row.account_id)
+                    .fetch_optional(&mut *tx)
+                    .await?;
+                if let Some(earlier) = &earlier {
+                    let how = Some(Ending::Replaced);
+                    attempt_ended!(self, tx, earlier, Some(&tenant.key), how, now);
+                }
+                sqlx::query(sql::ATTEMPT_BEGIN)
+                    .bind(&row.id)
+                    .bind(&row.client_key)
+                    .bind(row.installation)
+                    .bind(&row.account_id)
+                    .bind(&row.issue)
+                    .bind(&kept)
+                    .bind(now)
+                    .bind(row.expires_at)
+                    .bind(another)
+                    .execute(&mut *tx)
+                    .await?
+                    .rows_affected()
+            });
+            if begun == 1 {
+                return Ok(attempt.id);
+            }
+            // Somebody began for the same person after the look at the earlier one: that is now the
+            // earlier one.
+        }
+        Err(Error::Internal(
+            "an attempt could not begin beside others".to_owned(),
+        ))
     }
 
     /// An attempt that is under way, with its tenant. None once it is over, or when the tenant was
-    /// uninstalled or installed anew since it began.
+    /// uninstalled or installed again since it began. One whose row was edited is ended here.
     pub async fn attempt(
         &self,
         id: &AttemptId,
@@ -80,82 +197,74 @@ impl Store {
         if tenant.installation != row.installation {
             return Ok(None);
         }
-        let attempt = self.open_attempt(&tenant.key, row)?;
-        Ok(Some((tenant, attempt)))
+        match self.open_attempt(&tenant.key, row) {
+            Ok(attempt) => Ok(Some((tenant, attempt))),
+            Err(Broken) => {
+                tracing::error!(tenant = %tenant.client_key, attempt = %id, "an attempt does not open and is ended");
+                self.end_attempt(id, Ending::Failed, now).await?;
+                Ok(None)
+            }
+        }
     }
 
-    /// Whether there is an attempt of this name whose time is over and which nobody has ended. Not for
-    /// long: it is swept up.
-    pub async fn attempt_ran_out(&self, id: &AttemptId, now: Seconds) -> Result<bool, Error> {
+    /// How an attempt ended, for as long as that is remembered; with its tenant.
+    pub async fn attempt_end(
+        &self,
+        id: &AttemptId,
+        now: Seconds,
+    ) -> Result<Option<(Tenant, Ended)>, Error> {
         if id.as_str().contains('\0') {
-            return Ok(false);
+            return Ok(None);
         }
-        let row = on!(self, pool => sqlx::query_as::<_, AttemptRow>(sql::ATTEMPT_BY_ID)
+        let row = on!(self, pool => sqlx::query_as::<_, AttemptEndRow>(sql::ATTEMPT_END_BY_ID)
             .bind(id.as_str())
+            .bind(now)
             .fetch_optional(pool)
             .await)?;
-        Ok(row.is_some_and(|row| row.expires_at <= now))
+        let Some((row, how)) = row.and_then(|row| Ending::parse(&row.how).map(|how| (row, how)))
+        else {
+            return Ok(None);
+        };
+        let Some(tenant) = self.tenant(&ClientKey(row.client_key)).await? else {
+            return Ok(None);
+        };
+        let handle = row.handle_hash.zip(row.handle_expires_at);
+        let ended = Ended {
+            account_id: AccountId(row.account_id),
+            issue: row.issue.as_deref().and_then(IssueKey::parse),
+            how: match tenant.installation == row.installation {
+                true => how,
+                false => Ending::Uninstalled,
+            },
+            state_hash: row.state_hash,
+            handle: handle.map(|(hash, expires_at)| Handle { hash, expires_at }),
+        };
+        Ok(Some((tenant, ended)))
     }
 
-    /// Whether the person has an attempt under way.
-    pub async fn has_attempt(
+    /// The attempt that a person has under way.
+    pub async fn attempt_of_person(
         &self,
         tenant: &Tenant,
         account: &AccountId,
         now: Seconds,
-    ) -> Result<bool, Error> {
+    ) -> Result<Option<AttemptId>, Error> {
         let row = on!(self, pool => sqlx::query_as::<_, AttemptRow>(sql::ATTEMPT_OF_PERSON)
             .bind(tenant.client_key.as_str())
             .bind(account.as_str())
             .fetch_optional(pool)
             .await)?;
-        Ok(row.is_some_and(|row| row.expires_at > now && row.installation == tenant.installation))
+        Ok(row
+            .filter(|row| row.expires_at > now && row.installation == tenant.installation)
+            .map(|row| AttemptId(row.id)))
     }
 
-    pub(super) fn open_attempt(&self, key: &TenantKey, row: AttemptRow) -> Result<Attempt, Error> {
-        let damaged = || Error::Internal("an attempt does not open".to_owned());
-        let kept = row
-            .kept
-            .as_deref()
-            .map(|sealed| {
-                self.vault
-                    .open(key, attempt_place(&row.client_key, &row.id), sealed)
-            })
-            .transpose()
-            .map_err(|Broken| damaged())?;
-        let phase = match (row.phase.as_str(), kept) {
-            ("begun", _) => Phase::Begun,
-            ("redeeming", _) => Phase::Redeeming,
-            ("authorizing", Some(kept)) => {
-                let (code_verifier, nonce) =
-                    sealed::read_authorizing(&kept).map_err(|_| damaged())?;
-                Phase::Authorizing(Authorizing {
-                    state_hash: row.state_hash.ok_or_else(damaged)?,
-                    code_verifier,
-                    nonce,
-                })
-            }
-            ("returned", Some(kept)) => {
-                let (code, code_verifier, nonce) =
-                    sealed::read_returned(&kept).map_err(|_| damaged())?;
-                Phase::Returned(Returned {
-                    code,
-                    code_verifier,
-                    nonce,
-                    handle_hash: row.handle_hash.ok_or_else(damaged)?,
-                    handle_expires_at: row.handle_expires_at.ok_or_else(damaged)?,
-                })
-            }
-            ("proved", Some(kept)) => {
-                let (identity, tokens) = sealed::read_proved(&kept).map_err(|_| damaged())?;
-                Phase::Proved(Proved {
-                    handle_hash: row.handle_hash.ok_or_else(damaged)?,
-                    identity,
-                    tokens,
-                })
-            }
-            _ => return Err(damaged()),
-        };
+    pub(super) fn open_attempt(&self, key: &TenantKey, row: AttemptRow) -> Result<Attempt, Broken> {
+        let sealed = row.kept.clone().ok_or(Broken)?;
+        let kept = row.in_place(|place| self.vault.open(key, place, &sealed))?;
+        let handle = row.handle_hash.zip(row.handle_expires_at);
+        let handle = handle.map(|(hash, expires_at)| Handle { hash, expires_at });
+        let phase = sealed::read_phase(&row.phase, &kept, row.state_hash, handle);
         Ok(Attempt {
             id: AttemptId(row.id),
             client_key: ClientKey(row.client_key),
@@ -164,159 +273,120 @@ impl Store {
             issue: row.issue.as_deref().and_then(IssueKey::parse),
             expires_at: row.expires_at,
             another: row.another,
-            phase,
+            phase: phase.map_err(|_| Broken)?,
+            sealed,
         })
     }
 
-    /// The person goes to the service. False when the attempt is over.
-    pub async fn attempt_authorizing(
-        &self,
-        tenant: &Tenant,
-        id: &AttemptId,
-        kept: &Authorizing,
-        now: Seconds,
-    ) -> Result<bool, Error> {
-        let place = attempt_place(tenant.client_key.as_str(), id.as_str());
-        let text = self
-            .vault
-            .seal(&tenant.key, place, &sealed::write_authorizing(kept));
-        let rows = on!(self, pool => sqlx::query(sql::ATTEMPT_AUTHORIZING)
-            .bind(id.as_str())
-            .bind(now)
-            .bind(&kept.state_hash)
-            .bind(text)
-            .execute(pool)
-            .await
-            .map(|done| done.rows_affected()))?;
-        Ok(rows == 1)
-    }
-
-    /// The service sent the person back: takes the state, once, and keeps the code.
-    pub async fn attempt_returned(
-        &self,
-        tenant: &Tenant,
-        id: &AttemptId,
-        state_hash: &str,
-        kept: &Returned,
-        now: Seconds,
-    ) -> Result<bool, Error> {
-        let place = attempt_place(tenant.client_key.as_str(), id.as_str());
-        let text = self
-            .vault
-            .seal(&tenant.key, place, &sealed::write_returned(kept));
-        let rows = on!(self, pool => sqlx::query(sql::ATTEMPT_RETURNED)
-            .bind(id.as_str())
-            .bind(now)
-            .bind(state_hash)
-            .bind(&kept.handle_hash)
-            .bind(kept.handle_expires_at)
-            .bind(text)
-            .execute(pool)
-            .await
-            .map(|done| done.rows_affected()))?;
-        Ok(rows == 1)
-    }
-
-    /// Takes the handle, once, right before the code is redeemed.
-    pub async fn attempt_redeem(
-        &self,
-        id: &AttemptId,
-        handle_hash: &str,
-        now: Seconds,
-    ) -> Result<bool, Error> {
-        let rows = on!(self, pool => sqlx::query(sql::ATTEMPT_REDEEM)
-            .bind(id.as_str())
-            .bind(now)
-            .bind(handle_hash)
-            .execute(pool)
-            .await
-            .map(|done| done.rows_affected()))?;
-        Ok(rows == 1)
-    }
-
-    /// Keeps what the code was redeemed for. When the attempt ended meanwhile, it is revoked instead
-    /// and the answer is false.
-    pub async fn attempt_proved(
+    /// Takes an attempt to its next phase, and answers it there. None when it has ended, run out or gone
+    /// another way since it was read: then nothing has changed.
+    ///
+    /// What the phase before has brought is revoked, unless the next phase keeps it.
+    pub async fn attempt_step(
         &self,
         tenant: &Tenant,
         attempt: &Attempt,
-        kept: &Proved,
+        next: Phase,
         now: Seconds,
-    ) -> Result<bool, Error> {
-        let place = attempt_place(tenant.client_key.as_str(), attempt.id.as_str());
-        let text = self
-            .vault
-            .seal(&tenant.key, place, &sealed::write_proved(kept));
-        let rows = on!(self, pool => sqlx::query(sql::ATTEMPT_PROVED)
-            .bind(attempt.id.as_str())
-            .bind(text)
-            .execute(pool)
-            .await
-            .map(|done| done.rows_affected()))?;
-        if rows == 0 {
-            self.revoke_unlinked(
-                tenant,
-                &attempt.account_id,
-                &kept.identity.subject,
-                &kept.tokens,
-                now,
-            )
-            .await?;
-        }
-        Ok(rows == 1)
+    ) -> Result<Option<Attempt>, Error> {
+        let row = AttemptRow::of(attempt, &next);
+        let kept = self.seal_phase(&tenant.key, &row, &next);
+        let owner = Owner {
+            client_key: row.client_key.clone(),
+            installation: row.installation,
+            account_id: row.account_id.clone(),
+        };
+        let left_behind = match &attempt.phase {
+            Phase::Redeemed(before) => Some((&before.tokens, &before.identity.subject)),
+            _ => None,
+        };
+        let rows = transaction!(self, tx => {
+            let rows = sqlx::query(sql::ATTEMPT_STEP)
+                .bind(&row.id)
+                .bind(&attempt.sealed)
+                .bind(now)
+                .bind(&row.phase)
+                .bind(&row.state_hash)
+                .bind(&row.handle_hash)
+                .bind(row.handle_expires_at)
+                .bind(&kept)
+                .execute(&mut *tx)
+                .await?
+                .rows_affected();
+            if rows == 1 && let Some((tokens, subject)) = left_behind {
+                add_revocation!(self, tx, &owner, tokens_only(tokens, subject), now);
+            }
+            rows
+        });
+        Ok((rows == 1).then(|| Attempt {
+            id: attempt.id.clone(),
+            client_key: attempt.client_key.clone(),
+            installation: attempt.installation,
+            account_id: attempt.account_id.clone(),
+            issue: attempt.issue.clone(),
+            expires_at: attempt.expires_at,
+            another: attempt.another,
+            phase: next,
+            sealed: kept,
+        }))
     }
 
     /// Ends an attempt, whatever it has come to. What it brought is revoked.
-    pub async fn end_attempt(&self, id: &AttemptId, now: Seconds) -> Result<(), Error> {
+    pub async fn end_attempt(
+        &self,
+        id: &AttemptId,
+        how: Ending,
+        now: Seconds,
+    ) -> Result<(), Error> {
         let row = on!(self, pool => sqlx::query_as::<_, AttemptRow>(sql::ATTEMPT_BY_ID)
             .bind(id.as_str())
             .fetch_optional(pool)
             .await)?;
-        self.end_attempts(row.into_iter().collect(), now).await
+        self.end_attempts(row.into_iter().collect(), Some(how), now)
+            .await
     }
 
+    /// Ends attempts. How is not remembered of those whose time is over: that is what is said of any
+    /// attempt that nothing is remembered of.
     pub(super) async fn end_attempts(
         &self,
         rows: Vec<AttemptRow>,
+        how: Option<Ending>,
         now: Seconds,
     ) -> Result<(), Error> {
         for row in rows {
-            // Only a proved attempt has something at the service that must end; opening it needs the
-            // tenant's key even when the tenant was just uninstalled.
-            let brought = if row.phase == "proved" {
-                self.tenant_key(&row.client_key).await?.and_then(|key| {
-                    let owner = (
-                        row.client_key.clone(),
-                        row.installation,
-                        row.account_id.clone(),
-                    );
-                    match self.open_attempt(&key, row.clone()) {
-                        Ok(Attempt {
-                            phase: Phase::Proved(proved),
-                            ..
-                        }) => Some((owner, proved)),
-                        _ => None,
-                    }
-                })
-            } else {
-                None
-            };
+            // Opening what it brought needs the tenant's key, also of a tenant that was just
+            // uninstalled.
+            let key = self.tenant_key(&row.client_key).await?;
             transaction!(self, tx => {
                 let gone = sqlx::query_as::<_, AttemptRow>(sql::ATTEMPT_DELETE)
                     .bind(&row.id)
                     .fetch_optional(&mut *tx)
                     .await?;
-                if let (Some(_), Some((owner, proved))) = (gone, brought) {
-                    let owner = Owner {
-                        client_key: owner.0,
-                        installation: owner.1,
-                        account_id: owner.2,
-                    };
-                    add_revocation!(self, tx, &owner, tokens_only(&proved.tokens, &proved.identity.subject), now);
+                if let Some(gone) = &gone {
+                    attempt_ended!(self, tx, gone, key.as_ref(), how, now);
                 }
             });
         }
         Ok(())
+    }
+
+    /// The tokens that an attempt holds, and whose they are.
+    pub(super) fn brought(
+        &self,
+        key: Option<&TenantKey>,
+        row: &AttemptRow,
+    ) -> Option<(Tokens, String)> {
+        if row.phase != sealed::REDEEMED {
+            return None;
+        }
+        match self.open_attempt(key?, row.clone()) {
+            Ok(Attempt {
+                phase: Phase::Redeemed(redeemed),
+                ..
+            }) => Some((redeemed.tokens, redeemed.identity.subject)),
+            _ => None,
+        }
     }
 
     pub(super) async fn tenant_key(&self, client_key: &str) -> Result<Option<TenantKey>, Error> {

@@ -3,10 +3,13 @@
 use crate::budget::Purpose;
 use crate::clock::Seconds;
 use crate::error::Error;
-use crate::model::{AccountId, Attempt, Credential, Identity, Link, LinkId, LinkState, Tenant};
+use crate::model::{
+    AccountId, Attempt, Credential, Ending, Identity, Link, LinkId, LinkState, Tenant,
+};
 use crate::secret::TenantKey;
 use crate::vault::{Broken, Place};
 
+use super::attempt::{END_REMEMBERED_FOR, attempt_ended, tokens_only};
 use super::cleanup::{NewCleanup, Owner, Wait, all_of, row_owner};
 use super::renewal::Claim;
 use super::rows::{AttemptRow, LinkRow, TenantRow};
@@ -56,7 +59,7 @@ impl Store {
         Ok(names)
     }
 
-    /// Turns a proved attempt into a link, claimed by `owner` until `lease_until`, so that its key can
+    /// Turns a redeemed attempt into a link, claimed by `owner` until `lease_until`, so that its key can
     /// be published at once. None when the attempt is over: confirming twice makes one link.
     ///
     /// A link the person had is replaced; its generation goes on, and what it held at the service is
@@ -69,7 +72,6 @@ impl Store {
         &self,
         tenant: &Tenant,
         attempt: &Attempt,
-        handle_hash: &str,
         identity: &Identity,
         credential: Credential,
         owner: &str,
@@ -91,19 +93,20 @@ impl Store {
             if !current.installed || current.installation != tenant.installation {
                 return Ok(None);
             }
-            let taken = sqlx::query(sql::ATTEMPT_CONFIRM)
+            let taken = sqlx::query_as::<_, AttemptRow>(sql::ATTEMPT_CONFIRM)
                 .bind(attempt.id.as_str())
+                .bind(&attempt.sealed)
                 .bind(now)
-                .bind(handle_hash)
                 .bind(client_key)
                 .bind(account_id)
                 .bind(attempt.installation)
-                .execute(&mut *tx)
-                .await?
-                .rows_affected();
-            if taken == 0 {
+                .fetch_optional(&mut *tx)
+                .await?;
+            let Some(taken) = taken else {
                 return Ok(None);
-            }
+            };
+            // What it brought is the link's now, so there is no key to open it with.
+            attempt_ended!(self, tx, &taken, None, Some(Ending::Connected), now);
             let mut generation = next_generation!(tx, client_key, account_id);
             let old = sqlx::query_as::<_, LinkRow>(sql::LINK_OF_PERSON_ANY)
                 .bind(client_key)
@@ -205,7 +208,8 @@ impl Store {
             .bind(account.as_str())
             .fetch_all(pool)
             .await)?;
-        self.end_attempts(attempts, now).await?;
+        self.end_attempts(attempts, Some(Ending::Disconnected), now)
+            .await?;
         let mut left = Vec::new();
         transaction!(self, tx => {
             let past = next_generation!(tx, tenant.client_key.as_str(), account.as_str());

@@ -54,6 +54,18 @@ pub(super) struct AttemptRow {
 }
 
 #[derive(FromRow)]
+pub(super) struct AttemptEndRow {
+    pub(super) client_key: String,
+    pub(super) installation: i64,
+    pub(super) account_id: String,
+    pub(super) issue: Option<String>,
+    pub(super) how: String,
+    pub(super) state_hash: Option<String>,
+    pub(super) handle_hash: Option<String>,
+    pub(super) handle_expires_at: Option<i64>,
+}
+
+#[derive(FromRow)]
 pub(super) struct LinkRow {
     pub(super) id: String,
     pub(super) client_key: String,

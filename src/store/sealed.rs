@@ -8,8 +8,8 @@ use zeroize::Zeroizing;
 
 use crate::clock::Seconds;
 use crate::model::{
-    ApiKey, Authorizing, Consent, Credential, Identity, Lingering, MintedKey, Proved, Returned,
-    RevocableToken, Revocation, Tokens,
+    ApiKey, Authorizing, Code, Consent, Credential, Handle, Identity, Lingering, MintedKey, Phase,
+    Proved, Redeemed, Redeeming, Returned, RevocableToken, Revocation, Round, Tokens, Whereabouts,
 };
 use crate::secret::Secret;
 
@@ -102,23 +102,47 @@ struct ApiKeyText<S> {
 }
 
 #[derive(Serialize, Deserialize)]
+struct BegunText {}
+
+#[derive(Serialize, Deserialize)]
 struct AuthorizingText<S> {
     code_verifier: S,
     nonce: S,
 }
 
 #[derive(Serialize, Deserialize)]
-struct ReturnedText<S> {
+struct CodeText<S> {
     code: S,
     code_verifier: S,
     nonce: S,
 }
 
 #[derive(Serialize, Deserialize)]
+struct ReturnedText<S> {
+    code: CodeText<S>,
+    network: String,
+    agent: String,
+}
+
+#[derive(Serialize, Deserialize)]
 struct ProvedText<S> {
+    proved_elsewhere: bool,
+    code: CodeText<S>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RedeemingText {
+    proved_elsewhere: bool,
+    since: Seconds,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RedeemedText<S> {
+    proved_elsewhere: bool,
     subject: String,
     display_name: String,
     tokens: TokensText<S>,
+    page: S,
 }
 
 impl<'a> From<&'a Tokens> for TokensText<&'a str> {
@@ -261,47 +285,138 @@ pub(super) fn read_credential(text: &Secret) -> Result<Credential, Unreadable> {
     })
 }
 
-pub(super) fn write_authorizing(kept: &Authorizing) -> Secret {
-    write(&AuthorizingText {
-        code_verifier: kept.code_verifier.expose(),
-        nonce: kept.nonce.expose(),
-    })
+/// The name of [`Phase::Redeemed`], the only phase that holds tokens.
+pub(super) const REDEEMED: &str = "redeemed";
+
+/// The name of a phase in its column.
+pub(super) fn phase_name(phase: &Phase) -> &'static str {
+    match phase {
+        Phase::Begun => "begun",
+        Phase::Authorizing(_) => "authorizing",
+        Phase::Returned(_) => "returned",
+        Phase::Proved(_) => "proved",
+        Phase::Redeeming(_) => "redeeming",
+        Phase::Redeemed(_) => REDEEMED,
+    }
 }
 
-/// Code verifier and nonce.
-pub(super) fn read_authorizing(text: &Secret) -> Result<(Secret, Secret), Unreadable> {
-    read::<AuthorizingText<Secret>>(text).map(|text| (text.code_verifier, text.nonce))
+impl<'a> From<&'a Code> for CodeText<&'a str> {
+    fn from(code: &'a Code) -> Self {
+        Self {
+            code: code.code.expose(),
+            code_verifier: code.code_verifier.expose(),
+            nonce: code.nonce.expose(),
+        }
+    }
 }
 
-pub(super) fn write_returned(kept: &Returned) -> Secret {
-    write(&ReturnedText {
-        code: kept.code.expose(),
-        code_verifier: kept.code_verifier.expose(),
-        nonce: kept.nonce.expose(),
-    })
+impl From<CodeText<Secret>> for Code {
+    fn from(text: CodeText<Secret>) -> Self {
+        Self {
+            code: text.code,
+            code_verifier: text.code_verifier,
+            nonce: text.nonce,
+        }
+    }
 }
 
-/// Code, code verifier and nonce.
-pub(super) fn read_returned(text: &Secret) -> Result<(Secret, Secret, Secret), Unreadable> {
-    read::<ReturnedText<Secret>>(text).map(|text| (text.code, text.code_verifier, text.nonce))
+/// What a phase keeps beside its columns.
+pub(super) fn write_phase(phase: &Phase) -> Secret {
+    match phase {
+        Phase::Begun => write(&BegunText {}),
+        Phase::Authorizing(kept) => write(&AuthorizingText {
+            code_verifier: kept.code_verifier.expose(),
+            nonce: kept.nonce.expose(),
+        }),
+        Phase::Returned(kept) => write(&ReturnedText {
+            code: CodeText::from(&kept.code),
+            network: kept.from.network.clone(),
+            agent: kept.from.agent.clone(),
+        }),
+        Phase::Proved(kept) => write(&ProvedText {
+            proved_elsewhere: kept.round.proved_elsewhere,
+            code: CodeText::from(&kept.code),
+        }),
+        Phase::Redeeming(kept) => write(&RedeemingText {
+            proved_elsewhere: kept.round.proved_elsewhere,
+            since: kept.since,
+        }),
+        Phase::Redeemed(kept) => write(&RedeemedText {
+            proved_elsewhere: kept.round.proved_elsewhere,
+            subject: kept.identity.subject.clone(),
+            display_name: kept.identity.display_name.clone(),
+            tokens: TokensText::from(&kept.tokens),
+            page: kept.page.expose(),
+        }),
+    }
 }
 
-pub(super) fn write_proved(kept: &Proved) -> Secret {
-    write(&ProvedText {
-        subject: kept.identity.subject.clone(),
-        display_name: kept.identity.display_name.clone(),
-        tokens: TokensText::from(&kept.tokens),
-    })
-}
-
-pub(super) fn read_proved(text: &Secret) -> Result<(Identity, Tokens), Unreadable> {
-    read::<ProvedText<Secret>>(text).map(|text| {
-        let identity = Identity {
-            subject: text.subject,
-            display_name: text.display_name,
-        };
-        (identity, text.tokens.into())
-    })
+/// The phase of this name, of what it kept and of its columns.
+pub(super) fn read_phase(
+    name: &str,
+    text: &Secret,
+    state_hash: Option<String>,
+    handle: Option<Handle>,
+) -> Result<Phase, Unreadable> {
+    if name == "begun" {
+        return read::<BegunText>(text).map(|_| Phase::Begun);
+    }
+    let state_hash = state_hash.ok_or(Unreadable)?;
+    if name == "authorizing" {
+        let text: AuthorizingText<Secret> = read(text)?;
+        return Ok(Phase::Authorizing(Authorizing {
+            state_hash,
+            code_verifier: text.code_verifier,
+            nonce: text.nonce,
+        }));
+    }
+    let handle = handle.ok_or(Unreadable)?;
+    let round = |proved_elsewhere| Round {
+        state_hash: state_hash.clone(),
+        handle: handle.clone(),
+        proved_elsewhere,
+    };
+    match name {
+        "returned" => {
+            let text: ReturnedText<Secret> = read(text)?;
+            Ok(Phase::Returned(Returned {
+                code: text.code.into(),
+                from: Whereabouts {
+                    network: text.network,
+                    agent: text.agent,
+                },
+                state_hash,
+                handle,
+            }))
+        }
+        "proved" => {
+            let text: ProvedText<Secret> = read(text)?;
+            Ok(Phase::Proved(Proved {
+                round: round(text.proved_elsewhere),
+                code: text.code.into(),
+            }))
+        }
+        "redeeming" => {
+            let text: RedeemingText = read(text)?;
+            Ok(Phase::Redeeming(Redeeming {
+                round: round(text.proved_elsewhere),
+                since: text.since,
+            }))
+        }
+        REDEEMED => {
+            let text: RedeemedText<Secret> = read(text)?;
+            Ok(Phase::Redeemed(Redeemed {
+                round: round(text.proved_elsewhere),
+                identity: Identity {
+                    subject: text.subject,
+                    display_name: text.display_name,
+                },
+                tokens: text.tokens.into(),
+                page: text.page,
+            }))
+        }
+        _ => Err(Unreadable),
+    }
 }
 
 #[cfg(test)]

@@ -115,33 +115,31 @@ statements! {
 
     // Attempts.
 
-    ATTEMPT_BEGIN = "insert into attempt (id, client_key, installation, account_id, issue, phase, \
-        created_at, expires_at, another) values ($1, $2, $3, $4, $5, 'begun', $6, $7, $8) \
-        on conflict (client_key, account_id) do update set id = excluded.id, \
-        installation = excluded.installation, issue = excluded.issue, phase = excluded.phase, \
-        state_hash = null, handle_hash = null, handle_expires_at = null, kept = null, \
-        created_at = excluded.created_at, expires_at = excluded.expires_at, another = excluded.another";
+    /// None where the person has one: it was begun by somebody else in this moment.
+    ATTEMPT_BEGIN = "insert into attempt (id, client_key, installation, account_id, issue, phase, kept, \
+        created_at, expires_at, another) values ($1, $2, $3, $4, $5, 'begun', $6, $7, $8, $9) \
+        on conflict (client_key, account_id) do nothing";
+    ATTEMPT_TAKE_OF_PERSON = "delete from attempt where client_key = $1 and account_id = $2 returning *";
     ATTEMPT_BY_ID = "select * from attempt where id = $1";
     ATTEMPT_OF_PERSON = "select * from attempt where client_key = $1 and account_id = $2";
     ATTEMPTS_OF_TENANT = "select * from attempt where client_key = $1";
-    /// What was proved holds tokens, which must be revoked; the others leave nothing behind.
-    ATTEMPTS_EXPIRED_PROVED = "select * from attempt where expires_at <= $1 and phase = 'proved' \
+    /// What was redeemed holds tokens, which must be revoked; the others leave nothing behind.
+    ATTEMPTS_EXPIRED_REDEEMED = "select * from attempt where expires_at <= $1 and phase = 'redeemed' \
         order by expires_at limit $2";
     ATTEMPTS_EXPIRED = "delete from attempt where id in \
-        (select id from attempt where expires_at <= $1 and phase <> 'proved' limit $2)";
-    /// Going back in the browser and clicking Continue again is allowed; it starts over at the service.
-    ATTEMPT_AUTHORIZING = "update attempt set phase = 'authorizing', state_hash = $3, kept = $4 \
-        where id = $1 and phase in ('begun', 'authorizing') and expires_at > $2";
-    ATTEMPT_RETURNED = "update attempt set phase = 'returned', state_hash = null, handle_hash = $4, \
-        handle_expires_at = $5, kept = $6 \
-        where id = $1 and phase = 'authorizing' and state_hash = $3 and expires_at > $2";
-    ATTEMPT_REDEEM = "update attempt set phase = 'redeeming', kept = null \
-        where id = $1 and phase = 'returned' and handle_hash = $3 and handle_expires_at > $2 \
-        and expires_at > $2";
-    ATTEMPT_PROVED = "update attempt set phase = 'proved', kept = $2 where id = $1 and phase = 'redeeming'";
+        (select id from attempt where expires_at <= $1 and phase <> 'redeemed' limit $2)";
+    /// Every step of every attempt. Each sealing gives another text, so whoever comes second finds no row.
+    ATTEMPT_STEP = "update attempt set phase = $4, state_hash = $5, handle_hash = $6, handle_expires_at = $7, \
+        kept = $8 where id = $1 and kept = $2 and expires_at > $3";
     ATTEMPT_DELETE = "delete from attempt where id = $1 returning *";
-    ATTEMPT_CONFIRM = "delete from attempt where id = $1 and phase = 'proved' and handle_hash = $3 \
-        and client_key = $4 and account_id = $5 and installation = $6 and expires_at > $2";
+    ATTEMPT_CONFIRM = "delete from attempt where id = $1 and kept = $2 and expires_at > $3 \
+        and phase = 'redeemed' and client_key = $4 and account_id = $5 and installation = $6 returning *";
+    ATTEMPT_END_ADD = "insert into attempt_end (id, client_key, installation, account_id, issue, how, state_hash, \
+        handle_hash, handle_expires_at, expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+        on conflict (id) do nothing";
+    ATTEMPT_END_BY_ID = "select * from attempt_end where id = $1 and expires_at > $2";
+    ATTEMPT_ENDS_EXPIRED = "delete from attempt_end where id in \
+        (select id from attempt_end where expires_at <= $1 limit $2)";
 
     // Sessions and spent tokens.
 

@@ -3,7 +3,7 @@
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::model::{
-    AccountId, AccountKind, ClientKey, Installation, ParkReason, Person, Tenant, Waits,
+    AccountId, AccountKind, ClientKey, Ending, Installation, ParkReason, Person, Tenant, Waits,
 };
 use crate::secret::TenantKey;
 use crate::vault::{Broken, Place};
@@ -73,7 +73,8 @@ impl Store {
                     .await?
             }
         });
-        self.end_attempts(ended, now).await
+        self.end_attempts(ended, Some(Ending::Uninstalled), now)
+            .await
     }
 
     /// Marks a tenant as uninstalled. From the commit on no token of it is accepted and no job touches
@@ -89,7 +90,8 @@ impl Store {
             .bind(client_key.as_str())
             .fetch_all(pool)
             .await)?;
-        self.end_attempts(attempts, now).await
+        self.end_attempts(attempts, Some(Ending::Uninstalled), now)
+            .await
     }
 
     /// Switches a tenant on or off.

@@ -23,6 +23,7 @@ assets! {
     "frame.js": JS,
     "glance.js": JS,
     "finish.js": JS,
+    "confirm.js": JS,
     "icon.svg": SVG,
 }
 

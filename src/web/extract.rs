@@ -1,12 +1,14 @@
 //! Extractors: the proof of who calls. A handler that names one of these runs only for a verified
 //! token, and there is no other way to get hold of a [`Viewer`].
 
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{FromRequest, FromRequestParts, OriginalUri, Request};
-use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, ORIGIN};
+use axum::http::Method;
+use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, ORIGIN, USER_AGENT};
 use axum::http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -18,7 +20,8 @@ use crate::App;
 use crate::connect::{AppToAppToken, Bound, IframeToken, LifecycleToken, Viewer};
 use crate::error::Error;
 use crate::events::Event;
-use crate::secret::Secret;
+use crate::model::Whereabouts;
+use crate::secret::{Secret, fingerprint};
 
 /// How long a body may take to arrive where the server does not say.
 const SLOWEST_BODY: Duration = Duration::from_secs(10);
@@ -141,28 +144,105 @@ impl<S: Sync> FromRequestParts<S> for Query {
     }
 }
 
-/// A request that no other site's page has made. For routes whose proof is a cookie.
-///
-/// `Sec-Fetch-Site` decides where the browser sends it; an `Origin` of `null` is what our own pages
-/// send, as their referrer policy is `no-referrer`.
+/// A form that no other site's page has posted. For routes whose proof is a cookie.
 pub struct SameSite;
 
 impl FromRequestParts<Arc<App>> for SameSite {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
-        let header = |name| parts.headers.get(name).map(|value| value.as_bytes());
-        let fine = match header("sec-fetch-site") {
-            Some(site) => site == b"same-origin" || site == b"none",
-            None => header(ORIGIN.as_str()).is_none_or(|origin| {
-                origin == b"null" || origin == app.connect.base_url.origin().as_bytes()
-            }),
+        posted_by(parts, app, &[b"same-origin", b"none"]).map(|()| Self)
+    }
+}
+
+/// A form that a page of our own has posted. For the route that sets a cookie.
+pub struct OwnForm;
+
+impl FromRequestParts<Arc<App>> for OwnForm {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
+        posted_by(parts, app, &[b"same-origin"]).map(|()| Self)
+    }
+}
+
+/// `Sec-Fetch-Site` decides where the browser sends it. Where it does not, `Origin` may be missing, ours,
+/// or `null`, which our own pages send, as their referrer policy is `no-referrer`.
+fn posted_by(parts: &Parts, app: &App, sites: &[&[u8]]) -> Result<(), Error> {
+    let header = |name| parts.headers.get(name).map(|value| value.as_bytes());
+    let ours = match header("sec-fetch-site") {
+        Some(site) => sites.contains(&site),
+        None => header(ORIGIN.as_str()).is_none_or(|origin| {
+            origin == b"null" || origin == app.connect.base_url.origin().as_bytes()
+        }),
+    };
+    if ours {
+        return Ok(());
+    }
+    app.events.record(Event::CrossSite);
+    Err(Error::CrossSite)
+}
+
+/// A page that a person opens, now. For addresses where looking spends something that works once.
+///
+/// A browser that loads a page before anybody asked for it says so (`Sec-Purpose`, and older ones
+/// `Purpose` or `X-Moz`); it is refused, so that it asks again when somebody does. What is loaded into a
+/// frame or by a script is no page that anybody looks at.
+pub enum Opened {
+    /// By a GET.
+    ToBeSeen,
+    /// A HEAD: the answer has no page, so nothing is spent for one.
+    HeadOnly,
+}
+
+impl<S: Sync> FromRequestParts<S> for Opened {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        let says = |name: &str, word: &str| {
+            let values = parts.headers.get_all(name).iter();
+            values
+                .filter_map(|value| value.to_str().ok())
+                .any(|value| value.to_ascii_lowercase().contains(word))
         };
-        if fine {
-            Ok(Self)
-        } else {
-            app.events.record(Event::CrossSite);
-            Err(Error::CrossSite)
+        let ahead = ["sec-purpose", "purpose", "x-purpose", "x-moz"]
+            .iter()
+            .any(|name| says(name, "prefetch") || says(name, "prerender") || says(name, "preview"));
+        let destination = parts.headers.get("sec-fetch-dest");
+        if ahead || destination.is_some_and(|destination| destination != "document") {
+            return Err(Error::Ahead);
+        }
+        Ok(match parts.method {
+            Method::HEAD => Self::HeadOnly,
+            _ => Self::ToBeSeen,
+        })
+    }
+}
+
+/// Network and browser of a request, to be compared with those of another.
+impl<S: Sync> FromRequestParts<S> for Whereabouts {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        let Client(client) = Client::of(&parts.extensions);
+        let agent = parts.headers.get(USER_AGENT);
+        Ok(Self {
+            network: network(client),
+            agent: agent.map_or_else(String::new, |agent| {
+                fingerprint(&String::from_utf8_lossy(agent.as_bytes()))
+            }),
+        })
+    }
+}
+
+/// An IPv4 address, or the /64 of an IPv6 address: within that, privacy extensions (RFC 8981) change the
+/// rest while a person connects.
+fn network(client: IpAddr) -> String {
+    match client {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).to_string()
         }
     }
 }
@@ -238,5 +318,22 @@ impl Form {
     /// The value of a field that stands there once.
     pub fn only(&self, name: &str) -> Option<String> {
         self.0.only(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_is_an_address_or_what_a_provider_gives_to_one_household() {
+        let same = |a: &str, b: &str| {
+            network(a.parse().expect("an address")) == network(b.parse().expect("an address"))
+        };
+        assert!(same("192.0.2.7", "192.0.2.7"));
+        assert!(!same("192.0.2.7", "192.0.2.8"));
+        assert!(same("2001:db8:1:2::7", "2001:db8:1:2:ffff::9"));
+        assert!(!same("2001:db8:1:2::7", "2001:db8:1:3::7"));
+        assert!(!same("192.0.2.7", "2001:db8::7"));
     }
 }

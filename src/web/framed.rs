@@ -1,5 +1,5 @@
-//! The pages that Jira frames. They hold no data of anybody: their scripts ask for it with a context
-//! token of whoever looks.
+//! The pages that Jira frames. They hold no data of anybody but, on the finish page, the name of the person
+//! whom the frame's own token names: their scripts ask for the rest with a context token of that person.
 
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use axum::response::Response;
 
 use super::extract::{Framed, Query};
 use super::headers;
+use super::linking::initials;
 use super::pages::{FinishPage, GlancePage, asset, page};
 use crate::App;
 use crate::error::{Error, Refusal};
@@ -47,6 +48,11 @@ pub async fn finish(
     query: Query,
 ) -> Result<Response, Error> {
     let tenant = token.tenant();
+    let Some(account) = token.account() else {
+        return Err(Error::NotAllowed(Refusal::Anonymous));
+    };
+    let person = app.store.person(tenant, account).await?;
+    let person = person.map_or_else(|| account.to_string(), |(person, _)| person.display_name);
     let attempt = query.only("attempt").unwrap_or_default();
     // The issue is only told to the site it is of.
     let issue = app
@@ -67,7 +73,9 @@ pub async fn finish(
         attempt,
         handle: query.only("handle").unwrap_or_default(),
         back: tenant.back(issue.as_ref()),
-        issue: issue.map(|issue| issue.to_string()).unwrap_or_default(),
+        avatar_initials: initials(&person),
+        person,
+        site: tenant.site().to_owned(),
     };
     page(&template, &headers::framed_by(&app, tenant))
 }

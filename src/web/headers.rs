@@ -54,6 +54,11 @@ pub fn top_level(app: &App) -> String {
     )
 }
 
+/// The same with a small script of our own.
+pub fn top_level_with_script(app: &App) -> String {
+    format!("{}; script-src 'self'", top_level(app))
+}
+
 /// For a page that a tenant frames: that tenant's hosts and nobody else.
 pub fn framed_by(app: &App, tenant: &Tenant) -> String {
     let hosts: Vec<&str> = std::iter::once(tenant.base_url.as_str())

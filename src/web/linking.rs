@@ -5,22 +5,25 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::http::header::LOCATION;
+use axum::http::header::{HeaderName, LOCATION};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json as json_value};
 use tower_sessions::Session;
 
-use super::extract::{Form, Handle, Query, SameSite, SmallBody, json};
-use super::pages::{LinkPage, asset, page};
+use super::extract::{Form, Handle, Opened, OwnForm, Query, SameSite, SmallBody, json};
+use super::pages::{BothPage, LinkPage, OverPage, WaitingPage, asset, page};
 use super::{headers, session};
 use crate::App;
 use crate::connect::Viewer;
 use crate::error::Error;
 use crate::events::Event;
-use crate::linking::{self, BothAccounts, Failed, Travelled};
-use crate::model::{AttemptId, IssueKey};
+use crate::linking::{self, BothAccounts, Failed, Introduction, Travelled, View, WayOn};
+use crate::model::{AttemptId, IssueKey, Whereabouts};
 use crate::provider::CallbackQuery;
 use crate::secret::Secret;
+
+/// How often a browser looks whether a code has been redeemed by another request.
+const LOOK_AGAIN: (HeaderName, &str) = (HeaderName::from_static("refresh"), "2");
 
 fn see_other(location: &str) -> Response {
     (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response()
@@ -29,6 +32,7 @@ fn see_other(location: &str) -> Response {
 /// `POST /link`, from the form in the glance.
 pub async fn begin(
     State(app): State<Arc<App>>,
+    _: OwnForm,
     session: Session,
     body: SmallBody,
 ) -> Result<Response, Failed> {
@@ -45,9 +49,13 @@ pub async fn begin(
 /// `GET /link?jwt=`, for callers that can only open an address.
 pub async fn begin_by_address(
     State(app): State<Arc<App>>,
+    opened: Opened,
     session: Session,
     query: Query,
 ) -> Result<Response, Failed> {
+    if matches!(opened, Opened::HeadOnly) {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
     let beginning = Beginning {
         token: query.only("jwt"),
         issue: query.only("issue"),
@@ -78,70 +86,111 @@ async fn start(app: &App, session: &Session, beginning: Beginning) -> Result<Res
         .map_err(|error| Failed {
             // What anybody can bring about says nothing of a site.
             back: error.has_reference().then_some(back),
-            error,
+            ..Failed::from(error)
         })?;
-    session::start(session, &id).await?;
+    session::begun(session, &id).await?;
     Ok(see_other(&address(app, &id)))
 }
 
-fn address(app: &App, id: &AttemptId) -> String {
+/// The address of an attempt's pages.
+pub fn address(app: &App, id: &AttemptId) -> String {
     format!("{}/link/{id}", app.connect.base_url.path())
 }
 
-/// The attempt in the address, if this browser began it.
-async fn own(app: &App, session: &Session, id: String) -> Result<AttemptId, Error> {
-    let own = begun(app, session).await?;
-    if own.as_str() == id {
-        Ok(own)
-    } else {
-        app.events.record(Event::WrongBrowser);
-        Err(Error::WrongBrowser)
+/// The attempt in the address, if this browser began it, and all that it began.
+async fn own(
+    app: &App,
+    session: &Session,
+    id: String,
+) -> Result<(AttemptId, Vec<AttemptId>), Error> {
+    let begun = session::attempts(session).await?;
+    match begun.iter().find(|own| own.as_str() == id) {
+        Some(own) => Ok((own.clone(), begun)),
+        None => {
+            app.events.record(Event::WrongBrowser);
+            Err(Error::WrongBrowser)
+        }
     }
 }
 
-/// The attempt that this browser began.
-async fn begun(app: &App, session: &Session) -> Result<AttemptId, Error> {
-    let begun = session::attempt(session).await;
-    if matches!(begun, Err(Error::WrongBrowser)) {
-        app.events.record(Event::WrongBrowser);
-    }
-    begun
-}
-
-/// `GET /link/{id}`: who you are in Jira, and what will be shared.
-pub async fn introduce(
+/// `GET /link/{id}`: what the attempt has come to. Once it is proved, the first look redeems the code.
+pub async fn look(
     State(app): State<Arc<App>>,
+    opened: Opened,
     session: Session,
     Path(id): Path<String>,
 ) -> Result<Response, Failed> {
-    let id = own(&app, &session, id).await?;
-    let introduction = linking::introduce(&app, &id).await?;
+    let (id, begun) = own(&app, &session, id).await?;
+    if matches!(opened, Opened::HeadOnly) {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    match linking::look(&app, &id, &begun).await? {
+        View::Introduction(introduction) => introduce(&app, &id, introduction),
+        View::Redeeming { site } => {
+            let template = WaitingPage {
+                app_name: app.app_name.clone(),
+                service: app.provider.name().to_owned(),
+                css: asset(&app, "latchkey.css"),
+                icon: asset(&app, "icon.svg"),
+                site,
+            };
+            let page = page(&template, &headers::top_level(&app))?;
+            Ok(([LOOK_AGAIN], page).into_response())
+        }
+        View::BothAccounts(both) => show_both(&app, &id, *both),
+        View::Over(outcome) => {
+            let newest = outcome.newest.as_ref().map(|id| address(&app, id));
+            let template = OverPage::of(&app, *outcome, newest);
+            let (status, policy) = (template.status(), headers::top_level(&app));
+            Ok((status, page(&template, &policy)?).into_response())
+        }
+    }
+}
+
+fn introduce(app: &App, id: &AttemptId, introduction: Introduction) -> Result<Response, Failed> {
     let service = app.provider.name().to_owned();
+    let linked = introduction.linked_as.is_some();
     let template = LinkPage {
         app_name: app.app_name.clone(),
-        css: asset(&app, "latchkey.css"),
-        icon: asset(&app, "icon.svg"),
+        css: asset(app, "latchkey.css"),
+        icon: asset(app, "icon.svg"),
         avatar_initials: initials(&introduction.person),
         site: introduction.site,
         person: introduction.person,
-        action: address(&app, &id),
+        action: address(app, id),
         issue: introduction.issue.map(|issue| issue.to_string()),
         another: introduction.another,
         // Who came for another account is asked at the service; others may say so here.
-        offers_another: introduction.linked_as.is_some()
-            && introduction.may_choose
-            && !introduction.another,
-        log_out_first: (introduction.another || introduction.linked_as.is_some())
-            && !introduction.may_choose,
+        offers_another: linked && introduction.may_choose && !introduction.another,
+        log_out_first: (introduction.another || linked) && !introduction.may_choose,
+        awaits_jira: introduction.awaits_jira,
         notice: introduction.linked_as.map(|name| {
             format!("You are connected to {service} as {name}. That stays until you confirm another account.")
         }),
         service,
     };
-    Ok(page(&template, &headers::top_level(&app))?)
+    Ok(page(&template, &headers::top_level(app))?)
 }
 
-fn initials(name: &str) -> String {
+fn show_both(app: &App, id: &AttemptId, both: BothAccounts) -> Result<Response, Failed> {
+    let action = address(app, id);
+    let template = BothPage {
+        app_name: app.app_name.clone(),
+        service: app.provider.name().to_owned(),
+        css: asset(app, "latchkey.css"),
+        icon: asset(app, "icon.svg"),
+        js: asset(app, "confirm.js"),
+        confirm: format!("{action}/confirm"),
+        action,
+        person_initials: initials(&both.person),
+        service_initials: initials(&both.identity.display_name),
+        both,
+    };
+    Ok(page(&template, &headers::top_level_with_script(app))?)
+}
+
+/// What stands for a person without a picture: the first letters of their first and last name.
+pub fn initials(name: &str) -> String {
     let mut words = name.split_whitespace();
     let first = words.next().and_then(|word| word.chars().next());
     let last = words.next_back().and_then(|word| word.chars().next());
@@ -152,7 +201,8 @@ fn initials(name: &str) -> String {
         .collect()
 }
 
-/// `POST /link/{id}`: on to the service, by one button to choose another account there, or back to Jira.
+/// `POST /link/{id}`: on to the service, by one button to choose another account there; or an end to it,
+/// at any step.
 pub async fn authorize(
     State(app): State<Arc<App>>,
     _: SameSite,
@@ -160,58 +210,89 @@ pub async fn authorize(
     Path(id): Path<String>,
     body: SmallBody,
 ) -> Result<Response, Failed> {
-    let id = own(&app, &session, id).await?;
+    let (id, _) = own(&app, &session, id).await?;
     let form = Form::of(&body);
-    let location = if form.only("cancel").is_some() {
-        linking::turn_back(&app, &id).await?
-    } else {
-        linking::authorize(&app, &id, form.only("another").is_some()).await?
-    };
-    Ok(see_other(&location))
+    if form.only("cancel").is_some() {
+        linking::turn_back(&app, &id).await?;
+        return Ok(see_other(&address(&app, &id)));
+    }
+    let another = form.only("another").is_some();
+    let location = linking::authorize(&app, &id, another).await;
+    location
+        .map(|location| see_other(&location))
+        .map_err(|failed| leads_back(failed, &id))
+}
+
+/// A page that is out of date leads to the same page as it is now.
+fn leads_back(failed: Failed, id: &AttemptId) -> Failed {
+    match failed.error {
+        Error::OutOfDate => Failed {
+            look: Some(id.clone()),
+            ..failed
+        },
+        _ => failed,
+    }
+}
+
+/// `POST /link/{id}/confirm`: the click that links.
+pub async fn confirm(
+    State(app): State<Arc<App>>,
+    _: SameSite,
+    session: Session,
+    Path(id): Path<String>,
+    body: SmallBody,
+) -> Result<Response, Failed> {
+    let (id, _) = own(&app, &session, id).await?;
+    let shown = Form::of(&body).only("page").unwrap_or_default();
+    let confirmed = linking::confirm(&app, &id, &shown).await;
+    confirmed
+        .map(|()| see_other(&address(&app, &id)))
+        .map_err(|failed| leads_back(failed, &id))
 }
 
 /// `GET /link/callback`: back from the service, and on through Jira.
 pub async fn returned(
     State(app): State<Arc<App>>,
+    opened: Opened,
     session: Session,
+    from: Whereabouts,
     query: Query,
 ) -> Result<Response, Failed> {
-    let id = begun(&app, &session).await?;
+    let begun = session::attempts(&session).await?;
+    if begun.is_empty() {
+        app.events.record(Event::WrongBrowser);
+        return Err(Error::WrongBrowser.into());
+    }
+    if matches!(opened, Opened::HeadOnly) {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
     let callback = CallbackQuery {
         code: query.only("code").map(Secret::new),
         state: query.only("state").map(Secret::new),
         iss: query.only("iss"),
         error: query.only("error"),
     };
-    let way_back = linking::returned(&app, &id, callback).await?;
-    Ok(see_other(&way_back))
+    Ok(
+        match linking::returned(&app, &begun, callback, from).await? {
+            WayOn::Jira(way_back) => see_other(&way_back),
+            WayOn::Attempt(id) => see_other(&address(&app, &id)),
+        },
+    )
 }
 
 /// `POST /link/{id}/prove`.
 pub async fn prove(
     State(app): State<Arc<App>>,
     viewer: Viewer,
-    Path(id): Path<String>,
-    body: SmallBody,
-) -> Result<Json<BothAccounts>, Error> {
-    let Handle { handle } = json(&body)?;
-    linking::prove(&app, viewer, AttemptId(id), handle)
-        .await
-        .map(Json)
-}
-
-/// `POST /link/{id}/confirm`.
-pub async fn confirm(
-    State(app): State<Arc<App>>,
-    viewer: Viewer,
+    from: Whereabouts,
     Path(id): Path<String>,
     body: SmallBody,
 ) -> Result<Json<Value>, Error> {
     let Handle { handle } = json(&body)?;
-    let (status, back) = linking::confirm(&app, viewer, AttemptId(id), handle).await?;
-    let mut answer = json_value!(status);
-    answer["back"] = json_value!(back);
-    Ok(Json(answer))
+    let id = AttemptId(id);
+    linking::prove(&app, viewer, &id, &handle, from).await?;
+    let next = format!("{}/link/{id}", app.connect.base_url.full());
+    Ok(Json(json_value!({ "next": next })))
 }
 
 /// `POST /link/{id}/cancel`.

@@ -16,9 +16,11 @@ use serde_json::json;
 use super::client::Client;
 use super::extract::refuse_large;
 use super::headers;
+use super::linking::address;
 use crate::App;
 use crate::error::Error;
-use crate::linking::Failed;
+use crate::linking::{BothAccounts, Failed, Outcome};
+use crate::model::{Ending, Identity, LinkStatus};
 
 /// Names of problems begin with this.
 const PROBLEM: &str = "urn:latchkey:problem:";
@@ -51,7 +53,7 @@ pub struct GlancePage {
     pub issue: String,
 }
 
-/// The page that proves and confirms.
+/// The page in Jira that proves who came back, and leads on.
 #[derive(Template)]
 #[template(path = "finish.html")]
 pub struct FinishPage {
@@ -65,8 +67,11 @@ pub struct FinishPage {
     pub base: String,
     pub attempt: String,
     pub handle: String,
-    pub issue: String,
     pub back: String,
+    /// Whom the token of this frame names: who is signed in here.
+    pub person: String,
+    pub avatar_initials: String,
+    pub site: String,
 }
 
 /// The linking page.
@@ -86,7 +91,175 @@ pub struct LinkPage {
     pub another: bool,
     pub offers_another: bool,
     pub log_out_first: bool,
+    pub awaits_jira: bool,
 }
+
+/// The page with both accounts.
+#[derive(Template)]
+#[template(path = "both.html")]
+pub struct BothPage {
+    pub app_name: String,
+    pub service: String,
+    pub css: String,
+    pub icon: String,
+    pub js: String,
+    pub action: String,
+    pub confirm: String,
+    pub person_initials: String,
+    pub service_initials: String,
+    pub both: BothAccounts,
+}
+
+impl BothPage {
+    /// Two accounts may share a display name; then the subject tells old from new.
+    fn full(&self, identity: &Identity) -> String {
+        let same = self
+            .both
+            .replaces
+            .as_ref()
+            .is_some_and(|replaced| replaced.display_name == self.both.identity.display_name);
+        match same {
+            true => format!("{} ({})", identity.display_name, identity.subject),
+            false => identity.display_name.clone(),
+        }
+    }
+}
+
+/// While a code is being redeemed.
+#[derive(Template)]
+#[template(path = "waiting.html")]
+pub struct WaitingPage {
+    pub app_name: String,
+    pub service: String,
+    pub css: String,
+    pub icon: String,
+    pub site: String,
+}
+
+/// What became of an attempt.
+#[derive(Template)]
+#[template(path = "over.html")]
+pub struct OverPage {
+    app_name: String,
+    css: String,
+    icon: String,
+    /// Shown with a check mark.
+    connected: bool,
+    title: String,
+    lines: Vec<String>,
+    code: Option<&'static str>,
+    /// An attempt of this browser that goes on.
+    newest: Option<String>,
+    back: String,
+    back_label: String,
+}
+
+impl OverPage {
+    /// In words, of what holds now.
+    pub fn of(app: &App, outcome: Outcome, newest: Option<String>) -> Self {
+        let service = app.provider.name();
+        let link = outcome.link.as_ref();
+        let works = link.filter(|link| link.state != "reconnect");
+        let name = |link: &LinkStatus| link.display_name.clone().unwrap_or_default();
+        let holds = match works {
+            Some(link) => format!("You are still connected to {service} as {}.", name(link)),
+            None => "Nothing was connected.".to_owned(),
+        };
+        let (title, lines, code) = match (outcome.how, works, link) {
+            (Ending::Connected, Some(link), _) => {
+                let where_to = match &outcome.issue {
+                    Some(issue) => format!("{issue} or any other issue"),
+                    None => "any issue".to_owned(),
+                };
+                let mut lines = Vec::new();
+                if link.state == "linking" {
+                    lines.push(
+                        "Jira hasn't taken the key yet. Retrying automatically. The issue shows when it is there."
+                            .to_owned(),
+                    );
+                }
+                lines.push(format!(
+                    "{} renews your key until you disconnect, which you can do in {where_to}.",
+                    app.app_name
+                ));
+                (format!("Connected as {}", name(link)), lines, None)
+            }
+            (Ending::Connected, None, Some(link)) => (
+                format!("Reconnect {service}"),
+                vec![
+                    link.reason.clone().unwrap_or_default(),
+                    "Open an issue in Jira and select Reconnect there.".to_owned(),
+                ],
+                None,
+            ),
+            (Ending::Connected, None, None) => (
+                format!("You have disconnected {service}"),
+                vec!["This connected your account, and it was disconnected since. To connect it again, open an issue in Jira and select Connect.".to_owned()],
+                None,
+            ),
+            (Ending::Cancelled, ..) => ("Cancelled".to_owned(), vec![holds], None),
+            (Ending::Replaced, ..) => (
+                "You began again in another tab".to_owned(),
+                vec!["This page is the older one and can't be used any more.".to_owned(), holds],
+                Some(OVER),
+            ),
+            (Ending::Refused, ..) => (
+                "This attempt was stopped".to_owned(),
+                vec![
+                    "Somebody else came back to Jira with it, so it was ended for everybody.".to_owned(),
+                    holds,
+                ],
+                Some(OVER),
+            ),
+            (Ending::Failed, ..) => (
+                "This attempt is over".to_owned(),
+                vec![
+                    format!("{service} did not complete it, or it took too long."),
+                    holds,
+                    "To try again, open an issue in Jira and select Connect.".to_owned(),
+                ],
+                Some(OVER),
+            ),
+            (Ending::Disconnected, ..) => (
+                "You disconnected meanwhile".to_owned(),
+                vec!["That ended this attempt.".to_owned(), holds],
+                Some(OVER),
+            ),
+            (Ending::Uninstalled, ..) => (
+                "The app was installed again or removed meanwhile".to_owned(),
+                vec!["That ended this attempt.".to_owned(), holds],
+                Some(OVER),
+            ),
+        };
+        let back_label = match &outcome.issue {
+            Some(issue) => format!("Back to {issue}"),
+            None => "Back to Jira".to_owned(),
+        };
+        Self {
+            app_name: app.app_name.clone(),
+            css: asset(app, "latchkey.css"),
+            icon: asset(app, "icon.svg"),
+            connected: outcome.how == Ending::Connected && works.is_some(),
+            title,
+            lines,
+            code,
+            newest: newest.filter(|_| outcome.how == Ending::Replaced),
+            back: outcome.back,
+            back_label,
+        }
+    }
+
+    /// 410 where the page is of no use any more; what the person did themselves is no error.
+    pub fn status(&self) -> StatusCode {
+        match self.code {
+            Some(_) => StatusCode::GONE,
+            None => StatusCode::OK,
+        }
+    }
+}
+
+/// The code of every attempt that is over.
+const OVER: &str = "attempt-over";
 
 /// What a person sees when something is wrong.
 #[derive(Template)]
@@ -102,12 +275,13 @@ struct ErrorPage {
     message: String,
     code: String,
     reference: Option<String>,
-    back: Option<Back>,
-}
-
-struct Back {
-    href: String,
-    label: String,
+    /// What stays connected all the same.
+    still: Option<String>,
+    /// Where a form begins the same attempt again.
+    again: Option<String>,
+    /// Where the page is that says what holds now.
+    look: Option<String>,
+    back: Option<String>,
 }
 
 /// The address of an asset.
@@ -165,7 +339,7 @@ impl IntoResponse for Error {
 fn refuses(status: StatusCode) -> bool {
     matches!(
         status.as_u16(),
-        400 | 401 | 403 | 404 | 405 | 408 | 410 | 413
+        400 | 401 | 403 | 404 | 405 | 408 | 409 | 410 | 413
     )
 }
 
@@ -244,10 +418,13 @@ fn error_page(app: &App, failed: &Failed, reference: Option<String>, framed: boo
         message: words.detail,
         code: words.name.to_owned(),
         reference,
-        back: failed.back.as_ref().map(|href| Back {
-            href: href.clone(),
-            label: "Back to Jira".to_owned(),
+        still: failed.still.as_ref().map(|name| {
+            let service = app.provider.name();
+            format!("You are still connected to {service} as {name}.")
         }),
+        again: failed.again.as_ref().map(|id| address(app, id)),
+        look: failed.look.as_ref().map(|id| address(app, id)),
+        back: failed.back.clone(),
     };
     let policy = if framed {
         headers::framed_by_any_site(app)

@@ -1,8 +1,9 @@
 //! Sessions of the top-level pages: tower-sessions, kept in the database.
 //!
-//! A session holds one thing, the id of the attempt that this browser began. Its cookie is
-//! `__Host-latchkey`: no other host can set it, scripts cannot read it, and it goes along when the
-//! service sends the person back (`Lax`), but not with another site's forms. The database knows only
+//! A session holds one thing, the ids of the attempts that this browser began last. There may be a few,
+//! of different people or sites, so that one which somebody planted does not end an honest one. Its
+//! cookie is `__Host-latchkey`: no other host can set it, scripts cannot read it, and it goes along when
+//! the service sends the person back (`Lax`), but not with another site's forms. The database knows only
 //! the hash of its value.
 
 use async_trait::async_trait;
@@ -16,13 +17,17 @@ use tower_sessions::{Expiry, Session, SessionManagerLayer};
 use crate::App;
 use crate::clock::{Clock, Seconds};
 use crate::error::Error;
-use crate::linking::ATTEMPT_LIFE;
 use crate::model::AttemptId;
 use crate::secret::fingerprint;
-use crate::store::Store;
+use crate::store::{END_REMEMBERED_FOR, Store};
 
 const COOKIE: &str = "__Host-latchkey";
-const ATTEMPT: &str = "attempt";
+const ATTEMPTS: &str = "attempts";
+/// How many attempts a session carries. The oldest makes room.
+const CARRIED: usize = 8;
+/// How long a session lasts after its last attempt began, in seconds. Attempts end long before; until
+/// then their pages say what became of them.
+const SESSION_LIFE: Seconds = END_REMEMBERED_FOR;
 
 /// The layer that reads and sets the cookie.
 pub fn layer(app: &App) -> SessionManagerLayer<Sessions> {
@@ -36,29 +41,31 @@ pub fn layer(app: &App) -> SessionManagerLayer<Sessions> {
         .with_http_only(true)
         .with_same_site(SameSite::Lax)
         .with_path("/")
-        .with_expiry(Expiry::OnInactivity(Duration::seconds(ATTEMPT_LIFE)))
+        .with_expiry(Expiry::OnInactivity(Duration::seconds(SESSION_LIFE)))
 }
 
-/// Starts a session anew for an attempt. Whatever id the browser came with is ended: somebody else may
-/// know it.
-pub async fn start(session: &Session, attempt: &AttemptId) -> Result<(), Error> {
+/// Adds an attempt to what this browser began, under a new session id: somebody else may know the one it
+/// came with.
+pub async fn begun(session: &Session, attempt: &AttemptId) -> Result<(), Error> {
+    let mut ids: Vec<String> = attempts(session)
+        .await?
+        .into_iter()
+        .map(|id| id.0)
+        .collect();
+    ids.push(attempt.0.clone());
+    let too_many = ids.len().saturating_sub(CARRIED);
+    ids.drain(..too_many);
     // Not `flush`: it deletes the row, but what is inserted next goes by the same id again.
     session.clear().await;
     session.cycle_id().await.map_err(failed)?;
-    session
-        .insert(ATTEMPT, attempt.as_str())
-        .await
-        .map_err(failed)
+    session.insert(ATTEMPTS, ids).await.map_err(failed)
 }
 
-/// The attempt that this browser began.
-pub async fn attempt(session: &Session) -> Result<AttemptId, Error> {
-    session
-        .get::<String>(ATTEMPT)
-        .await
-        .map_err(failed)?
-        .map(AttemptId)
-        .ok_or(Error::WrongBrowser)
+/// The attempts that this browser began, the newest last.
+pub async fn attempts(session: &Session) -> Result<Vec<AttemptId>, Error> {
+    let ids = session.get::<Vec<String>>(ATTEMPTS).await;
+    let ids = ids.map_err(failed)?.unwrap_or_default();
+    Ok(ids.into_iter().map(AttemptId).collect())
 }
 
 fn failed(error: tower_sessions::session::Error) -> Error {
@@ -73,9 +80,9 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// A record has an end of its own, but by the system's clock, and attempts go by ours.
+    /// A record has an end of its own, but by the system's clock, and sessions go by ours.
     fn expires_at(&self) -> Seconds {
-        self.clock.now() + ATTEMPT_LIFE
+        self.clock.now() + SESSION_LIFE
     }
 }
 

@@ -66,8 +66,9 @@ async fn t22_no_answer_of_the_service_leads_elsewhere_or_is_read_to_its_end(db: 
             } else {
                 let callback = service.approve(went.leads_to(), "u-100").await;
                 let answer = omar.come_back(&callback, &begun.cookie).await;
-                let returned = omar.arrive(answer.leads_to()).await;
-                let answer = omar.prove(&returned).await;
+                let returned = omar.arrive(answer.leads_to(), &begun.cookie).await;
+                omar.prove(&returned).await.is(200);
+                let answer = omar.look(&returned).await;
                 assert_eq!(answer.status, status, "{what}: {}", answer.text);
             }
             service.clear_faults();
@@ -206,6 +207,7 @@ async fn t22_no_answer_is_waited_for_without_end() {
     scene.http = loopback_client();
     let (omar, mia) = (scene.person("acme", OMAR), scene.person("acme", MIA));
     let returned = omar.until_returned("u-100").await;
+    omar.prove(&returned).await.is(200);
     let silent = jira::Fault::new(FaultKind::Hang).on("GET", "/rest/api/3/user");
     scene.world.jira.fault(silent.times(1));
     let service = &scene.world.service;
@@ -215,15 +217,15 @@ async fn t22_no_answer_is_waited_for_without_end() {
         tokio::join!(
             install_with_keys_of(&trickling),
             mia.begin_with(&token),
-            omar.prove(&returned),
+            omar.look(&returned),
         )
     };
     let answers: Result<(u16, Answer, Answer), _> =
         tokio::time::timeout(Duration::from_secs(120), all).await;
-    let (installed, begun, proved) = answers.expect("nobody waits for ever");
+    let (installed, begun, looked) = answers.expect("nobody waits for ever");
     assert_eq!(installed, 503);
     assert_eq!(begun.status, 503, "{}", begun.text);
-    assert_eq!(proved.status, 503, "{}", proved.text);
+    assert_eq!(looked.status, 503, "{}", looked.text);
     // Whoever comes next is served.
     omar.link("u-100").await;
     mia.link("u-200").await;

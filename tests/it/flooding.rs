@@ -221,7 +221,6 @@ async fn t23_every_route_of_a_person_has_a_limit() {
     let use_up_acts = || use_up(|| limits.act(&acme, &account(OMAR)));
     let acts = [
         (Method::POST, "/link/some-attempt/prove"),
-        (Method::POST, "/link/some-attempt/confirm"),
         (Method::POST, "/link/some-attempt/cancel"),
         (Method::POST, "/api/link/renew"),
     ];
@@ -713,7 +712,7 @@ async fn t23_what_a_flood_left_behind_is_swept(db: Db) {
     // Somebody has consented at the service and goes away: there is something to revoke.
     let mia = scene.person("acme", MIA);
     let returned = mia.until_returned("u-200").await;
-    mia.prove(&returned).await.is(200);
+    mia.both(&returned).await;
     assert_eq!(scene.world.service.ledger().live_grants().len(), 1);
 
     let acme = tenant(&scene, "acme").await;

@@ -906,7 +906,7 @@ async fn until_returned(person: &Person<'_>, player: &Player) -> Returned {
     let authorize = person.go_on(&begun).await;
     let callback = player.approve(&authorize);
     let answer = person.come_back(&callback, &begun.cookie).await;
-    person.arrive(answer.leads_to()).await
+    person.arrive(answer.leads_to(), &begun.cookie).await
 }
 
 /// From Connect to Disconnect by what people and Jira see, with an error in between that means nothing and
@@ -920,12 +920,10 @@ async fn whole_life(case: Case, service_name: &str, means_nothing: Answer, ended
         Vec::<&str>::new(),
         "nothing is redeemed before the proof"
     );
-    let both = omar.prove(&returned).await.is(200).json();
-    assert_eq!(
-        both["service"],
-        json!({"name": service_name, "subject": case.subject, "displayName": case.name})
-    );
-    omar.confirm(&returned).await.is(200);
+    let both = omar.both(&returned).await;
+    assert_eq!(both.service, service_name);
+    assert_eq!((&*both.subject, &*both.name), (case.subject, case.name));
+    omar.confirm(&returned).await.leads_to();
     for _ in 0..2 {
         let before = omar.key();
         let property: Value = omar.renewed().await;
@@ -960,7 +958,10 @@ async fn whole_life(case: Case, service_name: &str, means_nothing: Answer, ended
 
     let returned = until_returned(&omar, &player).await;
     omar.prove(&returned).await.is(200);
-    let linked = omar.confirm(&returned).await.is(200).json();
+    let linked = {
+        omar.confirm(&returned).await.leads_to();
+        omar.status().await
+    };
     assert_eq!(linked["state"], "linked");
     // What ended with the old consent takes nothing of the new one along.
     omar.renewed().await;
@@ -1023,7 +1024,7 @@ async fn google_shared_by_two_people_is_revoked_with_the_last() {
     for person in [&omar, &mia] {
         let returned = until_returned(person, &player).await;
         person.prove(&returned).await.is(200);
-        person.confirm(&returned).await.is(200);
+        person.confirm(&returned).await.leads_to();
         person.recorded().await;
     }
     omar.disconnect().await;

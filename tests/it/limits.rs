@@ -472,7 +472,10 @@ async fn r9_renewals_keep_to_their_share_of_the_quota_and_people_to_the_rest(db:
     let wait = refused.headers["retry-after"].to_str().expect("a number");
     assert!((1..=3600).contains(&wait.parse::<i64>().expect("a number")));
     // A link is made all the same, and its key follows.
-    let status = late.confirm(&returned).await.is(200).json();
+    let status = {
+        late.confirm(&returned).await.leads_to();
+        late.status().await
+    };
     assert!(
         status["state"] == "linking" || status["state"] == "linked",
         "{status}"
@@ -599,7 +602,10 @@ async fn r9_what_jira_asks_for_holds_who_is_meant_and_nobody_else(db: Db) {
     newcomer.begin().await;
     let returned = newcomer.until_returned(&subject).await;
     newcomer.prove(&returned).await.is(200);
-    let status = newcomer.confirm(&returned).await.is(200).json();
+    let status = {
+        newcomer.confirm(&returned).await.leads_to();
+        newcomer.status().await
+    };
     assert_eq!(
         status["state"], "linking",
         "the link stands, its key follows"
@@ -989,15 +995,13 @@ async fn r13_a_service_that_refuses_the_app_is_probed_and_rows_are_untouched(db:
 
     // Somebody who is linking is told, and loses nothing.
     let returned = waiting.until_returned(&subject).await;
-    waiting
-        .prove(&returned)
-        .await
-        .is_problem(503, "service-unreachable");
+    waiting.prove(&returned).await.is(200);
+    let waits = waiting.look(&returned).await;
+    waits.is_page(503, "service-unreachable");
     service.clear_faults();
     scene.advance(61);
     scene.all_renewed(&people).await;
-    waiting.prove(&returned).await.is(200);
-    waiting.confirm(&returned).await.is(200);
+    waiting.confirm(&returned).await.leads_to();
     scene.end().await;
 }
 

@@ -7,7 +7,9 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::on_both_databases;
-use crate::scene::{Answer, Begun, Db, Person, Returned, Scene, Setting, cookie_of, eventually};
+use crate::scene::{
+    Answer, Begun, Both, Db, Person, Returned, Scene, Setting, cookie_of, eventually,
+};
 use crate::sim::jira::{AccountType, KIM, LEE, MIA, OMAR, Overrides, PAT};
 use crate::sim::service::{Endpoint, Fault, Kind, RevocationReach, ServiceOptions};
 
@@ -61,16 +63,34 @@ async fn a_person_connects_and_disconnects(db: Db) {
         0,
         "nothing is redeemed before the proof"
     );
-    let both = omar.prove(&returned).await.is(200).json();
-    assert_eq!(both["jira"]["accountId"], OMAR);
+    let proved = omar.prove(&returned).await.is(200).json();
     assert_eq!(
-        both["service"],
-        json!({"name": "Acme Drive", "subject": "u-100", "displayName": "Robin Park"})
+        proved,
+        json!({"next": scene.address(&format!("/link/{}", returned.id))}),
+        "it names nothing but where to go on"
     );
-    assert_eq!(both["replaces"], json!(null));
     assert_eq!(
-        both["back"],
-        format!("{}/browse/KEY-1", scene.world.jira.url("acme"))
+        scene.world.service.ledger().token_requests().len(),
+        0,
+        "nothing is redeemed by the proof"
+    );
+    let both = Both::of(&omar.look(&returned).await);
+    assert_eq!(scene.world.service.ledger().token_requests().len(), 1);
+    let host = scene.world.jira.url("acme");
+    assert_eq!(
+        both,
+        Both {
+            person: "Omar Haddad".to_owned(),
+            account_id: OMAR.to_owned(),
+            site: host.trim_start_matches("http://").to_owned(),
+            service: "Acme Drive".to_owned(),
+            name: "Robin Park".to_owned(),
+            subject: "u-100".to_owned(),
+            replaces: None,
+            shared: None,
+            warns_of_elsewhere: false,
+            page: both.page.clone(),
+        }
     );
     assert_eq!(
         omar.property(),
@@ -78,8 +98,12 @@ async fn a_person_connects_and_disconnects(db: Db) {
         "nothing is linked before the confirmation"
     );
 
-    let linked = omar.confirm(&returned).await.is(200).json();
-    assert_eq!(linked["state"], "linked");
+    let confirmed = omar.confirm(&returned).await;
+    assert_eq!(confirmed.leads_to(), format!("/link/{}", returned.id));
+    let connected = omar.look(&returned).await.is(200);
+    assert!(connected.text.contains("Connected as Robin Park"));
+    let issue = format!("href=\"{host}/browse/KEY-1\"");
+    assert!(connected.text.contains(&issue), "{}", connected.text);
     let property = omar.property().expect("the property is there");
     let key = property["apiKey"]
         .as_str()
@@ -168,6 +192,15 @@ async fn nothing_lives_at_the_service(scene: &Scene) {
     .await;
 }
 
+/// The page that says so, and what holds all the same.
+#[track_caller]
+fn is_cancelled(answer: &Answer, holds: &str) {
+    assert_eq!(answer.status.as_u16(), 200, "{}", answer.text);
+    for words in ["<h1>Cancelled</h1>", holds] {
+        assert!(answer.text.contains(words), "{words}: {}", answer.text);
+    }
+}
+
 /// A page for people, of this kind of refusal.
 #[track_caller]
 fn is_page(answer: Answer, status: u16, code: &str) -> Answer {
@@ -199,17 +232,25 @@ async fn cancelling_before_the_proof_redeems_nothing(db: Db) {
 async fn cancelling_after_the_proof_revokes_what_it_brought(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let omar = scene.person("acme", OMAR);
-    let returned = omar.until_returned("u-100").await;
-    omar.prove(&returned).await.is(200);
-    assert_eq!(scene.world.service.ledger().live_grants().len(), 1);
-    omar.finish("cancel", &returned.id, &returned.handle)
-        .await
-        .is(204);
-    omar.confirm(&returned)
-        .await
-        .is_problem(410, "attempt-over");
-    nothing_is_linked(&omar).await;
-    nothing_lives_at_the_service(&scene).await;
+    // From Jira, by the handle, and from the page itself, by its button.
+    for in_jira in [true, false] {
+        let returned = omar.until_returned("u-100").await;
+        let shown = omar.both(&returned).await;
+        assert_eq!(scene.world.service.ledger().live_grants().len(), 1);
+        if in_jira {
+            let (id, handle) = (&returned.id, &returned.handle);
+            omar.finish("cancel", id, handle).await.is(204);
+        } else {
+            let page = format!("/link/{}", returned.id);
+            let answer = omar.cancel(&returned.id, &returned.cookie).await;
+            assert_eq!(answer.leads_to(), page);
+        }
+        is_cancelled(&omar.look(&returned).await, "Nothing was connected.");
+        let late = omar.confirm_page(&returned, &shown.page).await;
+        late.is_page(410, "attempt-over");
+        nothing_is_linked(&omar).await;
+        nothing_lives_at_the_service(&scene).await;
+    }
     for token in scene.world.service.ledger().tokens_of(0) {
         assert!(scene.world.service.ledger().is_revoked(&token.value));
     }
@@ -221,15 +262,15 @@ async fn cancelling_on_the_first_page_ends_the_attempt(db: Db) {
     let omar = scene.person("acme", OMAR);
     let begun = omar.begin().await;
     let page = format!("/link/{}", begun.id);
-    let request = scene
-        .http
-        .post(scene.address(&page))
-        .header(COOKIE, &begun.cookie)
-        .form(&[("cancel", "yes")]);
-    let back = format!("{}/browse/KEY-1", scene.world.jira.url("acme"));
-    assert_eq!(scene.send(request).await.leads_to(), back);
+    assert_eq!(omar.cancel(&begun.id, &begun.cookie).await.leads_to(), page);
     let answer = omar.with_cookie(Method::GET, &page, &begun.cookie).await;
-    is_page(answer, 410, "attempt-over");
+    is_cancelled(&answer, "Nothing was connected.");
+    let back = format!("href=\"{}/browse/KEY-1\"", scene.world.jira.url("acme"));
+    assert!(answer.text.contains(&back), "{}", answer.text);
+    // Cancelling twice says the same, and going on is over.
+    assert_eq!(omar.cancel(&begun.id, &begun.cookie).await.leads_to(), page);
+    let late = omar.with_cookie(Method::POST, &page, &begun.cookie).await;
+    is_page(late, 410, "attempt-over");
     nothing_is_linked(&omar).await;
     assert_eq!(scene.world.service.calls().len(), 0);
     scene.end().await;
@@ -258,11 +299,11 @@ async fn saying_no_at_the_service_links_nothing(db: Db) {
 
     // The answer is good for one time: going back in the browser and saying yes leads nowhere.
     let second = scene.world.service.approve(&authorize, "u-100").await;
-    is_page(
-        omar.come_back(&second, &begun.cookie).await,
-        410,
-        "attempt-over",
-    );
+    let again = omar.come_back(&second, &begun.cookie).await;
+    let page = format!("/link/{}", begun.id);
+    assert_eq!(again.leads_to(), page);
+    let over = omar.with_cookie(Method::GET, &page, &begun.cookie).await;
+    is_page(over, 410, "attempt-over");
     assert_eq!(scene.world.service.ledger().token_requests().len(), 0);
     omar.link("u-100").await;
     omar.disconnect().await;
@@ -340,15 +381,16 @@ async fn t25_the_way_back_leads_to_the_base_url_and_no_page_hides_who_and_where(
     let way_back = answer.leads_to().to_owned();
     let start = format!("{base}/plugins/servlet/ac/");
     assert!(way_back.starts_with(&start), "{way_back}");
-    let returned = omar.arrive(&way_back).await;
-    let both = omar.prove(&returned).await.is(200).json();
-    assert_eq!(both["jira"]["site"], host);
-    assert_eq!(both["jira"]["displayName"], "Omar Haddad");
-    assert_eq!(both["back"], format!("{base}/browse/KEY-1"));
-    // A handle that was read on the way is worth nothing any more.
-    omar.prove(&returned).await.is_problem(409, "already-used");
-    let linked = omar.confirm(&returned).await.is(200).json();
-    assert_eq!(linked["back"], format!("{base}/browse/KEY-1"));
+    let returned = omar.arrive(&way_back, &begun.cookie).await;
+    let both = omar.both(&returned).await;
+    assert_eq!(both.site, host);
+    assert_eq!(both.account_id, OMAR);
+    assert_eq!(both.person, "Omar Haddad");
+    omar.confirm(&returned).await.leads_to();
+    let connected = omar.look(&returned).await.is(200);
+    assert!(!connected.text.contains("help-acme"), "{}", connected.text);
+    let back = format!("href=\"{base}/browse/KEY-1\"");
+    assert!(connected.text.contains(&back), "{}", connected.text);
 
     // Nor does any other way lead there: a denial, a cancelled attempt, the frame's own link.
     let begun = omar.begin().await;
@@ -362,13 +404,11 @@ async fn t25_the_way_back_leads_to_the_base_url_and_no_page_hides_who_and_where(
     assert!(page.text.contains(&format!("href=\"{base}/browse/KEY-1\"")));
     assert!(!page.text.contains("help-acme"));
     let begun = omar.begin().await;
-    let request = scene
-        .http
-        .post(scene.address(&format!("/link/{}", begun.id)))
-        .header(COOKIE, &begun.cookie)
-        .form(&[("cancel", "yes")]);
-    let answer = scene.send(request).await;
-    assert_eq!(answer.leads_to(), format!("{base}/browse/KEY-1"));
+    let page = omar.cancel(&begun.id, &begun.cookie).await;
+    let page = omar.with_cookie(Method::GET, page.leads_to(), &begun.cookie);
+    let page = page.await.is(200);
+    assert!(page.text.contains(&back), "{}", page.text);
+    assert!(!page.text.contains("help-acme"), "{}", page.text);
     omar.disconnect().await;
     scene.end().await;
 }
@@ -377,14 +417,16 @@ async fn what_a_forgotten_attempt_brought_is_revoked(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let omar = scene.person("acme", OMAR);
     let returned = omar.until_returned("u-100").await;
-    omar.prove(&returned).await.is(200);
-    // After the proof the handle goes on being good, as long as the attempt.
+    let shown = omar.both(&returned).await;
+    // After the proof the attempt goes on, although its handle has run out.
     scene.advance(400);
+    omar.prove(&returned).await.is_problem(410, "attempt-over");
     assert_eq!(omar.state().await, "linking");
+    Both::of(&omar.look(&returned).await);
     scene.advance(201);
-    omar.confirm(&returned)
-        .await
-        .is_problem(410, "attempt-over");
+    omar.look(&returned).await.is_page(410, "attempt-over");
+    let late = omar.confirm_page(&returned, &shown.page).await;
+    late.is_page(410, "attempt-over");
     nothing_is_linked(&omar).await;
     nothing_lives_at_the_service(&scene).await;
     scene.end().await;
@@ -399,7 +441,7 @@ async fn t1_somebody_else_is_signed_in_on_return(db: Db) {
     let authorize = omar.go_on(&begun).await;
     let callback = scene.world.service.approve(&authorize, "u-200").await;
     let answer = omar.come_back(&callback, &begun.cookie).await;
-    let returned = mia.arrive(answer.leads_to()).await;
+    let returned = mia.arrive(answer.leads_to(), &begun.cookie).await;
 
     let problem = mia.prove(&returned).await.is_problem(403, "wrong-person");
     assert_eq!(problem["signedInAs"], "Mia Chen");
@@ -408,9 +450,8 @@ async fn t1_somebody_else_is_signed_in_on_return(db: Db) {
     assert!(!detail.contains("Omar"), "who started is nobody's business");
     // It is over for the one who started, even with the handle.
     omar.prove(&returned).await.is_problem(410, "attempt-over");
-    omar.confirm(&returned)
-        .await
-        .is_problem(410, "attempt-over");
+    let stopped = omar.look(&returned).await.is_page(410, "attempt-over");
+    assert!(stopped.text.contains("This attempt was stopped"));
     nothing_is_linked(&omar).await;
     nothing_is_linked(&mia).await;
     let ledger = scene.world.service.ledger();
@@ -434,23 +475,26 @@ async fn t6_another_account_or_another_site_is_somebody_else(db: Db) {
     let here = scene.person("acme", MIA);
     let there = scene.person("globex", MIA);
     let other = scene.person("acme", OMAR);
-    // With the very handle; before the proof, and after it, when one click would link.
+    // With the very handle; before the proof, after it, and when one click would link. It is over for
+    // everybody then, and what it brought is revoked.
     for somebody in [&there, &other] {
-        for step in ["prove", "confirm", "cancel"] {
-            for proved in [false, true] {
+        for step in ["prove", "cancel"] {
+            for come_to in ["returned", "proved", "redeemed"] {
                 let returned = here.until_returned("u-100").await;
-                if proved {
-                    here.prove(&returned).await.is(200);
+                let mut page = String::new();
+                match come_to {
+                    "proved" => drop(here.prove(&returned).await.is(200)),
+                    "redeemed" => page = here.both(&returned).await.page,
+                    _ => {}
                 }
                 somebody
                     .finish(step, &returned.id, &returned.handle)
                     .await
                     .is_problem(403, "wrong-person");
-                for step in ["prove", "confirm"] {
-                    here.finish(step, &returned.id, &returned.handle)
-                        .await
-                        .is_problem(410, "attempt-over");
-                }
+                here.prove(&returned).await.is_problem(410, "attempt-over");
+                here.look(&returned).await.is_page(410, "attempt-over");
+                let late = here.confirm_page(&returned, &page).await;
+                late.is_page(410, "attempt-over");
             }
         }
     }
@@ -459,7 +503,7 @@ async fn t6_another_account_or_another_site_is_somebody_else(db: Db) {
     }
     nothing_lives_at_the_service(&scene).await;
     let redeemed = scene.world.service.ledger().token_requests().len();
-    assert_eq!(redeemed, 6, "what the one who started had proved");
+    assert_eq!(redeemed, 4, "what the one who started had looked at");
     let (acme, globex) = (scene.client_key("acme"), scene.client_key("globex"));
     for (kind, at, by) in [
         (("cross_tenant", "proof"), &globex, MIA),
@@ -493,7 +537,7 @@ async fn t1_the_starter_without_the_handle_ends_the_attempt(db: Db) {
     // with the victim's browser is the handle, and no answer of ours tells it to anybody else.
     let earlier = omar.until_returned("u-100").await;
     let guesses = ["a-handle-that-somebody-guessed", "", &earlier.handle];
-    for step in ["prove", "confirm", "cancel"] {
+    for step in ["prove", "cancel"] {
         for guess in guesses {
             let returned = omar.until_returned("u-100").await;
             omar.finish(step, &returned.id, guess)
@@ -516,7 +560,7 @@ async fn t1_the_starter_without_the_handle_ends_the_attempt(db: Db) {
     nothing_is_linked(&omar).await;
     assert_eq!(scene.world.service.ledger().token_requests().len(), 0);
     let whose = [("tenant", &*scene.client_key("acme")), ("account", OMAR)];
-    scene.has_recorded(("wrong_handle", ""), 11, &whose).await;
+    scene.has_recorded(("wrong_handle", ""), 8, &whose).await;
     scene.end().await;
 }
 
@@ -536,20 +580,29 @@ async fn t13_whoever_asks_at_the_same_time_makes_one_link(db: Db) {
         omar.prove(&returned),
         omar.prove(&returned)
     );
-    assert_eq!(statuses([a, b, c, d]), [200, 409, 409, 409]);
-    omar.prove(&returned).await.is_problem(409, "already-used");
+    assert_eq!(statuses([a, b, c, d]), [200, 200, 200, 200]);
+    omar.prove(&returned).await.is(200);
+    assert_eq!(scene.world.service.ledger().token_requests().len(), 0);
+
+    // The page, four times at once: one of them redeems the code, the others wait for it.
+    let look = || omar.look(&returned);
+    let (a, b, c, d) = tokio::join!(look(), look(), look(), look());
+    assert_eq!(statuses([a, b, c, d]), [200, 200, 200, 200]);
+    let both = eventually("the accounts are shown", async || {
+        let page = omar.look(&returned).await;
+        page.text.contains("jira-account").then(|| Both::of(&page))
+    })
+    .await;
     assert_eq!(scene.world.service.ledger().token_requests().len(), 1);
 
-    let (a, b, c, d) = tokio::join!(
-        omar.confirm(&returned),
-        omar.confirm(&returned),
-        omar.confirm(&returned),
-        omar.confirm(&returned)
-    );
-    assert_eq!(statuses([a, b, c, d]), [200, 410, 410, 410]);
-    omar.confirm(&returned)
-        .await
-        .is_problem(410, "attempt-over");
+    let click = || omar.confirm_page(&returned, &both.page);
+    let (a, b, c, d) = tokio::join!(click(), click(), click(), click());
+    assert_eq!(statuses([a, b, c, d]), [303, 303, 303, 303]);
+    click().await.leads_to();
+    // Whatever was loaded again says what holds.
+    omar.prove(&returned).await.is(200);
+    let connected = omar.look(&returned).await.is(200);
+    assert!(connected.text.contains("Connected as Robin Park"));
     let writes = scene.world.jira.property_writes();
     assert_eq!(writes.len(), 1, "one key is put, once");
     assert_eq!(writes[0].generation(), Some(1));
@@ -578,7 +631,10 @@ async fn t13_clicks_in_a_row_and_two_tabs_make_one_link(db: Db) {
                 id: path.trim_start_matches("/link/").to_owned(),
                 cookie,
             }),
-            page => drop(is_page(page, 410, "attempt-over")),
+            page => {
+                let page = is_page(page, 410, "attempt-over");
+                assert!(page.text.contains("You began again"), "{}", page.text);
+            }
         }
     }
     assert_eq!(left.len(), 1, "a person has one attempt");
@@ -596,20 +652,24 @@ async fn t13_clicks_in_a_row_and_two_tabs_make_one_link(db: Db) {
     // The answer of the service, four times at once: a state is good once, and one handle comes of it.
     let arrives = || omar.come_back(&callback, &begun.cookie);
     let answers: [Answer; 4] = tokio::join!(arrives(), arrives(), arrives(), arrives()).into();
-    let (back, late): (Vec<_>, Vec<_>) = answers.into_iter().partition(|it| it.status == 303);
+    let page = format!("/link/{}", begun.id);
+    let (late, back): (Vec<_>, Vec<_>) = answers.iter().partition(|it| it.leads_to() == page);
     assert_eq!((back.len(), late.len()), (1, 3));
-    for page in late {
-        is_page(page, 410, "attempt-over");
-    }
-    // Two tabs on the finish page.
-    let one = omar.arrive(back[0].leads_to()).await;
-    let other = omar.arrive(back[0].leads_to()).await;
+    // Two tabs on the finish page, and on the page with both accounts.
+    let one = omar.arrive(back[0].leads_to(), &begun.cookie).await;
+    let other = omar.arrive(back[0].leads_to(), &begun.cookie).await;
     let (a, b) = tokio::join!(omar.prove(&one), omar.prove(&other));
-    assert_eq!(sorted([&a, &b]), [200, 409]);
-    let (a, b) = tokio::join!(omar.confirm(&one), omar.confirm(&other));
-    assert_eq!(sorted([&a, &b]), [200, 410]);
-    omar.confirm(&one).await.is_problem(410, "attempt-over");
-    omar.prove(&one).await.is_problem(410, "attempt-over");
+    assert_eq!(sorted([&a, &b]), [200, 200]);
+    let shown = Both::of(&omar.look(&one).await);
+    assert_eq!(Both::of(&omar.look(&other).await), shown);
+    let (a, b) = tokio::join!(
+        omar.confirm_page(&one, &shown.page),
+        omar.confirm_page(&other, &shown.page)
+    );
+    assert_eq!(sorted([&a, &b]), [303, 303]);
+    let connected = omar.confirm(&one).await.is(200);
+    assert!(connected.text.contains("Connected as Robin Park"));
+    omar.prove(&one).await.is(200);
     assert_eq!(scene.world.jira.property_writes().len(), 1);
     assert_eq!(service.ledger().token_requests().len(), 1);
     assert_eq!(omar.status().await["subject"], "u-100");
@@ -646,9 +706,10 @@ async fn t7_the_newest_attempt_replaces_the_one_before(db: Db) {
     omar.prove(&returned).await.is_problem(410, "attempt-over");
     let proved = omar.until_returned("u-100").await;
     assert_ne!(proved.id, third.id);
-    omar.prove(&proved).await.is(200);
+    let shown = omar.both(&proved).await;
     let fourth = omar.begin().await;
-    omar.confirm(&proved).await.is_problem(410, "attempt-over");
+    let late = omar.confirm_page(&proved, &shown.page).await;
+    late.is_page(410, "attempt-over");
     nothing_lives_at_the_service(&scene).await;
     assert_eq!(omar.state().await, "linking", "the fourth goes on");
     omar.go_on(&fourth).await;
@@ -729,19 +790,20 @@ async fn t7_whoever_replays_a_token_completes_nothing_without_the_proof(db: Db) 
     }
     let (newest, earlier) = attempts.split_last().expect("there are three");
     for (begun, callback) in earlier {
+        // What it was for is over, and its page says so.
         let late = omar.come_back(callback, &begun.cookie).await;
-        is_page(late, 410, "attempt-over");
+        let page = omar.with_cookie(Method::GET, late.leads_to(), &begun.cookie);
+        is_page(page.await, 410, "attempt-over");
     }
     let (begun, callback) = newest;
     let answer = omar.come_back(callback, &begun.cookie).await;
-    let returned = omar.arrive(answer.leads_to()).await;
-    omar.confirm(&returned)
-        .await
-        .is_problem(410, "attempt-over");
+    let returned = omar.arrive(answer.leads_to(), &begun.cookie).await;
+    let unproved = omar.confirm_page(&returned, "").await;
+    unproved.is_page(409, "out-of-date");
     assert_eq!(omar.property(), None);
     assert_eq!(omar.state().await, "linking");
     for (begun, _) in &attempts {
-        for step in ["confirm", "prove"] {
+        for step in ["cancel", "prove"] {
             let answer = omar.finish(step, &begun.id, "guessed").await;
             assert!(
                 matches!(answer.status.as_u16(), 403 | 410),
@@ -929,12 +991,10 @@ async fn t19_another_account_replaces_the_first(db: Db) {
         .is(200);
     assert!(page.text.contains("Robin Park"), "the page names the old");
     let returned = omar.until_returned("u-200").await;
-    let both = omar.prove(&returned).await.is(200).json();
-    assert_eq!(both["service"]["subject"], "u-200");
-    assert_eq!(
-        both["replaces"],
-        json!({"subject": "u-100", "displayName": "Robin Park"})
-    );
+    let both = omar.both(&returned).await;
+    assert_eq!(both.subject, "u-200");
+    let (old, new) = ("Robin Park".to_owned(), "Sam Ortiz".to_owned());
+    assert_eq!(both.replaces, Some((old, new)));
     assert_eq!(
         key_of(&omar.property().expect("the key is there")),
         first,
@@ -942,8 +1002,8 @@ async fn t19_another_account_replaces_the_first(db: Db) {
     );
     assert_eq!(omar.status().await["subject"], "u-100");
 
-    let linked = omar.confirm(&returned).await.is(200).json();
-    assert_eq!(linked["subject"], "u-200");
+    omar.confirm(&returned).await.leads_to();
+    assert_eq!(omar.status().await["subject"], "u-200");
     let property = omar.property().expect("the key is there");
     assert_eq!(property["subject"], "u-200");
     assert_eq!(property["displayName"], "Sam Ortiz");
@@ -975,10 +1035,10 @@ async fn t19_cancelling_a_replacement_leaves_the_first(db: Db) {
     // The same account again, too: what is cancelled must not take along what is linked.
     for subject in ["u-200", "u-100"] {
         let returned = omar.until_returned(subject).await;
-        omar.prove(&returned).await.is(200);
-        omar.finish("cancel", &returned.id, &returned.handle)
-            .await
-            .is(204);
+        omar.both(&returned).await;
+        omar.cancel(&returned.id, &returned.cookie).await.leads_to();
+        let holds = "You are still connected to Acme Drive as Robin Park.";
+        is_cancelled(&omar.look(&returned).await, holds);
         assert_eq!(omar.state().await, "linked");
         assert_eq!(omar.status().await["subject"], "u-100");
     }
@@ -1007,9 +1067,9 @@ async fn reconnecting_the_same_account_goes_on(db: Db) {
     omar.link("u-100").await;
     let first = key_of(&omar.property().expect("the key is there"));
     let returned = omar.until_returned("u-100").await;
-    let both = omar.prove(&returned).await.is(200).json();
-    assert_eq!(both["replaces"], json!(null), "it is the same account");
-    omar.confirm(&returned).await.is(200);
+    let both = omar.both(&returned).await;
+    assert_eq!(both.replaces, None, "it is the same account");
+    omar.confirm(&returned).await.leads_to();
     let property = omar.property().expect("the key is there");
     assert_eq!(property["generation"], 2);
     let second = key_of(&property);
@@ -1137,17 +1197,19 @@ enum Phase {
     Begun,
     Authorizing,
     Returned,
+    Proved,
     /// The service has been asked and has not answered.
     Redeeming,
-    Proved,
+    Redeemed,
 }
 
-const PHASES: [Phase; 5] = [
+const PHASES: [Phase; 6] = [
     Phase::Begun,
     Phase::Authorizing,
     Phase::Returned,
-    Phase::Redeeming,
     Phase::Proved,
+    Phase::Redeeming,
+    Phase::Redeemed,
 ];
 
 async fn t21_an_attempt_does_not_survive_what_ends_links(db: Db) {
@@ -1181,17 +1243,22 @@ async fn an_attempt_ends_with(scene: &Scene, account: &str, event: &str, phase: 
     let mut returned = Returned {
         id: begun.id.clone(),
         handle: String::new(),
+        cookie: begun.cookie.clone(),
     };
+    let mut shown = String::new();
     if phase >= Phase::Authorizing {
         let authorize = omar.go_on(&begun).await;
         callback = service.approve(&authorize, "u-200").await;
     }
     if phase >= Phase::Returned {
         let way_back = omar.come_back(&callback, &begun.cookie).await;
-        returned = omar.arrive(way_back.leads_to()).await;
+        returned = omar.arrive(way_back.leads_to(), &begun.cookie).await;
     }
-    if phase == Phase::Proved {
+    if phase >= Phase::Proved {
         omar.prove(&returned).await.is(200);
+    }
+    if phase == Phase::Redeemed {
+        shown = Both::of(&omar.look(&returned).await).page;
     }
     let redeemed = service.calls_to(Endpoint::Redeem);
     let asked = service.ledger().token_requests().len();
@@ -1219,7 +1286,7 @@ async fn an_attempt_ends_with(scene: &Scene, account: &str, event: &str, phase: 
             happens.await;
             service.clear_faults();
         };
-        let (answer, ()) = tokio::join!(omar.prove(&returned), meanwhile);
+        let (answer, ()) = tokio::join!(omar.look(&returned), meanwhile);
         assert_eq!(answer.status, 410, "{what}: {}", answer.text);
     } else {
         happens.await;
@@ -1228,7 +1295,7 @@ async fn an_attempt_ends_with(scene: &Scene, account: &str, event: &str, phase: 
     }
     if event == "uninstall" {
         // Without the app nobody there has a token that counts.
-        for step in ["prove", "confirm"] {
+        for step in ["prove", "cancel"] {
             omar.finish(step, &returned.id, &returned.handle)
                 .await
                 .is_problem(401, "unauthorized");
@@ -1245,13 +1312,15 @@ async fn an_attempt_ends_with(scene: &Scene, account: &str, event: &str, phase: 
     }
     if phase >= Phase::Authorizing {
         let late = omar.come_back(&callback, &begun.cookie).await;
-        is_page(late, 410, "attempt-over");
+        assert_eq!(late.leads_to(), linking, "{what}");
     }
-    for step in ["prove", "confirm", "cancel"] {
+    for step in ["prove", "cancel"] {
         omar.finish(step, &returned.id, &returned.handle)
             .await
             .is_problem(410, "attempt-over");
     }
+    let late = omar.confirm_page(&returned, &shown).await;
+    is_page(late, 410, "attempt-over");
     if event == "new secret" {
         assert_eq!(omar.state().await, "linked", "links are not attempts");
         omar.disconnect().await;
@@ -1291,6 +1360,11 @@ async fn t24_names_are_escaped(db: Db) {
         person.property().expect("the key is there")["displayName"],
         evil
     );
+    let both = person.until_returned("u-666").await;
+    person.prove(&both).await.is(200);
+    let page = clean(person.look(&both).await);
+    assert!(page.contains("alert(&#39;jira&#39;)"), "{page}");
+    assert_eq!(page.matches("img src=x").count(), 1, "{page}");
     let begun = person.begin().await;
     let page = clean(
         person

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use latchkey::clock::Seconds;
 use latchkey::model::{
-    AccountId, Authorizing, ClientKey, Consent, Credential, Identity, Phase, Proved, Returned,
+    AccountId, Attempt, ClientKey, Consent, Credential, Handle, Identity, Phase, Redeemed, Round,
     Tenant, Tokens,
 };
 use latchkey::secret::Secret;
@@ -49,48 +49,11 @@ pub async fn link(app: Arc<App>, tenant: Tenant, account: String, subject: Strin
     const DONE: &str = "the database answers";
     let (store, now) = (&app.store, app.clock.now());
     let account = AccountId(account);
-    let (state, handle) = (app.random.id(), app.random.id());
-    let verifier = || Secret::new("a-verifier-that-nobody-needs");
     let identity = Identity {
         display_name: subject.clone(),
         subject,
     };
-    let id = store
-        .begin_attempt(&tenant, &account, None, false, now, 60)
-        .await;
-    let id = id.expect(DONE);
-    let kept = Authorizing {
-        state_hash: state.clone(),
-        code_verifier: verifier(),
-        nonce: verifier(),
-    };
-    let authorizing = store.attempt_authorizing(&tenant, &id, &kept, now).await;
-    assert!(authorizing.expect(DONE));
-    let kept = Returned {
-        code: verifier(),
-        code_verifier: verifier(),
-        nonce: verifier(),
-        handle_hash: handle.clone(),
-        handle_expires_at: now + 60,
-    };
-    let returned = store
-        .attempt_returned(&tenant, &id, &state, &kept, now)
-        .await;
-    assert!(returned.expect(DONE));
-    assert!(store.attempt_redeem(&id, &handle, now).await.expect(DONE));
-    let (_, attempt) = store
-        .attempt(&id, now)
-        .await
-        .expect(DONE)
-        .expect("it goes on");
-    assert!(matches!(attempt.phase, Phase::Redeeming));
-    let kept = Proved {
-        handle_hash: handle.clone(),
-        identity: identity.clone(),
-        tokens: tokens.clone(),
-    };
-    let proved = store.attempt_proved(&tenant, &attempt, &kept, now).await;
-    assert!(proved.expect(DONE));
+    let attempt = redeemed(&app, &tenant, &account, &identity, &tokens).await;
     let credential = Credential {
         api_key: Some(app.provider.token_as_key(&tokens)),
         tokens,
@@ -105,7 +68,6 @@ pub async fn link(app: Arc<App>, tenant: Tenant, account: String, subject: Strin
         .confirm(
             &tenant,
             &attempt,
-            &handle,
             &identity,
             credential.clone(),
             &app.replica,
@@ -115,4 +77,36 @@ pub async fn link(app: Arc<App>, tenant: Tenant, account: String, subject: Strin
         .await;
     let claim = claim.expect(DONE).expect("the attempt is not over");
     renewal::publish(&app, claim, credential).await.expect(DONE);
+}
+
+/// An attempt that has brought these tokens and waits for its confirmation.
+pub async fn redeemed(
+    app: &App,
+    tenant: &Tenant,
+    account: &AccountId,
+    identity: &Identity,
+    tokens: &Tokens,
+) -> Attempt {
+    const DONE: &str = "the database answers";
+    let (store, now) = (&app.store, app.clock.now());
+    let id = store
+        .begin_attempt(tenant, account, None, false, now, 600)
+        .await;
+    let found = store.attempt(&id.expect(DONE), now).await.expect(DONE);
+    let (_, attempt) = found.expect("it has just begun");
+    let next = Phase::Redeemed(Redeemed {
+        round: Round {
+            state_hash: app.random.id(),
+            handle: Handle {
+                hash: app.random.id(),
+                expires_at: now + 60,
+            },
+            proved_elsewhere: false,
+        },
+        identity: identity.clone(),
+        tokens: tokens.clone(),
+        page: app.random.token(),
+    });
+    let stepped = store.attempt_step(tenant, &attempt, next, now).await;
+    stepped.expect(DONE).expect("nobody else is at it")
 }

@@ -13,7 +13,7 @@ use url::Url;
 use crate::logs;
 use crate::on_both_databases;
 use crate::returning::parameter;
-use crate::scene::{Answer, Begun, Db, Scene, Setting};
+use crate::scene::{Answer, Begun, Both, Db, Scene, Setting};
 use crate::sim::jira::{LifecycleEvent, MIA, OMAR, Overrides, query_hash};
 use crate::sim::service::Endpoint;
 
@@ -78,7 +78,7 @@ fn routes() -> Vec<Route> {
         (Method::POST, "/link/some-attempt", Session),
         (Method::GET, "/link/callback", Session),
         (Method::POST, "/link/some-attempt/prove", Context),
-        (Method::POST, "/link/some-attempt/confirm", Context),
+        (Method::POST, "/link/some-attempt/confirm", Session),
         (Method::POST, "/link/some-attempt/cancel", Context),
         (Method::GET, "/api/link", Context),
         (Method::DELETE, "/api/link", Context),
@@ -965,10 +965,16 @@ async fn t15_every_answer_has_its_headers_and_says_who_may_frame_it() {
     answers.push((format!("POST {linking}"), away));
     let callback = scene.world.service.approve(&authorize, "u-100").await;
     let back = omar.come_back(&callback, &begun.cookie).await;
-    let returned = omar.arrive(back.leads_to()).await;
+    let returned = omar.arrive(back.leads_to(), &begun.cookie).await;
     answers.push(("callback".to_owned(), back));
     answers.push(("prove".to_owned(), omar.prove(&returned).await.is(200)));
-    answers.push(("confirm".to_owned(), omar.confirm(&returned).await.is(200)));
+    let both = omar.look(&returned).await.is(200);
+    let page = Both::of(&both).page;
+    answers.push(("both".to_owned(), both));
+    let confirmed = omar.confirm_page(&returned, &page).await.is(303);
+    answers.push(("confirm".to_owned(), confirmed));
+    let connected = omar.look(&returned).await.is(200);
+    answers.push(("connected".to_owned(), connected));
     answers.push(("renew".to_owned(), omar.renew().await.is(202)));
     let unlink = scene.send(omar.call(Method::DELETE, "/api/link")).await;
     answers.push(("unlink".to_owned(), unlink.is(204)));
@@ -1068,13 +1074,12 @@ async fn t14_nothing_is_done_by_another_site_or_for_somebody_else(db: Db) {
     let authorize = omar.go_on(&begun).await;
     let callback = scene.world.service.approve(&authorize, "u-200").await;
     let back = omar.come_back(&callback, &begun.cookie).await;
-    let returned = omar.arrive(back.leads_to()).await;
+    let returned = omar.arrive(back.leads_to(), &begun.cookie).await;
     let token = omar.token();
     let verbs = [
         (Method::POST, "/api/link/renew".to_owned()),
         (Method::DELETE, "/api/link".to_owned()),
         (Method::POST, format!("/link/{}/prove", returned.id)),
-        (Method::POST, format!("/link/{}/confirm", returned.id)),
         (Method::POST, format!("/link/{}/cancel", returned.id)),
     ];
     // All that a page of another site can send without being asked first: a form in one of three

@@ -858,7 +858,10 @@ async fn f_jira_429_of_all_stops_all_writes_until_the_hour(db: Db) {
     let returned = scene.person("globex", MIA);
     let attempt = returned.until_returned("u-200").await;
     returned.prove(&attempt).await.is(200);
-    let status = returned.confirm(&attempt).await.is(200).json();
+    let status = {
+        returned.confirm(&attempt).await.leads_to();
+        returned.status().await
+    };
     assert_eq!(status["state"], "linking");
     scene.advance(1800);
     assert_eq!(writes(), until_now, "nothing is written before the hour");

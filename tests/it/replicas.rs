@@ -116,11 +116,11 @@ async fn what_was_begun_at_one_replica_is_finished_at_another() {
     let callback = scene.world.service.approve(&authorize, "u-100").await;
     // The service knows the one base URL, where the first replica is.
     let answer = omar.come_back(&callback, &begun.cookie).await;
-    let returned = omar.arrive(answer.leads_to()).await;
+    let returned = omar.arrive(answer.leads_to(), &begun.cookie).await;
     scene.child().kill9().await;
     let omar = scene.person("acme", OMAR);
     omar.prove(&returned).await.is(200);
-    omar.confirm(&returned).await.is(200);
+    omar.confirm(&returned).await.leads_to();
     assert_eq!(omar.state().await, "linked");
 
     scene.base = first;

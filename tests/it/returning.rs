@@ -1,6 +1,7 @@
 //! Stories of what comes back from the service: of answers that are nobody's, somebody else's, or not the
 //! service's at all.
 
+use reqwest::Method;
 use reqwest::header::COOKIE;
 use serde_json::{Map, Value, json};
 use url::Url;
@@ -165,12 +166,27 @@ async fn t3_an_answer_with_a_wrong_state_redeems_nothing(db: Db) {
     omar.come_back(&callback, &begun.cookie).await.is(410);
     let callback = service.approve(&again, "u-100").await;
     let answer = omar.come_back(&callback, &begun.cookie).await;
-    let returned = omar.arrive(answer.leads_to()).await;
-    // A state is good once, and what it brought stays as it was.
-    omar.come_back(&callback, &begun.cookie).await.is(410);
+    let returned = omar.arrive(answer.leads_to(), &begun.cookie).await;
+    // A state is good once. With its own cookie it leads to the attempt's page, whatever else the answer
+    // says now; with another it is refused. What it brought stays as it was.
+    let page = format!("/link/{}", begun.id);
+    let injected = with_parameter(&callback, "code", Some("another"));
+    for used in [&callback, &injected] {
+        let again = omar.come_back(used, &begun.cookie).await;
+        assert_eq!(again.leads_to(), page);
+    }
+    let elsewhere = mia.begin().await;
+    is_over(
+        mia.come_back(&callback, &elsewhere.cookie).await,
+        410,
+        "attempt-over",
+    );
     assert_eq!(service.ledger().token_requests().len(), 0);
-    omar.prove(&returned).await.is(200);
-    omar.confirm(&returned).await.is(200);
+    assert_eq!(omar.both(&returned).await.subject, "u-100");
+    omar.come_back(&callback, &begun.cookie).await.leads_to();
+    omar.confirm(&returned).await.leads_to();
+    omar.come_back(&callback, &begun.cookie).await.leads_to();
+    assert_eq!(service.ledger().token_requests().len(), 1);
     omar.disconnect().await;
     // Expired, with its attempt.
     let (begun, callback) = answered(&omar, "u-100").await;
@@ -192,13 +208,19 @@ async fn proves_with_an_injected_code(scene: &Scene) -> Answer {
     let (begun, callback) = answered(&omar, "u-100").await;
     let injected = with_parameter(&callback, "code", Some(&parameter(&hers, "code")));
     let answer = omar.come_back(&injected, &begun.cookie).await;
-    let returned = omar.arrive(answer.leads_to()).await;
-    let answer = omar.prove(&returned).await;
-    omar.confirm(&returned)
+    let returned = omar.arrive(answer.leads_to(), &begun.cookie).await;
+    omar.prove(&returned).await.is(200);
+    let answer = omar.look(&returned).await;
+    // There is nothing to confirm, now or later.
+    let later = omar.look(&returned).await;
+    assert!(!later.text.contains("Connect accounts"), "{}", later.text);
+    omar.confirm_page(&returned, "")
         .await
-        .is_problem(410, "attempt-over");
+        .is(match answer.status.as_u16() {
+            410 => 409,
+            _ => 410,
+        });
     assert_eq!(omar.property(), None);
-    assert_eq!(omar.state().await, "unlinked");
     answer
 }
 
@@ -218,7 +240,7 @@ async fn t4_a_code_of_somebody_else_does_not_fit_the_verifier(db: Db) {
     let service = &scene.world.service;
     proves_with_an_injected_code(&scene)
         .await
-        .is_problem(502, "service-refused");
+        .is_page(410, "took-too-long");
     let ledger = service.ledger();
     assert!(ledger.live_grants().is_empty());
     assert_eq!(ledger.unredeemed_codes().len(), 2);
@@ -244,9 +266,10 @@ async fn t4_a_code_of_somebody_else_does_not_fit_the_nonce(db: Db) {
         ..Setting::default()
     };
     let scene = Scene::start(db, setting).await;
+    // A browser brought it, so it is not the service's fault.
     proves_with_an_injected_code(&scene)
         .await
-        .is_problem(502, "service-refused");
+        .is_page(400, "service-refused");
     let service = &scene.world.service;
     assert_eq!(
         service.ledger().unredeemed_codes().len(),
@@ -293,9 +316,8 @@ async fn t4_an_answer_of_somebody_else_does_not_fit_the_cookie(db: Db) {
     nothing_was_redeemed(&scene).await;
     // His own answer is as good as before.
     let answer = omar.come_back(&callback, &begun.cookie).await;
-    let returned = omar.arrive(answer.leads_to()).await;
-    let both = omar.prove(&returned).await.is(200).json();
-    assert_eq!(both["service"]["subject"], "u-100");
+    let returned = omar.arrive(answer.leads_to(), &begun.cookie).await;
+    assert_eq!(omar.both(&returned).await.subject, "u-100");
     scene.end().await;
 }
 
@@ -332,12 +354,19 @@ async fn t5_an_answer_of_another_issuer_redeems_nothing(db: Db) {
             }
             is_over(
                 omar.come_back(&callback, &begun.cookie).await,
-                502,
+                400,
                 "service-refused",
             );
             // It is over: whoever has the state now could answer again.
             let right = with_parameter(&callback, "iss", Some(issuer));
-            omar.come_back(&right, &begun.cookie).await.is(410);
+            let page = format!("/link/{}", begun.id);
+            let again = omar.come_back(&right, &begun.cookie).await;
+            assert_eq!(again.leads_to(), page);
+            is_over(
+                omar.with_cookie(Method::GET, &page, &begun.cookie).await,
+                410,
+                "attempt-over",
+            );
             assert_eq!(omar.state().await, "unlinked");
         }
     }
@@ -363,7 +392,7 @@ async fn t5_an_issuer_counts_where_none_is_announced(db: Db) {
     let other = with_parameter(&callback, "iss", Some("http://other.localhost"));
     is_over(
         omar.come_back(&other, &begun.cookie).await,
-        502,
+        400,
         "service-refused",
     );
     nothing_was_redeemed(&scene).await;
@@ -425,12 +454,16 @@ async fn a_bad_id_token_links_nothing(db: Db) {
         let what = format!("{:?}", fault.kind);
         service.fault(fault);
         let returned = omar.until_returned("u-100").await;
-        let answer = omar.prove(&returned).await;
-        assert_eq!(answer.status, 502, "{what}: {}", answer.text);
-        answer.is_problem(502, "service-refused");
-        omar.confirm(&returned)
-            .await
-            .is_problem(410, "attempt-over");
+        omar.prove(&returned).await.is(200);
+        // A nonce of another attempt comes with a code that the browser brought from there.
+        let status = match what.contains("WrongNonce") {
+            true => 400,
+            false => 502,
+        };
+        let answer = omar.look(&returned).await;
+        assert_eq!(answer.status, status, "{what}: {}", answer.text);
+        answer.is_page(status, "service-refused");
+        omar.confirm(&returned).await.is_page(410, "attempt-over");
         assert_eq!(omar.state().await, "unlinked", "{what}");
         assert_eq!(omar.property(), None, "{what}");
         eventually("what was given is revoked", async || {

@@ -605,6 +605,16 @@ impl Answer {
         problem
     }
 
+    /// A page for people that shows this code.
+    #[track_caller]
+    pub fn is_page(self, status: u16, code: &str) -> Self {
+        let answer = self.is(status);
+        assert_eq!(answer.headers["content-type"], "text/html; charset=utf-8");
+        let shown = format!("<code>{code}</code>");
+        assert!(answer.text.contains(&shown), "{}", answer.text);
+        answer
+    }
+
     #[track_caller]
     pub fn leads_to(&self) -> &str {
         assert_eq!(self.status.as_u16(), 303, "{}", self.text);
@@ -625,6 +635,68 @@ pub struct Person<'a> {
 pub struct Returned {
     pub id: String,
     pub handle: String,
+    /// Of the browser that came back.
+    pub cookie: String,
+}
+
+/// What the page with both accounts says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Both {
+    pub person: String,
+    pub account_id: String,
+    pub site: String,
+    pub service: String,
+    pub name: String,
+    pub subject: String,
+    /// Names of the account that is replaced and of the one that replaces it.
+    pub replaces: Option<(String, String)>,
+    /// The sentence about others who are connected to the same account.
+    pub shared: Option<String>,
+    pub warns_of_elsewhere: bool,
+    /// What a confirmation carries.
+    pub page: String,
+}
+
+/// The text between two texts.
+pub fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(before)?;
+    rest.split_once(after).map(|(found, _)| found)
+}
+
+impl Both {
+    #[track_caller]
+    pub fn of(answer: &Answer) -> Self {
+        assert_eq!(answer.status.as_u16(), 200, "{}", answer.text);
+        let text = answer.text.as_str();
+        let named = |id: &str| {
+            let element = between(text, &format!("id=\"{id}\""), "</");
+            let element = element.unwrap_or_else(|| panic!("{id} is not there: {text}"));
+            let (_, words) = element.split_once('>').expect("the tag ends");
+            words.to_owned()
+        };
+        let bold =
+            |what: &str| between(text, &format!("<bdi data-{what}>"), "</bdi>").map(str::to_owned);
+        let shared = between(text, "id=\"shared\">", "</div>");
+        Self {
+            person: named("jira-name"),
+            account_id: named("jira-account"),
+            site: named("jira-site"),
+            service: named("service-label"),
+            name: named("service-name"),
+            subject: named("service-subject"),
+            replaces: bold("old").zip(bold("new")),
+            shared: shared.map(|shared| {
+                let shared = shared.replace("<bdi>", "").replace("</bdi>", "");
+                between(&shared, "<p>", "</p>")
+                    .unwrap_or_default()
+                    .to_owned()
+            }),
+            warns_of_elsewhere: text.contains("id=\"elsewhere\""),
+            page: between(text, "name=\"page\" value=\"", "\"")
+                .expect("the page has a token")
+                .to_owned(),
+        }
+    }
 }
 
 /// An attempt that has begun in one browser.
@@ -731,11 +803,11 @@ impl Person<'_> {
         let authorize = self.go_on(&begun).await;
         let callback = self.scene.world.service.approve(&authorize, subject).await;
         let answer = self.come_back(&callback, &begun.cookie).await;
-        self.arrive(answer.leads_to()).await
+        self.arrive(answer.leads_to(), &begun.cookie).await
     }
 
     /// Follows the way back: Jira frames the finish page.
-    pub async fn arrive(&self, way_back: &str) -> Returned {
+    pub async fn arrive(&self, way_back: &str, cookie: &str) -> Returned {
         let site = self.scene.world.jira.url(self.site);
         let path = way_back
             .strip_prefix(&site)
@@ -757,6 +829,7 @@ impl Person<'_> {
         Returned {
             id: data("attempt"),
             handle: data("handle"),
+            cookie: cookie.to_owned(),
         }
     }
 
@@ -769,17 +842,61 @@ impl Person<'_> {
         self.finish("prove", &returned.id, &returned.handle).await
     }
 
+    /// Opens the page of the attempt in the browser that came back.
+    pub async fn look(&self, returned: &Returned) -> Answer {
+        let path = format!("/link/{}", returned.id);
+        self.with_cookie(Method::GET, &path, &returned.cookie).await
+    }
+
+    /// Proves, and goes on to the page with both accounts: from here on the code is redeemed.
+    pub async fn both(&self, returned: &Returned) -> Both {
+        self.prove(returned).await.is(200);
+        Both::of(&self.look(returned).await)
+    }
+
+    /// Posts a form of the attempt's pages.
+    pub async fn post(&self, path: &str, cookie: &str, form: &[(&str, &str)]) -> Answer {
+        let request = self.scene.http.post(self.scene.address(path));
+        let request = request.header(COOKIE, cookie).form(form);
+        self.scene.send(request).await
+    }
+
+    /// Clicks Connect accounts on the page as it is now. Where there is none, what stands there instead.
     pub async fn confirm(&self, returned: &Returned) -> Answer {
-        self.finish("confirm", &returned.id, &returned.handle).await
+        let page = self.look(returned).await;
+        if page.status != StatusCode::OK || !page.text.contains("name=\"page\"") {
+            return page;
+        }
+        self.confirm_page(returned, &Both::of(&page).page).await
+    }
+
+    /// Clicks Connect accounts on a page that has this token.
+    pub async fn confirm_page(&self, returned: &Returned, page: &str) -> Answer {
+        let path = format!("/link/{}/confirm", returned.id);
+        self.post(&path, &returned.cookie, &[("page", page)]).await
+    }
+
+    /// Clicks Cancel on any page of an attempt.
+    pub async fn cancel(&self, id: &str, cookie: &str) -> Answer {
+        let path = format!("/link/{id}");
+        self.post(&path, cookie, &[("cancel", "yes")]).await
     }
 
     /// The whole way.
     pub async fn link(&self, subject: &str) -> Value {
         let returned = self.until_returned(subject).await;
         self.prove(&returned).await.is(200);
-        let answer = self.confirm(&returned).await.is(200).json();
-        assert_eq!(answer["state"], "linked", "{answer}");
-        answer
+        let page = format!("/link/{}", returned.id);
+        assert!(self.confirm(&returned).await.leads_to().ends_with(&page));
+        let connected = self.look(&returned).await.is(200);
+        assert!(
+            connected.text.contains("Connected as"),
+            "{}",
+            connected.text
+        );
+        let status = self.status().await;
+        assert_eq!(status["state"], "linked", "{status}");
+        status
     }
 
     /// Their link as the product has stored it.

@@ -286,7 +286,8 @@ async fn t17_no_error_repeats_a_secret_another_server_sent(db: Db) {
             let kind = telling(status, &planted.secret(&scene));
             service.fault(Fault::once(endpoint, kind));
             let returned = omar.until_returned("u-100").await;
-            planted.refused("redeeming", &omar.prove(&returned).await);
+            omar.prove(&returned).await.is(200);
+            planted.refused("redeeming", &omar.look(&returned).await);
             service.clear_faults();
             scene.no_work_left().await;
         }
@@ -303,7 +304,8 @@ async fn t17_no_error_repeats_a_secret_another_server_sent(db: Db) {
         let json = vec![("content-type".to_owned(), "application/json".to_owned())];
         service.fault(Fault::once(Endpoint::Redeem, Kind::Status(200, json, body)));
         let returned = omar.until_returned("u-100").await;
-        planted.refused("redeeming", &omar.prove(&returned).await);
+        omar.prove(&returned).await.is(200);
+        planted.refused("redeeming", &omar.look(&returned).await);
     }
     eventually("what was made up is revoked", async || {
         let figures = scene.app().store.figures(scene.clock.now()).await.ok()?;

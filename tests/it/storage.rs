@@ -334,12 +334,12 @@ async fn t18_what_is_moved_does_not_open_and_stops_nobody_else(db: Db) {
     at("acme", 7)
         .prove(&moved)
         .await
-        .is_problem(500, "internal");
+        .is_problem(410, "attempt-over");
     database
         .write(&credential_of(&at("acme", 2)), &authorization)
         .await;
     at("globex", 8).prove(&unmoved).await.is(200);
-    at("globex", 8).confirm(&unmoved).await.is(200);
+    at("globex", 8).confirm(&unmoved).await.leads_to();
     let moved_tenant = scene.person("swapped", MIA);
     let answer = scene.send(moved_tenant.call(Method::GET, "/api/link"));
     answer.await.is_problem(500, "internal");

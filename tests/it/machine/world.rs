@@ -12,8 +12,8 @@ use tokio::time::Instant;
 
 use latchkey::clock::{Clock, Seconds};
 use latchkey::model::{
-    AccountId, AttemptId, Authorizing, ClientKey, Consent, Credential, Identity, Installation,
-    Phase, Proved, Returned, Tenant, Tokens,
+    AccountId, AttemptId, ClientKey, Consent, Credential, Identity, Installation, Phase, Tenant,
+    Tokens,
 };
 use latchkey::random::Random;
 use latchkey::renewal::LEASE;
@@ -21,6 +21,7 @@ use latchkey::secret::Secret;
 use latchkey::{App, cleanup, renewal};
 
 use crate::database::Database;
+use crate::links;
 use crate::postgres::Postgres;
 use crate::scene::{Db, PROPERTY};
 use crate::sim;
@@ -66,7 +67,6 @@ pub struct Row {
 /// Somebody who has logged in at the service and has not confirmed.
 struct Proving {
     attempt: AttemptId,
-    handle: String,
 }
 
 pub struct World {
@@ -801,43 +801,9 @@ async fn prove(
         .await
         .expect(DONE)
         .expect("installed");
-    let (state, handle) = (app.random.id(), app.random.id());
-    let verifier = || Secret::new("a-verifier-that-nobody-needs");
-    let id = store
-        .begin_attempt(&tenant, &account, None, false, now, 600)
-        .await;
-    let id = id.expect(DONE);
-    let kept = Authorizing {
-        state_hash: state.clone(),
-        code_verifier: verifier(),
-        nonce: verifier(),
-    };
-    let authorizing = store.attempt_authorizing(&tenant, &id, &kept, now).await;
-    assert!(authorizing.expect(DONE));
-    let kept = Returned {
-        code: verifier(),
-        code_verifier: verifier(),
-        nonce: verifier(),
-        handle_hash: handle.clone(),
-        handle_expires_at: now + 60,
-    };
-    let returned = store
-        .attempt_returned(&tenant, &id, &state, &kept, now)
-        .await;
-    assert!(returned.expect(DONE));
-    assert!(store.attempt_redeem(&id, &handle, now).await.expect(DONE));
-    let attempt = store.attempt(&id, now).await.expect(DONE);
-    let (_, attempt) = attempt.expect("it goes on");
-    let kept = Proved {
-        handle_hash: handle.clone(),
-        identity,
-        tokens,
-    };
-    let proved = store.attempt_proved(&tenant, &attempt, &kept, now).await;
-    assert!(proved.expect(DONE));
+    let attempt = links::redeemed(&app, &tenant, &account, &identity, &tokens).await;
     Proving {
-        attempt: id,
-        handle,
+        attempt: attempt.id,
     }
 }
 
@@ -848,16 +814,16 @@ async fn confirm(app: Arc<App>, proving: Proving) {
     else {
         return;
     };
-    let Phase::Proved(proved) = &attempt.phase else {
+    let Phase::Redeemed(redeemed) = &attempt.phase else {
         return;
     };
     let credential = Credential {
-        tokens: proved.tokens.clone(),
+        tokens: redeemed.tokens.clone(),
         consent: Consent::default(),
         refresh_ends_at: None,
         previous_refresh_token: None,
         lingering: Vec::new(),
-        api_key: (!app.provider.mints()).then(|| app.provider.token_as_key(&proved.tokens)),
+        api_key: (!app.provider.mints()).then(|| app.provider.token_as_key(&redeemed.tokens)),
         retiring: Vec::new(),
     };
     let claim = app
@@ -865,8 +831,7 @@ async fn confirm(app: Arc<App>, proving: Proving) {
         .confirm(
             &tenant,
             &attempt,
-            &proving.handle,
-            &proved.identity,
+            &redeemed.identity,
             credential,
             &app.replica,
             now,

@@ -1,7 +1,7 @@
 //! What oidc-provider is asked beyond the others: both databases, keys of seconds, and what one login gave
 //! to several links.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::net::TcpListener;
 
 use crate::browser::{Browser, Options};
@@ -51,7 +51,7 @@ async fn until_returned(person: &Person<'_>, provider: &OidcProvider, subject: &
     let authorize = person.go_on(&begun).await;
     let callback = provider.approve(&authorize, subject).await;
     let answer = person.come_back(&callback, &begun.cookie).await;
-    person.arrive(answer.leads_to()).await
+    person.arrive(answer.leads_to(), &begun.cookie).await
 }
 
 /// What the provider's userinfo endpoint says to the key in a property.
@@ -92,12 +92,13 @@ async fn a_link_lives_for_generations_and_leaves_nothing_behind(db: Db) {
         provider.issued().await.iter().all(|it| !it.consumed),
         "nothing is redeemed before the proof"
     );
-    let both = omar.prove(&returned).await.is(200).json();
-    assert_eq!(
-        both["service"],
-        json!({"name": "Example ID", "subject": "u-100", "displayName": "Robin Park"})
-    );
-    let linked = omar.confirm(&returned).await.is(200).json();
+    let both = omar.both(&returned).await;
+    assert_eq!(both.service, "Example ID");
+    assert_eq!((&*both.subject, &*both.name), ("u-100", "Robin Park"));
+    let linked = {
+        omar.confirm(&returned).await.leads_to();
+        omar.status().await
+    };
     assert_eq!(linked["state"], "linked");
 
     let mut keys = Vec::new();
@@ -132,9 +133,9 @@ async fn a_person_says_no_and_connects_after_all(db: Db) {
     assert_eq!(omar.state().await, "unlinked");
 
     let returned = until_returned(&omar, &provider, "u-200").await;
-    let both = omar.prove(&returned).await.is(200).json();
-    assert_eq!(both["service"]["displayName"], "Sam Ortiz");
-    omar.confirm(&returned).await.is(200);
+    let both = omar.both(&returned).await;
+    assert_eq!(both.name, "Sam Ortiz");
+    omar.confirm(&returned).await.leads_to();
     let property = omar.property_of_generation(1).await;
     let who = userinfo(&scene, &provider, &property).await;
     assert_eq!(who["sub"], "u-200");

@@ -283,9 +283,12 @@ async fn link<P: RealProvider>(person: &Person<'_>, provider: &P) {
     let authorize = person.go_on(&begun).await;
     let callback = provider.visit(&authorize, true).await;
     let answer = person.come_back(&callback, &begun.cookie).await;
-    let returned = person.arrive(answer.leads_to()).await;
+    let returned = person.arrive(answer.leads_to(), &begun.cookie).await;
     person.prove(&returned).await.is(200);
-    let linked = person.confirm(&returned).await.is(200).json();
+    let linked = {
+        person.confirm(&returned).await.leads_to();
+        person.status().await
+    };
     assert_eq!(linked["state"], "linked", "{linked}");
 }
 
