@@ -617,9 +617,13 @@ async fn no_such_state(app: &App, begun: &[AttemptId]) -> Failed {
     let now = app.clock.now();
     for id in begun.iter().rev() {
         if let Ok(Some((tenant, attempt))) = app.store.attempt(id, now).await {
+            let issue = attempt.issue.as_ref();
+            if let Err(too_many) = app.limits.act(&tenant, &attempt.account_id) {
+                return Failed::of(too_many, &tenant, issue);
+            }
             app.events
                 .record(Event::WrongState(&tenant.client_key, &attempt.account_id));
-            return Failed::of(why, &tenant, attempt.issue.as_ref());
+            return Failed::of(why, &tenant, issue);
         }
     }
     why.into()

@@ -26,6 +26,7 @@ mod minted;
 mod moments;
 mod mutations;
 mod postgres;
+mod proving;
 mod real_providers;
 mod refusals;
 mod renewing;

@@ -795,8 +795,8 @@ async fn prove(
     identity: Identity,
     tokens: Tokens,
 ) -> Proving {
-    let (store, now) = (&app.store, app.clock.now());
-    let tenant: Tenant = store
+    let tenant: Tenant = app
+        .store
         .tenant(&client_key)
         .await
         .expect(DONE)
