@@ -91,8 +91,8 @@ impl Secret {
 
 /// See [`Secret::fingerprint`].
 #[must_use]
-pub fn fingerprint(secret: &str) -> String {
-    URL_SAFE_NO_PAD.encode(digest(&SHA256, secret.as_bytes()))
+pub fn fingerprint(secret: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(digest(&SHA256, secret.as_ref()))
 }
 
 /// Compares without telling by the time it takes where the two differ.

@@ -96,6 +96,7 @@ impl Store {
             sql::ATTEMPTS_EXPIRED,
             sql::SESSIONS_EXPIRED,
             sql::TOKENS_EXPIRED,
+            sql::LIFECYCLE_EXPIRED,
         ] {
             let swept = on!(self, pool => sqlx::query(statement)
                 .bind(now)
