@@ -1,6 +1,6 @@
-//! The patches of `scripts/mutants`: each still fits the sources and names tests that there are, and each
-//! row of the threat model and each invariant of renewing has one. Whether the tests notice is for the
-//! script to see.
+//! The table of `scripts/mutants`: each mutation still fits the sources and names tests that exist, and
+//! each row of the threat model and each invariant of renewing has one. Whether the tests notice is what
+//! the script finds out.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,68 +10,105 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Each file's name without its end, and its text.
-fn files(folder: &Path, end: &str) -> Vec<(String, String)> {
+/// Every story, as one text.
+fn stories(folder: &Path) -> String {
     let entries = fs::read_dir(folder).expect("the folder is there");
-    let mut files: Vec<_> = entries
-        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.extension().is_some_and(|found| found == end))
-        .map(|path| {
-            let name = path.file_stem().unwrap_or_default().to_string_lossy();
-            (name.into_owned(), read(&path))
+    let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
+    paths
+        .map(|path| match path.extension() {
+            _ if path.is_dir() => stories(&path),
+            Some(end) if end == "rs" => read(&path),
+            _ => String::new(),
         })
-        .collect();
-    files.sort();
-    files
+        .collect()
 }
 
-/// What a patch wants to find in a file, piece by piece.
-fn pieces(patch: &str) -> Vec<(&str, String)> {
-    let mut pieces: Vec<(&str, String)> = Vec::new();
-    let mut file = "";
-    for line in patch.lines() {
-        if let Some(name) = line.strip_prefix("--- a/") {
-            file = name;
-        } else if line.starts_with("@@") {
-            pieces.push((file, String::new()));
-        } else if let Some((_, piece)) = pieces.last_mut()
-            && let Some(text) = line.strip_prefix(['-', ' '])
-        {
-            piece.push_str(text);
-            piece.push('\n');
+/// A change of a mutation: the lines that it takes out of a file, without their indentation.
+struct Change<'a> {
+    file: &'a str,
+    takes_out: Vec<&'a str>,
+    changes: bool,
+}
+
+/// One paragraph of the table.
+struct Mutation<'a> {
+    name: &'a str,
+    test: &'a str,
+    changes: Vec<Change<'a>>,
+}
+
+impl<'a> Mutation<'a> {
+    fn read(paragraph: &'a str) -> Option<Self> {
+        let mut lines = paragraph.lines().filter(|line| !line.starts_with('#'));
+        let (name, _) = lines.next()?.split_once(": ")?;
+        let test = lines.next()?.strip_prefix("test: ")?;
+        let mut changes: Vec<Change<'a>> = Vec::new();
+        for line in lines {
+            if let Some(file) = line.strip_prefix("in: ") {
+                changes.push(Change {
+                    file,
+                    takes_out: Vec::new(),
+                    changes: false,
+                });
+                continue;
+            }
+            let change = changes.last_mut()?;
+            match line.split_at_checked(1)? {
+                ("-", text) => change.takes_out.push(text.trim()),
+                ("+", _) => {}
+                _ => return None,
+            }
+            change.changes = true;
         }
+        Some(Self {
+            name,
+            test,
+            changes,
+        })
     }
-    pieces
 }
 
 #[test]
 fn every_mutation_fits_and_every_row_has_one() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let stories: String = files(&root.join("tests/it"), "rs")
-        .into_iter()
-        .map(|(_, text)| text)
-        .collect();
+    let stories = stories(&root.join("tests/it"));
+    let table = read(&root.join("tests/mutations.txt"));
+    let mut names = BTreeSet::new();
     let mut rows = BTreeSet::new();
-    for (name, patch) in files(&root.join("tests/mutations"), "patch") {
-        let tests = patch
-            .lines()
-            .find_map(|line| line.strip_prefix("# test: "))
-            .unwrap_or_else(|| panic!("{name} names no test"));
-        assert!(
-            stories.contains(&format!("fn {tests}")),
-            "{name}: no test begins with {tests}"
-        );
-        let pieces = pieces(&patch);
-        assert!(!pieces.is_empty(), "{name} changes nothing");
-        for (file, piece) in pieces {
-            let found = read(&root.join(file)).matches(&piece).count();
-            assert_eq!(found, 1, "{name} does not fit {file} any more:\n{piece}");
+    for paragraph in table.split("\n\n").filter(|text| !text.starts_with('#')) {
+        let mutation = Mutation::read(paragraph);
+        let Mutation {
+            name,
+            test,
+            changes,
+        } = mutation.unwrap_or_else(|| panic!("this is no mutation:\n{paragraph}"));
+        assert!(names.insert(name), "{name} stands there twice");
+        for test in test.split(' ') {
+            assert!(
+                stories.contains(&format!("fn {test}")),
+                "{name}: no test begins with {test}"
+            );
         }
-        rows.insert(name.split('-').next().unwrap_or_default().to_owned());
+        assert!(!changes.is_empty(), "{name} changes nothing");
+        for change in changes {
+            assert!(change.changes, "{name} changes nothing in {}", change.file);
+            let text = read(&root.join(change.file));
+            let lines: Vec<&str> = text.lines().map(str::trim).collect();
+            let mut places = lines.windows(change.takes_out.len());
+            let found = places.by_ref().filter(|lines| *lines == change.takes_out);
+            assert_eq!(
+                found.count(),
+                1,
+                "{name} does not fit {} any more:\n{}",
+                change.file,
+                change.takes_out.join("\n")
+            );
+        }
+        rows.insert(name.split('-').next().unwrap_or_default());
     }
     let threats = (1..=25).map(|row| format!("t{row}"));
     let invariants = (1..=19).map(|row| format!("r{row}"));
     for row in threats.chain(invariants) {
-        assert!(rows.contains(&row), "{row} has no mutation");
+        assert!(rows.contains(row.as_str()), "{row} has no mutation");
     }
 }
