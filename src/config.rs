@@ -470,7 +470,7 @@ pub enum PropertyMode {
 }
 
 /// The hosts that a tenant's base URL may have.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SiteHosts(Vec<String>);
 
 impl SiteHosts {

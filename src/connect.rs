@@ -19,14 +19,15 @@ use crate::config::{BaseUrl, SiteHosts};
 use crate::error::{Error, Refusal};
 use crate::events::{Event, Events, Kind};
 use crate::figures::{Meters, Verdict};
-use crate::model::{AccountId, ClientKey, Installation, Tenant};
-use crate::secret::fingerprint;
+use crate::model::{AccountId, ClientKey, Installation, LifecycleCall, Tenant};
+use crate::secret::{fingerprint, fingerprint_of};
 use crate::store::Store;
 
 use install_keys::InstallKeys;
 use jwt::{FromAtlassian, FromTenant, Rejected};
 
-pub use lifecycle::{LifecycleBody, Sites};
+pub use crate::sites::Sites;
+pub use lifecycle::LifecycleBody;
 pub use signer::{CannotSign, Signer};
 
 /// Verifies what Atlassian sends.
@@ -143,7 +144,7 @@ impl IframeToken {
 }
 
 /// A verified token of Jira itself, for `enabled` and `disabled`.
-pub struct AppToAppToken(Tenant);
+pub struct AppToAppToken(Tenant, Signed);
 
 impl AppToAppToken {
     /// The tenant that sent it.
@@ -151,12 +152,64 @@ impl AppToAppToken {
     pub fn tenant(&self) -> &Tenant {
         &self.0
     }
+
+    /// The call it came with, by its body.
+    #[must_use]
+    pub fn call(&self, body: &[u8]) -> LifecycleCall {
+        self.1.call(body)
+    }
 }
 
 /// A verified RS256 token of Atlassian, for `installed` and `uninstalled`.
 #[derive(Debug)]
 pub struct LifecycleToken {
     client_key: ClientKey,
+    signed: Signed,
+}
+
+impl LifecycleToken {
+    /// The tenant it is of.
+    #[must_use]
+    pub fn client_key(&self) -> &ClientKey {
+        &self.client_key
+    }
+
+    /// The call it came with, by its body.
+    #[must_use]
+    pub fn call(&self, body: &[u8]) -> LifecycleCall {
+        self.signed.call(body)
+    }
+}
+
+/// What recognises the token of a lifecycle call when it comes again, and says when it was signed.
+#[derive(Debug)]
+struct Signed {
+    hash: String,
+    at: Seconds,
+    /// As long as a verifier may still take it, on a replica whose clock is behind too.
+    expires_at: Seconds,
+}
+
+impl Signed {
+    fn of(token: &str, proved: &jwt::Verified) -> Self {
+        // Without the signature: there is one for what is signed, and it may be written in more ways.
+        let signed = token.rsplit_once('.').map_or(token, |(signed, _)| signed);
+        let too_old = proved.issued_at().saturating_add(jwt::LIFECYCLE_AGE);
+        Self {
+            hash: fingerprint(signed),
+            at: proved.issued_at(),
+            expires_at: proved.expires_at().min(too_old) + 2 * jwt::LEEWAY,
+        }
+    }
+
+    fn call(&self, body: &[u8]) -> LifecycleCall {
+        LifecycleCall {
+            token_hash: self.hash.clone(),
+            body_hash: fingerprint_of(body),
+            signed_at: self.at,
+            expires_at: self.expires_at,
+        }
+    }
 }
 
 impl Connect {
@@ -213,7 +266,12 @@ impl Connect {
 
     /// Verifies the token in the address of a framed page.
     pub async fn iframe(&self, token: &str, request: Bound<'_>) -> Result<IframeToken, Error> {
-        let (tenant, proved) = self.of_request(Kind::Iframe, token, request).await?;
+        let now = self.clock.now();
+        let (tenant, proved) = self
+            .symmetric(Kind::Iframe, token, |claimed, tenant| {
+                claimed.bound(&tenant.shared_secret, &self.qsh(request), now)
+            })
+            .await?;
         self.while_enabled(Kind::Iframe, tenant, &proved)
             .map(IframeToken)
     }
@@ -224,22 +282,14 @@ impl Connect {
         token: &str,
         request: Bound<'_>,
     ) -> Result<AppToAppToken, Error> {
-        let (tenant, _) = self.of_request(Kind::AppToApp, token, request).await?;
-        self.meters.token(Kind::AppToApp, Verdict::Accepted);
-        Ok(AppToAppToken(tenant))
-    }
-
-    async fn of_request(
-        &self,
-        kind: Kind,
-        token: &str,
-        request: Bound<'_>,
-    ) -> Result<(Tenant, jwt::Verified), Error> {
         let now = self.clock.now();
-        self.symmetric(kind, token, |claimed, tenant| {
-            claimed.bound(&tenant.shared_secret, &self.qsh(request), now)
-        })
-        .await
+        let (tenant, proved) = self
+            .symmetric(Kind::AppToApp, token, |claimed, tenant| {
+                claimed.lifecycle(&tenant.shared_secret, &self.qsh(request), now)
+            })
+            .await?;
+        self.meters.token(Kind::AppToApp, Verdict::Accepted);
+        Ok(AppToAppToken(tenant, Signed::of(token, &proved)))
     }
 
     /// Finds the tenant that a token names, and has its secret decide.
@@ -255,7 +305,14 @@ impl Connect {
             .store
             .tenant(claimed.issuer())
             .await
-            .inspect_err(|_| self.meters.token(kind, Verdict::Undecided))?
+            .inspect_err(|error| {
+                let verdict = match error {
+                    // Not served: its host is not an allowed one.
+                    Error::Unauthorized(_) => Verdict::UnknownSigner,
+                    _ => Verdict::Undecided,
+                };
+                self.meters.token(kind, verdict);
+            })?
             .ok_or(Error::Unauthorized("no tenant has this client key"))
             .inspect_err(|_| self.meters.token(kind, Verdict::UnknownSigner))?;
         let proved = verify(&claimed, &tenant)
@@ -334,6 +391,7 @@ impl Connect {
         self.meters.token(Kind::Lifecycle, Verdict::Accepted);
         Ok(LifecycleToken {
             client_key: proved.issuer().clone(),
+            signed: Signed::of(token, &proved),
         })
     }
 

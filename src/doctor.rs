@@ -19,6 +19,7 @@ use crate::model::{AsideReason, ReconnectReason};
 use crate::outbound::SIZE_LIMIT;
 use crate::provider::{Provider, RefreshError, known};
 use crate::secret::Secret;
+use crate::sites::Sites;
 use crate::store::{Figures, Schema, Store};
 use crate::vault::Vault;
 
@@ -124,7 +125,12 @@ async fn database(config: &Config, outside: &Outside, report: &mut Report<'_>) -
         Database::Sqlite(_) => "SQLite",
         Database::Postgres(_) => "PostgreSQL",
     };
-    let store = match Store::beside(&config.database, vault, outside.random.clone()).await {
+    let sites = Sites {
+        hosts: config.site_hosts.clone(),
+        loopback_http: config.allow_loopback_http,
+    };
+    let random = outside.random.clone();
+    let store = match Store::beside(&config.database, vault, random, sites).await {
         Ok(store) => store,
         Err(error) => {
             report.say(Mark::Bad, "database", format!("{kind}: {error}"));
@@ -181,6 +187,18 @@ async fn kept(
                  missing from LATCHKEY_SEALING_KEYS, or the database was altered",
                 broken.len(),
                 some_of(&broken)
+            ),
+        );
+    }
+    let left_out = store.sites_not_allowed().await?;
+    if !left_out.is_empty() {
+        report.say(
+            Mark::Look,
+            "sites",
+            format!(
+                "{} tenants are not served, as their base URLs are not of a host in LATCHKEY_SITE_HOSTS: {}",
+                left_out.len(),
+                left_out.join(", ")
             ),
         );
     }

@@ -56,6 +56,10 @@ pub enum Event<'a> {
         /// Whom the body names.
         body: &'a str,
     },
+    /// A lifecycle token that was taken came again with another body.
+    OtherBody(Kind, &'a ClientKey),
+    /// A tenant's base URL is not of an allowed host any more. It is not served.
+    SiteNotAllowed(&'a ClientKey),
     /// A form came from another site's page.
     CrossSite,
     /// Something sealed did not open: altered, moved, or sealed by a key that is not here.
@@ -172,6 +176,16 @@ impl Event<'_> {
                 "lifecycle",
                 "a lifecycle token of one tenant came with a body that names another",
             ),
+            Self::OtherBody(kind, _) => (
+                "other_body",
+                kind.name(),
+                "a lifecycle token that was taken came again with another body",
+            ),
+            Self::SiteNotAllowed(_) => (
+                "site_not_allowed",
+                "",
+                "a tenant is not served: its base URL is not of a host in LATCHKEY_SITE_HOSTS",
+            ),
             Self::CrossSite => ("cross_site", "", "a form of another site was refused"),
             Self::SealFailure { column, .. } => (
                 "seal_failure",
@@ -200,6 +214,8 @@ impl Event<'_> {
                 ..
             } | Self::BadSignature(..)
                 | Self::Misplaced(..)
+                | Self::OtherBody(..)
+                | Self::SiteNotAllowed(_)
                 | Self::CrossSite
                 | Self::WrongBrowser
                 | Self::TooMany(..)
@@ -266,6 +282,9 @@ impl Events {
                 (tenant.map(ClientKey::as_str), None)
             }
             Event::OtherTenant { token, .. } => (Some(token.as_str()), None),
+            Event::OtherBody(_, tenant) | Event::SiteNotAllowed(tenant) => {
+                (Some(tenant.as_str()), None)
+            }
             Event::SealFailure { tenant, row, .. } => {
                 (Some(tenant), Some(row).filter(|row| !row.is_empty()))
             }

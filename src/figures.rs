@@ -93,6 +93,8 @@ labels! {
         JiraUnauthorized = "jira_unauthorized",
         /// Jira lets the key not be written: set aside.
         JiraRefuses = "jira_refuses",
+        /// The tenant's base URL is not of an allowed host: set aside.
+        SiteNotAllowed = "site_not_allowed",
         /// The site's IP allowlist keeps the app out.
         JiraAllowlist = "jira_allowlist",
         /// Jira failed, or did not answer.
@@ -218,6 +220,9 @@ impl Outcome {
             Self::JiraRefuses => {
                 "Jira lets neither the app nor the app as this person write the property"
             }
+            Self::SiteNotAllowed => {
+                "the base URL of a tenant is not of an allowed host; the link is set aside"
+            }
             Self::JiraAllowlist => {
                 "the IP allowlist of the site does not hold the address of this server"
             }
@@ -244,6 +249,7 @@ impl From<AsideReason> for Outcome {
             AsideReason::Sealed => Self::SealBroken,
             AsideReason::NoOutcome => Self::NoOutcome,
             AsideReason::JiraRefuses => Self::JiraRefuses,
+            AsideReason::SiteNotAllowed => Self::SiteNotAllowed,
         }
     }
 }

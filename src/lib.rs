@@ -13,7 +13,7 @@
 //! | [`grant`] | how long a grant lasts |
 //! | [`events`] | what an operator should know about attacks |
 //! | [`limits`] | how often anybody may do what costs something |
-//! | [`outbound`] | how any other server is called |
+//! | [`outbound`], [`sites`] | how any other server is called; where a tenant may live |
 //! | [`vault`], [`store`], [`jwe`] | what is kept, and sealed; what is sealed to somebody else |
 //! | [`budget`], [`forecast`] | what all replicas may ask of Jira and of the service, and how far it goes |
 //! | [`figures`] | what this process counts and measures |
@@ -50,6 +50,7 @@ pub mod renewal;
 pub mod secret;
 pub mod server;
 pub mod signing;
+pub mod sites;
 pub mod store;
 pub mod vault;
 pub mod watch;
@@ -64,7 +65,7 @@ use budget::{Bursts, Quota, ServicePace, SharedGate};
 use clock::{Clock, Millis};
 use config::{Config, Customers, IssueModule, PropertyMode, Proxies};
 use connect::install_keys::InstallKeys;
-use connect::{Connect, Signer, Sites};
+use connect::{Connect, Signer};
 use events::Events;
 use figures::Meters;
 use jira::Jira;
@@ -75,6 +76,7 @@ use provider::Provider;
 use random::Random;
 use renewal::AtWork;
 use signing::Signing;
+use sites::Sites;
 use store::{OpenError, Store};
 use vault::Vault;
 
@@ -174,8 +176,15 @@ impl App {
         let events = Events::new(&registry, clock.clone());
         let meters = Meters::new(&registry);
         let vault = Vault::new(config.sealing_keys, random.clone(), events.clone());
-        let store = Store::open(&config.database, vault, random.clone()).await?;
+        let sites = Sites {
+            hosts: config.site_hosts,
+            loopback_http: config.allow_loopback_http,
+        };
+        let database = &config.database;
+        let store =
+            Store::open(database, vault, random.clone(), sites.clone(), clock.now()).await?;
         follow_database(&store, &clock).await?;
+        tell_who_is_not_served(&store).await?;
         let quota = Quota::new(config.jira_limits, store.clone(), clock.clone());
         let quota = Arc::new(quota);
         let service = config.service_limits;
@@ -203,10 +212,7 @@ impl App {
             connect: Connect::new(
                 config.base_url,
                 config.app_key.clone(),
-                Sites {
-                    hosts: config.site_hosts,
-                    loopback_http: config.allow_loopback_http,
-                },
+                sites,
                 install_keys,
                 store.clone(),
                 clock.clone(),
@@ -254,6 +260,25 @@ impl App {
             random,
         }))
     }
+}
+
+/// How many tenants are named that are not served.
+const NAMED: usize = 100;
+
+/// Whoever has narrowed the hosts of sites should see whom that leaves out.
+async fn tell_who_is_not_served(store: &Store) -> Result<(), error::Error> {
+    let left_out = store.sites_not_allowed().await?;
+    for site in left_out.iter().take(NAMED) {
+        tracing::warn!(
+            %site,
+            "a tenant is not served: its base URL is not of a host in LATCHKEY_SITE_HOSTS"
+        );
+    }
+    if left_out.len() > NAMED {
+        let tenants = left_out.len();
+        tracing::warn!(tenants, "so many are not served; not all are named");
+    }
+    Ok(())
 }
 
 /// A difference that network and scheduling may make, in milliseconds: it is not followed.

@@ -56,7 +56,7 @@ pub struct Tenant {
     /// Counts how often the app was installed anew after an uninstall. What began under another
     /// installation is not finished under this one.
     pub installation: i64,
-    /// Where its REST API lives, without a slash at its end. Its host was checked at install.
+    /// Where its REST API lives, without a slash at its end. Its host is an allowed one.
     pub base_url: String,
     /// What people see, custom domains among them; only for `frame-ancestors`.
     pub display_urls: Vec<String>,
@@ -134,6 +134,32 @@ pub struct Installation {
     pub shared_secret: Secret,
     /// For acting as a user.
     pub oauth_client_id: Option<String>,
+}
+
+/// A lifecycle call whose token was verified: what tells it from others, and when it was signed.
+#[derive(Debug, Clone)]
+pub struct LifecycleCall {
+    /// Hash of what is signed of its token.
+    pub token_hash: String,
+    /// Hash of its body, which is not signed.
+    pub body_hash: String,
+    /// When it was signed, `iat`: whole seconds.
+    pub signed_at: Seconds,
+    /// Its token is not taken any more from then on.
+    pub expires_at: Seconds,
+}
+
+/// What became of a lifecycle call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard {
+    /// What it says is so now.
+    Done,
+    /// It had come before, with the same body; nothing was done a second time.
+    Again,
+    /// It was signed before what has made the present state, which stays.
+    Late,
+    /// Its token had come before, with another body.
+    OtherBody,
 }
 
 /// The key of a Jira issue, `ABC-12`. Only used to lead back to it.
@@ -223,6 +249,17 @@ pub struct Identity {
     pub subject: String,
     /// Its human name.
     pub display_name: String,
+}
+
+impl Identity {
+    /// Stands for the account of a link that does not open: what its row says is not believed.
+    #[must_use]
+    pub fn unreadable() -> Self {
+        Self {
+            subject: String::new(),
+            display_name: "an account whose name cannot be read".to_owned(),
+        }
+    }
 }
 
 /// One person's try at linking, and how far it has come.
@@ -635,6 +672,8 @@ pub enum AsideReason {
     NoOutcome,
     /// Jira lets neither the app nor the app as this person write the property.
     JiraRefuses,
+    /// The base URL of its tenant is not of an allowed host any more.
+    SiteNotAllowed,
 }
 
 /// Why a person has to connect again.
@@ -708,6 +747,7 @@ words!(AsideReason {
     Sealed = "seal_broken",
     NoOutcome = "no_outcome",
     JiraRefuses = "jira_refuses",
+    SiteNotAllowed = "site_not_allowed",
 });
 words!(ParkReason {
     Unauthorized = "unauthorized",
@@ -805,6 +845,7 @@ impl AsideReason {
                  the app."
                     .to_owned()
             }
+            Self::SiteNotAllowed => format!("Whoever runs the app for {service} does not serve this site."),
         }
     }
 
@@ -827,6 +868,7 @@ impl AsideReason {
                  within a quarter of an hour."
                     .to_owned()
             }
+            Self::SiteNotAllowed => format!("Whoever runs the app for {service} does not serve this site."),
         }
     }
 
@@ -845,6 +887,10 @@ impl AsideReason {
             Self::JiraRefuses => {
                 "Jira answers 403 to the app and to the app as the person: an admin of the site has to \
                  give the permission back; it is tried again every quarter of an hour"
+            }
+            Self::SiteNotAllowed => {
+                "the base URL of their tenant is not of a host in LATCHKEY_SITE_HOSTS: nothing is sent \
+                 there; allowed again, it goes on by itself within a quarter of an hour"
             }
         }
     }
@@ -1004,7 +1050,8 @@ impl LinkStatus {
         Self {
             state,
             service: service.to_owned(),
-            subject: Some(link.identity.subject.clone()),
+            // One that cannot be read has none.
+            subject: Some(link.identity.subject.clone()).filter(|subject| !subject.is_empty()),
             display_name: Some(link.identity.display_name.clone()),
             expires_at: link
                 .published

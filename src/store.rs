@@ -14,10 +14,12 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{PgPool, SqlitePool};
 
+use crate::clock::Seconds;
 use crate::config::Database;
 use crate::error::Error;
 use crate::random::Random;
 use crate::secret::Secret;
+use crate::sites::Sites;
 use crate::vault::Vault;
 
 use batch::Writer;
@@ -119,6 +121,18 @@ macro_rules! next_generation {
     }};
 }
 
+/// The next revision of a tenant's row: from here on nothing opens that was sealed in it before. The
+/// row is locked.
+macro_rules! next_revision {
+    ($tx:expr, $client_key:expr) => {{
+        let revision: i64 = sqlx::query_scalar(sql::REVISION_NEXT)
+            .bind($client_key)
+            .fetch_one(&mut *$tx)
+            .await?;
+        revision
+    }};
+}
+
 /// From here on no row of an earlier generation opens.
 macro_rules! generation_reached {
     ($tx:expr, $client_key:expr, $account_id:expr, $generation:expr) => {
@@ -158,6 +172,7 @@ mod figures;
 mod link;
 mod plans;
 mod renewal;
+mod reseal;
 mod rotation;
 mod rows;
 mod sealed;
@@ -188,6 +203,8 @@ pub struct Store {
     pool: Pool,
     vault: Vault,
     random: Random,
+    /// Where a tenant may live.
+    sites: Sites,
     /// Held while a transaction of this process writes, on SQLite.
     writing: Arc<tokio::sync::Mutex<()>>,
     /// Where writes of renewals gather; the writer's own store has none.
@@ -206,17 +223,21 @@ impl std::fmt::Debug for Store {
 }
 
 impl Store {
-    /// Opens the database, runs the migrations under a lock, and is ready.
+    /// Opens the database, runs the migrations under a lock, seals anew what a version before has sealed,
+    /// and is ready. A tenant is served only where `sites` says that one may live.
     ///
     /// SQLite serves one process: the file `{database}.lock` is held for as long as the store is open.
     /// A process that is just ending is waited for.
     ///
     /// # Errors
-    /// When the database cannot be opened, is held by another process, or a migration fails.
+    /// When the database cannot be opened, is held by another process, a migration fails, or a sealing key
+    /// is missing for what is to be sealed anew.
     pub async fn open(
         database: &Database,
         vault: Vault,
         random: Random,
+        sites: Sites,
+        now: Seconds,
     ) -> Result<Self, OpenError> {
         let (pool, alone) = match database {
             Database::Sqlite(file) => {
@@ -236,10 +257,12 @@ impl Store {
             pool,
             vault,
             random,
+            sites,
             writing: Arc::default(),
             writer: None,
             _alone: None,
         };
+        store.reseal(now).await?;
         store.writer = Some(Writer::start(store.clone()));
         store._alone = alone;
         Ok(store)
@@ -263,11 +286,16 @@ impl Store {
             pool,
             vault,
             random,
+            // Nothing is sent to one from here.
+            sites: Sites::default(),
             writing: Arc::default(),
             writer: None,
             _alone: None,
         };
         store.tables_are_ours().await?;
+        if !store.is_resealed().await? {
+            return Err(OpenError::Older);
+        }
         Ok(store)
     }
 
@@ -360,6 +388,12 @@ pub enum OpenError {
          run `latchkey migrate` first"
     )]
     Older,
+    /// What a version before has sealed is to be sealed anew, and a sealing key for it is not here.
+    #[error(
+        "what an earlier version of latchkey has sealed is sealed anew at this start, and the keys of the \
+         tenant {0} do not open: LATCHKEY_SEALING_KEYS must hold every sealing key that is in use"
+    )]
+    SealingKeys(String),
     /// Another process serves this file.
     #[error("the database file is in use by another latchkey process")]
     InUse,

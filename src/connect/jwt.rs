@@ -19,6 +19,8 @@ pub const LONGEST_TOKEN: usize = 8 * 1024;
 /// How far ahead a token may end, in seconds. Jira's live for minutes; one that is good for ever would
 /// have to be remembered for ever after it was used.
 pub const LONGEST_LIFE: Seconds = 24 * 3600;
+/// How old a token of a lifecycle call may be, in seconds, whenever it says that it ends.
+pub const LIFECYCLE_AGE: Seconds = 15 * 60;
 /// The literal that stands in place of a hash in a context token.
 const CONTEXT_QSH: &str = "context-qsh";
 
@@ -68,6 +70,7 @@ pub struct FromAtlassian<'a> {
 pub struct Verified {
     issuer: ClientKey,
     account: Option<AccountId>,
+    issued_at: Seconds,
     expires_at: Seconds,
 }
 
@@ -82,6 +85,12 @@ impl Verified {
     #[must_use]
     pub fn account(&self) -> Option<&AccountId> {
         self.account.as_ref()
+    }
+
+    /// When it was signed, `iat`.
+    #[must_use]
+    pub fn issued_at(&self) -> Seconds {
+        self.issued_at
     }
 
     /// When it runs out, at most [`LONGEST_LIFE`] from now.
@@ -118,12 +127,24 @@ impl<'a> FromTenant<'a> {
         self.verify(secret, qsh, now)
     }
 
+    /// Verifies the token of a lifecycle call: bound to one request, and young.
+    pub fn lifecycle(
+        &self,
+        secret: &Secret,
+        qsh: &str,
+        now: Seconds,
+    ) -> Result<Verified, Rejected> {
+        let verified = self.verify(secret, qsh, now)?;
+        check_age(verified.issued_at, now)?;
+        Ok(verified)
+    }
+
     fn verify(&self, secret: &Secret, qsh: &str, now: Seconds) -> Result<Verified, Rejected> {
         let key = DecodingKey::from_secret(secret.expose().as_bytes());
         let claims = signed(self.token, &key, Algorithm::HS256)?;
-        let expires_at = claims.check_times(now)?;
+        let times = claims.check_times(now)?;
         claims.check_qsh(qsh)?;
-        claims.verified(expires_at)
+        claims.verified(times)
     }
 }
 
@@ -152,13 +173,24 @@ impl<'a> FromAtlassian<'a> {
         now: Seconds,
     ) -> Result<Verified, Rejected> {
         let claims = signed(self.token, key, Algorithm::RS256)?;
-        let expires_at = claims.check_times(now)?;
+        let times = claims.check_times(now)?;
+        check_age(times.issued_at, now)?;
         if !claims.aud.as_ref().is_some_and(|aud| aud.is(audience)) {
             return Err(Rejected::Misplaced("the token is for another app"));
         }
         claims.check_qsh(qsh)?;
-        claims.verified(expires_at)
+        claims.verified(times)
     }
+}
+
+/// A lifecycle call is told of at once: one that comes this late was kept back by somebody.
+fn check_age(issued_at: Seconds, now: Seconds) -> Result<(), Rejected> {
+    if issued_at.saturating_add(LIFECYCLE_AGE + LEEWAY) < now {
+        return Err(Rejected::OutOfTime(
+            "the token is too old for what it tells",
+        ));
+    }
+    Ok(())
 }
 
 fn header(token: &str, algorithm: Algorithm, otherwise: &'static str) -> Result<Header, Rejected> {
@@ -231,9 +263,14 @@ impl Audience {
     }
 }
 
+/// When a token was signed and when it runs out.
+struct Times {
+    issued_at: Seconds,
+    expires_at: Seconds,
+}
+
 impl Claims {
-    /// When the token runs out.
-    fn check_times(&self, now: Seconds) -> Result<Seconds, Rejected> {
+    fn check_times(&self, now: Seconds) -> Result<Times, Rejected> {
         let (Some(exp), Some(iat)) = (self.exp, self.iat) else {
             return Err(Rejected::Malformed("the token has no exp or no iat"));
         };
@@ -249,7 +286,10 @@ impl Claims {
         if exp > now.saturating_add(LONGEST_LIFE) {
             return Err(Rejected::OutOfTime("the token lives too long"));
         }
-        Ok(exp)
+        Ok(Times {
+            issued_at: iat,
+            expires_at: exp,
+        })
     }
 
     fn check_qsh(&self, expected: &str) -> Result<(), Rejected> {
@@ -259,7 +299,7 @@ impl Claims {
         }
     }
 
-    fn verified(self, expires_at: Seconds) -> Result<Verified, Rejected> {
+    fn verified(self, times: Times) -> Result<Verified, Rejected> {
         Ok(Verified {
             issuer: client_key(self.iss)?,
             account: self
@@ -267,7 +307,8 @@ impl Claims {
                 .filter(|sub| !sub.is_empty())
                 .map(account)
                 .transpose()?,
-            expires_at,
+            issued_at: times.issued_at,
+            expires_at: times.expires_at,
         })
     }
 }

@@ -9,11 +9,16 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 
 use crate::config::Database;
 use crate::error::Error;
+use crate::model::AsideReason;
 use crate::random::Random;
+use crate::sites::Sites;
 use crate::vault::Vault;
 
 use super::rows::TenantRow;
 use super::{MIGRATIONS, OpenError, Pool, Store, sql};
+
+/// How many sites are looked at with one statement.
+const SITES_AT_ONCE: i64 = 1000;
 
 /// How the tables stand to this program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +42,7 @@ impl Store {
         database: &Database,
         vault: Vault,
         random: Random,
+        sites: Sites,
     ) -> Result<Self, OpenError> {
         let patience = Duration::from_secs(5);
         let pool = match database {
@@ -60,6 +66,7 @@ impl Store {
             pool,
             vault,
             random,
+            sites,
             writing: Arc::default(),
             writer: None,
             _alone: None,
@@ -94,7 +101,9 @@ impl Store {
         let newer = |version: &i64| MIGRATIONS.iter().all(|known| known.version != *version);
         Ok(match missing {
             _ if done.iter().any(|(version, ..)| newer(version)) => Schema::Ahead,
-            0 => Schema::Current,
+            0 if self.is_resealed().await? => Schema::Current,
+            // What comes after the last of them.
+            0 => Schema::Behind(1),
             missing => Schema::Behind(missing),
         })
     }
@@ -112,8 +121,32 @@ impl Store {
         let count = rows.len();
         let broken = rows.into_iter().filter_map(|row| {
             let name = row.base_url.clone();
-            self.open_tenant(row).err().map(|_| name)
+            match self.open_tenant(row) {
+                Err(AsideReason::SiteNotAllowed) | Ok(_) => None,
+                Err(_) => Some(name),
+            }
         });
         Ok((count, broken.collect()))
+    }
+
+    /// Base URLs of installed tenants that are not of an allowed host.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn sites_not_allowed(&self) -> Result<Vec<String>, Error> {
+        let (mut left_out, mut after) = (Vec::new(), String::new());
+        loop {
+            let page: Vec<(String, String)> = on!(self, pool => sqlx::query_as(sql::TENANT_SITES)
+                .bind(&after)
+                .bind(SITES_AT_ONCE)
+                .fetch_all(pool)
+                .await)?;
+            let Some((last, _)) = page.last() else {
+                return Ok(left_out);
+            };
+            after.clone_from(last);
+            let sites = page.into_iter().map(|(_, base_url)| base_url);
+            left_out.extend(sites.filter(|base_url| !self.serves(base_url)));
+        }
     }
 }

@@ -12,33 +12,79 @@ use crate::vault::{Broken, Place};
 use super::attempt::{END_REMEMBERED_FOR, attempt_ended, tokens_only};
 use super::cleanup::{NewCleanup, Owner, Wait, all_of, row_owner};
 use super::renewal::Claim;
-use super::rows::{AttemptRow, LinkRow, TenantRow};
+use super::rows::{AttemptRow, ClaimedRow, LinkRow, TenantRow};
 use super::{Pool, Store, sealed, sql};
 
-pub(super) fn credential_place<'a>(
+/// Where a credential is sealed, and beside what: whose it is, and of which account at the service.
+pub(super) struct CredentialPlace<'a> {
     client_key: &'a str,
     account_id: &'a str,
     generation: i64,
-) -> Place<'a> {
-    Place {
-        column: "link.credential",
-        tenant: client_key,
-        row: account_id,
-        generation,
-        bound: &[],
+    id: &'a str,
+    installation: i64,
+    subject: &'a str,
+    display_name: &'a str,
+}
+
+impl<'a> CredentialPlace<'a> {
+    pub(super) fn of_row(row: &'a LinkRow, generation: i64) -> Self {
+        Self {
+            client_key: &row.client_key,
+            account_id: &row.account_id,
+            generation,
+            id: &row.id,
+            installation: row.installation,
+            subject: &row.subject,
+            display_name: &row.display_name,
+        }
+    }
+
+    fn of_link(link: &'a Link, generation: i64) -> Self {
+        Self {
+            client_key: link.client_key.as_str(),
+            account_id: link.account_id.as_str(),
+            generation,
+            id: link.id.as_str(),
+            installation: link.installation,
+            subject: &link.identity.subject,
+            display_name: &link.identity.display_name,
+        }
+    }
+
+    pub(super) fn with<T>(&self, use_it: impl FnOnce(Place<'_>) -> T) -> T {
+        let installation = self.installation.to_string();
+        let bound = [
+            self.id,
+            installation.as_str(),
+            self.subject,
+            self.display_name,
+        ];
+        use_it(Place {
+            column: "link.credential",
+            tenant: self.client_key,
+            row: self.account_id,
+            generation: self.generation,
+            bound: &bound,
+        })
     }
 }
 
 impl Store {
-    /// A person's link.
+    /// A person's link, to be shown. Of one whose credential does not open beside its columns it is only
+    /// said that there is one ([`Identity::unreadable`]), and that it is set aside.
     pub async fn link(&self, tenant: &Tenant, account: &AccountId) -> Result<Option<Link>, Error> {
-        let row = on!(self, pool => sqlx::query_as::<_, LinkRow>(sql::LINK_OF_PERSON)
+        let row = on!(self, pool => sqlx::query_as::<_, ClaimedRow>(sql::LINK_WITH_REACH)
             .bind(tenant.client_key.as_str())
             .bind(account.as_str())
             .bind(tenant.installation)
             .fetch_optional(pool)
             .await)?;
-        Ok(row.map(|row| row.link()))
+        Ok(row.map(|ClaimedRow { link, reached }| {
+            match self.open_credential(&tenant.key, &link, reached.unwrap_or(0)) {
+                Ok(_) => link.link(),
+                Err(Broken) => link.unreadable_link(),
+            }
+        }))
     }
 
     /// Names of others at this tenant whose links use the same account at the service and work, as Jira
@@ -81,9 +127,19 @@ impl Store {
         let client_key = tenant.client_key.as_str();
         let account_id = attempt.account_id.as_str();
         let token = self.random.id();
-        let id = LinkId(self.random.id());
         let mut credential = credential;
-        let generation = transaction!(self, tx => {
+        let mut link = Link {
+            id: LinkId(self.random.id()),
+            client_key: tenant.client_key.clone(),
+            installation: tenant.installation,
+            account_id: attempt.account_id.clone(),
+            identity: identity.clone(),
+            state: LinkState::Live,
+            generation: 0,
+            published: None,
+            consent: credential.consent,
+        };
+        link.generation = transaction!(self, tx => {
             // Locks the tenant, so that an uninstall comes before or after, not between.
             let current: TenantRow = sqlx::query_as(sql::TENANT_LOCK)
                 .bind(client_key)
@@ -124,14 +180,14 @@ impl Store {
                 }
             }
             sqlx::query(sql::LINK_PUT)
-                .bind(id.as_str())
+                .bind(link.id.as_str())
                 .bind(client_key)
-                .bind(tenant.installation)
+                .bind(link.installation)
                 .bind(account_id)
-                .bind(&identity.subject)
-                .bind(&identity.display_name)
+                .bind(&link.identity.subject)
+                .bind(&link.identity.display_name)
                 .bind(generation)
-                .bind(self.seal_credential(tenant, &attempt.account_id, generation, &credential))
+                .bind(self.seal_credential(&tenant.key, &link, generation, &credential))
                 .bind(credential.api_key.as_ref().map(|key| key.expires_at))
                 .bind(lease_until)
                 .bind(&token)
@@ -145,17 +201,7 @@ impl Store {
         });
         Ok(Some(Claim {
             tenant: tenant.clone(),
-            link: Link {
-                id,
-                client_key: tenant.client_key.clone(),
-                installation: tenant.installation,
-                account_id: attempt.account_id.clone(),
-                identity: identity.clone(),
-                state: LinkState::Live,
-                generation,
-                published: None,
-                consent: credential.consent,
-            },
+            link,
             credential: Ok(credential),
             failures: 0,
             claims: 1,
@@ -167,19 +213,19 @@ impl Store {
         }))
     }
 
+    /// Seals what a link holds as this generation, beside the columns that the row has or is to have.
     pub(super) fn seal_credential(
         &self,
-        tenant: &Tenant,
-        account: &AccountId,
+        key: &TenantKey,
+        link: &Link,
         generation: i64,
         credential: &Credential,
     ) -> String {
-        let place = credential_place(tenant.client_key.as_str(), account.as_str(), generation);
-        self.vault
-            .seal(&tenant.key, place, &sealed::write_credential(credential))
+        let text = sealed::write_credential(credential);
+        CredentialPlace::of_link(link, generation).with(|place| self.vault.seal(key, place, &text))
     }
 
-    /// `reached` is how far the person's link has come, which does not stand in its row.
+    /// Only beside the columns that it was sealed with: what was changed in the row does not open. `reached` is how far the person's link has come, which does not stand in its row.
     pub(super) fn open_credential(
         &self,
         key: &TenantKey,
@@ -189,8 +235,8 @@ impl Store {
         // A row that lies behind is an older one that was put back, or one that was taken away. It may
         // be ahead: while versions change, a replica may renew that does not keep count.
         let generation = row.generation.max(reached);
-        let place = credential_place(&row.client_key, &row.account_id, generation);
-        let opened = self.vault.open(key, place, &row.credential)?;
+        let opened = CredentialPlace::of_row(row, generation)
+            .with(|place| self.vault.open(key, place, &row.credential))?;
         sealed::read_credential(&opened).map_err(|_| Broken)
     }
 

@@ -76,7 +76,7 @@ impl Claim {
 impl Store {
     /// Claims links whose time has come, of these tenants, one after the other until there are `most`; of
     /// each those first whose key in Jira, or refresh token, ends first. Each link is this process's until `lease_until`.
-    /// Those of a tenant that does not open are set aside until `rest_until`.
+    /// Those of a tenant that is set aside are set aside with it until `rest_until`.
     #[expect(
         clippy::too_many_arguments,
         reason = "each is a value of the statement"
@@ -133,19 +133,17 @@ impl Store {
                 .map(|claim| claim.tenant.clone());
             let tenant = match known {
                 Some(tenant) => tenant,
-                None => match self.tenant(&ClientKey(row.client_key.clone())).await {
-                    Ok(Some(tenant)) => tenant,
+                None => match self.find_tenant(&ClientKey(row.client_key.clone())).await? {
+                    Some(Ok(tenant)) => tenant,
                     // Uninstalled in this moment: the lease brings the row back, if need be.
-                    Ok(None) => continue,
-                    // Its keys do not open, which was logged. No other row waits for it.
-                    Err(Error::Internal(_)) => {
+                    None => continue,
+                    // It is set aside, which was recorded. No other row waits for it.
+                    Some(Err(why)) => {
                         let link = row.link();
                         let claim = row.claim.as_deref().unwrap_or_default();
-                        self.rest(&link, claim, AsideReason::Sealed, rest_until)
-                            .await?;
+                        self.rest(&link, claim, why, rest_until).await?;
                         continue;
                     }
-                    Err(error) => return Err(error),
                 },
             };
             claims.push(Claim {
@@ -193,12 +191,7 @@ impl Store {
         credential: &Credential,
         generation: i64,
     ) -> Result<bool, Error> {
-        let text = self.seal_credential(
-            &claim.tenant,
-            &claim.link.account_id,
-            generation,
-            credential,
-        );
+        let text = self.seal_credential(&claim.tenant.key, &claim.link, generation, credential);
         let write = Write::Commit(Commit {
             owner: claim_owner(claim),
             claimed: claim.link.generation,
@@ -281,7 +274,7 @@ impl Store {
         let text = changed.then(|| {
             let mut kept = credential.clone();
             kept.retiring.clear();
-            self.seal_credential(&claim.tenant, &claim.link.account_id, generation, &kept)
+            self.seal_credential(&claim.tenant.key, &claim.link, generation, &kept)
         });
         let write = Write::Published(Published {
             generation,

@@ -27,6 +27,13 @@ pub(super) struct TenantRow {
     /// The gate of all tenants, where it is read along.
     #[sqlx(default)]
     pub(super) jira_opens_at: i64,
+    /// What `tenant_revision` says, where it is read along: without it the secret does not open.
+    #[sqlx(default)]
+    pub(super) revision: Option<i64>,
+    /// When the call was signed that has installed or uninstalled the app.
+    pub(super) signed_at: i64,
+    /// When the call was signed that has switched it on or off.
+    pub(super) switched_at: i64,
 }
 
 #[derive(FromRow)]
@@ -100,6 +107,20 @@ pub(super) struct ClaimedRow {
 }
 
 impl LinkRow {
+    /// As it may be shown where its credential does not open: what its row says of the account is not
+    /// believed.
+    pub(super) fn unreadable_link(&self) -> Link {
+        let link = self.link();
+        Link {
+            identity: Identity::unreadable(),
+            state: match link.state {
+                LinkState::Reconnect(why) => LinkState::Reconnect(why),
+                LinkState::Live | LinkState::Aside(_) => LinkState::Aside(AsideReason::Sealed),
+            },
+            ..link
+        }
+    }
+
     pub(super) fn link(&self) -> Link {
         let reason = self.reason.as_deref();
         Link {

@@ -320,6 +320,16 @@ impl From<CodeText<Secret>> for Code {
     }
 }
 
+/// What a version before has written of an attempt that had tokens: whose they are, and the tokens.
+pub(super) fn read_proved_before(text: &Secret) -> Result<(String, Tokens), Unreadable> {
+    #[derive(Deserialize)]
+    struct ProvedBefore {
+        subject: String,
+        tokens: TokensText<Secret>,
+    }
+    read::<ProvedBefore>(text).map(|text| (text.subject, text.tokens.into()))
+}
+
 /// What a phase keeps beside its columns.
 pub(super) fn write_phase(phase: &Phase) -> Secret {
     match phase {

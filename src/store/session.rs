@@ -124,6 +124,7 @@ impl Store {
             sql::ATTEMPT_ENDS_EXPIRED,
             sql::SESSIONS_EXPIRED,
             sql::TOKENS_EXPIRED,
+            sql::LIFECYCLE_EXPIRED,
         ] {
             let swept = on!(self, pool => sqlx::query(statement)
                 .bind(now)

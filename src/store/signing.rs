@@ -4,7 +4,7 @@ use sqlx::FromRow;
 
 use crate::clock::Seconds;
 use crate::error::Error;
-use crate::model::{AccountId, ApiKey, Tenant};
+use crate::model::{AccountId, ApiKey, ClientKey, Tenant};
 use crate::secret::Secret;
 use crate::vault::{Broken, Place};
 
@@ -113,7 +113,7 @@ impl Store {
     /// Whether a key of this link and generation is still honoured: the link stands, its tenant has the
     /// app, nobody has to reconnect, and the generation is the newest, the one before, or one that Jira
     /// may still hold. A row that lies behind what was counted beside it, as one that was put back, is no
-    /// link.
+    /// link, and neither is one whose credential does not open beside its columns.
     pub async fn honours(
         &self,
         link: &str,
@@ -122,15 +122,24 @@ impl Store {
         subject: &str,
         generation: i64,
     ) -> Result<bool, Error> {
-        let links: i64 = on!(self, pool => sqlx::query_scalar(sql::LINK_HONOURED)
+        let row = on!(self, pool => sqlx::query_as::<_, ClaimedRow>(sql::LINK_HONOURED)
             .bind(link)
             .bind(client_key)
             .bind(account)
             .bind(subject)
             .bind(generation)
-            .fetch_one(pool)
+            .fetch_optional(pool)
             .await)?;
-        Ok(links > 0)
+        let Some(ClaimedRow { link, reached }) = row else {
+            return Ok(false);
+        };
+        let client_key = ClientKey(link.client_key.clone());
+        let Some(Ok(tenant)) = self.find_tenant(&client_key).await? else {
+            return Ok(false);
+        };
+        Ok(self
+            .open_credential(&tenant.key, &link, reached.unwrap_or(0))
+            .is_ok())
     }
 
     /// The newest key of a person's link and its generation; none while there is no link or no key, or

@@ -77,16 +77,32 @@ statements! {
         values ($1, 0, '', '', '', false, false, false, false, 0, $2) on conflict (client_key) do nothing";
     /// An update first, because it locks the row on both databases.
     TENANT_LOCK = "update tenant set updated_at = $2 where client_key = $1 returning *";
+    /// An upgrade enables nothing that an admin has switched off.
     TENANT_INSTALL = "update tenant set installation = $2, base_url = $3, display_urls = $4, \
-        oauth_client_id = $5, data_key = $6, shared_secret = $7, installed = true, enabled = true, \
+        oauth_client_id = $5, data_key = $6, shared_secret = $7, signed_at = $8, installed = true, \
+        enabled = (enabled or not installed), \
+        switched_at = case when installed then switched_at else $8 end, \
         acts_as_user = false, wait_until = 0, put_wait_until = 0, delete_wait_until = 0, \
         get_wait_until = 0 where client_key = $1";
     /// With the gate of all tenants: this is read right before a call.
-    TENANT_BY_KEY = "select t.*, g.opens_at as jira_opens_at from tenant t cross join gate g \
+    TENANT_BY_KEY = "select t.*, g.opens_at as jira_opens_at, (select r.revision from tenant_revision r \
+        where r.client_key = t.client_key) as revision from tenant t cross join gate g \
         where t.client_key = $1 and g.name = 'jira'";
-    TENANT_UNINSTALL = "update tenant set installed = false, enabled = false, draining = true, \
-        updated_at = $2 where client_key = $1 and installed";
-    TENANT_ENABLE = "update tenant set enabled = $2, updated_at = $3 where client_key = $1 and installed";
+    TENANT_UNINSTALL = "update tenant set draining = (draining or installed), installed = false, \
+        enabled = false, signed_at = $2 where client_key = $1";
+    TENANT_ENABLE = "update tenant set enabled = $2, switched_at = $3 where client_key = $1";
+    /// Whatever was sealed before opens no more. After the tenant is locked, so that two never count the
+    /// same.
+    REVISION_NEXT = "insert into tenant_revision (client_key, revision) values ($1, 1) \
+        on conflict (client_key) do update set revision = tenant_revision.revision + 1 returning revision";
+    TENANT_SITES = "select client_key, base_url from tenant where installed and client_key > $1 \
+        order by client_key limit $2";
+    /// The first body that comes with a token is the one that it is for.
+    LIFECYCLE_NOTE = "insert into lifecycle_token (token_hash, body_hash, expires_at) values ($1, $2, $3) \
+        on conflict (token_hash) do nothing";
+    LIFECYCLE_BODY = "select body_hash from lifecycle_token where token_hash = $1";
+    LIFECYCLE_EXPIRED = "delete from lifecycle_token where token_hash in \
+        (select token_hash from lifecycle_token where expires_at <= $1 limit $2)";
     TENANT_ACTS_AS_USER = "update tenant set acts_as_user = $2 where client_key = $1";
     TENANT_WAIT = "update tenant set wait_until = $2, wait_reason = $3 where client_key = $1 and wait_until < $2";
     TENANT_WAIT_PUT = "update tenant set put_wait_until = $2, wait_reason = $3 where client_key = $1 and put_wait_until < $2";
@@ -158,8 +174,13 @@ statements! {
 
     // Links.
 
-    LINK_OF_PERSON = "select * from link where client_key = $1 and account_id = $2 and installation = $3";
+    // The columns subject, display_name, installation and id stand in clear, and a link's credential is
+    // sealed beside them. Whatever gives something away or shows a name opens it first. The others only
+    // count or find rows by them, and say why it does no harm where somebody has changed one.
+
     LINK_OF_PERSON_ANY = "select * from link where client_key = $1 and account_id = $2";
+    /// A hint on a page: names of people at Jira, by subjects that are not opened. A subject that was changed
+    /// leaves a name out, or shows the name of a colleague who uses another account; nothing is decided by it.
     OTHERS_LINKED = "select p.display_name from link l join person p on p.client_key = l.client_key \
         and p.account_id = l.account_id where l.subject = $1 and l.client_key = $2 and l.account_id <> $3 \
         and l.installation = $4 and l.state <> 'reconnect' limit 3";
@@ -179,6 +200,8 @@ statements! {
         consented_at = excluded.consented_at, consent_ends_at = excluded.consent_ends_at, first_end = 0";
     LINK_DELETE = "delete from link where client_key = $1 and account_id = $2 returning *";
     LINK_DELETE_BY_ID = "delete from link where id = $1 returning *";
+    /// Only of tenants that were uninstalled. A link whose number was changed does not open, and ends
+    /// without its tokens being revoked, as if it had been deleted.
     LINKS_OF_OLD_INSTALLATION = "select * from link where client_key = $1 and (installation < $2 or $3) limit 100";
     /// For the next link, or past the end of one. Before the link in every transaction, so that two of
     /// them never wait for one another.
@@ -192,6 +215,8 @@ statements! {
     /// With the tenant's key: nothing that it sealed opens again.
     GENERATIONS_DELETE = "delete from link_generation where client_key = $1 and exists (select 1 from tenant \
         where tenant.client_key = link_generation.client_key and tenant.data_key is null)";
+    /// By tenant and account, which nobody can be linked without. Who changes or adds a row keeps a property
+    /// from being deleted, or has one deleted; nothing is given away.
     LINK_EXISTS = "select count(*) from link where client_key = $1 and account_id = $2";
     /// The newest generation is put again. Whoever holds the row goes on holding it.
     LINK_PUT_AGAIN = "update link set put_again = put_again + 1, \
@@ -201,7 +226,8 @@ statements! {
         where client_key = $1 and account_id = $2 and installation = $3 and state in ('live', 'aside')";
 
     /// How many links use an account at the service, and how many of them are this person's, at
-    /// whichever site.
+    /// whichever site. It decides when tokens are revoked, not whether, and nothing is sent but to the
+    /// service: whoever changes a subject here could as well delete the link, or the entry of the list.
     SUBJECT_IN_USE = "select count(*), count(case when account_id = $2 then 1 end) from link \
         where subject = $1";
 
@@ -337,7 +363,25 @@ statements! {
     // What is asked beside a server.
 
     MIGRATIONS_DONE = "select version, checksum, success from _sqlx_migrations";
-    TENANTS_SOME = "select * from tenant where installed limit $1";
+    TENANTS_SOME = "select t.*, (select r.revision from tenant_revision r \
+        where r.client_key = t.client_key) as revision from tenant t where t.installed limit $1";
+
+    // What a version before has sealed, to be sealed anew once.
+
+    DONE_ONCE = "select count(*) from done_once where what = $1";
+    DONE_ONCE_NOTE = "insert into done_once (what, done_at) values ($1, $2) on conflict (what) do nothing";
+    /// Until its connection ends.
+    TURN_TAKE_POSTGRES = "select pg_advisory_lock($1)";
+    TENANT_KEYS_FROM = "select client_key, data_key from tenant where data_key is not null and client_key > $1 \
+        order by client_key limit $2";
+    TENANT_RESEAL = "update tenant set shared_secret = $2 where client_key = $1";
+    LINKS_FROM = "select l.*, (select g.generation from link_generation g where g.client_key = l.client_key \
+        and g.account_id = l.account_id) as reached from link l where l.id > $1 order by l.id limit $2";
+    LINK_RESEAL = "update link set credential = $3 where id = $1 and credential = $2";
+    ATTEMPTS_OF_BEFORE = "select id, client_key, installation, account_id, kept from attempt \
+        where phase = 'proved' and kept is not null";
+    ATTEMPTS_DELETE = "delete from attempt";
+    SESSIONS_DELETE = "delete from session";
 
     // Keys that are signed here.
 
@@ -350,7 +394,9 @@ statements! {
     SIGNING_KEYS_PAGE = "select kid as id, '' as client_key, sealed from signing_key \
         where kid > $1 order by kid limit $2";
     SIGNING_KEY_REWRAP = "update signing_key set sealed = $3 where kid = $1 and sealed = $2";
-    LINK_HONOURED = "select count(*) from link l join tenant t on t.client_key = l.client_key \
+    /// Whether its credential opens beside these columns is looked at afterwards.
+    LINK_HONOURED = "select l.*, (select g.generation from link_generation g \
+        where g.client_key = l.client_key and g.account_id = l.account_id) as reached from link l join tenant t on t.client_key = l.client_key \
         where l.id = $1 and l.client_key = $2 and l.account_id = $3 and l.subject = $4 \
         and $5 <= l.generation and ($5 >= l.generation - 1 or $5 >= l.published_generation) \
         and l.state <> 'reconnect' and t.installed and t.installation = l.installation \

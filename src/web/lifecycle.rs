@@ -1,5 +1,8 @@
 //! What Atlassian tells about installations. Anything but 200 or 204 to `installed` fails the
 //! installation; the other three are notices that do not come twice.
+//!
+//! A token is good for one body, which is not signed: the same again is answered and not done again, and
+//! another body is refused. What was signed before the present state changes nothing (`store/tenant.rs`).
 
 use std::sync::Arc;
 
@@ -10,6 +13,8 @@ use super::extract::{FromAtlassian, FromJira, SmallBody, json};
 use crate::App;
 use crate::connect::LifecycleBody;
 use crate::error::Error;
+use crate::events::{Event, Kind};
+use crate::model::{ClientKey, Heard};
 
 /// `POST /connect/installed`: also an upgrade, a new secret, a new name of the site.
 pub async fn installed(
@@ -17,11 +22,20 @@ pub async fn installed(
     FromAtlassian(token): FromAtlassian,
     body: SmallBody,
 ) -> Result<StatusCode, Error> {
+    let call = token.call(&body.0);
+    let told = Told(&app, Kind::Lifecycle, token.client_key());
+    // Before the body is looked into: whatever it says, this token was for another.
+    if let Some(heard) = app.store.heard_before(&call).await? {
+        told.is_new(heard)?;
+        return Ok(StatusCode::NO_CONTENT);
+    }
     let body: LifecycleBody = json(&body)?;
     let installation = app.connect.installation(&token, body)?;
-    app.store.install(&installation, app.clock.now()).await?;
-    tracing::info!(tenant = %installation.client_key, base_url = %installation.base_url, "the app was installed");
-    app.wake.notify_one();
+    let now = app.clock.now();
+    if told.is_new(app.store.install(&installation, &call, now).await?)? {
+        tracing::info!(tenant = %installation.client_key, base_url = %installation.base_url, "the app was installed");
+        app.wake.notify_one();
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -31,11 +45,19 @@ pub async fn uninstalled(
     FromAtlassian(token): FromAtlassian,
     body: SmallBody,
 ) -> Result<StatusCode, Error> {
+    let call = token.call(&body.0);
+    let told = Told(&app, Kind::Lifecycle, token.client_key());
+    if let Some(heard) = app.store.heard_before(&call).await? {
+        told.is_new(heard)?;
+        return Ok(StatusCode::NO_CONTENT);
+    }
     let body: LifecycleBody = json(&body)?;
     let client_key = app.connect.uninstalled(&token, &body)?;
-    app.store.uninstall(&client_key, app.clock.now()).await?;
-    tracing::info!(tenant = %client_key, "the app was uninstalled");
-    app.wake_cleanup.notify_one();
+    let now = app.clock.now();
+    if told.is_new(app.store.uninstall(&client_key, &call, now).await?)? {
+        tracing::info!(tenant = %client_key, "the app was uninstalled");
+        app.wake_cleanup.notify_one();
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -43,13 +65,15 @@ pub async fn uninstalled(
 pub async fn enabled(
     State(app): State<Arc<App>>,
     FromJira(token): FromJira,
-    _: SmallBody,
+    body: SmallBody,
 ) -> Result<StatusCode, Error> {
-    app.store
-        .enable(token.tenant(), true, app.clock.now())
-        .await?;
-    tracing::info!(tenant = %token.tenant().client_key, "the app was enabled");
-    app.wake.notify_one();
+    let (tenant, call) = (token.tenant(), token.call(&body.0));
+    let told = Told(&app, Kind::AppToApp, &tenant.client_key);
+    let now = app.clock.now();
+    if told.is_new(app.store.enable(tenant, true, &call, now).await?)? {
+        tracing::info!(tenant = %tenant.client_key, "the app was enabled");
+        app.wake.notify_one();
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -57,11 +81,46 @@ pub async fn enabled(
 pub async fn disabled(
     State(app): State<Arc<App>>,
     FromJira(token): FromJira,
-    _: SmallBody,
+    body: SmallBody,
 ) -> Result<StatusCode, Error> {
-    app.store
-        .enable(token.tenant(), false, app.clock.now())
-        .await?;
-    tracing::info!(tenant = %token.tenant().client_key, "the app was disabled");
+    let (tenant, call) = (token.tenant(), token.call(&body.0));
+    let told = Told(&app, Kind::AppToApp, &tenant.client_key);
+    let now = app.clock.now();
+    if told.is_new(app.store.enable(tenant, false, &call, now).await?)? {
+        tracing::info!(tenant = %tenant.client_key, "the app was disabled");
+    }
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Who tells something, by which kind of token.
+struct Told<'a>(&'a App, Kind, &'a ClientKey);
+
+impl Told<'_> {
+    /// Whether it was done now. What is not is answered just as well.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`] for a token that came with another body before.
+    fn is_new(&self, heard: Heard) -> Result<bool, Error> {
+        let Self(app, kind, client_key) = self;
+        match heard {
+            Heard::Done => Ok(true),
+            Heard::Again => {
+                tracing::info!(tenant = %client_key, "a lifecycle call came again; it is not done again");
+                Ok(false)
+            }
+            Heard::Late => {
+                tracing::warn!(
+                    tenant = %client_key,
+                    "a lifecycle call came late and changes nothing: it was signed before the last one"
+                );
+                Ok(false)
+            }
+            Heard::OtherBody => {
+                app.events.record(Event::OtherBody(*kind, client_key));
+                Err(Error::Unauthorized(
+                    "the token came with another body before",
+                ))
+            }
+        }
+    }
 }

@@ -48,7 +48,8 @@ impl Kind {
         let tenants = |token| FromTenant::read(token).ok();
         match self {
             Self::Context => tenants(token)?.context(&secret, now).ok(),
-            Self::Iframe | Self::AppToApp => tenants(token)?.bound(&secret, &self.qsh(), now).ok(),
+            Self::Iframe => tenants(token)?.bound(&secret, &self.qsh(), now).ok(),
+            Self::AppToApp => tenants(token)?.lifecycle(&secret, &self.qsh(), now).ok(),
             Self::Lifecycle => FromAtlassian::read(token)
                 .ok()?
                 .lifecycle(&atlassian().public, AUDIENCE, &self.qsh(), now)
@@ -66,6 +67,7 @@ impl Kind {
             },
             qsh: &self.qsh(),
             audience: lifecycle.then_some(AUDIENCE),
+            age: (lifecycle || self == Self::AppToApp).then_some(900),
             now,
         };
         jwt_model::good(token, &purpose)

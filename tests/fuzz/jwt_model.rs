@@ -25,6 +25,8 @@ pub struct Purpose<'a> {
     pub qsh: &'a str,
     /// Our base URL, where the token must be for us.
     pub audience: Option<&'a str>,
+    /// How old it may be, where it tells of something that has just happened.
+    pub age: Option<i64>,
     pub now: i64,
 }
 
@@ -76,7 +78,10 @@ pub fn good(token: &str, purpose: &Purpose<'_>) -> Option<Says> {
     let in_time = i128::from(exp) + 30 > now
         && i128::from(iat) <= now + 30
         && i128::from(nbf.unwrap_or(i64::MIN)) <= now + 30
-        && i128::from(exp) <= now + 86_400;
+        && i128::from(exp) <= now + 86_400
+        && purpose
+            .age
+            .is_none_or(|age| i128::from(iat) >= now - i128::from(age) - 30);
     let bound = claims.text("qsh")?.as_deref() == Some(purpose.qsh);
     if !in_time || !bound {
         return None;

@@ -11,7 +11,7 @@ use axum::body::Body;
 use http::{HeaderName, HeaderValue, Method, Request, Uri};
 use latchkey::clock::Clock;
 use latchkey::config::Config;
-use latchkey::model::{ClientKey, Installation};
+use latchkey::model::{ClientKey, Installation, LifecycleCall};
 use latchkey::outbound::Outbound;
 use latchkey::random::Random;
 use latchkey::secret::Secret;
@@ -73,7 +73,14 @@ fn place() -> &'static Place {
                 shared_secret: Secret::new(SECRET),
                 oauth_client_id: None,
             };
-            let installed = app.store.install(&installation, app.clock.now()).await;
+            let now = app.clock.now();
+            let call = LifecycleCall {
+                token_hash: "of-the-first-call".to_owned(),
+                body_hash: String::new(),
+                signed_at: now,
+                expires_at: now,
+            };
+            let installed = app.store.install(&installation, &call, now).await;
             installed.expect("it is written");
             app
         });

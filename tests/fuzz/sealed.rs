@@ -15,7 +15,7 @@ const PLACE: Place<'static> = Place {
     tenant: TENANT,
     row: "557058:a",
     generation: 3,
-    bound: &[],
+    bound: &["a-link", "1", "u-100", "Robin Park"],
 };
 
 struct Kept {

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod answering;
+mod bound;
 mod browser;
 mod browsing;
 mod child;
@@ -41,5 +42,6 @@ mod services;
 mod sim;
 mod starting;
 mod storage;
+mod telling;
 mod verifying;
 mod watching;

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 use crate::child::{Finished, Run, Settings};
 use crate::database::{Cell as Value, Database};
 use crate::on_both_databases;
-use crate::scene::{Db, Scene, Setting, eventually};
+use crate::scene::{Db, Scene, Setting, eventually, told};
 use crate::sim::jira::Overrides;
 use crate::sim::service::{Endpoint, Fault, Kind, Rotation, ServiceOptions};
 
@@ -45,7 +45,7 @@ fn keys(first: &str, second: &str) -> String {
     }
 }
 
-fn vault(keys: &str) -> Vault {
+pub fn vault(keys: &str) -> Vault {
     use base64::Engine as _;
     let keys = keys.split(',').map(|key| {
         let (kid, key) = key.split_once(':').expect("a kid and a key");
@@ -105,7 +105,7 @@ async fn install_many(scene: &Scene, count: u64) {
                     oauth_client_id: None,
                 };
                 let now: Seconds = 1_800_000_000;
-                let installed = store.install(&installation, now).await;
+                let installed = store.install(&installation, &told(now), now).await;
                 installed.expect("it is installed");
             }
         });

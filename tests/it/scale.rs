@@ -32,7 +32,7 @@ const SMALL: [&str; 3] = [
 ];
 
 /// What neither the worker nor a page asks for.
-const RARE: [&str; 14] = [
+const RARE: [&str; 16] = [
     // Figures: each reads an index of the rows that it is about (tests/it/watching.rs).
     "LINKS_LIVE",
     "LINKS_DUE",
@@ -48,6 +48,10 @@ const RARE: [&str; 14] = [
     "TENANTS_SOME",
     // How much there is to do for `rotate-keys`.
     "WRAPPED_COUNT",
+    // What is done once, after an upgrade, to a table that holds ten minutes of attempts.
+    "ATTEMPTS_OF_BEFORE",
+    "ATTEMPTS_DELETE",
+    "SESSIONS_DELETE",
     // A table with a row for each migration.
     "MIGRATIONS_APPLIED",
     "MIGRATIONS_DONE",

@@ -16,7 +16,7 @@ use tower::ServiceExt as _;
 
 use latchkey::clock::Clock;
 use latchkey::config::Config;
-use latchkey::model::{AccountId, ClientKey, Link};
+use latchkey::model::{AccountId, ClientKey, LifecycleCall, Link};
 use latchkey::outbound::{Outbound, TIME_LIMIT};
 use latchkey::random::Random;
 use latchkey::server::Running;
@@ -538,6 +538,16 @@ impl Scene {
             (cleanup == 0 && unsettled == 0).then_some(())
         })
         .await;
+    }
+}
+
+/// A lifecycle call as it reaches the store, signed now.
+pub fn told(now: i64) -> LifecycleCall {
+    LifecycleCall {
+        token_hash: Random::system().id(),
+        body_hash: String::new(),
+        signed_at: now,
+        expires_at: now + 60,
     }
 }
 

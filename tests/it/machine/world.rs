@@ -12,8 +12,8 @@ use tokio::time::Instant;
 
 use latchkey::clock::{Clock, Seconds};
 use latchkey::model::{
-    AccountId, AttemptId, ClientKey, Consent, Credential, Identity, Installation, Phase, Tenant,
-    Tokens,
+    AccountId, AttemptId, ClientKey, Consent, Credential, Heard, Identity, Installation, Phase,
+    Tenant, Tokens,
 };
 use latchkey::random::Random;
 use latchkey::renewal::LEASE;
@@ -23,7 +23,7 @@ use latchkey::{App, cleanup, renewal};
 use crate::database::Database;
 use crate::links;
 use crate::postgres::Postgres;
-use crate::scene::{Db, PROPERTY};
+use crate::scene::{Db, PROPERTY, told};
 use crate::sim;
 use crate::sim::jira::{self, AppState, Scope};
 use crate::sim::service::{self, Rotation};
@@ -308,7 +308,8 @@ impl World {
                     self.leave_behind(site);
                     let process = &self.processes[self.awake(which)];
                     let (client_key, now) = (self.client_key(site), self.clock.now());
-                    let uninstalled = process.app.store.uninstall(&client_key, now);
+                    let call = told(now);
+                    let uninstalled = process.app.store.uninstall(&client_key, &call, now);
                     process.run(uninstalled).expect(DONE);
                 }
             }
@@ -458,7 +459,9 @@ impl World {
             oauth_client_id: Some(oauth_client_id),
         };
         let process = &self.processes[self.awake(which)];
-        let installed = process.app.store.install(&installation, self.clock.now());
+        let now = self.clock.now();
+        let call = told(now);
+        let installed = process.app.store.install(&installation, &call, now);
         process.run(installed).expect(DONE);
         self.installed[site] = true;
         self.enabled[site] = true;
@@ -482,7 +485,9 @@ impl World {
         process.run(async {
             let tenant = store.tenant(&client_key).await.expect(DONE);
             let tenant = tenant.expect("it is installed");
-            store.enable(&tenant, enabled, now).await.expect(DONE);
+            let call = told(now);
+            let heard = store.enable(&tenant, enabled, &call, now).await;
+            assert_eq!(heard.expect(DONE), Heard::Done);
         });
     }
 

@@ -22,7 +22,7 @@ const TASKS: usize = 32;
 /// How many links are selected at once.
 const SELECTED: i64 = 1000;
 
-type Due = (String, String, String, String, i64);
+type Due = (String, String, String, String, i64, String, String);
 
 /// Renews for ever.
 pub async fn renew(
@@ -47,7 +47,8 @@ pub async fn renew(
             ));
             loop {
                 let due: Vec<Due> = sqlx::query_as(
-                    "select id, client_key, account_id, credential, generation from link \
+                    "select id, client_key, account_id, credential, generation, subject, \
+                     display_name from link \
                      where due_at <= $1 order by due_at limit $2",
                 )
                 .bind(clock.now())
@@ -65,9 +66,10 @@ pub async fn renew(
                         let (tenants, vault, signer) = &*shared;
                         loop {
                             let next: Option<Due> = receiver.lock().await.recv().await;
-                            let Some((id, client_key, account, credential, generation)) = next else {
+                            let Some(due) = next else {
                                 return Ok::<_, Failure>(());
                             };
+                            let (id, client_key, account, credential, generation, subject, name) = due;
                             let tenant = tenants.get(&client_key).ok_or("no such tenant")?;
                             let now = clock.now();
                             let mut place = Place {
@@ -75,7 +77,7 @@ pub async fn renew(
                                 tenant: &client_key,
                                 row: &account,
                                 generation,
-                                bound: &[],
+                                bound: &[&id, "1", &subject, &name],
                             };
                             let opened = vault.open(&tenant.key, place, &credential)?;
                             let mut credential: Value = serde_json::from_str(opened.expose())?;

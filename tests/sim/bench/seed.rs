@@ -2,7 +2,7 @@
 //! sealed under its tenant's key, every key due.
 
 use latchkey::App;
-use latchkey::model::{ClientKey, Installation, Tenant};
+use latchkey::model::{ClientKey, Installation, LifecycleCall, Tenant};
 use latchkey::secret::Secret;
 use latchkey::vault::{Place, Vault};
 use sqlx::{Executor as _, QueryBuilder};
@@ -40,7 +40,14 @@ pub async fn tenants(app: &App, port: u16) -> Result<Vec<Tenant>, Failure> {
             shared_secret: Secret::new(format!("{number:0>64}")),
             oauth_client_id: None,
         };
-        app.store.install(&installation, app.clock.now()).await?;
+        let now = app.clock.now();
+        let call = LifecycleCall {
+            token_hash: format!("of-tenant-{number}"),
+            body_hash: String::new(),
+            signed_at: now,
+            expires_at: now,
+        };
+        app.store.install(&installation, &call, now).await?;
         let tenant = app.store.tenant(&client_key).await?;
         tenants.push(tenant.ok_or("a tenant was not installed")?);
     }
@@ -60,12 +67,15 @@ pub async fn links(
     let row = |number: usize| {
         let tenant = &tenants[number % tenants.len()];
         let account_id = format!("712020:0f0f0f0f-0000-4000-8000-{number:012}");
+        let (id, subject) = (app.random.id(), format!("u-{number}"));
+        let display_name = format!("Person {number}");
+        // As src/store/link.rs has it.
         let place = Place {
             column: "link.credential",
             tenant: tenant.client_key.as_str(),
             row: &account_id,
             generation: 1,
-            bound: &[],
+            bound: &[&id, "1", &subject, &display_name],
         };
         // As src/store/sealed.rs writes it.
         let late = i64::try_from(number * 1200 / links).unwrap_or(0);
@@ -90,12 +100,12 @@ pub async fn links(
         });
         let text = Secret::new(text.to_string());
         Row {
-            id: app.random.id(),
-            client_key: tenant.client_key.as_str().to_owned(),
             credential: vault.seal(&tenant.key, place, &text),
+            id,
+            client_key: tenant.client_key.as_str().to_owned(),
             account_id,
-            subject: format!("u-{number}"),
-            display_name: format!("Person {number}"),
+            subject,
+            display_name,
             key_expires_at: expires_at,
             due_at: requested_at + LIFE * 2 / 3,
             published_at: requested_at,

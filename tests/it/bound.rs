@@ -1,0 +1,804 @@
+//! Stories of somebody who writes the database: columns that decide where a secret goes or whom it is
+//! for, changed in place or put back, and rows that an earlier version has sealed.
+
+use latchkey::config::Config;
+use latchkey::model::{AccountId, ClientKey, Heard, Identity, Installation};
+use latchkey::outbound::Outbound;
+use latchkey::random::Random;
+use latchkey::secret::{Secret, TenantKey};
+use latchkey::store::OpenError;
+use latchkey::vault::{Place, Vault};
+use latchkey::{App, Outside};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::child::Latchkey;
+use crate::database::{Cell, Database};
+use crate::on_both_databases;
+use crate::rotating;
+use crate::scene::{Db, Person, Scene, Setting, eventually, told};
+use crate::sim::jira::{MIA, OMAR};
+use crate::sim::service::Endpoint;
+
+on_both_databases!(
+    t18_a_column_of_a_tenant_that_was_changed_sets_it_aside,
+    t18_a_column_of_a_link_that_was_changed_sets_it_aside,
+    t18_nobody_is_shown_or_given_what_was_changed,
+    t18_an_older_row_of_a_tenant_does_not_open,
+    t18_a_base_url_is_held_against_the_allowed_hosts_at_every_use,
+    t18_a_link_that_was_made_up_is_not_honoured,
+    t18_a_link_of_an_installation_that_is_over_stays_there,
+    t18_rows_of_the_version_before_go_on_and_its_values_open_no_more,
+    t18_rows_of_the_version_before_wait_for_their_sealing_key,
+);
+
+const HOUR: i64 = 3600;
+
+/// The rows of a site, in whichever table.
+fn of_site(scene: &Scene, site: &str) -> String {
+    format!("client_key = '{}'", scene.client_key(site))
+}
+
+async fn event_count(scene: &Scene, column: &str) -> u64 {
+    scene.events("seal_failure", column).await
+}
+
+/// Waits until so many links are set aside for this.
+async fn set_aside(scene: &Scene, count: i64, reason: &str) {
+    let query = format!("select count(*) from link where state = 'aside' and reason = '{reason}'");
+    eventually("the link is set aside", async || {
+        (scene.count(&query).await == count).then_some(())
+    })
+    .await;
+}
+
+/// The worker has everybody before it at once.
+async fn all_are_due(scene: &Scene) {
+    let due = "update link set due_at = 1 where claim is null";
+    scene.execute(due).await;
+}
+
+fn refreshes(scene: &Scene) -> usize {
+    scene.world.service.calls_to(Endpoint::Refresh)
+}
+
+/// Nobody was called but the sites that are there.
+fn no_stranger_was_called(scene: &Scene) {
+    let calls = scene.world.jira.calls();
+    let known = ["acme", "acme-now", "globex", "keys", "auth"];
+    let strangers: Vec<_> = calls
+        .iter()
+        .filter(|call| !known.contains(&call.host.as_str()))
+        .collect();
+    assert!(strangers.is_empty(), "{strangers:?}");
+}
+
+async fn settle(person: &Person<'_>) -> i64 {
+    person.recorded().await
+}
+
+async fn t18_a_column_of_a_tenant_that_was_changed_sets_it_aside(db: Db) {
+    let scene = Scene::start(db, Setting::keys_live(3 * HOUR as u64)).await;
+    let omar = scene.person("acme", OMAR);
+    let mia = scene.person("globex", MIA);
+    omar.link("u-100").await;
+    mia.link("u-200").await;
+    let acme = of_site(&scene, "acme");
+    // An allowed host, so that only the seal is in the way.
+    let evil = format!("http://evil.localhost:{}", scene.world.jira.port());
+    let changes = [
+        format!("base_url = '{evil}'"),
+        format!("display_urls = '{evil}'"),
+        "display_urls = ''".to_owned(),
+        "oauth_client_id = 'of-another-app'".to_owned(),
+        "oauth_client_id = ''".to_owned(),
+        "oauth_client_id = null".to_owned(),
+        "installation = 2".to_owned(),
+    ];
+    scene
+        .execute("create table before as select * from tenant")
+        .await;
+    for change in changes {
+        settle(&omar).await;
+        let hers = settle(&mia).await;
+        let (asked, failures) = (
+            refreshes(&scene),
+            event_count(&scene, "tenant.shared_secret").await,
+        );
+        scene
+            .execute(&format!("update tenant set {change} where {acme}"))
+            .await;
+        if change.starts_with("installation") {
+            // With its links, or nobody would look at them at all.
+            scene
+                .execute(&format!("update link set {change} where {acme}"))
+                .await;
+        }
+        all_are_due(&scene).await;
+        set_aside(&scene, 1, "seal_broken").await;
+        mia.property_of_generation(hers + 1).await;
+        settle(&mia).await;
+        assert_eq!(refreshes(&scene), asked + 1, "{change}: hers alone");
+        assert!(
+            event_count(&scene, "tenant.shared_secret").await > failures,
+            "{change}"
+        );
+        // Nobody of that site is believed, and no page of it is framed.
+        let answer = scene.send(omar.call(Method::GET, "/api/link")).await;
+        answer.is_problem(500, "internal");
+        for path in ["/healthz", "/readyz"] {
+            scene.get(path).await.is(200);
+        }
+        scene.metrics().await;
+        let said = Latchkey::run(&["doctor"], &scene.settings().to_vec()).await;
+        let said = said.stdout;
+        assert!(
+            said.contains("1 of 2 tenants that were looked at"),
+            "{said}"
+        );
+        no_stranger_was_called(&scene);
+
+        // Put right, it goes on.
+        scene
+            .execute(&format!("delete from tenant where {acme}"))
+            .await;
+        let put_back = format!("insert into tenant select * from before where {acme}");
+        scene.execute(&put_back).await;
+        scene
+            .execute(&format!("update link set installation = 1 where {acme}"))
+            .await;
+        let his = omar.generation().expect("there is a key");
+        all_are_due(&scene).await;
+        omar.property_of_generation(his + 1).await;
+        settle(&omar).await;
+        settle(&mia).await;
+    }
+    // What was changed for good is mended by what Atlassian says next.
+    scene
+        .execute(&format!(
+            "update tenant set base_url = '{evil}' where {acme}"
+        ))
+        .await;
+    let upgraded = scene.world.jira.upgrade("acme").await;
+    assert_eq!(upgraded.expect("it answers").status, 204);
+    omar.renewed().await;
+    settle(&omar).await;
+    no_stranger_was_called(&scene);
+    scene.execute("drop table before").await;
+    scene.end().await;
+}
+
+async fn t18_a_column_of_a_link_that_was_changed_sets_it_aside(db: Db) {
+    let scene = Scene::start(db, Setting::keys_live(3 * HOUR as u64)).await;
+    let omar = scene.person("acme", OMAR);
+    let mia = scene.person("acme", MIA);
+    omar.link("u-100").await;
+    mia.link("u-200").await;
+    let his_row = format!("account_id = '{OMAR}'");
+    for (change, back) in [
+        ("subject = 'u-200'", "subject = 'u-100'"),
+        (
+            "display_name = 'Somebody Else'",
+            "display_name = before.display_name",
+        ),
+        ("id = 'another'", "id = before.id"),
+        ("installation = 0", "installation = 1"),
+    ] {
+        scene
+            .execute("create table before as select * from link")
+            .await;
+        settle(&omar).await;
+        let hers = settle(&mia).await;
+        let (asked, failures) = (
+            refreshes(&scene),
+            event_count(&scene, "link.credential").await,
+        );
+        scene
+            .execute(&format!("update link set {change} where {his_row}"))
+            .await;
+        if change.starts_with("installation") {
+            // A tenant whose number was changed does not open, and its link is not looked at: that is
+            // told above. Here his link is of an installation that is over.
+            let answer = scene.send(omar.call(Method::GET, "/api/link")).await;
+            assert_eq!(answer.is(200).json()["state"], "unlinked");
+        } else {
+            all_are_due(&scene).await;
+            set_aside(&scene, 1, "seal_broken").await;
+            mia.property_of_generation(hers + 1).await;
+            settle(&mia).await;
+            assert_eq!(refreshes(&scene), asked + 1, "{change}: hers alone");
+            assert!(
+                event_count(&scene, "link.credential").await > failures,
+                "{change}"
+            );
+        }
+        let property = omar.property().expect("there is one");
+        assert_eq!(property["subject"], "u-100", "{change}");
+        // Put right, it goes on.
+        let back = back.replace("before.", "(select ");
+        let back = match back.contains("(select ") {
+            true => format!("{back} from before where before.account_id = '{OMAR}')"),
+            false => back,
+        };
+        scene
+            .execute(&format!("update link set {back} where {his_row}"))
+            .await;
+        let his = omar.generation().expect("there is a key");
+        all_are_due(&scene).await;
+        omar.property_of_generation(his + 1).await;
+        settle(&omar).await;
+        settle(&mia).await;
+        scene.execute("drop table before").await;
+    }
+    scene.end().await;
+}
+
+async fn t18_nobody_is_shown_or_given_what_was_changed(db: Db) {
+    let setting = Setting::keys_live(3 * HOUR as u64).with("LATCHKEY_PROPERTY", "handle");
+    let scene = Scene::start(db, setting).await;
+    let omar = scene.person("acme", OMAR);
+    omar.link("u-100").await;
+    settle(&omar).await;
+    let key = async || scene.send(omar.call(Method::GET, "/api/link/key")).await;
+    key().await.is(200);
+    let shown = omar.status().await;
+    assert_eq!(shown["subject"], "u-100");
+    for change in [
+        "subject = 'u-200'",
+        "display_name = 'Somebody Else'",
+        "id = 'another'",
+    ] {
+        scene
+            .execute("create table before as select * from link")
+            .await;
+        scene.execute(&format!("update link set {change}")).await;
+        let status = omar.status().await;
+        assert_eq!(status["subject"], Value::Null, "{change}: {status}");
+        let name = &status["displayName"];
+        assert_eq!(name, "an account whose name cannot be read", "{change}");
+        key().await.is_problem(404, "not-linked");
+        // On the page where somebody links another account, no name is taken for theirs either.
+        let begun = omar.begin().await;
+        let path = format!("/link/{}", begun.id);
+        let page = omar.with_cookie(Method::GET, &path, &begun.cookie).await;
+        let page = page.is(200).text;
+        assert!(!page.contains("Somebody Else"), "{change}: {page}");
+        scene.execute("delete from link").await;
+        scene.execute("insert into link select * from before").await;
+        scene.execute("drop table before").await;
+        assert_eq!(omar.status().await["subject"], "u-100");
+        key().await.is(200);
+    }
+    omar.disconnect().await;
+    scene.end().await;
+}
+
+/// A whole row as it was: its secret and its columns belong together, and only what stands beside it
+/// shows its age.
+async fn t18_an_older_row_of_a_tenant_does_not_open(db: Db) {
+    let scene = Scene::start(db, Setting::keys_live(3 * HOUR as u64)).await;
+    let jira = &scene.world.jira;
+    let omar = scene.person("acme", OMAR);
+    let mia = scene.person("globex", MIA);
+    omar.link("u-100").await;
+    mia.link("u-200").await;
+    settle(&omar).await;
+    settle(&mia).await;
+    let acme = of_site(&scene, "acme");
+    scene
+        .execute("create table older as select * from tenant")
+        .await;
+    let put_back = async |from: &str| {
+        scene
+            .execute(&format!("delete from tenant where {acme}"))
+            .await;
+        let insert = format!("insert into tenant select * from {from} where {acme}");
+        scene.execute(&insert).await;
+    };
+    // The site gets another name, and somebody else the old one.
+    jira.move_site("acme", "acme-now");
+    let upgraded = jira.upgrade("acme-now").await;
+    assert_eq!(upgraded.expect("it answers").status, 204);
+    let omar = scene.person("acme-now", OMAR);
+    omar.renewed().await;
+    let his = settle(&omar).await;
+    let hers = settle(&mia).await;
+    scene
+        .execute("create table newer as select * from tenant")
+        .await;
+
+    put_back("older").await;
+    let (calls, asked) = (jira.calls().len(), refreshes(&scene));
+    all_are_due(&scene).await;
+    set_aside(&scene, 1, "seal_broken").await;
+    mia.property_of_generation(hers + 1).await;
+    settle(&mia).await;
+    assert_eq!(refreshes(&scene), asked + 1, "hers alone");
+    let answer = scene.send(omar.call(Method::GET, "/api/link")).await;
+    answer.is_problem(500, "internal");
+    let later = jira.calls();
+    let to_the_old = later[calls..].iter().filter(|call| call.host != "globex");
+    assert_eq!(to_the_old.count(), 0, "{later:?}");
+    assert!(event_count(&scene, "tenant.shared_secret").await > 0);
+
+    put_back("newer").await;
+    all_are_due(&scene).await;
+    omar.property_of_generation(his + 1).await;
+    settle(&omar).await;
+
+    // A row from before an uninstall does not live again, nor one from before the next installation.
+    scene
+        .execute("create table ended as select * from tenant")
+        .await;
+    let uninstalled = jira.uninstall("acme-now").await;
+    assert_eq!(uninstalled.expect("it answers").status, 204);
+    let put_back_alive = async |from: &str| {
+        put_back(from).await;
+        let answer = scene.send(omar.call(Method::GET, "/api/link")).await;
+        answer.is_problem(500, "internal");
+    };
+    put_back_alive("ended").await;
+    put_back_alive("newer").await;
+    let uninstall = format!("update tenant set installed = false, draining = true where {acme}");
+    scene.execute(&uninstall).await;
+    scene.no_work_left().await;
+    let descriptor = scene.address("/atlassian-connect.json");
+    jira.install("acme-now", &descriptor)
+        .await
+        .expect("it is installed again");
+    assert_eq!(omar.state().await, "unlinked");
+    put_back_alive("ended").await;
+    for table in ["older", "newer", "ended"] {
+        scene.execute(&format!("drop table {table}")).await;
+    }
+    scene.end().await;
+}
+
+async fn t18_a_base_url_is_held_against_the_allowed_hosts_at_every_use(db: Db) {
+    const HOSTS: &str = "LATCHKEY_SITE_HOSTS";
+    let mut scene = Scene::start(db, Setting::keys_live(3 * HOUR as u64)).await;
+    let all = scene.world.jira.site_hosts_setting();
+    for (site, account, subject) in [("acme", OMAR, "u-100"), ("globex", MIA, "u-200")] {
+        let person = scene.person(site, account);
+        person.link(subject).await;
+        settle(&person).await;
+    }
+    scene.restart_with(HOSTS, "globex.localhost").await;
+    let acme = scene.client_key("acme");
+    {
+        let omar = scene.person("acme", OMAR);
+        let mia = scene.person("globex", MIA);
+        let (his, hers) = (omar.generation(), settle(&mia).await);
+        let (calls, asked) = (scene.world.jira.calls().len(), refreshes(&scene));
+        all_are_due(&scene).await;
+        mia.property_of_generation(hers + 1).await;
+        set_aside(&scene, 1, "site_not_allowed").await;
+        settle(&mia).await;
+        assert_eq!(refreshes(&scene), asked + 1, "hers alone");
+        assert_eq!(omar.generation(), his);
+        let later = scene.world.jira.calls();
+        assert!(
+            later[calls..].iter().all(|call| call.host == "globex"),
+            "{later:?}"
+        );
+        // What it asks is answered as to somebody whom nobody knows.
+        let answer = scene.send(omar.call(Method::GET, "/api/link")).await;
+        answer.is_problem(401, "unauthorized");
+        omar.begin_with(&omar.token()).await.is(401);
+        assert!(scene.events("site_not_allowed", "").await > 0);
+        let lines = crate::logs::lines_with(&[
+            "event=\"site_not_allowed\"".to_owned(),
+            format!(" tenant={acme} "),
+        ]);
+        assert!(!lines.is_empty());
+        // Who has narrowed the setting is told at the start, and by the doctor.
+        let url = scene.world.jira.url("acme");
+        let lines = crate::logs::lines_with(&["LATCHKEY_SITE_HOSTS".to_owned(), url.clone()]);
+        assert!(!lines.is_empty());
+        for path in ["/healthz", "/readyz"] {
+            scene.get(path).await.is(200);
+        }
+        let said = Latchkey::run(&["doctor"], &scene.settings().to_vec()).await;
+        let line = said.stdout.lines().find(|line| line.contains(HOSTS));
+        let line = line.unwrap_or_else(|| panic!("{}", said.stdout));
+        assert!(line.contains(&url) && line.starts_with("! "), "{line}");
+    }
+    // Allowed again, it goes on.
+    scene.restart_with(HOSTS, all).await;
+    let omar = scene.person("acme", OMAR);
+    scene.advance(1000);
+    omar.property_of_generation(2).await;
+    settle(&omar).await;
+    assert_eq!(omar.state().await, "linked");
+    scene.end().await;
+}
+
+/// Before an uninstall is over its links are still there, and the tenant's key is the same.
+async fn t18_a_link_of_an_installation_that_is_over_stays_there(db: Db) {
+    let mut scene = Scene::start(db, Setting::keys_live(3 * HOUR as u64)).await;
+    scene.person("acme", OMAR).link("u-100").await;
+    settle(&scene.person("acme", OMAR)).await;
+    // Without anybody who cleans up.
+    let address = scene.stop().await;
+    let app = scene.app_of_its_own().await;
+    let (store, now) = (&app.store, scene.clock.now() + 1);
+    let client_key = ClientKey(scene.client_key("acme"));
+    let heard = store.uninstall(&client_key, &told(now), now).await;
+    assert_eq!(heard.expect("the store is there"), Heard::Done);
+    let installation = Installation {
+        client_key: client_key.clone(),
+        base_url: scene.world.jira.url("acme"),
+        display_urls: Vec::new(),
+        shared_secret: Secret::new("the secret of the next installation"),
+        oauth_client_id: None,
+    };
+    let heard = store.install(&installation, &told(now), now).await;
+    assert_eq!(heard.expect("the store is there"), Heard::Done);
+    scene.execute("update link set installation = 2").await;
+    let tenant = store.tenant(&client_key).await.expect("it opens");
+    let tenant = tenant.expect("it is installed");
+    assert_eq!(tenant.installation, 2);
+    let link = store.link(&tenant, &AccountId(OMAR.to_owned())).await;
+    let link = link.expect("the store is there").expect("there is a row");
+    assert_eq!(link.identity, Identity::unreadable());
+    scene.execute("delete from link").await;
+    store.close().await;
+    drop(app);
+    scene.start_again(address).await;
+    scene.close().await;
+}
+
+/// A key that was signed here and whose link has ended does not come back with a row of the same name.
+async fn t18_a_link_that_was_made_up_is_not_honoured(db: Db) {
+    const SECRET: &str = "introspection-secret-of-the-stories";
+    let setting = Setting::keys_live(4 * HOUR as u64)
+        .with("LATCHKEY_API_KEY_FROM", "minted")
+        .with("LATCHKEY_MINTED_AUDIENCE", "https://api.acme.example.com")
+        .with("LATCHKEY_INTROSPECTION_SECRET", SECRET);
+    let mut scene = Scene::start(db, setting).await;
+    scene.other_secrets.push(SECRET.to_owned());
+    let omar = scene.person("acme", OMAR);
+    omar.link("u-100").await;
+    settle(&omar).await;
+    let key = omar.key();
+    let is_active = async || {
+        let request = scene
+            .http
+            .post(scene.address("/oauth/introspect"))
+            .bearer_auth(SECRET)
+            .form(&[("token", key.as_str())]);
+        let answer = scene.send(request).await.is(200).json();
+        answer["active"].as_bool().expect("it says so")
+    };
+    assert!(is_active().await);
+    scene
+        .execute("create table ended as select * from link")
+        .await;
+    scene.execute("update ended set due_at = 99999999999").await;
+    omar.disconnect().await;
+    assert!(!is_active().await);
+    scene.execute("insert into link select * from ended").await;
+    assert!(!is_active().await, "put back");
+    // And not where it says that it has come further than what is counted.
+    scene
+        .execute("update link set generation = generation + 1, published_generation = 1")
+        .await;
+    assert!(!is_active().await, "made up");
+    scene.execute("delete from link").await;
+    // Nor is it one of somebody else, with another subject or of another installation.
+    omar.link("u-200").await;
+    settle(&omar).await;
+    scene
+        .execute("update link set subject = 'u-100', id = (select id from ended)")
+        .await;
+    assert!(!is_active().await, "another's");
+    scene.execute("drop table ended").await;
+    scene.execute("delete from link").await;
+    scene.close().await;
+}
+
+/// The rows of the database as the version before has sealed them: values that know their place and
+/// nothing of the columns beside them.
+struct Before {
+    database: Database,
+    vault: Vault,
+}
+
+impl Before {
+    async fn open(scene: &Scene) -> Self {
+        let keys = scene.settings().iter();
+        let keys = keys.filter(|(name, _)| *name == "LATCHKEY_SEALING_KEYS");
+        let keys = keys.map(|(_, value)| value.as_str()).next();
+        Self {
+            database: Database::open(scene.database_url()).await,
+            vault: rotating::vault(keys.expect("they are set")),
+        }
+    }
+
+    async fn read(&mut self, table: &'static str, column: &'static str, row: &str) -> String {
+        let row = row.to_owned();
+        self.database.read(&Cell { table, column, row }).await
+    }
+
+    async fn write(&mut self, table: &'static str, column: &'static str, row: &str, text: &str) {
+        let row = row.to_owned();
+        self.database
+            .write(&Cell { table, column, row }, text)
+            .await;
+    }
+
+    async fn key(&mut self, client_key: &str) -> TenantKey {
+        let row = format!("client_key = '{client_key}'");
+        let wrapped = self.read("tenant", "data_key", &row).await;
+        let opened = self.vault.open_tenant_key(client_key, &wrapped);
+        opened.expect("it opens")
+    }
+
+    /// The same value, bound to nothing.
+    fn unbound(&self, key: &TenantKey, place: Place<'_>, sealed: &str, generation: i64) -> String {
+        let value: Secret = self.vault.open(key, place, sealed).expect("it opens");
+        let before = Place {
+            bound: &[],
+            generation,
+            ..place
+        };
+        self.vault.seal(key, before, &value)
+    }
+
+    async fn tenant(&mut self, client_key: &str) -> String {
+        let row = format!("client_key = '{client_key}'");
+        let key = self.key(client_key).await;
+        let of = |column| format!("select '', cast({column} as text) from tenant where {row}");
+        let mut columns = Vec::new();
+        for column in [
+            "installation",
+            "base_url",
+            "display_urls",
+            "oauth_client_id",
+        ] {
+            columns.push(self.database.pairs(&of(column)).await.remove(0).1);
+        }
+        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+        let revision = format!("select revision from tenant_revision where {row}");
+        let place = Place {
+            column: "tenant.shared_secret",
+            tenant: client_key,
+            row: "",
+            generation: self.database.count(&revision).await,
+            bound: &columns,
+        };
+        let sealed = self.read("tenant", "shared_secret", &row).await;
+        let before = self.unbound(&key, place, &sealed, 0);
+        self.write("tenant", "shared_secret", &row, &before).await;
+        self.database
+            .execute(&format!("delete from tenant_revision where {row}"))
+            .await;
+        before
+    }
+
+    async fn link(&mut self, client_key: &str, account: &str) -> String {
+        let row = format!("client_key = '{client_key}' and account_id = '{account}'");
+        let key = self.key(client_key).await;
+        let mut columns = Vec::new();
+        for column in [
+            "id",
+            "cast(installation as text)",
+            "subject",
+            "display_name",
+        ] {
+            columns.push(self.read("link", column, &row).await);
+        }
+        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+        let generation = format!("select generation from link where {row}");
+        let generation = self.database.count(&generation).await;
+        let place = Place {
+            column: "link.credential",
+            tenant: client_key,
+            row: account,
+            generation,
+            bound: &columns,
+        };
+        let sealed = self.read("link", "credential", &row).await;
+        let before = self.unbound(&key, place, &sealed, generation);
+        self.write("link", "credential", &row, &before).await;
+        before
+    }
+
+    /// An attempt, with access and refresh token if it has brought some.
+    async fn attempt(
+        &mut self,
+        client_key: &str,
+        account: &str,
+        subject: &str,
+        brought: Option<&(String, String)>,
+    ) {
+        let key = self.key(client_key).await;
+        let id = format!("before-{account}");
+        let place = Place {
+            column: "attempt.kept",
+            tenant: client_key,
+            row: &id,
+            generation: 0,
+            bound: &[],
+        };
+        let (phase, kept) = match brought {
+            Some((access, refresh)) => {
+                let kept = json!({"subject": subject, "display_name": "Somebody", "tokens": {
+                    "access_token": access, "requested_at": 1, "expires_at": null,
+                    "refresh_token": refresh}});
+                let sealed = self.vault.seal(&key, place, &Secret::new(kept.to_string()));
+                ("proved", format!("'{sealed}'"))
+            }
+            None => ("begun", "null".to_owned()),
+        };
+        let insert = format!(
+            "insert into attempt (id, client_key, installation, account_id, phase, kept, created_at, \
+             expires_at) values ('{id}', '{client_key}', 1, '{account}', '{phase}', {kept}, 1, 99999999999)"
+        );
+        self.database.execute(&insert).await;
+    }
+
+    /// It is not done yet.
+    async fn forget(mut self) {
+        self.database.execute("delete from done_once").await;
+        self.database.close().await;
+    }
+}
+
+async fn t18_rows_of_the_version_before_go_on_and_its_values_open_no_more(db: Db) {
+    let mut scene = Scene::start(db, Setting::keys_live(3 * HOUR as u64)).await;
+    for (site, account, subject) in [
+        ("acme", OMAR, "u-100"),
+        ("globex", OMAR, "u-100"),
+        ("globex", MIA, "u-200"),
+    ] {
+        let person = scene.person(site, account);
+        person.link(subject).await;
+        settle(&person).await;
+    }
+    scene.person("acme", OMAR).renewed().await;
+    settle(&scene.person("acme", OMAR)).await;
+    let grants = scene.world.service.ledger().live_grants().len();
+    let [acme, globex] = ["acme", "globex"].map(|site| scene.client_key(site));
+    let address = scene.stop().await;
+    let mut before = Before::open(&scene).await;
+    // As it is when sealing anew was broken off in the middle: one row of each table is done.
+    let secret = before.tenant(&acme).await;
+    let credential = before.link(&acme, OMAR).await;
+    before.link(&globex, MIA).await;
+    // An attempt that has brought tokens, and one that was on its way.
+    let (_, subject) = &scene.crowd("acme", 1)[0];
+    let brought = scene.world.service.grant(subject);
+    before.attempt(&acme, MIA, subject, Some(&brought)).await;
+    before.attempt(&globex, OMAR, subject, None).await;
+    assert_eq!(scene.world.service.ledger().live_grants().len(), grants + 1);
+    before.forget().await;
+
+    // Beside it nothing is done that needs it done.
+    let settings = scene.settings().to_vec();
+    let said = Latchkey::run(&["rotate-keys"], &settings).await;
+    assert!(!said.status.success());
+    assert!(said.stderr.contains("not migrated"), "{said:?}");
+    let said = Latchkey::run(&["doctor"], &settings).await;
+    let line = said
+        .stdout
+        .lines()
+        .find(|line| line.starts_with("✗ schema "));
+    assert!(line.is_some_and(|line| line.contains("latchkey migrate")));
+
+    if db == Db::Postgres {
+        // Replicas that start together take turns.
+        let (one, two) = tokio::join!(scene.app_of_its_own(), scene.app_of_its_own());
+        one.store.close().await;
+        two.store.close().await;
+    }
+    scene.start_again(address).await;
+    let omar = scene.person("acme", OMAR);
+    assert_eq!(omar.status().await["subject"], "u-100");
+    omar.renewed().await;
+    settle(&omar).await;
+    for account in [OMAR, MIA] {
+        let person = scene.person("globex", account);
+        person.renewed().await;
+        settle(&person).await;
+    }
+    // What the attempt had brought is revoked, and it is over.
+    scene.no_work_left().await;
+    assert_eq!(scene.count("select count(*) from attempt").await, 0);
+    let ledger = scene.world.service.ledger();
+    assert_eq!(ledger.live_grants().len(), grants);
+    for column in ["tenant.shared_secret", "link.credential"] {
+        assert_eq!(event_count(&scene, column).await, 0, "{column}");
+    }
+
+    // A value of the version before, put in now, opens nothing, and the next start makes nothing of it.
+    let his = format!("client_key = '{acme}' and account_id = '{OMAR}'");
+    let generation = "generation = 2, published_generation = 2";
+    scene
+        .execute("create table newer as select * from link")
+        .await;
+    let put_in = format!("update link set credential = '{credential}', {generation} where {his}");
+    scene.execute(&put_in).await;
+    let reached = format!("update link_generation set generation = 2 where {his}");
+    scene.execute(&reached).await;
+    scene.restart().await;
+    all_are_due(&scene).await;
+    set_aside(&scene, 1, "seal_broken").await;
+    assert!(event_count(&scene, "link.credential").await > 0);
+    scene
+        .execute(&format!("delete from link where {his}"))
+        .await;
+    scene
+        .execute(&format!("insert into link select * from newer where {his}"))
+        .await;
+    scene.execute("drop table newer").await;
+    let row = format!("client_key = '{acme}'");
+    scene
+        .execute(&format!(
+            "update tenant set shared_secret = '{secret}' where {row}"
+        ))
+        .await;
+    scene.restart().await;
+    for revision in [0, 1, 2] {
+        scene
+            .execute(&format!(
+                "update tenant_revision set revision = {revision} where {row}"
+            ))
+            .await;
+        let omar = scene.person("acme", OMAR);
+        let answer = scene.send(omar.call(Method::GET, "/api/link")).await;
+        answer.is_problem(500, "internal");
+    }
+    let upgraded = scene.world.jira.upgrade("acme").await;
+    assert_eq!(upgraded.expect("it answers").status, 204);
+    assert_eq!(scene.person("acme", OMAR).state().await, "linked");
+    scene.end().await;
+}
+
+async fn t18_rows_of_the_version_before_wait_for_their_sealing_key(db: Db) {
+    let mut scene = Scene::start(db, Setting::keys_live(3 * HOUR as u64)).await;
+    scene.person("acme", OMAR).link("u-100").await;
+    settle(&scene.person("acme", OMAR)).await;
+    let [acme, globex] = ["acme", "globex"].map(|site| scene.client_key(site));
+    let address = scene.stop().await;
+    let mut before = Before::open(&scene).await;
+    let kept = [before.tenant(&acme).await, before.tenant(&globex).await];
+    let credential = before.link(&acme, OMAR).await;
+    before.forget().await;
+    // Of another name, and of the same name: what is not sealed anew now would be lost.
+    for keys in [
+        "k9:bm90LXRoZS1rZXktb2YtdGhlLXN0b3JpZXMtMDAwMDE=",
+        "k1:bm90LXRoZS1rZXktb2YtdGhlLXN0b3JpZXMtMDAwMDE=",
+    ] {
+        let pairs = scene.settings().iter();
+        let pairs = pairs.map(|(name, value)| match *name {
+            "LATCHKEY_SEALING_KEYS" => (*name, keys),
+            name => (name, value.as_str()),
+        });
+        let outside = Outside {
+            clock: scene.clock.clone(),
+            random: Random::system(),
+            http: Outbound::new(true).expect("an HTTP client"),
+        };
+        let config = Config::from_pairs(pairs).expect("the settings are good");
+        let refused = App::new(config, outside)
+            .await
+            .err()
+            .expect("it is refused");
+        assert!(matches!(refused, OpenError::SealingKeys(_)), "{refused}");
+        assert!(refused.to_string().contains("LATCHKEY_SEALING_KEYS"));
+    }
+    let mut database = Database::open(scene.database_url()).await;
+    let secrets = database.pairs("select '', shared_secret from tenant").await;
+    let secrets: Vec<String> = secrets.into_iter().map(|(_, secret)| secret).collect();
+    assert!(kept.iter().all(|secret| secrets.contains(secret)));
+    let links = database.pairs("select '', credential from link").await;
+    assert_eq!(links, [(String::new(), credential)]);
+    database.close().await;
+    scene.start_again(address).await;
+    let omar = scene.person("acme", OMAR);
+    omar.renewed().await;
+    settle(&omar).await;
+    omar.disconnect().await;
+    scene.end().await;
+}
