@@ -125,7 +125,7 @@ pub async fn look(
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     match linking::look(&app, &id, &begun).await? {
-        View::Introduction(introduction) => introduce(&app, &id, introduction),
+        View::Introduction(introduction) => Ok(introduce(&app, &id, introduction)?),
         View::Redeeming { site } => {
             let template = WaitingPage {
                 app_name: app.app_name.clone(),
@@ -137,7 +137,7 @@ pub async fn look(
             let page = page(&template, &headers::top_level(&app))?;
             Ok(([LOOK_AGAIN], page).into_response())
         }
-        View::BothAccounts(both) => show_both(&app, &id, *both),
+        View::BothAccounts(both) => Ok(show_both(&app, &id, *both)?),
         View::Over(outcome) => {
             let newest = outcome.newest.as_ref().map(|id| address(&app, id));
             let template = OverPage::of(&app, *outcome, newest);
@@ -147,7 +147,7 @@ pub async fn look(
     }
 }
 
-fn introduce(app: &App, id: &AttemptId, introduction: Introduction) -> Result<Response, Failed> {
+fn introduce(app: &App, id: &AttemptId, introduction: Introduction) -> Result<Response, Error> {
     let service = app.provider.name().to_owned();
     let linked = introduction.linked_as.is_some();
     let template = LinkPage {
@@ -169,10 +169,10 @@ fn introduce(app: &App, id: &AttemptId, introduction: Introduction) -> Result<Re
         }),
         service,
     };
-    Ok(page(&template, &headers::top_level(app))?)
+    page(&template, &headers::top_level(app))
 }
 
-fn show_both(app: &App, id: &AttemptId, both: BothAccounts) -> Result<Response, Failed> {
+fn show_both(app: &App, id: &AttemptId, both: BothAccounts) -> Result<Response, Error> {
     let action = address(app, id);
     let template = BothPage {
         app_name: app.app_name.clone(),
@@ -186,7 +186,7 @@ fn show_both(app: &App, id: &AttemptId, both: BothAccounts) -> Result<Response, 
         service_initials: initials(&both.identity.display_name),
         both,
     };
-    Ok(page(&template, &headers::top_level_with_script(app))?)
+    page(&template, &headers::top_level_with_script(app))
 }
 
 /// What stands for a person without a picture: the first letters of their first and last name.
