@@ -20,7 +20,7 @@ use crate::error::{Error, Refusal};
 use crate::events::{Event, Events, Kind};
 use crate::figures::{Meters, Verdict};
 use crate::model::{AccountId, ClientKey, Installation, LifecycleCall, Tenant};
-use crate::secret::fingerprint;
+use crate::secret::{fingerprint, fingerprint_of};
 use crate::store::Store;
 
 use install_keys::InstallKeys;
@@ -199,7 +199,7 @@ impl Signed {
     fn call(&self, body: &[u8]) -> LifecycleCall {
         LifecycleCall {
             token_hash: self.hash.clone(),
-            body_hash: fingerprint(body),
+            body_hash: fingerprint_of(body),
             signed_at: self.at,
             expires_at: self.expires_at,
         }

@@ -91,8 +91,14 @@ impl Secret {
 
 /// See [`Secret::fingerprint`].
 #[must_use]
-pub fn fingerprint(secret: impl AsRef<[u8]>) -> String {
-    URL_SAFE_NO_PAD.encode(digest(&SHA256, secret.as_ref()))
+pub fn fingerprint(secret: &str) -> String {
+    fingerprint_of(secret.as_bytes())
+}
+
+/// The same of any bytes.
+#[must_use]
+pub fn fingerprint_of(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(digest(&SHA256, bytes))
 }
 
 /// Compares without telling by the time it takes where the two differ.

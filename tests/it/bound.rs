@@ -2,6 +2,7 @@
 //! for, changed in place or put back, and rows that an earlier version has sealed.
 
 use latchkey::config::Config;
+use latchkey::model::{AccountId, ClientKey, Heard, Identity, Installation};
 use latchkey::outbound::Outbound;
 use latchkey::random::Random;
 use latchkey::secret::{Secret, TenantKey};
@@ -15,8 +16,8 @@ use crate::child::Latchkey;
 use crate::database::{Cell, Database};
 use crate::on_both_databases;
 use crate::rotating;
-use crate::scene::{Db, Person, Scene, Setting, eventually};
-use crate::sim::jira::{MIA, OMAR};
+use crate::scene::{Db, Person, Scene, Setting, eventually, told};
+use crate::sim::jira::{LifecycleEvent, MIA, OMAR, Overrides};
 use crate::sim::service::Endpoint;
 
 on_both_databases!(
@@ -26,6 +27,7 @@ on_both_databases!(
     t18_an_older_row_of_a_tenant_does_not_open,
     t18_a_base_url_is_held_against_the_allowed_hosts_at_every_use,
     t18_a_link_that_was_made_up_is_not_honoured,
+    t18_a_link_of_an_installation_that_is_over_stays_there,
     t18_rows_of_the_version_before_go_on_and_its_values_open_no_more,
     t18_rows_of_the_version_before_wait_for_their_sealing_key,
 );
@@ -151,6 +153,21 @@ async fn t18_a_column_of_a_tenant_that_was_changed_sets_it_aside(db: Db) {
         settle(&omar).await;
         settle(&mia).await;
     }
+    // An OAuth client id that is absent is told from an empty one.
+    let none = Overrides::none();
+    let jira = &scene.world.jira;
+    let mut without = jira.sign_lifecycle("acme", LifecycleEvent::Installed, &none);
+    without.body["oauthClientId"] = Value::Null;
+    let answer = jira.deliver("acme", &without).await;
+    assert_eq!(answer.expect("it answers").status, 204);
+    assert_eq!(omar.state().await, "linked");
+    scene
+        .execute(&format!(
+            "update tenant set oauth_client_id = '' where {acme}"
+        ))
+        .await;
+    let answer = scene.send(omar.call(Method::GET, "/api/link")).await;
+    answer.is_problem(500, "internal");
     // What was changed for good is mended by what Atlassian says next.
     scene
         .execute(&format!(
@@ -409,6 +426,41 @@ async fn t18_a_base_url_is_held_against_the_allowed_hosts_at_every_use(db: Db) {
     settle(&omar).await;
     assert_eq!(omar.state().await, "linked");
     scene.end().await;
+}
+
+/// Before an uninstall is over its links are still there, and the tenant's key is the same.
+async fn t18_a_link_of_an_installation_that_is_over_stays_there(db: Db) {
+    let mut scene = Scene::start(db, Setting::keys_live(3 * HOUR as u64)).await;
+    scene.person("acme", OMAR).link("u-100").await;
+    settle(&scene.person("acme", OMAR)).await;
+    // Without anybody who cleans up.
+    let address = scene.stop().await;
+    let app = scene.app_of_its_own().await;
+    let (store, now) = (&app.store, scene.clock.now() + 1);
+    let client_key = ClientKey(scene.client_key("acme"));
+    let heard = store.uninstall(&client_key, &told(now), now).await;
+    assert_eq!(heard.expect("the store is there"), Heard::Done);
+    let installation = Installation {
+        client_key: client_key.clone(),
+        base_url: scene.world.jira.url("acme"),
+        display_urls: Vec::new(),
+        shared_secret: Secret::new("the secret of the next installation"),
+        oauth_client_id: None,
+    };
+    let heard = store.install(&installation, &told(now), now).await;
+    assert_eq!(heard.expect("the store is there"), Heard::Done);
+    scene.execute("update link set installation = 2").await;
+    let tenant = store.tenant(&client_key).await.expect("it opens");
+    let tenant = tenant.expect("it is installed");
+    assert_eq!(tenant.installation, 2);
+    let link = store.link(&tenant, &AccountId(OMAR.to_owned())).await;
+    let link = link.expect("the store is there").expect("there is a row");
+    assert_eq!(link.identity, Identity::unreadable());
+    scene.execute("delete from link").await;
+    store.close().await;
+    drop(app);
+    scene.start_again(address).await;
+    scene.close().await;
 }
 
 /// A key that was signed here and whose link has ended does not come back with a row of the same name.
