@@ -17,7 +17,7 @@ use crate::database::{Cell, Database};
 use crate::on_both_databases;
 use crate::rotating;
 use crate::scene::{Db, Person, Scene, Setting, eventually, told};
-use crate::sim::jira::{MIA, OMAR};
+use crate::sim::jira::{LifecycleEvent, MIA, OMAR, Overrides};
 use crate::sim::service::Endpoint;
 
 on_both_databases!(
@@ -153,6 +153,21 @@ async fn t18_a_column_of_a_tenant_that_was_changed_sets_it_aside(db: Db) {
         settle(&omar).await;
         settle(&mia).await;
     }
+    // An OAuth client id that is absent is told from an empty one.
+    let none = Overrides::none();
+    let jira = &scene.world.jira;
+    let mut without = jira.sign_lifecycle("acme", LifecycleEvent::Installed, &none);
+    without.body["oauthClientId"] = Value::Null;
+    let answer = jira.deliver("acme", &without).await;
+    assert_eq!(answer.expect("it answers").status, 204);
+    assert_eq!(omar.state().await, "linked");
+    scene
+        .execute(&format!(
+            "update tenant set oauth_client_id = '' where {acme}"
+        ))
+        .await;
+    let answer = scene.send(omar.call(Method::GET, "/api/link")).await;
+    answer.is_problem(500, "internal");
     // What was changed for good is mended by what Atlassian says next.
     scene
         .execute(&format!(
