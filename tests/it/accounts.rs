@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::browser::{Browser, Options, Theme};
-use crate::browsing::{Album, AtJira, ERROR_ANSWERS, elsewhere, failed, form_of, way_back};
+use crate::browsing::{Album, AtJira, ERROR_ANSWERS, beginning_of, comes_back, failed, way_back};
 use crate::logs;
 use crate::on_both_databases;
 use crate::returning::{parameter, with_parameter};
@@ -22,7 +22,7 @@ on_both_databases!(
     an_ip_allowlist_makes_the_site_wait_and_says_so,
 );
 
-/// Begins as "Use another account" does, on the finish page and in the issue.
+/// Begins as "Use another account" does in the issue.
 async fn begin_another(person: &Person<'_>) -> Begun {
     let scene = person.scene;
     let form = [
@@ -750,60 +750,31 @@ async fn each_way_to_fail(theme: Theme) {
         .await;
     album.page("finish-failed-too-long").await;
     service.fault(Fault::once(Endpoint::Redeem, Kind::InvalidClient));
-    browser.goto(&way_back(&omar, "u-100").await).await;
-    failed(&at_jira, "app-refused").await;
-    at_jira
-        .in_frame(async || browser.wait_text("Reference: ").await)
-        .await;
-    album.page("finish-failed-app-refused").await;
+    comes_back(&browser, &omar, "u-100").await;
+    at_jira.go_on().await;
+    browser.wait_text("Code: app-refused").await;
+    browser.wait_text("Reference: ").await;
+    album.page("error-app-refused").await;
 
     // The wrong account: somebody else's, or not the one that was meant.
     scene.person("acme", MIA).link("u-100").await;
-    browser.goto(&way_back(&omar, "u-100").await).await;
-    at_jira.wait_frame("confirm").await;
-    let shared =
-        "Mia Chen at this site is connected to the same account too. Both connections will work.";
-    at_jira
-        .in_frame(async || {
-            browser.wait_text(shared).await;
-        })
-        .await;
-    album.page("finish-shared").await;
-    at_jira
-        .in_frame(async || browser.tab_to_and_enter("Use another account").await)
-        .await;
-    browser.follow_new_tab().await;
+    comes_back(&browser, &omar, "u-100").await;
+    at_jira.until_both("Robin Park").await;
     browser
-        .wait_text("Next Acme Drive asks which account you want to use.")
+        .wait_text(
+            "Mia Chen at this site is connected to the same account too. Both connections will work.",
+        )
         .await;
-    album.page("link-another").await;
-    let tab = browser.tab().await;
-    browser.switch_to(issue.clone()).await;
-    at_jira.wait_frame("elsewhere").await;
-    at_jira
-        .in_frame(async || {
-            // Hidden or not, names do not stay where nothing is to be decided about them.
-            let text = browser.evaluate("return document.body.textContent").await;
-            for name in ["Robin Park", "Mia Chen"] {
-                assert!(!text.to_string().contains(name), "{text}");
-            }
-            let focused = browser
-                .evaluate("return document.activeElement.tagName")
-                .await;
-            assert_eq!(focused, json!("H1"), "the focus goes along");
-        })
-        .await;
-    album.page("finish-elsewhere").await;
-    browser.switch_to(tab).await;
-    browser.click_text("Continue").await;
+    album.page("both-shared").await;
+    browser.tab_to_and_enter("Use another account").await;
+    browser.wait_text("Choose an account").await;
     browser.click_text("Sign in as Sam Ortiz").await;
     browser.wait_text("asks for access").await;
     browser.click_text("Allow").await;
-    at_jira.link_accounts("Sam Ortiz").await;
+    at_jira.connect_accounts("Sam Ortiz").await;
     assert_eq!(omar.status().await["subject"], "u-200");
 
     // The same from the issue: who is connected moves to another account.
-    back_at_issue().await;
     let in_jira = format!("{}/browse/KEY-1", jira.url("acme"));
     browser.goto(&in_jira).await;
     at_jira.wait_glance("linked").await;
@@ -815,23 +786,10 @@ async fn each_way_to_fail(theme: Theme) {
     browser
         .wait_text("Next Acme Drive asks which account you want to use.")
         .await;
+    album.page("link-another").await;
     browser.click_text("Continue").await;
     browser.wait_text("Choose an account").await;
     back_at_issue().await;
-
-    // No tab opens from the finish page either.
-    browser.goto(&way_back(&omar, "u-100").await).await;
-    at_jira.wait_frame("confirm").await;
-    at_jira
-        .in_frame(async || {
-            browser
-                .evaluate("HTMLFormElement.prototype.submit = () => {}")
-                .await;
-            browser.click_text("Use another account").await;
-            browser.wait_text("No new tab has opened").await;
-        })
-        .await;
-    album.page("finish-new-tab-blocked").await;
 
     // The clock of the server, and then that of this computer.
     jira.advance(Duration::from_secs(3600));
@@ -892,7 +850,7 @@ async fn people_are_told_to_log_out_first_and_see_it() {
         let album = Album::open(&scene, &browser, *theme);
         let omar = scene.person("acme", OMAR);
         omar.link("u-100").await;
-        browser.goto(&elsewhere(form_of(&omar)).await).await;
+        browser.goto(&beginning_of(&omar)).await;
         browser.wait_text("log out at Acme Drive first").await;
         album.page("link-log-out-first").await;
         browser.assert_console_quiet(&[]).await;

@@ -2,6 +2,7 @@
 //! issue to the service and back, and what an attacker gets who sends somebody else that way.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use axum::Router;
 use axum::response::Html;
@@ -84,18 +85,26 @@ impl<'a> AtJira<'a> {
         self.browser.follow_new_tab().await;
     }
 
-    /// Back from the service: the finish page shows both accounts, and a click links them.
-    pub async fn link_accounts(&self, name: &str) {
+    /// Back from the service: the finish page proves, and leads on to the page of the attempt.
+    pub async fn go_on(&self) {
         self.browser.wait_address(&self.jira.url(self.site)).await;
-        self.wait_frame("confirm").await;
-        self.in_frame(async || {
-            self.browser.wait_text(name).await;
-            self.browser.click_text("Link accounts").await;
-            self.browser
-                .wait_text(&format!("Connected as {name}"))
-                .await;
-        })
-        .await;
+        self.wait_frame("proved").await;
+        self.in_frame(async || self.browser.click_text("Continue").await)
+            .await;
+        self.browser.wait_address("/link/").await;
+    }
+
+    /// The same until the page with both accounts stands there.
+    pub async fn until_both(&self, name: &str) {
+        self.go_on().await;
+        wait_page(self.browser, "both").await;
+        self.browser.wait_text(name).await;
+    }
+
+    /// The same, and a click connects them.
+    pub async fn connect_accounts(&self, name: &str) {
+        self.until_both(name).await;
+        confirm(self.browser, name).await;
     }
 
     pub async fn disconnect(&self) {
@@ -118,6 +127,18 @@ impl<'a> AtJira<'a> {
     }
 }
 
+/// Waits until a page of our own, at the top of the tab, is in this state.
+async fn wait_page(browser: &Browser, state: &str) {
+    browser.wait_state("#latchkey", "data-state", state).await;
+}
+
+/// Clicks Connect accounts on the page with both accounts, once its button can be clicked.
+async fn confirm(browser: &Browser, name: &str) {
+    browser.click_text("Connect accounts").await;
+    wait_page(browser, "connected").await;
+    browser.wait_text(&format!("Connected as {name}")).await;
+}
+
 /// Signs in at the service and allows.
 async fn consent(browser: &Browser, name: &str) {
     browser.click_text(&format!("Sign in as {name}")).await;
@@ -137,15 +158,37 @@ pub async fn elsewhere(page: String) -> String {
     format!("http://elsewhere.localhost:{port}/")
 }
 
-/// A form that begins for this person in whatever browser shows it, and sends itself.
-pub fn form_of(person: &Person<'_>) -> String {
-    format!(
-        "<form method=post action='{}'><input type=hidden name=jwt value='{}'>\
-         <input type=hidden name=issue value=KEY-1></form>\
-         <script>document.forms[0].submit()</script>",
-        person.scene.address("/link"),
-        person.token()
-    )
+/// An address that begins for this person in whatever browser opens it. It works once.
+pub fn beginning_of(person: &Person<'_>) -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let another = Overrides::none().claim("jti", number.to_string());
+    let jira = &person.scene.world.jira;
+    let token = jira.context_token(person.site, person.account.as_str(), &another);
+    person
+        .scene
+        .address(&format!("/link?jwt={token}&issue=KEY-1"))
+}
+
+/// A page that leads whoever opens it on to an address.
+async fn leading_to(address: &str) -> String {
+    elsewhere(format!(
+        "<script>location.replace({})</script>",
+        json!(address)
+    ))
+    .await
+}
+
+/// Comes back from the service in this browser, with an attempt that came as far without it.
+pub async fn comes_back(browser: &Browser, person: &Person<'_>, subject: &str) {
+    let begun = person.begin().await;
+    let authorize = person.go_on(&begun).await;
+    let scene = person.scene;
+    let callback = scene.world.service.approve(&authorize, subject).await;
+    let (_, session) = begun.cookie.split_once('=').expect("a cookie has a value");
+    browser.goto(&scene.address("/static/icon.svg")).await;
+    browser.plant_cookie(SESSION_COOKIE, session).await;
+    browser.goto(&callback).await;
 }
 
 /// Where the service leads back to through Jira, for an attempt that came as far without a browser.
@@ -158,16 +201,15 @@ pub async fn way_back(person: &Person<'_>, subject: &str) -> String {
     answer.leads_to().to_owned()
 }
 
+fn token_requests(scene: &Scene) -> usize {
+    scene.world.service.ledger().token_requests().len()
+}
+
 fn nothing_was_linked(scene: &Scene) {
     for account in [MIA, OMAR] {
         assert_eq!(scene.person("acme", account).property(), None);
     }
-    let ledger = scene.world.service.ledger();
-    assert_eq!(
-        ledger.token_requests().len(),
-        0,
-        "no code was ever redeemed"
-    );
+    assert_eq!(token_requests(scene), 0, "no code was ever redeemed");
 }
 
 async fn a_person_connects_and_sees_it_renewed_and_disconnects(db: Db) {
@@ -194,12 +236,16 @@ async fn a_person_connects_and_sees_it_renewed_and_disconnects(db: Db) {
     browser.click_text("Continue").await;
     consent(&browser, "Robin Park").await;
 
-    at_jira.wait_frame("confirm").await;
+    at_jira.wait_frame("proved").await;
     at_jira
         .in_frame(async || {
-            let text = browser.text().await;
-            for shown in ["Omar Haddad", &host, "Robin Park", "u-100", "Acme Drive"] {
+            let text = browser.evaluate("return document.body.textContent").await;
+            let text = text.as_str().expect("a text");
+            for shown in ["Omar Haddad", &host, "Acme Drive"] {
                 assert!(text.contains(shown), "{shown} is missing in {text}");
+            }
+            for hidden in ["Robin Park", "u-100"] {
+                assert!(!text.contains(hidden), "{hidden} is in {text}");
             }
             let address = browser.evaluate("return location.href").await;
             let address = address.as_str().expect("an address");
@@ -207,9 +253,27 @@ async fn a_person_connects_and_sees_it_renewed_and_disconnects(db: Db) {
             assert!(!address.contains("jwt="), "{address}");
         })
         .await;
+    assert_eq!(token_requests(&scene), 0, "a proof redeems nothing");
+    at_jira.until_both("Robin Park").await;
+    let text = browser.text().await;
+    for shown in [
+        "Omar Haddad",
+        &host,
+        OMAR,
+        "Robin Park",
+        "u-100",
+        "Acme Drive",
+    ] {
+        assert!(text.contains(shown), "{shown} is missing in {text}");
+    }
+    assert!(!text.contains("another network or browser"), "{text}");
     assert_eq!(omar.property(), None, "nothing before the click");
-    at_jira.link_accounts("Robin Park").await;
+    confirm(&browser, "Robin Park").await;
     assert!(omar.property().is_some(), "the key is in Jira");
+    browser.reload().await;
+    browser.wait_text("Connected as Robin Park").await;
+    browser.click_text("Back to KEY-1").await;
+    browser.wait_address("/browse/KEY-1").await;
 
     browser.switch_to(issue).await;
     at_jira.wait_glance("linked").await;
@@ -270,14 +334,14 @@ async fn the_keyboard_is_enough() {
     browser.tab_to_and_enter("Sign in as Robin Park").await;
     browser.wait_text("asks for access").await;
     browser.tab_to_and_enter("Allow").await;
-    at_jira.wait_frame("confirm").await;
+    at_jira.wait_frame("proved").await;
     at_jira
-        .in_frame(async || {
-            browser.tab_to_and_enter("Link accounts").await;
-            browser.wait_text("Connected as Robin Park").await;
-            browser.tab_to_and_enter("Back to Jira").await;
-        })
+        .in_frame(async || browser.tab_to_and_enter("Continue").await)
         .await;
+    wait_page(&browser, "both").await;
+    browser.tab_to_and_enter("Connect accounts").await;
+    browser.wait_text("Connected as Robin Park").await;
+    browser.tab_to_and_enter("Back to KEY-1").await;
     browser.wait_address("/browse/KEY-1").await;
     at_jira.wait_glance("linked").await;
 
@@ -338,15 +402,15 @@ async fn t2_the_linking_page_and_the_service_address_are_of_no_use_to_another_br
 async fn t1_a_victim_who_carries_the_attackers_attempt_to_the_end_links_nothing_for_anybody() {
     let scene = Scene::start(Db::Sqlite, Setting::default()).await;
     let mia = scene.person("acme", MIA);
-    // The attacker's own token in a form that sends itself: now the victim's browser has begun.
-    let trap = elsewhere(form_of(&mia)).await;
+    // The attacker's own token in an address: a victim's browser that opens it has begun.
+    let trap = async || leading_to(&beginning_of(&mia)).await;
     let (attackers, victims) = Browser::pair(Options::default()).await;
     let attacker = AtJira::on(&scene, &attackers);
     attacker.sign_in(MIA).await;
     let victim = AtJira::on(&scene, &victims);
     victim.sign_in(OMAR).await;
 
-    let id = walk_into(&victims, &trap).await;
+    let id = walk_into(&victims, &trap().await).await;
     victim.wait_frame("failed").await;
     victim
         .in_frame(async || {
@@ -373,7 +437,7 @@ async fn t1_a_victim_who_carries_the_attackers_attempt_to_the_end_links_nothing_
 
     // The attacker hurries: the victim still has to sign in to Jira, so the code is waiting.
     scene.world.jira.sign_everybody_out();
-    let id = walk_into(&victims, &trap).await;
+    let id = walk_into(&victims, &trap().await).await;
     victims.wait_text("Log in to Acme").await;
     attacker.sign_in(MIA).await;
     attackers.goto(&finish_page(&scene, &id)).await;
@@ -444,8 +508,8 @@ async fn t4_an_attackers_answer_or_code_in_the_victims_browser_links_nothing() {
     browser.follow_new_tab().await;
     browser.click_text("Continue").await;
     consent(&browser, "Robin Park").await;
-    browser.wait_address(&scene.world.jira.url("acme")).await;
-    failed(&at_jira, "service-refused").await;
+    at_jira.go_on().await;
+    browser.wait_text("Code: took-too-long").await;
     for account in [MIA, OMAR] {
         assert_eq!(scene.person("acme", account).property(), None);
     }
@@ -494,18 +558,18 @@ async fn t24_names_that_are_scripts_are_names() {
     browser.click_text("Sign in").await;
     browser.wait_text("asks for access").await;
     browser.click_text("Allow").await;
-    at_jira.wait_frame("confirm").await;
+    at_jira.wait_frame("proved").await;
     at_jira
         .in_frame(async || {
             browser.wait_text(in_jira).await;
-            browser.wait_text(at_service).await;
             is_harmless("the finish page").await;
         })
         .await;
-    at_jira.link_accounts(at_service).await;
-    at_jira
-        .in_frame(async || is_harmless("its end").await)
-        .await;
+    at_jira.until_both(at_service).await;
+    browser.wait_text(in_jira).await;
+    is_harmless("the page with both accounts").await;
+    confirm(&browser, at_service).await;
+    is_harmless("its end").await;
     browser.switch_to(issue).await;
     at_jira.wait_glance("linked").await;
     at_jira
@@ -543,14 +607,16 @@ async fn t24_names_that_are_scripts_are_names() {
     browser.goto(&scene.address("/nowhere")).await;
     is_kept_from_running("an error page").await;
     let evil = scene.person("acme", "5aevil");
-    browser.goto(&elsewhere(form_of(&evil)).await).await;
+    browser.goto(&beginning_of(&evil)).await;
     browser.wait_text(in_jira).await;
     is_kept_from_running("the linking page").await;
-    browser.goto(&way_back(&evil, "u-100").await).await;
-    at_jira.wait_frame("confirm").await;
+    comes_back(&browser, &evil, "u-100").await;
+    at_jira.wait_frame("proved").await;
     at_jira
         .in_frame(async || is_kept_from_running("the finish page").await)
         .await;
+    at_jira.until_both("Robin Park").await;
+    is_kept_from_running("the page with both accounts").await;
     browser.close().await;
     evil.disconnect().await;
     scene.end().await;
@@ -643,7 +709,7 @@ async fn t15_nobody_else_can_put_a_page_into_a_frame() {
         let inside = browser
             .in_frame("iframe", async || browser.text().await)
             .await;
-        for word in ["Omar", "Connect", "Continue", "Link accounts"] {
+        for word in ["Omar", "Connect", "Continue", "Cancel"] {
             assert!(!inside.contains(word), "{inside}");
         }
     }
@@ -951,7 +1017,7 @@ async fn every_page_on_the_way(theme: Theme) {
             .times(1)
     };
     jira.fault(hang());
-    browser.goto(&way_back(&omar, "u-666").await).await;
+    comes_back(&browser, &omar, "u-666").await;
     at_jira.wait_frame("proving").await;
     album.page("finish-proving").await;
     failed(&at_jira, "no-bridge").await;
@@ -959,90 +1025,94 @@ async fn every_page_on_the_way(theme: Theme) {
     at_jira
         .in_frame(async || browser.click_text("Try again").await)
         .await;
-    at_jira.wait_frame("confirm").await;
-    album.page("finish-confirm-strange-name").await;
+    at_jira.wait_frame("proved").await;
+    album.page("finish-proved").await;
     at_jira
-        .in_frame(async || {
-            browser.wait_text("<img src=x onerror=alert(1)>").await;
-            browser.click_text("Cancel").await;
-        })
+        .in_frame(async || browser.click_text("Cancel").await)
         .await;
     at_jira.wait_frame("cancelled").await;
     album.page("finish-cancelled").await;
     scene.no_work_left().await;
+    assert_eq!(token_requests(&scene), 0);
+    comes_back(&browser, &omar, "u-666").await;
+    at_jira.until_both("<img src=x onerror=alert(1)>").await;
+    album.page("both-strange-name").await;
+    browser.click_text("Cancel").await;
+    browser.wait_text("Nothing was connected.").await;
+    album.page("over-cancelled").await;
+    scene.no_work_left().await;
     assert_eq!(service.ledger().live_grants().len(), 0);
 
-    let address = way_back(&omar, "u-100").await;
-    browser.goto(&address).await;
-    at_jira.wait_frame("confirm").await;
-    album.page("finish-confirm").await;
-    jira.fault(hang());
-    at_jira
-        .in_frame(async || browser.click_text("Link accounts").await)
-        .await;
-    at_jira.wait_frame("confirming").await;
-    album.page("finish-confirming").await;
-    failed(&at_jira, "no-bridge").await;
-    album.page("finish-failed-confirming").await;
-    at_jira
-        .in_frame(async || browser.click_text("Try again").await)
-        .await;
-    at_jira.wait_frame("linked").await;
-    album.page("finish-linked").await;
-    browser.goto(&address).await;
-    failed(&at_jira, "attempt-over").await;
-    album.page("finish-failed-reloaded").await;
+    comes_back(&browser, &omar, "u-100").await;
+    at_jira.wait_frame("proved").await;
+    let finish = browser.address().await;
+    browser.goto(&attempt_of(&scene, &browser).await).await;
+    wait_page(&browser, "both").await;
+    album.page("both").await;
+    confirm(&browser, "Robin Park").await;
+    album.page("over-connected").await;
+    // The proof is opened again after that, and leads to what has come of it.
+    browser.goto(&finish).await;
+    at_jira.go_on().await;
+    browser.wait_text("Connected as Robin Park").await;
 
-    // Who is connected can connect another account; the issue has no button for it.
-    browser.goto(&elsewhere(form_of(&omar)).await).await;
+    // Who is connected can connect another account.
+    browser.goto(&beginning_of(&omar)).await;
     browser
         .wait_text("You are connected to Acme Drive as Robin Park")
         .await;
     album.page("link-again").await;
-    let address = way_back(&omar, "u-200").await;
-    browser.goto(&address).await;
-    at_jira.wait_frame("confirm").await;
-    at_jira
-        .in_frame(async || {
-            browser
-                .wait_text("Robin Park is connected now and will be replaced by Sam Ortiz")
-                .await;
-        })
+    comes_back(&browser, &omar, "u-200").await;
+    at_jira.wait_frame("proved").await;
+    browser.goto(&attempt_of(&scene, &browser).await).await;
+    wait_page(&browser, "both").await;
+    browser
+        .wait_text("Robin Park is connected now and will be replaced by Sam Ortiz")
         .await;
-    album.page("finish-replaces").await;
-    browser.goto(&address).await;
-    failed(&at_jira, "already-used").await;
-    album.page("finish-failed-already-used").await;
+    album.page("both-replaces").await;
+    browser.click_text("Cancel").await;
+    browser
+        .wait_text("You are still connected to Acme Drive as Robin Park.")
+        .await;
+    album.page("over-cancelled-connected").await;
 
     let mia = scene.person("acme", MIA);
     browser.goto(&way_back(&mia, "u-100").await).await;
     failed(&at_jira, "wrong-person").await;
     album.page("finish-failed-wrong-person").await;
 
-    for (kind, code) in [
+    for (kind, code, on) in [
         (
             Kind::Status(503, Vec::new(), String::new()),
             "service-unreachable",
+            "Begin again",
         ),
-        (Kind::InvalidGrant, "service-refused"),
+        (Kind::InvalidGrant, "took-too-long", "Begin again"),
+        (Kind::InvalidClient, "app-refused", "Back to Jira"),
     ] {
         service.fault(Fault::once(Endpoint::Redeem, kind));
-        browser.goto(&way_back(&omar, "u-200").await).await;
-        failed(&at_jira, code).await;
-        at_jira
-            .in_frame(async || {
-                browser.wait_text("click Connect again").await;
-                let text = browser.text().await;
-                assert!(!text.contains("Try again"), "the code is spent: {text}");
-            })
+        comes_back(&browser, &omar, "u-200").await;
+        at_jira.go_on().await;
+        browser.wait_text(&format!("Code: {code}")).await;
+        browser.wait_text(on).await;
+        browser
+            .wait_text("You are still connected to Acme Drive as Robin Park.")
             .await;
-        album.page(&format!("finish-failed-{code}")).await;
+        album.page(&format!("error-{code}")).await;
     }
 
     browser.assert_console_quiet(&[ERROR_ANSWERS]).await;
     browser.close().await;
     omar.disconnect().await;
     scene.end().await;
+}
+
+/// The page of the attempt whose finish page Jira shows.
+async fn attempt_of(scene: &Scene, browser: &Browser) -> String {
+    let address = browser.address().await;
+    let (_, rest) = address.split_once("ac.attempt=").expect("it names one");
+    let id = rest.split('&').next().expect("an id");
+    scene.address(&format!("/link/{id}"))
 }
 
 /// Waits until the finish page has failed with this code, and it says nothing that is not true.

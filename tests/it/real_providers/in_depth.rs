@@ -158,7 +158,7 @@ async fn what_one_login_gave_to_two_sites_ends_with_the_last_of_them() {
         }
         browser.wait_text("asks to act for").await;
         browser.click_text("Allow").await;
-        at_jira.link_accounts("Robin Park").await;
+        at_jira.connect_accounts("Robin Park").await;
     }
     // The provider knows its person from the first time, and both links hang on one grant.
     let issued = provider.issued().await;

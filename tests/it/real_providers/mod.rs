@@ -322,7 +322,7 @@ async fn in_a_browser_a_person_connects_and_five_renewals_later_disconnects<P: R
     browser.click_text("Continue").await;
     browser.wait_address(&provider.service().address).await;
     P::allow_in(&browser).await;
-    at_jira.link_accounts("Robin Park").await;
+    at_jira.connect_accounts("Robin Park").await;
     browser.switch_to(issue).await;
     at_jira.wait_glance("linked").await;
 
