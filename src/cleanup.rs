@@ -32,7 +32,7 @@ enum NotYet {
     Jira(#[from] JiraError),
     #[error("the app is disabled at the tenant")]
     Disabled,
-    #[error("Jira has asked to wait {0} s")]
+    #[error("Jira is left alone for {0} s")]
     Waiting(Seconds),
     #[error("a key of this grant has to be deleted first")]
     KeysFirst,
@@ -257,6 +257,11 @@ async fn delete_property(app: &App, entry: &Cleanup) -> Result<(), NotYet> {
             let failures = entry.failures;
             let seconds = renewal::leave_alone(app, &tenant, &method, why, asked, failures).await?;
             return Err(NotYet::Waiting(seconds));
+        }
+        Err(JiraError::NotJira(status)) => {
+            let until = renewal::without_jira(app, &tenant, entry.failures).await?;
+            tracing::warn!(tenant = %tenant.client_key, %status, "something else than Jira answers at the site");
+            return Err(NotYet::Waiting(until - now));
         }
         Err(JiraError::UsedUp) => return Err(NotYet::Waiting(app.quota.next_hour() - now)),
         deleted => deleted?,

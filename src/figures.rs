@@ -61,6 +61,8 @@ labels! {
         Superseded = "superseded",
         /// The person is gone from Jira, and the link with them.
         PersonGone = "person_gone",
+        /// Jira says that the person is gone, for the first time: it is asked again.
+        PersonMissing = "person_missing",
         /// The lease had run out before anything was sent: somebody else renews it.
         LeaseLost = "lease_lost",
         /// The service could not be reached; nothing was sent.
@@ -97,6 +99,8 @@ labels! {
         SiteNotAllowed = "site_not_allowed",
         /// The site's IP allowlist keeps the app out.
         JiraAllowlist = "jira_allowlist",
+        /// Something else than Jira answers in the site's place.
+        NotJira = "not_jira",
         /// Jira failed, or did not answer.
         JiraFailed = "jira_failed",
         /// The database failed in the middle; the lease brings the link back.
@@ -186,7 +190,12 @@ impl Outcome {
     pub fn is_failure(self) -> bool {
         !matches!(
             self,
-            Self::Renewed | Self::FirstKey | Self::Superseded | Self::PersonGone | Self::LeaseLost
+            Self::Renewed
+                | Self::FirstKey
+                | Self::Superseded
+                | Self::PersonGone
+                | Self::PersonMissing
+                | Self::LeaseLost
         )
     }
 
@@ -199,6 +208,9 @@ impl Outcome {
                 "a link changed while it was renewed; what was brought is thrown away"
             }
             Self::PersonGone => "the person is gone from Jira; their link is closed",
+            Self::PersonMissing => {
+                "Jira says that the person is gone; their link is closed if it says so again"
+            }
             Self::LeaseLost => "a renewal was not sent: its claim is over",
             Self::NotSent => "a renewal could not be sent",
             Self::Unknown => "a renewal has an unknown outcome",
@@ -225,6 +237,9 @@ impl Outcome {
             }
             Self::JiraAllowlist => {
                 "the IP allowlist of the site does not hold the address of this server"
+            }
+            Self::NotJira => {
+                "something else than Jira answers at the site: all calls to it wait, nothing is unlinked"
             }
             Self::JiraFailed => "a key could not be put into Jira",
             Self::Interrupted => "a renewal was interrupted; its lease brings it back",
@@ -432,7 +447,7 @@ impl Meters {
         match outcome {
             Outcome::SealBroken | Outcome::NoOutcome | Outcome::ClientRefused => line!(error),
             _ if outcome.is_failure() => line!(warn),
-            Outcome::PersonGone => line!(info),
+            Outcome::PersonGone | Outcome::PersonMissing => line!(info),
             _ => line!(debug),
         }
         self.count(outcome);

@@ -57,7 +57,7 @@ pub enum JiraError {
     /// 403 because of where the call comes from: the site's IP allowlist, which is the same for every call.
     #[error("the site's IP allowlist does not hold the address of this app")]
     IpAllowlist,
-    /// 404: the person is gone, or was never there.
+    /// 404 in Jira's own words: the person is gone, or was never there.
     #[error("Jira does not know the person")]
     NotFound,
     /// 429 or 503 with a time to wait.
@@ -74,6 +74,10 @@ pub enum JiraError {
     /// Points could not be counted. Nothing was sent.
     #[error("{0}")]
     Store(#[from] Error),
+    /// What answers in the site's place is not Jira's REST API: a page, a proxy, a site that is suspended,
+    /// renamed or being moved. It says nothing about any person.
+    #[error("something else than Jira answered {0}")]
+    NotJira(StatusCode),
     /// Any other answer.
     #[error("Jira answered {0}")]
     Answered(StatusCode),
@@ -94,6 +98,14 @@ pub fn time_to_wait(asked: Option<Seconds>, failures: i64, random: &Random) -> S
         // Rounded up: a second early is early.
         ((2_i64 << failures.clamp(0, 4)).min(30) * tenths + 9) / 10
     })
+}
+
+/// How long a site is left alone where something else than Jira answers: five to ten seconds, doubling
+/// with each failure up to a minute.
+#[must_use]
+pub fn time_without_jira(failures: i64, random: &Random) -> Seconds {
+    let least = (5_i64 << failures.clamp(0, 3)).min(30);
+    least + random.up_to(least)
 }
 
 impl Jira {
@@ -264,7 +276,11 @@ impl Jira {
             .client()
             .post(format!("{}/oauth2/token", self.impersonation_url))
             .form(&form);
-        match judge(self.http.send(request, SIZE_LIMIT).await?, self.clock.now()) {
+        let answer = self.http.send(request, SIZE_LIMIT).await?;
+        if is_oauth_refusal(&answer) {
+            return Err(JiraError::Forbidden);
+        }
+        match judge(answer, self.clock.now()) {
             Ok(answer) => {
                 let granted: Granted = answer.json().ok_or(JiraError::Nonsense)?;
                 Ok(granted.access_token)
@@ -280,17 +296,21 @@ impl Jira {
     }
 }
 
-/// What Jira says about a person, read.
+/// What Jira says about a person, read. None unless it names this person.
 #[must_use]
 pub fn read_person(body: &[u8], account: &AccountId) -> Option<Person> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct User {
+        account_id: String,
         account_type: Option<String>,
         active: Option<bool>,
         display_name: Option<String>,
     }
     let user: User = serde_json::from_slice(body).ok()?;
+    if user.account_id != account.as_str() {
+        return None;
+    }
     Some(Person {
         kind: AccountKind::parse(user.account_type.as_deref().unwrap_or_default()),
         // Jira always says; silence is not a deactivation.
@@ -315,8 +335,11 @@ pub fn judge(answer: Outcome, now: Seconds) -> Result<Outcome, JiraError> {
         status if status.is_success() => Ok(answer),
         StatusCode::UNAUTHORIZED => Err(JiraError::Unauthorized),
         StatusCode::FORBIDDEN if is_about_the_address(&answer) => Err(JiraError::IpAllowlist),
+        StatusCode::FORBIDDEN if is_page(&answer) => Err(JiraError::NotJira(answer.status)),
         StatusCode::FORBIDDEN => Err(JiraError::Forbidden),
-        StatusCode::NOT_FOUND => Err(JiraError::NotFound),
+        StatusCode::NOT_FOUND if is_jiras_own(&answer) => Err(JiraError::NotFound),
+        // Jira's REST API has no answer 410 for any of these calls.
+        StatusCode::NOT_FOUND | StatusCode::GONE => Err(JiraError::NotJira(answer.status)),
         StatusCode::TOO_MANY_REQUESTS => Err(wait(&answer, now)),
         StatusCode::SERVICE_UNAVAILABLE if answer.retry_after().is_some() => {
             Err(wait(&answer, now))
@@ -334,9 +357,47 @@ fn is_about_the_address(answer: &Outcome) -> bool {
     text.contains("ip address") && text.contains("allow")
 }
 
+/// Whether a refusal is in the shape of Jira's REST API: JSON, an error collection with a message in it.
+/// <https://developer.atlassian.com/cloud/jira/platform/rest/v3/intro/#status-codes>
+fn is_jiras_own(answer: &Outcome) -> bool {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct ErrorCollection {
+        error_messages: Vec<String>,
+        errors: serde_json::Map<String, serde_json::Value>,
+    }
+    media_type(answer).is_some_and(|kind| kind == "application/json")
+        && serde_json::from_slice::<ErrorCollection>(&answer.body)
+            .is_ok_and(|said| !said.error_messages.is_empty() || !said.errors.is_empty())
+}
+
+/// Whether it is what a token endpoint answers that refuses (RFC 6749 section 5.2), whichever status it
+/// has for that.
+fn is_oauth_refusal(answer: &Outcome) -> bool {
+    #[derive(Deserialize)]
+    struct Refusal {
+        #[serde(rename = "error")]
+        _error: String,
+    }
+    let is_refused = matches!(
+        answer.status,
+        StatusCode::BAD_REQUEST
+            | StatusCode::UNAUTHORIZED
+            | StatusCode::FORBIDDEN
+            | StatusCode::NOT_FOUND
+    );
+    is_refused && serde_json::from_slice::<Refusal>(&answer.body).is_ok()
+}
+
 fn is_page(answer: &Outcome) -> bool {
-    let kind = answer.headers.get(http::header::CONTENT_TYPE);
-    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"))
+    media_type(answer).is_some_and(|kind| kind == "text/html")
+}
+
+/// `Content-Type` without its parameters.
+fn media_type(answer: &Outcome) -> Option<String> {
+    let kind = answer.headers.get(http::header::CONTENT_TYPE)?;
+    let kind = kind.to_str().ok()?.split(';').next()?;
+    Some(kind.trim().to_ascii_lowercase())
 }
 
 fn is_near_limit(answer: &Outcome) -> bool {
@@ -461,6 +522,101 @@ mod tests {
                 said(StatusCode::FORBIDDEN, body),
                 Err(JiraError::Forbidden)
             ));
+        }
+    }
+
+    #[test]
+    fn r22_only_jiras_own_words_are_about_a_person() {
+        let said = |status, kind: &str, body: &str| {
+            let kind = http::HeaderValue::from_str(kind).unwrap();
+            let answer = Outcome {
+                status,
+                headers: [(http::header::CONTENT_TYPE, kind)].into_iter().collect(),
+                body: body.as_bytes().to_vec(),
+            };
+            judge(answer, 0).map(|_| ())
+        };
+        let own = r#"{"errorMessages":["The user does not exist."],"errors":{}}"#;
+        let json = "application/json";
+        let gone = StatusCode::NOT_FOUND;
+        for (kind, body) in [
+            (json, own),
+            ("Application/JSON; charset=UTF-8", own),
+            (
+                json,
+                r#"{"errorMessages":[],"errors":{"accountId":"unknown"},"status":404}"#,
+            ),
+        ] {
+            assert!(
+                matches!(said(gone, kind, body), Err(JiraError::NotFound)),
+                "{body}"
+            );
+        }
+        for (status, kind, body) in [
+            (gone, "text/html", own),
+            (gone, "application/problem+json", own),
+            (gone, "", own),
+            (gone, json, ""),
+            (gone, json, "[]"),
+            (gone, json, r#"{"errorMessages":[],"errors":{}}"#),
+            (gone, json, r#"{"errorMessages":["gone"]}"#),
+            (gone, json, r#"{"errorMessages":"gone","errors":{}}"#),
+            (gone, json, r#"{"errorMessages":[7],"errors":{}}"#),
+            (
+                gone,
+                json,
+                r#"{"errorMessage":"Site temporarily unavailable"}"#,
+            ),
+            (
+                gone,
+                json,
+                r#"{"message":"null for uri: /rest","status-code":404}"#,
+            ),
+            (StatusCode::GONE, json, own),
+            (StatusCode::GONE, "text/html", ""),
+            (StatusCode::FORBIDDEN, "text/html;charset=utf-8", "<html>"),
+        ] {
+            let said = said(status, kind, body);
+            assert!(
+                matches!(said, Err(JiraError::NotJira(_))),
+                "{status} {kind} {body}"
+            );
+        }
+    }
+
+    #[test]
+    fn r22_a_user_resource_is_about_whom_it_names() {
+        let account = AccountId("557058:a".to_owned());
+        let read = |body: &str| read_person(body.as_bytes(), &account).map(|person| person.active);
+        assert_eq!(
+            read(r#"{"accountId":"557058:a","active":false}"#),
+            Some(false)
+        );
+        assert_eq!(read(r#"{"accountId":"557058:a"}"#), Some(true));
+        for body in [
+            r#"{"active":false}"#,
+            r#"{"accountId":"557058:b","active":false}"#,
+            r#"{"accountId":7,"active":false}"#,
+            r#"{"errorMessages":["gone"],"errors":{}}"#,
+        ] {
+            assert_eq!(read(body), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn r22_a_site_without_jira_is_looked_at_again_soon() {
+        let random = Random::seeded(4);
+        for (failures, least, most) in [
+            (0, 5, 10),
+            (1, 10, 20),
+            (2, 20, 40),
+            (3, 30, 60),
+            (99, 30, 60),
+        ] {
+            for _ in 0..50 {
+                let wait = time_without_jira(failures, &random);
+                assert!((least..=most).contains(&wait), "{failures}: {wait}");
+            }
         }
     }
 

@@ -240,6 +240,9 @@ async fn ask_about(app: &App, viewer: &Viewer) -> Result<Option<Person>, Error> 
     if opens_at > now {
         return match tenant.wait_reason {
             ParkReason::IpAllowlist => Err(Error::IpAllowlist),
+            ParkReason::NotJira => Err(Error::JiraUnreachable(
+                "something else than Jira answered there last".to_owned(),
+            )),
             _ => busy(opens_at - now),
         };
     }
@@ -248,6 +251,9 @@ async fn ask_about(app: &App, viewer: &Viewer) -> Result<Option<Person>, Error> 
             app.store
                 .remember_person(tenant, account, &person, now)
                 .await?;
+            if person.active {
+                app.store.person_is_there(tenant, account).await?;
+            }
             Ok(Some(person))
         }
         Err(JiraError::NotFound) => Ok(None),

@@ -706,6 +706,9 @@ pub enum ParkReason {
     Asked,
     /// The site's IP allowlist does not hold the address that this app calls it from.
     IpAllowlist,
+    /// Something else than Jira answers in the site's place: it is suspended, renamed or being moved, or a
+    /// proxy is in the way.
+    NotJira,
 }
 
 impl ParkReason {
@@ -756,6 +759,7 @@ words!(ParkReason {
     Burst = "burst",
     Asked = "asked",
     IpAllowlist = "ip_allowlist",
+    NotJira = "not_jira",
 });
 words!(ReconnectReason {
     Revoked = "revoked",
@@ -915,6 +919,9 @@ impl ParkReason {
                 "This Jira site has an IP allowlist that keeps the app out. An admin of your Atlassian \
                  organisation can put the app's address on it; the key follows then."
             }
+            Self::NotJira => {
+                "This Jira site does not answer the app at the moment. The key follows as soon as it does."
+            }
         }
     }
 
@@ -942,6 +949,11 @@ impl ParkReason {
                  has to put the address of the app's server on it, which whoever runs the app knows; it \
                  goes on by itself within a minute."
             }
+            Self::NotJira => {
+                "The app does not reach Jira at this site's address: a page or another server answers \
+                 there. Nobody was disconnected. It goes on by itself within two minutes of Jira being back; \
+                 if the site has a new address, update the app in Jira so that it learns of it."
+            }
         }
     }
 
@@ -966,6 +978,11 @@ impl ParkReason {
             Self::IpAllowlist => {
                 "Jira answers 403 because the address this server calls from is not on the site's IP \
                  allowlist: tell the site's admin the address; it is tried again every minute"
+            }
+            Self::NotJira => {
+                "at the site's address something answers that is not Jira's REST API (a page, a proxy's \
+                 words, 410): the site may be suspended, renamed or being moved, or a proxy stands between; \
+                 nothing is unlinked or revoked, it alone waits, and it is tried again at least every minute"
             }
         }
     }

@@ -17,7 +17,7 @@ use crate::config::PropertyMode;
 use crate::error::Error;
 use crate::figures::{Outcome, Step};
 use crate::grant;
-use crate::jira::{Authority, JiraError, time_to_wait};
+use crate::jira::{Authority, JiraError, time_to_wait, time_without_jira};
 use crate::model::{
     ApiKey, AsideReason, Credential, KeyInProperty, Lingering, Link, LinkId, MintedKey, ParkReason,
     Property, ReconnectReason, Revocation, Tenant, Tokens,
@@ -54,6 +54,8 @@ const REST_UNSETTLED: Seconds = 1;
 const PARKED: Seconds = 60;
 /// How long a link waits whose earlier renewal this process has not ended, in seconds.
 const LOOK_AGAIN: Seconds = 10;
+/// So long after Jira has said that a person is gone it must say so again to be believed, in seconds.
+const SAID_AGAIN: Seconds = 60;
 /// The longest wait between two tries, in seconds.
 const LONGEST_WAIT: Seconds = 300;
 
@@ -699,6 +701,37 @@ pub async fn leave_alone(
     Ok(seconds)
 }
 
+/// Leaves a site alone for a short while where something else than Jira answers: all calls to it wait, and
+/// nothing that was answered there is about a person. Says until when.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn without_jira(app: &App, tenant: &Tenant, failures: i64) -> Result<Seconds, Error> {
+    let until = app.clock.now() + time_without_jira(failures, &app.random);
+    app.store
+        .wait_for_tenant(tenant, Calls::Any, until, ParkReason::NotJira)
+        .await?;
+    Ok(until)
+}
+
+/// Jira has said that a person is gone. It may be mistaken for a moment, as when a site is moved, and what is
+/// revoked is lost: it is believed when it says so again a minute later. Until then nothing ends.
+async fn said_gone(app: &App, claim: &Claim) -> Result<(), Error> {
+    let now = app.clock.now();
+    let Some(since) = app.store.said_gone(claim, now).await? else {
+        // The link has changed since it was claimed.
+        return Ok(());
+    };
+    if now - since >= SAID_AGAIN {
+        return close(app, claim).await;
+    }
+    let due_at = since + SAID_AGAIN;
+    app.meters
+        .renewal(Outcome::PersonMissing, claim, None, Some(due_at));
+    app.store.put_off(claim, due_at, false, false).await?;
+    Ok(())
+}
+
 /// Ends the link of a person who is gone from Jira.
 async fn close(app: &App, claim: &Claim) -> Result<(), Error> {
     let now = app.clock.now();
@@ -710,16 +743,28 @@ async fn close(app: &App, claim: &Claim) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether Jira says that a person is not there any more, or deactivated. Asked where it refuses a write:
-/// nobody may act for somebody who has left.
-async fn has_left(app: &App, claim: &Claim) -> bool {
+/// What Jira says about a person where it refuses a write.
+enum Seen {
+    /// They are there.
+    There,
+    /// They are not there any more, or deactivated: nobody may act for somebody who has left.
+    Left,
+    /// Nothing about them, but that the site is not there.
+    NoSite(JiraError),
+    /// Nothing.
+    Unknown,
+}
+
+async fn look_for_person(app: &App, claim: &Claim) -> Seen {
     let (tenant, account) = (&claim.tenant, &claim.link.account_id);
     if jira_opens_at(app, tenant, &Method::GET) > app.clock.now() {
-        return false;
+        return Seen::Unknown;
     }
     match app.jira.person(tenant, account, Purpose::Renewal).await {
-        Ok(person) => !person.active,
-        Err(error) => matches!(error, JiraError::NotFound),
+        Ok(person) if person.active => Seen::There,
+        Ok(_) | Err(JiraError::NotFound) => Seen::Left,
+        Err(error @ JiraError::NotJira(_)) => Seen::NoSite(error),
+        Err(_) => Seen::Unknown,
     }
 }
 
@@ -731,10 +776,22 @@ async fn unpublished(
 ) -> Result<(), Error> {
     let now = app.clock.now();
     let tenant = &claim.tenant;
+    let seen = match &error {
+        JiraError::Forbidden => look_for_person(app, claim).await,
+        _ => Seen::Unknown,
+    };
+    let (error, seen) = match seen {
+        Seen::NoSite(error) => (error, Seen::Unknown),
+        seen => (error, seen),
+    };
     let (outcome, due_at) = match error {
-        JiraError::NotFound => return close(app, claim).await,
-        JiraError::Forbidden if has_left(app, claim).await => return close(app, claim).await,
+        JiraError::NotFound => return said_gone(app, claim).await,
+        JiraError::Forbidden if matches!(seen, Seen::Left) => return said_gone(app, claim).await,
         JiraError::Forbidden => {
+            if matches!(seen, Seen::There) {
+                let account = &claim.link.account_id;
+                app.store.person_is_there(tenant, account).await?;
+            }
             let rest = unless_it_runs_out(credential, now + REST, now);
             return set_aside(app, claim, AsideReason::JiraRefuses, rest).await;
         }
@@ -765,6 +822,15 @@ async fn unpublished(
                 .wait_for_tenant(tenant, Calls::Any, until, ParkReason::IpAllowlist)
                 .await?;
             (Outcome::JiraAllowlist, until + app.random.up_to(30))
+        }
+        // The same for everybody there. Its own backoff besides, so that one link that always meets with
+        // this leaves time to the others.
+        JiraError::NotJira(_) => {
+            let until = without_jira(app, tenant, claim.failures).await? + app.random.up_to(5);
+            let due_at = until.max(now + backoff(app, claim, credential, now));
+            app.meters
+                .renewal(Outcome::NotJira, claim, Some(&error), Some(due_at));
+            return app.store.perhaps_published(claim, now, due_at).await;
         }
         JiraError::Answered(_) | JiraError::NoAnswer(_) | JiraError::Nonsense => {
             let due_at = now + backoff(app, claim, credential, now);

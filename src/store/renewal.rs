@@ -5,7 +5,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use crate::budget::{Probe, Purpose};
 use crate::clock::Seconds;
 use crate::error::Error;
-use crate::model::{AsideReason, ClientKey, Credential, Link, ReconnectReason, Tenant};
+use crate::model::{AccountId, AsideReason, ClientKey, Credential, Link, ReconnectReason, Tenant};
 use crate::secret::{Secret, same};
 use crate::vault::Broken;
 
@@ -348,6 +348,29 @@ impl Store {
         due_at: Seconds,
     ) -> Result<(), Error> {
         self.rest(&claim.link, &claim.token, reason, due_at).await
+    }
+
+    /// Writes down that Jira says of the person of a claimed link that they are gone. Answers since when it has
+    /// said so; none when the link has changed since it was claimed.
+    pub async fn said_gone(&self, claim: &Claim, now: Seconds) -> Result<Option<Seconds>, Error> {
+        Ok(on!(self, pool => sqlx::query_scalar(sql::GONE_SAID)
+            .bind(claim.link.id.as_str())
+            .bind(claim.link.generation)
+            .bind(&claim.token)
+            .bind(now)
+            .fetch_optional(pool)
+            .await)?)
+    }
+
+    /// Forgets that Jira has said of a person that they are gone, because it has shown them since.
+    pub async fn person_is_there(&self, tenant: &Tenant, account: &AccountId) -> Result<(), Error> {
+        on!(self, pool => sqlx::query(sql::GONE_NOT)
+            .bind(tenant.client_key.as_str())
+            .bind(account.as_str())
+            .execute(pool)
+            .await
+            .map(|_| ()))?;
+        Ok(())
     }
 
     async fn rest(

@@ -197,7 +197,8 @@ statements! {
         key_expires_at = excluded.key_expires_at, published_generation = 0, published_expires_at = 0, \
         published_at = 0, put_again = 0, due_at = excluded.due_at, failures = 0, claims = 1, claim = excluded.claim, \
         claimed_by = excluded.claimed_by, intent_at = null, unsettled = false, \
-        consented_at = excluded.consented_at, consent_ends_at = excluded.consent_ends_at, first_end = 0";
+        consented_at = excluded.consented_at, consent_ends_at = excluded.consent_ends_at, first_end = 0, \
+        gone_since = null";
     LINK_DELETE = "delete from link where client_key = $1 and account_id = $2 returning *";
     LINK_DELETE_BY_ID = "delete from link where id = $1 returning *";
     /// Only of tenants that were uninstalled. A link whose number was changed does not open, and ends
@@ -260,6 +261,11 @@ statements! {
         claims = 0, intent_at = null where id = $1 and generation = $2 and claim = $3";
     SET_ASIDE = "update link set state = 'aside', reason = $4, due_at = $5, failures = failures + 1, \
         claim = null, claimed_by = null, claims = 0 where id = $1 and generation = $2 and claim = $3";
+    /// The first word of it counts, unless it is of a clock that was ahead.
+    GONE_SAID = "update link set gone_since = case when gone_since <= $4 then gone_since else $4 end \
+        where id = $1 and generation = $2 and claim = $3 returning gone_since";
+    GONE_NOT = "update link set gone_since = null where client_key = $1 and account_id = $2 \
+        and gone_since is not null";
     OWNERS = "select distinct claimed_by from link where claim is not null and claimed_by <> $1";
     RELEASE_OWNER = "update link set due_at = $2, claim = null, claimed_by = null \
         where claimed_by = $1 and claim is not null";
@@ -504,7 +510,7 @@ statements_about_many! {
         first_end = case when v.column8 < v.column4 then v.column8 else v.column4 end, \
         due_at = case when put_again = v.column7 then v.column6 else v.column5 end, \
         put_again = case when put_again = v.column7 then 0 else put_again end, \
-        failures = 0, claims = 0, claim = null, claimed_by = null",
+        failures = 0, claims = 0, claim = null, claimed_by = null, gone_since = null",
         [text bigint text bigint bigint bigint bigint bigint],
         "where link.id = v.column1 and link.generation = v.column2 returning id";
     /// Link, generation, claim, next time, failures to add, whether nothing is open any more.

@@ -20,7 +20,8 @@
 //! | `invalid_client` | P2 | the whole provider stops, no row is touched | `r13_a_service_that_refuses_the_app_touches_no_link` |
 //! | Jira 401 | PUT | signed once more, then the tenant waits | `f_jira_401_is_asked_once_more_and_then_left_alone` |
 //! | Jira 403 | PUT | as the person; then set aside with a reason | `f_jira_403_makes_the_app_act_as_the_person_and_remember`, `f_jira_403_both_ways_lets_the_link_rest` |
-//! | Jira 404 | PUT | link closed, grant revoked | `f_jira_404_closes_the_link` |
+//! | Jira 404, person gone | PUT | said twice, a minute apart: link closed, grant revoked | `f_jira_404_closes_the_link`, `r22_a_person_is_gone_when_jira_has_said_it_twice` |
+//! | 404 and 410 of what is not Jira | any | the site waits, nothing ends | `r22_a_site_that_is_away_costs_nobody_a_link` |
 //! | Jira 429, each reason; none | PUT | the right scope waits | `f_jira_429_of_a_site_lets_it_wait_alone`, `f_jira_429_of_all_stops_all_writes_until_the_hour` |
 //! | site renamed, redirect, asleep | PUT | no token crosses hosts | `t22_no_token_follows_a_redirect`, `r5_jira_not_well_gets_the_newest_generation_again` |
 //! | disconnect, uninstall, reinstall | P0 to P8 | nothing comes back, the grant ends | `f_disconnect`, `f_uninstall`, `f_reinstall`, `r4_a_disconnect_during_the_token_request_is_final` |

@@ -398,6 +398,7 @@ impl End {
                 let token = person.call(reqwest::Method::POST, "/api/link/renew");
                 jira.remove_person(person.site, &person.account);
                 scene.send(token).await.is(202);
+                person.found_gone().await;
             }
             Self::Deactivated => {
                 jira.edit_site(person.site, |site| {
@@ -407,6 +408,7 @@ impl End {
                 let refused = jira::Fault::status(403).on_property("PUT");
                 jira.fault(refused.account(&person.account));
                 renew().await;
+                person.found_gone().await;
             }
             Self::DeletedAtTheService | Self::Withdrawn => {
                 match self {

@@ -14,6 +14,7 @@ mod faults;
 mod flooding;
 #[path = "../fuzz/bodies.rs"]
 mod fuzz;
+mod gone;
 mod grants;
 mod growing;
 mod installing;

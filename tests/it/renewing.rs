@@ -632,10 +632,7 @@ async fn f_jira_404_closes_the_link(db: Db) {
     omar.recorded().await;
     scene.world.jira.remove_person("acme", OMAR);
     omar.renew().await.is(202);
-    eventually("the link is closed", async || {
-        omar.stored_link().await.is_none().then_some(())
-    })
-    .await;
+    omar.found_gone().await;
     scene.no_work_left().await;
     let ledger = scene.world.service.ledger();
     let live: Vec<&str> = ledger

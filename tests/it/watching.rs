@@ -408,6 +408,7 @@ async fn each_outcome_of_a_renewal_is_counted_and_each_failure_has_a_line(db: Db
         ),
         ("jira_failed", jira(jira::Fault::status(500)).times(1)),
         ("jira_unauthorized", jira(jira::Fault::status(401)).times(2)),
+        ("not_jira", jira(jira::Fault::status(410)).times(1)),
         ("jira_refuses", jira(jira::Fault::status(403)).times(2)),
     ];
     // One person for each, on two sites: what happens to one does not get into another's way.
@@ -448,7 +449,12 @@ async fn each_outcome_of_a_renewal_is_counted_and_each_failure_has_a_line(db: Db
     }
     let gone = joins().await;
     scene.world.jira.remove_person("acme", &gone.account);
-    comes_to(&gone, "person_gone").await;
+    comes_to(&gone, "person_missing").await;
+    gone.found_gone().await;
+    let closed = [("outcome", "person_gone")];
+    scene
+        .figure_is("latchkey_renewals_total", &closed, 1.0)
+        .await;
     let figures = figures_of(scene.app()).await;
     let first_keys = figures.get("latchkey_renewals_total", &first("first_key"));
     assert_eq!(first_keys, Some(size as f64));

@@ -193,9 +193,10 @@ fn ordered_answer(kind: &FaultKind) -> Option<Response> {
             headers,
             body,
         } => {
-            let mut builder = Response::builder()
-                .status(*code)
-                .header("content-type", "application/json");
+            let mut builder = Response::builder().status(*code);
+            if !headers.iter().any(|(name, _)| name == "content-type") {
+                builder = builder.header("content-type", "application/json");
+            }
             for (name, value) in headers {
                 builder = builder.header(name, value);
             }
@@ -241,7 +242,9 @@ pub fn query_parameter(request: &Request, name: &str) -> Option<String> {
 }
 
 async fn unknown_route(request: Request) -> Response {
-    let answer = StatusCode::NOT_FOUND.into_response();
+    // What Atlassian answers at an address that is no site's: a page, whoever asks.
+    let page = "<!doctype html><title>Your Atlassian Cloud site is currently unavailable</title>";
+    let answer = (StatusCode::NOT_FOUND, Html(page)).into_response();
     // Browsers ask for icons on their own.
     if request.method() == Method::GET && request.uri().path() == "/favicon.ico" {
         return answer;

@@ -76,12 +76,18 @@ impl IntoResponse for Refusal {
             _ => &self.why,
         };
         let body = json!({"errorMessages": [message], "errors": {}});
-        let response = (self.status, Json(body)).into_response();
+        let response = as_json(self.status, &body);
         match self.normal {
             true => response,
             false => mark(response, &self.why),
         }
     }
+}
+
+/// With the media type as Jira writes it.
+fn as_json(status: StatusCode, body: &Value) -> Response {
+    let media_type = [(header::CONTENT_TYPE, "application/json;charset=UTF-8")];
+    (status, media_type, body.to_string()).into_response()
 }
 
 /// A REST call whose caller is established: the only way to a handler's data.
@@ -450,6 +456,12 @@ async fn report_accounts(call: Authenticated) -> Result<Response, Refusal> {
     })
 }
 
-async fn no_such_resource() -> Refusal {
-    Refusal::new(StatusCode::NOT_FOUND, "no such REST resource")
+/// About an address that is no resource, Jira speaks in another shape than about what is missing.
+async fn no_such_resource(uri: Uri) -> Response {
+    let message = format!("null for uri: {uri}");
+    let body = json!({"message": message, "status-code": 404});
+    mark(
+        as_json(StatusCode::NOT_FOUND, &body),
+        "no such REST resource",
+    )
 }
