@@ -6,6 +6,7 @@ mod answering;
 mod browser;
 mod browsing;
 mod child;
+mod clicking;
 mod crashing;
 mod cut;
 mod database;
