@@ -9,20 +9,41 @@
 
   let timer = null;
   let sent = false;
+  // Whether a press of the pointer began on the button since it works.
+  let pressed = false;
+  // Whether the button had the focus when it was disabled, which loses it without a word.
+  let focused = false;
 
   const inFront = () => document.visibilityState === "visible" && document.hasFocus();
 
   function arm() {
     clearTimeout(timer);
     if (sent) return;
+    pressed = false;
+    focused ||= document.activeElement === button;
     button.disabled = true;
-    if (!inFront()) return;
-    timer = setTimeout(() => { button.disabled = !inFront() || sent; }, STILL);
+    if (inFront()) timer = setTimeout(enable, STILL);
+  }
+
+  function enable() {
+    if (sent || !inFront()) return;
+    button.disabled = false;
+    if (focused && document.activeElement === document.body) button.focus({ preventScroll: true });
+    focused = false;
   }
 
   // Whatever moves or uncovers the page begins the moment again.
   for (const event of ["focus", "blur", "resize", "pageshow", "pagehide"]) window.addEventListener(event, arm);
   document.addEventListener("visibilitychange", arm);
+
+  button.addEventListener("pointerdown", () => { pressed = !button.disabled; });
+  // A click by the keyboard or a screen reader has no pointer and counts as none (`detail`).
+  button.addEventListener("click", (event) => {
+    if (event.detail > 0 && !pressed) event.preventDefault();
+    pressed = false;
+  });
+  // A key that was held down before this page came is no decision about it.
+  button.addEventListener("keydown", (event) => { if (event.repeat) event.preventDefault(); });
 
   form.addEventListener("submit", (event) => {
     if (button.disabled || !event.isTrusted || sent) return event.preventDefault();

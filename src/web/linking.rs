@@ -165,7 +165,7 @@ fn introduce(app: &App, id: &AttemptId, introduction: Introduction) -> Result<Re
         log_out_first: (introduction.another || linked) && !introduction.may_choose,
         awaits_jira: introduction.awaits_jira,
         notice: introduction.linked_as.map(|name| {
-            format!("You are connected to {service} as {name}. That stays until you confirm another account.")
+            format!("You are connected to {service} as {name}. That stays until you connect another account.")
         }),
         service,
     };

@@ -206,7 +206,7 @@ impl OverPage {
             (Ending::Refused, ..) => (
                 "This attempt was stopped".to_owned(),
                 vec![
-                    "Somebody else came back to Jira with it, so it was ended for everybody.".to_owned(),
+                    "It did not come back to Jira as it was started, so it was stopped for your safety.".to_owned(),
                     holds,
                 ],
                 Some(OVER),

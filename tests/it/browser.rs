@@ -134,6 +134,25 @@ impl Browser {
         }
     }
 
+    pub async fn resize(&self, width: u32, height: u32) {
+        let resized = self.driver.set_window_rect(0, 0, width, height).await;
+        resized.expect("the window has another size");
+    }
+
+    pub async fn back(&self) {
+        self.frames.borrow_mut().clear();
+        if let Err(error) = self.driver.back().await {
+            self.fail(&format!("the page before: {error}")).await;
+        }
+    }
+
+    pub async fn forward(&self) {
+        self.frames.borrow_mut().clear();
+        if let Err(error) = self.driver.forward().await {
+            self.fail(&format!("the page after: {error}")).await;
+        }
+    }
+
     pub async fn address(&self) -> String {
         self.driver
             .current_url()
@@ -175,6 +194,40 @@ impl Browser {
                 }
             }
             Ok(false)
+        })
+        .await;
+    }
+
+    /// Presses the mouse button at once on whatever stands where this element is, enabled or not, and lets
+    /// it go. What the press takes away, the window itself for one, is no failure.
+    pub async fn press_at(&self, css: &str) {
+        self.until(&format!("something to press at {css}"), async || {
+            let element = self.driver.find(By::Css(css)).await?;
+            let press = self.driver.action_chain().move_to_element_center(&element);
+            let _ = press.click().perform().await;
+            Ok(true)
+        })
+        .await;
+    }
+
+    /// Presses the mouse button on a button that is disabled, and lets it go once that is enabled.
+    pub async fn press_until_enabled(&self, css: &str) {
+        let held = async {
+            let element = self.driver.find(By::Css(css)).await?;
+            let chain = self.driver.action_chain();
+            let press = chain.move_to_element_center(&element).click_and_hold();
+            press.perform().await
+        };
+        held.await.expect("the mouse button is pressed");
+        self.wait_enabled(css).await;
+        let chain = self.driver.action_chain().release();
+        chain.perform().await.expect("the mouse button is let go");
+    }
+
+    /// Waits until a button can be clicked.
+    pub async fn wait_enabled(&self, css: &str) {
+        self.until(&format!("{css} to be enabled"), async || {
+            self.driver.find(By::Css(css)).await?.is_enabled().await
         })
         .await;
     }
@@ -315,6 +368,20 @@ impl Browser {
             self.known_tabs.borrow_mut().insert(tab.clone());
             self.switch_to(tab).await;
         }
+    }
+
+    /// Follows a link to this address into a tab of its own. One that the driver opens has no focus.
+    pub async fn open_tab(&self, address: &str) {
+        self.evaluate(&format!(
+            "document.body.insertAdjacentHTML('beforeend', '<a id=opens target=_blank>Open</a>');\
+             document.getElementById('opens').href = {}",
+            json!(address)
+        ))
+        .await;
+        self.click_css("#opens").await;
+        self.evaluate("document.getElementById('opens').remove()")
+            .await;
+        self.follow_new_tab().await;
     }
 
     /// The tab the story is in, to come back to with `switch_to`.

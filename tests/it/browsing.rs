@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use crate::browser::{Browser, Options, Theme};
 use crate::on_both_databases;
 use crate::returning::parameter;
-use crate::scene::{Db, Person, Scene, Setting, eventually};
+use crate::scene::{Begun, Db, Person, Scene, Setting, eventually};
 use crate::sim::jira::{
     Fault as JiraFault, FaultKind, Jira, LEE, LifecycleEvent, MIA, OMAR, Overrides, PAT,
     Person as JiraPerson, Theme as JiraTheme,
@@ -24,8 +24,8 @@ use crate::sim::service::{Endpoint, Fault, Kind, Person as ServicePerson};
 on_both_databases!(a_person_connects_and_sees_it_renewed_and_disconnects);
 
 /// The app's frame in a page of Jira.
-const FRAME: &str = "iframe.app-frame";
-const SESSION_COOKIE: &str = "__Host-latchkey";
+pub const FRAME: &str = "iframe.app-frame";
+pub const SESSION_COOKIE: &str = "__Host-latchkey";
 /// What Chromium's console says of an answer that is an error, whoever expected it.
 pub const ERROR_ANSWERS: &str = "Failed to load resource";
 
@@ -128,19 +128,19 @@ impl<'a> AtJira<'a> {
 }
 
 /// Waits until a page of our own, at the top of the tab, is in this state.
-async fn wait_page(browser: &Browser, state: &str) {
+pub async fn wait_page(browser: &Browser, state: &str) {
     browser.wait_state("#latchkey", "data-state", state).await;
 }
 
 /// Clicks Connect accounts on the page with both accounts, once its button can be clicked.
-async fn confirm(browser: &Browser, name: &str) {
+pub async fn confirm(browser: &Browser, name: &str) {
     browser.click_text("Connect accounts").await;
     wait_page(browser, "connected").await;
     browser.wait_text(&format!("Connected as {name}")).await;
 }
 
 /// Signs in at the service and allows.
-async fn consent(browser: &Browser, name: &str) {
+pub async fn consent(browser: &Browser, name: &str) {
     browser.click_text(&format!("Sign in as {name}")).await;
     browser.wait_text("asks for access").await;
     browser.click_text("Allow").await;
@@ -171,7 +171,7 @@ pub fn beginning_of(person: &Person<'_>) -> String {
 }
 
 /// A page that leads whoever opens it on to an address.
-async fn leading_to(address: &str) -> String {
+pub async fn leading_to(address: &str) -> String {
     elsewhere(format!(
         "<script>location.replace({})</script>",
         json!(address)
@@ -180,15 +180,21 @@ async fn leading_to(address: &str) -> String {
 }
 
 /// Comes back from the service in this browser, with an attempt that came as far without it.
-pub async fn comes_back(browser: &Browser, person: &Person<'_>, subject: &str) {
+pub async fn comes_back(browser: &Browser, person: &Person<'_>, subject: &str) -> Begun {
     let begun = person.begin().await;
     let authorize = person.go_on(&begun).await;
-    let scene = person.scene;
-    let callback = scene.world.service.approve(&authorize, subject).await;
+    let service = &person.scene.world.service;
+    let callback = service.approve(&authorize, subject).await;
+    opens(browser, person.scene, &begun, &callback).await;
+    begun
+}
+
+/// Opens an address in this browser as the one that began.
+pub async fn opens(browser: &Browser, scene: &Scene, begun: &Begun, address: &str) {
     let (_, session) = begun.cookie.split_once('=').expect("a cookie has a value");
     browser.goto(&scene.address("/static/icon.svg")).await;
     browser.plant_cookie(SESSION_COOKIE, session).await;
-    browser.goto(&callback).await;
+    browser.goto(address).await;
 }
 
 /// Where the service leads back to through Jira, for an attempt that came as far without a browser.
@@ -201,7 +207,7 @@ pub async fn way_back(person: &Person<'_>, subject: &str) -> String {
     answer.leads_to().to_owned()
 }
 
-fn token_requests(scene: &Scene) -> usize {
+pub fn token_requests(scene: &Scene) -> usize {
     scene.world.service.ledger().token_requests().len()
 }
 
@@ -339,6 +345,7 @@ async fn the_keyboard_is_enough() {
         .in_frame(async || browser.tab_to_and_enter("Continue").await)
         .await;
     wait_page(&browser, "both").await;
+    browser.wait_enabled("#confirm").await;
     browser.tab_to_and_enter("Connect accounts").await;
     browser.wait_text("Connected as Robin Park").await;
     browser.tab_to_and_enter("Back to KEY-1").await;
@@ -767,6 +774,17 @@ impl<'a> Album<'a> {
         Some(self.directory.as_ref()?.join(format!("{name}-{theme}.png")))
     }
 
+    /// The page as it is, and in a window as narrow as a telephone, where all of it has to fit.
+    pub async fn wide_and_narrow(&self, name: &str) {
+        self.page(name).await;
+        self.browser.resize(360, 800).await;
+        let overflow = "return document.documentElement.scrollWidth - innerWidth";
+        let overflow = self.browser.evaluate(overflow).await;
+        assert!(overflow.as_i64() <= Some(0), "{name}: {overflow} too wide");
+        self.page(&format!("{name}-narrow")).await;
+        self.browser.resize(1280, 900).await;
+    }
+
     pub async fn page(&self, name: &str) {
         if let Some(path) = self.path(name) {
             self.browser.screenshot(&path).await;
@@ -1108,7 +1126,7 @@ async fn every_page_on_the_way(theme: Theme) {
 }
 
 /// The page of the attempt whose finish page Jira shows.
-async fn attempt_of(scene: &Scene, browser: &Browser) -> String {
+pub async fn attempt_of(scene: &Scene, browser: &Browser) -> String {
     let address = browser.address().await;
     let (_, rest) = address.split_once("ac.attempt=").expect("it names one");
     let id = rest.split('&').next().expect("an id");

@@ -7,6 +7,7 @@ mod bound;
 mod browser;
 mod browsing;
 mod child;
+mod clicking;
 mod crashing;
 mod cut;
 mod database;
