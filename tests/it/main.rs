@@ -17,6 +17,7 @@ mod gone;
 mod grants;
 mod growing;
 mod installing;
+mod kept;
 mod known;
 mod limits;
 mod linking;
@@ -36,6 +37,7 @@ mod returning;
 mod rotating;
 mod scale;
 mod scene;
+mod second;
 mod secrets;
 mod services;
 #[path = "../sim/mod.rs"]
