@@ -29,7 +29,7 @@ use crate::model::{
     Handle, Identity, IssueKey, LinkState, LinkStatus, ParkReason, Person, Phase, Proved, Redeemed,
     Redeeming, Returned, Round, Tenant, Whereabouts,
 };
-use crate::provider::CallbackQuery;
+use crate::provider::{Brought, CallbackQuery};
 use crate::renewal::LEASE;
 use crate::secret::{Secret, same};
 use crate::{cleanup, grant, renewal};
@@ -890,13 +890,13 @@ async fn ask_the_service(
     let (identity, tokens) = match redeemed {
         Ok(redeemed) => redeemed,
         Err(error) => {
-            if let Some(tokens) = error.brought {
+            if let Some(Brought { tokens, subject }) = error.brought {
                 let now = app.clock.now();
                 let store = &app.store;
                 hold!(
                     app,
                     attempt,
-                    store.revoke_unlinked(tenant, account, "", &tokens, now)
+                    store.revoke_unlinked(tenant, account, subject.as_deref(), &tokens, now)
                 )?;
                 app.wake_cleanup.notify_one();
             }
@@ -942,9 +942,10 @@ async fn keep(
     {
         return Ok(true);
     }
-    let subject = &redeemed.identity.subject;
+    let subject = Some(redeemed.identity.subject.as_str());
+    let tokens = redeemed.tokens.revocable();
     store
-        .revoke_unlinked(tenant, account, subject, &redeemed.tokens, now)
+        .revoke_unlinked(tenant, account, subject, &tokens, now)
         .await?;
     Ok(false)
 }

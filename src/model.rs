@@ -505,6 +505,21 @@ pub struct Tokens {
     pub refresh_token: Option<Secret>,
 }
 
+impl Tokens {
+    /// What ends them: the refresh token first, which could bring new access tokens.
+    #[must_use]
+    pub fn revocable(&self) -> Vec<RevocableToken> {
+        let refresh = self.refresh_token.iter().map(|token| (token, true));
+        refresh
+            .chain([(&self.access_token, false)])
+            .map(|(token, refresh)| RevocableToken {
+                token: token.clone(),
+                refresh,
+            })
+            .collect()
+    }
+}
+
 /// What a person has consented to at the service.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Consent {

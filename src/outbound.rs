@@ -86,7 +86,13 @@ impl Outbound {
             .connect_timeout(CONNECT_LIMIT)
             .timeout(time_limit)
             .pool_idle_timeout(Duration::from_secs(30))
-            .user_agent(concat!("latchkey/", env!("CARGO_PKG_VERSION")));
+            .user_agent(concat!("latchkey/", env!("CARGO_PKG_VERSION")))
+            // Answers are small, and compression is one more thing that can break. Those that come
+            // compressed all the same are read: the size limit is about what comes out.
+            .default_headers(HeaderMap::from_iter([(
+                http::header::ACCEPT_ENCODING,
+                http::HeaderValue::from_static("identity"),
+            )]));
         if loopback_names {
             // A proxy cannot reach this machine's loopback.
             builder = builder.dns_resolver(LoopbackNames).no_proxy();
@@ -111,21 +117,36 @@ impl Outbound {
         request: reqwest::RequestBuilder,
         largest: usize,
     ) -> Result<Outcome, Failure> {
-        let mut response = request.send().await.map_err(failure)?;
-        let status = response.status();
-        let headers = response.headers().clone();
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failure)? {
-            if body.len() + chunk.len() > largest {
-                return Err(Failure::Unknown("the answer is too large".to_owned()));
-            }
-            body.extend_from_slice(&chunk);
+        match self.send_for_part(request, largest).await? {
+            (outcome, None) => Ok(outcome),
+            (_, Some(failure)) => Err(failure),
         }
-        Ok(Outcome {
-            status,
-            headers,
-            body,
-        })
+    }
+
+    /// The same, where even a part of the answer matters: what had come of it when it broke off, and why it
+    /// did.
+    pub async fn send_for_part(
+        &self,
+        request: reqwest::RequestBuilder,
+        largest: usize,
+    ) -> Result<(Outcome, Option<Failure>), Failure> {
+        let mut response = request.send().await.map_err(failure)?;
+        let mut outcome = Outcome {
+            status: response.status(),
+            headers: response.headers().clone(),
+            body: Vec::new(),
+        };
+        let broke_off = loop {
+            match response.chunk().await {
+                Ok(None) => break None,
+                Ok(Some(chunk)) if outcome.body.len() + chunk.len() > largest => {
+                    break Some(Failure::Unknown("the answer is too large".to_owned()));
+                }
+                Ok(Some(chunk)) => outcome.body.extend_from_slice(&chunk),
+                Err(error) => break Some(failure(error)),
+            }
+        };
+        Ok((outcome, broke_off))
     }
 }
 

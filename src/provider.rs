@@ -9,6 +9,7 @@ pub mod discovery;
 pub mod habits;
 pub mod id_token;
 pub mod known;
+pub mod lenient;
 pub mod token_response;
 
 use std::pin::Pin;
@@ -32,7 +33,7 @@ use crate::config::{ApiKeySource, ProviderConfig};
 use crate::error::{Error, printable};
 use crate::grant::Lives;
 use crate::model::{ApiKey, Identity, RevocableToken, Tokens};
-use crate::outbound::{Failure, Outbound, SIZE_LIMIT};
+use crate::outbound::{Failure, Outbound, Outcome, SIZE_LIMIT};
 use crate::secret::Secret;
 
 use discovery::Metadata;
@@ -406,32 +407,44 @@ impl Provider {
             .request_async(&http)
             .await
             .map_err(|error| match error {
-                RequestTokenError::Request(failure) => {
-                    Error::ServiceUnreachable(format!("token endpoint: {failure}"))
-                }
+                RequestTokenError::Request(failure) => RedeemError::from(
+                    Error::ServiceUnreachable(format!("token endpoint: {failure}")),
+                ),
                 RequestTokenError::ServerResponse(refusal) => {
-                    refused_code(self.known(), refusal.error().as_ref())
+                    refused_code(self.known(), refusal.error().as_ref()).into()
                 }
-                RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-                    Error::ServiceRefused("token endpoint: not a token answer".to_owned())
+                RequestTokenError::Parse(_, body) => RedeemError {
+                    why: Error::ServiceRefused("token endpoint: not a token answer".to_owned()),
+                    brought: tokens_in(&body),
+                },
+                RequestTokenError::Other(_) => {
+                    Error::ServiceRefused("token endpoint: not a token answer".to_owned()).into()
                 }
             })?;
         let tokens = tokens(&answer, started_at);
-        match self.identify(&metadata, &answer, &tokens, nonce).await {
+        let mut subject = None;
+        let identity = self.identify(&metadata, &answer, &tokens, nonce, &mut subject);
+        match identity.await {
             Ok(identity) => Ok((identity, tokens)),
             Err(why) => Err(RedeemError {
                 why,
-                brought: Some(tokens),
+                brought: Some(Brought {
+                    tokens: tokens.revocable(),
+                    subject,
+                }),
             }),
         }
     }
 
+    /// Whose tokens these are. `subject` is told as soon as a verified ID token has said it, whatever
+    /// fails after that.
     async fn identify(
         &self,
         metadata: &Metadata,
         answer: &TokenAnswer,
         tokens: &Tokens,
         nonce: &Secret,
+        subject: &mut Option<String>,
     ) -> Result<Identity, Error> {
         let openid = self.scopes().contains(&"openid");
         let verified = match (&metadata.issuer, &metadata.jwks, answer.id_token()) {
@@ -457,6 +470,7 @@ impl Provider {
             }
             _ => None,
         };
+        *subject = verified.as_ref().map(|claims| claims.sub.clone());
         if let Some(claims) = &verified
             && let Some(display_name) = claims.names.best()
         {
@@ -803,6 +817,25 @@ fn tokens(answer: &TokenAnswer, started_at: Seconds) -> Tokens {
     }
 }
 
+/// What can be revoked of an answer that is not whole.
+fn tokens_in(body: &[u8]) -> Option<Brought> {
+    let fields = lenient::read(body)?;
+    let tokens: Vec<RevocableToken> = [("refresh_token", true), ("access_token", false)]
+        .into_iter()
+        .filter_map(|(name, refresh)| {
+            let text = fields.get(name)?.as_str()?;
+            lenient::is_token(text).then(|| RevocableToken {
+                token: Secret::new(text.to_owned()),
+                refresh,
+            })
+        })
+        .collect();
+    (!tokens.is_empty()).then_some(Brought {
+        tokens,
+        subject: None,
+    })
+}
+
 /// What the error of a token answer to a code means, by what is known of the service.
 fn refused_code(known: &Known, error: &str) -> Error {
     let said = format!("token endpoint: {}", printable(error));
@@ -825,8 +858,16 @@ fn came_back(why: &str) -> Error {
 pub struct RedeemError {
     /// Why.
     pub why: Error,
-    /// Tokens that must be revoked.
-    pub brought: Option<Tokens>,
+    /// What must be revoked.
+    pub brought: Option<Brought>,
+}
+
+/// What a code has brought that became no account.
+pub struct Brought {
+    /// The tokens.
+    pub tokens: Vec<RevocableToken>,
+    /// The account they are of, where a verified ID token has said it.
+    pub subject: Option<String>,
 }
 
 impl From<Error> for RedeemError {
@@ -890,7 +931,17 @@ impl Transport<'_> {
             .request(parts.method, parts.uri.to_string())
             .headers(headers)
             .body(body);
-        let answer = self.http.send(request, SIZE_LIMIT).await?;
+        let (answer, broke_off) = self.http.send_for_part(request, SIZE_LIMIT).await?;
+        // Tokens that have arrived are kept, however the connection ended.
+        let is_token_answer = |answer: &Outcome| {
+            answer.status.is_success()
+                && lenient::read(&answer.body).is_some_and(|fields| lenient::holds_tokens(&fields))
+        };
+        if let Some(failure) = broke_off
+            && !is_token_answer(&answer)
+        {
+            return Err(failure.into());
+        }
         let retry_after = answer.retry_after();
         match answer.status {
             http::StatusCode::TOO_MANY_REQUESTS => return Err(SendError::Wait(retry_after)),
@@ -902,10 +953,16 @@ impl Transport<'_> {
             }
             _ => {}
         }
-        let (status, body) = habits::standard_answer(self.known, answer.status, answer.body);
+        let (status, body) = habits::plain_answer(answer.status, answer.body);
+        let (status, body) = habits::standard_answer(self.known, status, body);
         let mut response = HttpResponse::new(body);
         *response.status_mut() = status;
         *response.headers_mut() = answer.headers;
+        // What it is, its body says.
+        let json = http::HeaderValue::from_static("application/json");
+        response
+            .headers_mut()
+            .insert(http::header::CONTENT_TYPE, json);
         Ok(response)
     }
 }

@@ -4,6 +4,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::lenient;
 use crate::clock::{Seconds, parse_rfc3339};
 use crate::secret::Secret;
 
@@ -81,7 +82,7 @@ pub fn identity(body: &[u8]) -> Option<(String, Option<String>)> {
         #[serde(flatten)]
         names: Names,
     }
-    let answer: Answer = serde_json::from_slice(body).ok()?;
+    let answer: Answer = lenient::read_as(body)?;
     let id = text_or_number(answer.sub.or(answer.id)?)?;
     Some((subject(&id)?, answer.names.best()))
 }
@@ -106,7 +107,7 @@ pub fn minted(body: &[u8]) -> Option<Minted> {
         expires_at: String,
         id: Value,
     }
-    let answer: Answer = serde_json::from_slice(body).ok()?;
+    let answer: Answer = lenient::read_as(body)?;
     // The id becomes the last step of an address. Dots alone would lead elsewhere, and none at all to
     // every key there is.
     let id = text_or_number(answer.id)?;
@@ -134,8 +135,8 @@ pub fn is_gone(body: &[u8]) -> bool {
     struct Refusal {
         error: String,
     }
-    serde_json::from_slice::<Refusal>(body)
-        .is_ok_and(|refusal| ["invalid_token", "invalid_grant"].contains(&refusal.error.as_str()))
+    lenient::read_as::<Refusal>(body)
+        .is_some_and(|refusal| ["invalid_token", "invalid_grant"].contains(&refusal.error.as_str()))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::known::ClientAuth;
+use super::lenient;
 use crate::config::{ProviderConfig, is_loopback};
 use crate::error::Error;
 
@@ -62,8 +63,7 @@ impl Metadata {
         loopback_http: bool,
     ) -> Result<Self, Error> {
         let refused = |why: &str| Error::ServiceRefused(format!("discovery: {why}"));
-        let found: Discovered =
-            serde_json::from_slice(body).map_err(|_| refused("not metadata"))?;
+        let found: Discovered = lenient::read_as(body).ok_or_else(|| refused("not metadata"))?;
         // OpenID Connect Discovery 1.0, section 4.3: or anybody could speak for anybody.
         if found.issuer != issuer && !speaks_for_tenants(&found.issuer, issuer) {
             return Err(refused("the metadata is of another issuer"));

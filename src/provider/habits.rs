@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::answers::{is_gone, named, subject};
 use super::known::{Answers, IdentityFrom, Known, Revocation};
+use super::lenient;
 
 /// A form as JSON, for services that want it so.
 #[must_use]
@@ -29,6 +30,28 @@ fn refusal(answers: &Answers, status: StatusCode, body: &Value) -> Option<String
         .map(str::to_owned)
 }
 
+/// An answer of the token endpoint as a strict reader takes it: any success is 200, and JSON stands there
+/// without what surrounded it. What is no JSON stays as it is.
+#[must_use]
+pub fn plain_answer(status: StatusCode, body: Vec<u8>) -> (StatusCode, Vec<u8>) {
+    let Some(Value::Object(mut fields)) = lenient::read(&body) else {
+        return (status, body);
+    };
+    if status.is_success() {
+        return (
+            StatusCode::OK,
+            Value::Object(fields).to_string().into_bytes(),
+        );
+    }
+    // The name of an error counts, whatever is said about it.
+    for said in ["error_description", "error_uri"] {
+        if !fields.get(said).is_some_and(Value::is_string) {
+            fields.remove(said);
+        }
+    }
+    (status, Value::Object(fields).to_string().into_bytes())
+}
+
 /// An answer of the token endpoint as RFC 6749 section 5 would have it. What cannot be understood stays as
 /// it is: nobody knows then whether the request was carried out.
 #[must_use]
@@ -37,7 +60,7 @@ pub fn standard_answer(known: &Known, status: StatusCode, body: Vec<u8>) -> (Sta
     if *answers == super::known::STANDARD_ANSWERS {
         return (status, body);
     }
-    let Ok(Value::Object(mut fields)) = serde_json::from_slice::<Value>(&body) else {
+    let Some(Value::Object(mut fields)) = lenient::read(&body) else {
         return (status, body);
     };
     // Tokens come first: whatever stands beside them, they must not be lost.
@@ -93,7 +116,7 @@ pub fn revoked(known: &Known, status: StatusCode, body: &[u8]) -> Revoked {
     if gone_status.contains(&status.as_u16()) {
         return Revoked::Yes;
     }
-    let fields = serde_json::from_slice::<Value>(body).unwrap_or_default();
+    let fields = lenient::read(body).unwrap_or_default();
     let name = refusal(&known.answers.value, status, &fields);
     match name {
         Some(name) if gone.contains(&name.as_str()) => Revoked::Yes,
@@ -121,7 +144,7 @@ pub fn identity(from: &IdentityFrom, body: &[u8]) -> Option<(String, Option<Stri
     else {
         return super::answers::identity(body);
     };
-    let fields: Value = serde_json::from_slice(body).ok()?;
+    let fields = lenient::read(body)?;
     let parts: Vec<String> = parts
         .iter()
         .map(|pointer| match fields.pointer(pointer)? {
@@ -157,6 +180,31 @@ mod tests {
             for status in [200, 400, 401, 403] {
                 assert_eq!(answer("oidc", status, body), (status, body.to_owned()));
             }
+        }
+    }
+
+    #[test]
+    fn f5_an_answer_is_plain_before_it_is_read() {
+        let plain = |status: u16, body: &str| {
+            let status = StatusCode::from_u16(status).unwrap();
+            let (status, body) = plain_answer(status, body.as_bytes().to_vec());
+            (status.as_u16(), String::from_utf8(body).unwrap())
+        };
+        let tokens = (200, r#"{"access_token":"a"}"#.to_owned());
+        for status in [200, 201, 202, 203, 206, 226] {
+            assert_eq!(
+                plain(status, r#"{"access_token":"b","access_token":"a"}"#),
+                tokens
+            );
+            assert_eq!(plain(status, "\u{feff} {\"access_token\":\"a\"} "), tokens);
+        }
+        let refusal = (400, r#"{"error":"invalid_grant"}"#.to_owned());
+        for said in ["[]", "7", "null", "{}"] {
+            let body = format!(r#"{{"error":"invalid_grant","error_description":{said}}}"#);
+            assert_eq!(plain(400, &body), refusal, "{body}");
+        }
+        for body in ["<html>", "", r#"{"access_token":"#, "[]"] {
+            assert_eq!(plain(200, body), (200, body.to_owned()));
         }
     }
 

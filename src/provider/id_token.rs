@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::answers::{Names, subject};
 use super::discovery::TENANT;
+use super::lenient;
 use crate::clock::{Clock, Seconds};
 use crate::outbound::{Failure, Outbound, SIZE_LIMIT};
 use crate::secret::{Secret, same};
@@ -151,8 +152,7 @@ impl KeySet {
         if !answer.status.is_success() {
             return Err(IdTokenError::NoKeys(answer.status.to_string()));
         }
-        let keys: JwkSet = answer
-            .json()
+        let keys: JwkSet = lenient::read_as(&answer.body)
             .ok_or_else(|| IdTokenError::NoKeys("it is not a key set".to_owned()))?;
         *self
             .known

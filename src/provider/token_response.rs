@@ -11,6 +11,7 @@ use oauth2::{AccessToken, RefreshToken, Scope, TokenResponse};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::lenient;
 use crate::clock::Seconds;
 
 /// A year; more is not believed, so that times stay numbers that can be added.
@@ -21,6 +22,7 @@ const LONGEST_OF_REFRESH: Seconds = 10 * LONGEST;
 /// RFC 6749 section 5.1, and OpenID Connect's ID token.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 pub struct TokenAnswer {
+    #[serde(deserialize_with = "whole")]
     access_token: AccessToken,
     #[serde(default, deserialize_with = "non_empty")]
     refresh_token: Option<RefreshToken>,
@@ -59,12 +61,20 @@ fn bearer() -> BasicTokenType {
     BasicTokenType::Bearer
 }
 
+fn whole<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<AccessToken, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    match lenient::is_token(&text) {
+        true => Ok(AccessToken::new(text)),
+        false => Err(serde::de::Error::custom("not a whole token")),
+    }
+}
+
 /// An empty refresh token, or one that is no text, is none: it must not replace a good one.
 fn non_empty<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<RefreshToken>, D::Error> {
     Ok(match Value::deserialize(deserializer)? {
-        Value::String(text) if !text.is_empty() => Some(RefreshToken::new(text)),
+        Value::String(text) if lenient::is_token(&text) => Some(RefreshToken::new(text)),
         _ => None,
     })
 }

@@ -8,7 +8,7 @@ use crate::clock::Seconds;
 use crate::error::Error;
 use crate::model::{
     AccountId, Attempt, AttemptId, ClientKey, Consent, Credential, Ended, Ending, Handle, IssueKey,
-    Phase, Revocation, Tenant, Tokens,
+    Phase, RevocableToken, Revocation, Tenant, Tokens,
 };
 use crate::secret::TenantKey;
 use crate::vault::{Broken, Place};
@@ -399,22 +399,38 @@ impl Store {
             .and_then(|wrapped| self.vault.open_tenant_key(client_key, &wrapped).ok()))
     }
 
-    /// Revokes tokens that no link holds. `subject` is empty when nobody knows whose they are.
+    /// Revokes tokens that no link holds. Without a subject nobody knows whose they are: they may share a
+    /// grant with a link of this person, so they wait while this account in Jira has one at any site.
     pub async fn revoke_unlinked(
         &self,
         tenant: &Tenant,
         account: &AccountId,
-        subject: &str,
-        tokens: &Tokens,
+        subject: Option<&str>,
+        tokens: &[RevocableToken],
         now: Seconds,
     ) -> Result<(), Error> {
+        let revocation = Revocation {
+            subject: subject.unwrap_or_default().to_owned(),
+            keys: Vec::new(),
+            tokens: tokens.to_vec(),
+        };
         let owner = Owner {
             client_key: tenant.client_key.0.clone(),
             installation: tenant.installation,
             account_id: account.0.clone(),
         };
-        transaction!(self, tx => {
-            add_revocation!(self, tx, &owner, tokens_only(tokens, subject), now);
+        transaction!(self, tx => if subject.is_some() {
+            add_revocation!(self, tx, &owner, [revocation], now);
+        } else {
+            for row in self.revocation_rows(&owner, revocation, Wait::Nothing, now) {
+                let id = row.id.clone();
+                add_cleanup!(tx, row);
+                sqlx::query(sql::CLEANUP_HOLD_FOR_ACCOUNT)
+                    .bind(&id)
+                    .bind(&owner.account_id)
+                    .execute(&mut *tx)
+                    .await?;
+            }
         });
         Ok(())
     }

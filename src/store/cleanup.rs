@@ -214,14 +214,17 @@ impl Store {
             .collect()
     }
 
-    /// Lets tokens go whose account at the service no link uses any more.
+    /// Lets tokens go whose account at the service no link uses any more, and those of an unknown account
+    /// whose person has no link any more.
     pub async fn let_go(&self, now: Seconds) -> Result<(), Error> {
-        on!(self, pool => sqlx::query(sql::CLEANUP_LET_GO)
-            .bind(now)
-            .bind(now + CLEANUP_LIFE)
-            .execute(pool)
-            .await
-            .map(|_| ()))?;
+        for statement in [sql::CLEANUP_LET_GO, sql::CLEANUP_LET_GO_OF_ACCOUNT] {
+            on!(self, pool => sqlx::query(statement)
+                .bind(now)
+                .bind(now + CLEANUP_LIFE)
+                .execute(pool)
+                .await
+                .map(|_| ()))?;
+        }
         Ok(())
     }
 
@@ -295,6 +298,13 @@ impl Store {
         cleanup: &Cleanup,
         revocation: &Revocation,
     ) -> Result<bool, Error> {
+        if revocation.subject.is_empty() {
+            let links: i64 = on!(self, pool => sqlx::query_scalar(sql::ACCOUNT_LINKED)
+                .bind(cleanup.account_id.as_str())
+                .fetch_one(pool)
+                .await)?;
+            return Ok(!revocation.tokens.is_empty() && links > 0);
+        }
         let (links, of_this_person): (i64, i64) = on!(self, pool => sqlx::query_as(sql::SUBJECT_IN_USE)
             .bind(&revocation.subject)
             .bind(cleanup.account_id.as_str())
@@ -304,12 +314,22 @@ impl Store {
             && (of_this_person > 0 || links > 0 && revocation.has_refresh_token()))
     }
 
-    /// Lets an entry wait until no link uses its account. False if none does any more.
+    /// Lets an entry wait until no link uses its account, or, where that is not known, until its person has
+    /// no link. False if it need not wait any more.
     pub async fn cleanup_hold(
         &self,
         cleanup: &Cleanup,
         revocation: &Revocation,
     ) -> Result<bool, Error> {
+        if revocation.subject.is_empty() {
+            let rows = on!(self, pool => sqlx::query(sql::CLEANUP_HOLD_FOR_ACCOUNT)
+                .bind(&cleanup.id)
+                .bind(cleanup.account_id.as_str())
+                .execute(pool)
+                .await
+                .map(|done| done.rows_affected()))?;
+            return Ok(rows > 0);
+        }
         let rows = on!(self, pool => sqlx::query(sql::CLEANUP_HOLD)
             .bind(&cleanup.id)
             .bind(&revocation.subject)

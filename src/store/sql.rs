@@ -297,18 +297,23 @@ statements! {
         revocation, due_at, failures, expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9)";
     TENANTS_TO_CLEAN = "select t.client_key from tenant t where t.client_key > $2 \
         and (select c.id from cleanup c where c.client_key = t.client_key and c.held_for_subject is null \
-        and c.due_at <= $1 order by c.due_at limit 1) is not null order by t.client_key limit $3";
+        and c.held_for_account is null and c.due_at <= $1 order by c.due_at limit 1) is not null order by t.client_key limit $3";
     CLEANUP_CLAIM_SQLITE = "update cleanup set due_at = $2 where id in (select id from cleanup \
-        where client_key = $4 and due_at <= $1 and held_for_subject is null order by due_at limit $3) returning *";
+        where client_key = $4 and due_at <= $1 and held_for_subject is null and held_for_account is null \
+        order by due_at limit $3) returning *";
     CLEANUP_CLAIM_POSTGRES = "update cleanup set due_at = $2 where id in (select id from cleanup \
-        where client_key = $4 and due_at <= $1 and held_for_subject is null order by due_at limit $3 \
-        for update skip locked) returning *";
+        where client_key = $4 and due_at <= $1 and held_for_subject is null and held_for_account is null \
+        order by due_at limit $3 for update skip locked) returning *";
     CLEANUP_CLAIM_ONE = "update cleanup set due_at = $2 where id = $3 and due_at <= $1 \
-        and held_for_subject is null returning *";
+        and held_for_subject is null and held_for_account is null returning *";
     /// What must wait while a link uses the account: see `Wait`. Somebody may have linked since it was put
     /// on the list.
     CLEANUP_HOLD = "update cleanup set held_for_subject = $2 where id = $1 \
         and (select 1 from link where subject = $2 and ($3 or account_id = $4) limit 1) is not null";
+    /// What is of an account that nobody knows waits while its person has a link, at whichever site.
+    CLEANUP_HOLD_FOR_ACCOUNT = "update cleanup set held_for_account = $2 where id = $1 \
+        and (select 1 from link where account_id = $2 limit 1) is not null";
+    ACCOUNT_LINKED = "select count(*) from link where account_id = $1";
     CLEANUP_KEYS = "select id from cleanup where client_key = $1 and account_id = $2 and kind = 'keys' limit 100";
     CLEANUP_DONE = "delete from cleanup where id = $1";
     CLEANUP_LATER = "update cleanup set due_at = $2, failures = failures + 1, expires_at = $3 where id = $1";
@@ -317,8 +322,13 @@ statements! {
     CLEANUP_LET_GO = "update cleanup set held_for_subject = null, due_at = $1, expires_at = $2 \
         where held_for_subject is not null \
         and (select 1 from link where link.subject = cleanup.held_for_subject limit 1) is null";
-    CLEANUP_LEFT = "select count(*) from cleanup where held_for_subject is null \
-        or not exists (select 1 from link where link.subject = cleanup.held_for_subject)";
+    CLEANUP_LET_GO_OF_ACCOUNT = "update cleanup set held_for_account = null, due_at = $1, expires_at = $2 \
+        where held_for_account is not null \
+        and (select 1 from link where link.account_id = cleanup.held_for_account limit 1) is null";
+    CLEANUP_LEFT = "select count(*) from cleanup where (held_for_subject is null \
+        or not exists (select 1 from link where link.subject = cleanup.held_for_subject)) \
+        and (held_for_account is null \
+        or not exists (select 1 from link where link.account_id = cleanup.held_for_account))";
 
     // What the sealing keys seal themselves, page by page, to be sealed by another.
 
@@ -360,7 +370,7 @@ statements! {
         where t.client_key = link.client_key and t.installed and t.enabled)";
     SOME_KEYS_FROM = "select published_at, published_expires_at from link where id >= $1 order by id limit $2";
     SOME_KEYS_BELOW = "select published_at, published_expires_at from link where id < $1 order by id limit $2";
-    CLEANUP_BY_KIND = "select case when held_for_subject is null then kind else 'held' end as what, count(*) \
+    CLEANUP_BY_KIND = "select case when held_for_subject is null and held_for_account is null then kind else 'held' end as what, count(*) \
         from cleanup group by what";
     TENANTS_BY_STATE = "select enabled, count(*) from tenant where installed group by enabled";
     TENANTS_PARKED = "select coalesce(wait_reason, ''), count(*) from tenant \

@@ -19,6 +19,7 @@ mod gone;
 mod grants;
 mod growing;
 mod installing;
+mod kept;
 mod known;
 mod limits;
 mod linking;
@@ -38,6 +39,7 @@ mod returning;
 mod rotating;
 mod scale;
 mod scene;
+mod second;
 mod secrets;
 mod services;
 #[path = "../sim/mod.rs"]

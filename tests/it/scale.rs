@@ -22,11 +22,12 @@ on_both_databases!(
 );
 
 /// Indexes that hold only the rows that are asked for: reading one to its end reads no table.
-const SMALL: [&str; 3] = [
+const SMALL: [&str; 4] = [
     // Links that are being renewed at the moment.
     "link_claimed",
     // Tokens that wait for another link to end.
     "cleanup_held",
+    "cleanup_held_for_account",
     // Tenants that are being forgotten.
     "tenant_draining",
 ];

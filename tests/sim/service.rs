@@ -41,7 +41,7 @@ use time::OffsetDateTime;
 use tokio::sync::watch;
 
 pub use browser::{Visitor, loopback_client};
-pub use fault::{Endpoint, Fault, Forgery, Kind};
+pub use fault::{Around, Coding, Endpoint, Fault, Forgery, Kind};
 pub use identity::Signing;
 pub use ledger::{
     ApiKey, Cause, Code, Grant, Ledger, Outcome, Rotation, Token, TokenKind, TokenRequest,

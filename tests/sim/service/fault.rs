@@ -115,6 +115,8 @@ pub enum Kind {
     Html200,
     /// Processed; half of the answer's body comes, as if it were all.
     CutJson,
+    /// Processed; the answer comes with something around it.
+    Around(Around),
     /// Tokens without a refresh token. The one presented stays good.
     NoRefreshToken,
     /// Tokens whose `expires_in` is this, whatever their real life.
@@ -143,6 +145,96 @@ pub enum Kind {
     OtherSubject(String),
     /// Every connection is cut, as if nobody were there.
     Down,
+}
+
+/// What may surround an answer that is all there. Of an answer without a body only the status changes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Around {
+    /// Instead of 200; other statuses stay.
+    pub status: Option<u16>,
+    /// `Content-Type`; none where it is empty.
+    pub media_type: Option<&'static str>,
+    /// Bytes before the JSON.
+    pub before: &'static [u8],
+    /// Bytes after it.
+    pub after: &'static [u8],
+    /// Fields before those of the object, each with a comma behind it.
+    pub first: &'static [u8],
+    /// Fields after them, each with a comma before it.
+    pub last: &'static [u8],
+    /// `Content-Encoding`, which nobody asked for.
+    pub coding: Option<Coding>,
+}
+
+/// How bytes are written for the way. None makes them fewer, but a reader cannot tell.
+#[derive(Clone, Copy, Debug)]
+pub enum Coding {
+    /// RFC 1952.
+    Gzip,
+    /// RFC 1950, which HTTP calls deflate.
+    Deflate,
+    /// RFC 7932.
+    Brotli,
+}
+
+impl Coding {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Deflate => "deflate",
+            Self::Brotli => "br",
+        }
+    }
+
+    /// These bytes, up to 65,535 of them, in this coding: as one block that is stored as it is.
+    pub(super) fn encode(self, bytes: &[u8]) -> Vec<u8> {
+        let size = u16::try_from(bytes.len()).expect("an answer is small");
+        let mut stored = vec![1];
+        stored.extend(size.to_le_bytes());
+        stored.extend((!size).to_le_bytes());
+        stored.extend(bytes);
+        match self {
+            Self::Gzip => {
+                let mut all = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+                all.extend(stored);
+                all.extend(crc32(bytes).to_le_bytes());
+                all.extend(u32::from(size).to_le_bytes());
+                all
+            }
+            Self::Deflate => {
+                let mut all = vec![0x78, 0x01];
+                all.extend(stored);
+                all.extend(adler32(bytes).to_be_bytes());
+                all
+            }
+            Self::Brotli => {
+                // Bit by bit from the lowest: a window of 64 KB, not the last block, a length of four
+                // nibbles, uncompressed. Then the bytes, and an empty last block.
+                let head = (u32::from(size) - 1) << 4 | 1 << 20;
+                let mut all = head.to_le_bytes()[..3].to_vec();
+                all.extend(bytes);
+                all.push(3);
+                all
+            }
+        }
+    }
+}
+
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| match crc & 1 {
+            1 => crc >> 1 ^ 0xedb8_8320,
+            _ => crc >> 1,
+        })
+    })
+}
+
+fn adler32(bytes: &[u8]) -> u32 {
+    let (low, high) = bytes.iter().fold((1, 0), |(low, high), byte| {
+        let low = (low + u32::from(*byte)) % 65_521;
+        (low, (high + low) % 65_521)
+    });
+    high << 16 | low
 }
 
 /// How an ID token is not one of ours.

@@ -19,7 +19,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::fault::{Endpoint, Kind};
+use super::fault::{Around, Endpoint, Kind};
 use super::{Params, Service, World};
 
 /// Far more than any request of the protocol has.
@@ -261,6 +261,7 @@ pub(super) async fn front(
             answer
         }
         Some(Kind::CutJson) => halved(process.await).await,
+        Some(Kind::Around(around)) => surrounded(process.await, around).await,
         _ => process.await,
     };
     closing.answered = Some(answer.status());
@@ -315,6 +316,43 @@ fn canned(status: u16, headers: &[(String, String)], body: String) -> Response {
         answer.headers_mut().append(name, value);
     }
     answer
+}
+
+/// An answer with something around it.
+async fn surrounded(answer: Response, around: &Around) -> Response {
+    let (mut parts, body) = answer.into_parts();
+    let mut bytes = to_bytes(body, usize::MAX)
+        .await
+        .unwrap_or_default()
+        .to_vec();
+    if parts.status == StatusCode::OK
+        && let Some(status) = around.status
+    {
+        parts.status = StatusCode::from_u16(status).expect("a fault has a real status");
+    }
+    if bytes.is_empty() {
+        return Response::from_parts(parts, Body::empty());
+    }
+    if let (Some(b'{'), Some(b'}')) = (bytes.first(), bytes.last()) {
+        let inner = &bytes[1..bytes.len() - 1];
+        bytes = [b"{", around.first, inner, around.last, b"}"].concat();
+    }
+    bytes = [around.before, &bytes, around.after].concat();
+    match around.media_type {
+        Some("") => drop(parts.headers.remove(header::CONTENT_TYPE)),
+        Some(media_type) => {
+            let media_type = HeaderValue::from_static(media_type);
+            parts.headers.insert(header::CONTENT_TYPE, media_type);
+        }
+        None => {}
+    }
+    if let Some(coding) = around.coding {
+        let name = HeaderValue::from_static(coding.name());
+        parts.headers.insert(header::CONTENT_ENCODING, name);
+        bytes = coding.encode(&bytes);
+    }
+    parts.headers.remove(header::CONTENT_LENGTH);
+    Response::from_parts(parts, Body::from(bytes))
 }
 
 /// Half a body under a length that fits it: only its reader can tell that something is missing.
