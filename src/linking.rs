@@ -43,6 +43,8 @@ const HANDLE_LIFE: Seconds = 300;
 const REDEEMING_LIFE: Seconds = 120;
 /// The longest code that is kept and sent on, in bytes. RFC 6749 gives no limit; ones of 28 KB were seen.
 const LONGEST_CODE: usize = 32 * 1024;
+/// How many clicks on one button are sorted out before somebody is told to look again.
+const CLICKS: u32 = 3;
 /// How long to wait before a write is tried again that must not be forgotten.
 const HELD_FOR: Duration = Duration::from_millis(500);
 /// How long what Jira said about a person is believed, in seconds.
@@ -449,10 +451,17 @@ pub async fn turn_back(app: &App, id: &AttemptId) -> Result<(), Error> {
 /// [`Error::AttemptOver`], [`Error::TooMany`], and [`Error::ServiceUnreachable`] when the service cannot
 /// be found.
 pub async fn authorize(app: &App, id: &AttemptId, another: bool) -> Result<String, Failed> {
-    let (tenant, attempt) = under_way(app, id).await?;
-    to_the_service(app, &tenant, &attempt, another)
-        .await
-        .map_err(|error| Failed::of(error, &tenant, attempt.issue.as_ref()))
+    let mut tries = 1;
+    loop {
+        let (tenant, attempt) = under_way(app, id).await?;
+        match to_the_service(app, &tenant, &attempt, another).await {
+            // Another click on the same button was quicker. The browser shows the answer to the last one.
+            Err(Error::OutOfDate) if tries < CLICKS => tries += 1,
+            went => {
+                return went.map_err(|error| Failed::of(error, &tenant, attempt.issue.as_ref()));
+            }
+        }
+    }
 }
 
 async fn to_the_service(

@@ -223,10 +223,10 @@ pub async fn authorize(
         .map_err(|failed| leads_back(failed, &id))
 }
 
-/// A page that is out of date leads to the same page as it is now.
+/// A page that is out of date leads to the same page as it is now, which says what became of the attempt.
 fn leads_back(failed: Failed, id: &AttemptId) -> Failed {
     match failed.error {
-        Error::OutOfDate => Failed {
+        Error::OutOfDate | Error::AttemptOver(_) => Failed {
             look: Some(id.clone()),
             ..failed
         },

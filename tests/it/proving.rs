@@ -22,6 +22,7 @@ on_both_databases!(
     two_attempts_in_one_browser_go_on_and_the_newest_of_a_person_wins,
     a_code_that_ran_out_is_begun_again_with_one_click,
     every_page_says_what_still_holds,
+    t13_continue_clicked_twice_leads_to_the_service_both_times,
     t18_an_attempt_whose_row_was_edited_is_ended,
     t18_a_session_that_was_edited_opens_nothing,
 );
@@ -575,4 +576,20 @@ async fn t18_a_session_that_was_edited_opens_nothing(db: Db) {
         .await;
     shown.is_page(403, "wrong-browser");
     scene.close().await;
+}
+
+async fn t13_continue_clicked_twice_leads_to_the_service_both_times(db: Db) {
+    let scene = Scene::start(db, Setting::default()).await;
+    let omar = scene.person("acme", OMAR);
+    let begun = omar.begin().await;
+    let page = format!("/link/{}", begun.id);
+    // A browser shows the answer to the last click, whichever of them the server took first.
+    let click = || omar.with_cookie(Method::POST, &page, &begun.cookie);
+    for _ in 0..5 {
+        let (first, second) = tokio::join!(click(), click());
+        for answer in [&first, &second] {
+            assert!(answer.leads_to().contains("/authorize?"));
+        }
+    }
+    scene.end().await;
 }
