@@ -37,6 +37,7 @@ mod scale;
 mod scene;
 mod secrets;
 mod services;
+mod signals;
 #[path = "../sim/mod.rs"]
 mod sim;
 mod starting;
