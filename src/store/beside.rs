@@ -61,6 +61,8 @@ impl Store {
             vault,
             random,
             writing: Arc::default(),
+            trust: super::Trust::default(),
+            written: super::health::Written::default(),
             writer: None,
             _alone: None,
         })

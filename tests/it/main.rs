@@ -42,5 +42,6 @@ mod signals;
 mod sim;
 mod starting;
 mod storage;
+mod unwritable;
 mod verifying;
 mod watching;
