@@ -128,7 +128,7 @@ pub enum Error {
         retry_after: Seconds,
     },
 
-    /// The database cannot be reached.
+    /// The database cannot be reached, or not be written.
     #[error("the store is unavailable: {0}")]
     Unavailable(sqlx::Error),
 
@@ -166,28 +166,48 @@ pub fn printable(text: &str) -> String {
         .collect()
 }
 
+/// Whether it is the database's fault, or the way to it, and not the statement's. Whoever holds something then
+/// tries again, and the connection that said so is not used any more.
+#[must_use]
+pub fn is_unavailable(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed
+        // A transaction that could not be ended is in the way of the next.
+        | sqlx::Error::BeginFailed
+        | sqlx::Error::InvalidSavePointStatement => true,
+        // PostgreSQL: connection, resources, shutdown; 25P02: a transaction that has failed; 25P03: this
+        // process was asleep in one. SQLite: busy, locked, I/O, full.
+        sqlx::Error::Database(said) => said.code().is_some_and(|code| {
+            ["08", "53", "57", "58", "25P02", "25P03"]
+                .iter()
+                .any(|class| code.len() == 5 && code.starts_with(class))
+                || code.parse::<u32>().is_ok_and(|code| {
+                    code < 10_000 && matches!(code & 0xff, 5 | 6 | 10 | 13 | 14)
+                })
+                || is_read_only(error)
+        }),
+        _ => false,
+    }
+}
+
+/// Whether a connection may only read: PostgreSQL's `read_only_sql_transaction`, as after a failover, or one
+/// of SQLite's family of `SQLITE_READONLY`.
+#[must_use]
+pub fn is_read_only(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|said| said.code());
+    code.is_some_and(|code| {
+        code == "25006" || code.len() < 5 && code.parse::<u32>().is_ok_and(|code| code & 0xff == 8)
+    })
+}
+
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        let elsewhere = match &error {
-            sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_)
-            | sqlx::Error::Protocol(_)
-            | sqlx::Error::PoolTimedOut
-            | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed => true,
-            // PostgreSQL: connection, resources, shutdown; 25P03: this process was asleep in a transaction.
-            // SQLite: busy, locked, I/O, full.
-            sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-                ["08", "53", "57", "58", "25P03"]
-                    .iter()
-                    .any(|class| code.len() == 5 && code.starts_with(class))
-                    || code.parse::<u32>().is_ok_and(|code| {
-                        code < 10_000 && matches!(code & 0xff, 5 | 6 | 10 | 13 | 14)
-                    })
-            }),
-            _ => false,
-        };
-        if elsewhere {
+        if is_unavailable(&error) {
             Self::Unavailable(error)
         } else {
             Self::Internal(format!("store: {error}"))

@@ -382,6 +382,7 @@ impl Meters {
             tally: Arc::default(),
             counted: Arc::default(),
         };
+        registered(registry, Ok(crate::log::LINES_LOST.clone()));
         meters.stand_at_zero();
         meters
     }

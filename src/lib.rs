@@ -9,6 +9,7 @@
 //! | module | what it knows |
 //! |---|---|
 //! | [`clock`], [`random`], [`secret`], [`error`], [`config`] | time, chance, what is never printed, what can go wrong, the settings |
+//! | [`log`], [`signals`] | the lines on standard error; what ends the process |
 //! | [`model`] | the nouns |
 //! | [`grant`] | how long a grant lasts |
 //! | [`events`] | what an operator should know about attacks |
@@ -41,6 +42,7 @@ pub mod jira;
 pub mod jwe;
 pub mod limits;
 pub mod linking;
+pub mod log;
 pub mod model;
 pub mod moments;
 pub mod outbound;
@@ -49,6 +51,7 @@ pub mod random;
 pub mod renewal;
 pub mod secret;
 pub mod server;
+pub mod signals;
 pub mod signing;
 pub mod sites;
 pub mod store;

@@ -1,7 +1,7 @@
 //! The program: reads settings, starts the log, opens the store, runs server and worker, and waits for
 //! a signal. Or does what has to be done beside servers: migrating, changing the sealing keys.
 
-use std::io::{IsTerminal as _, Write as _, stderr};
+use std::io::{IsTerminal as _, Write as _, stderr, stdout};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,8 +17,10 @@ use latchkey::clock::Clock;
 use latchkey::config::{Config, LogConfig, Settings, Upkeep};
 use latchkey::doctor::{self, Finding, Mark};
 use latchkey::events::Events;
+use latchkey::log::{self, Log};
 use latchkey::random::Random;
 use latchkey::server::{Running, serve};
+use latchkey::signals::Stop;
 use latchkey::store::{Progress, Store};
 use latchkey::vault::Vault;
 use latchkey::{App, Outside};
@@ -52,41 +54,62 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let matches = Settings::on(Line::command()).get_matches();
-    let line = Line::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    if matches!(line.command, Some(Command::Doctor)) {
-        return see_the_doctor(line.settings);
-    }
-    match begin(line) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            eprintln!("latchkey: {message}");
-            ExitCode::FAILURE
+    let log = match Log::start() {
+        Ok(log) => log,
+        Err(error) => {
+            writeln!(stderr(), "latchkey: the log cannot start: {error}").ok();
+            return ExitCode::FAILURE;
         }
+    };
+    let done = begin(&log);
+    if let Err(message) = &done {
+        log.say(&format!("latchkey: {message}"));
     }
+    log.end();
+    done.unwrap_or(ExitCode::FAILURE)
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, String> {
-    tokio::runtime::Builder::new_multi_thread()
+fn begin(log: &Log) -> Result<ExitCode, String> {
+    // Before everything that takes time: from now on no signal ends this process in the middle of something.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| format!("the runtime cannot start: {error}"))
+        .map_err(|error| format!("the runtime cannot start: {error}"))?;
+    let stop = {
+        let _in_it = runtime.enter();
+        Stop::listen().map_err(|error| format!("signals cannot be awaited: {error}"))?
+    };
+    let matches = Settings::on(Line::command()).get_matches();
+    let line = Line::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let done = runtime.block_on(async {
+        match line.command {
+            Some(Command::Doctor) => Ok(see_the_doctor(line.settings, stop).await),
+            Some(Command::RotateKeys) => rotate_keys(line.settings, log, stop).await,
+            command => run(command, line.settings, log, stop).await,
+        }
+    });
+    // What still runs has had its time, and a name that is being looked up would be waited for.
+    runtime.shutdown_background();
+    done
 }
 
 /// Without a log: what there is to say is on standard output.
-fn see_the_doctor(settings: Settings) -> ExitCode {
+async fn see_the_doctor(settings: Settings, mut stop: Stop) -> ExitCode {
     let say = |finding: Finding| {
         // Whoever reads may have seen enough and gone.
-        let _ = writeln!(std::io::stdout(), "{finding}");
+        let _ = writeln!(stdout(), "{finding}");
     };
-    let examined = Config::read(settings)
-        .map_err(|invalid| invalid.to_string())
-        .and_then(|config| {
-            let outside = outside(&config)?;
-            let mut say = say;
-            Ok(runtime()?.block_on(doctor::examine(&config, &outside, &mut say)))
-        });
-    let well = examined.unwrap_or_else(|words| {
+    let examined = async {
+        let config = Config::read(settings).map_err(|invalid| invalid.to_string())?;
+        let outside = outside(&config)?;
+        let mut say = say;
+        Ok(doctor::examine(&config, &outside, &mut say).await)
+    };
+    let examined = tokio::select! {
+        examined = examined => examined,
+        () = stop.asked() => return ExitCode::FAILURE,
+    };
+    let well = examined.unwrap_or_else(|words: String| {
         say(Finding {
             mark: Mark::Bad,
             what: "settings",
@@ -105,18 +128,7 @@ fn outside(config: &Config) -> Result<Outside, String> {
     Outside::real(config).map_err(|error| format!("the HTTP client cannot start: {error}"))
 }
 
-fn begin(line: Line) -> Result<(), String> {
-    if matches!(line.command, Some(Command::RotateKeys)) {
-        let upkeep = Upkeep::read(line.settings).map_err(|invalid| invalid.to_string())?;
-        start_log(&upkeep.log)?;
-        return runtime()?.block_on(rotate_keys(upkeep));
-    }
-    let config = Config::read(line.settings).map_err(|invalid| invalid.to_string())?;
-    start_log(&config.log)?;
-    runtime()?.block_on(run(line.command, config))
-}
-
-fn start_log(config: &LogConfig) -> Result<(), String> {
+fn start_log(config: &LogConfig, log: &Log) -> Result<(), String> {
     let filter = EnvFilter::try_new(&config.filter).map_err(|_| {
         "LATCHKEY_LOG is malformed: it should be a tracing filter, like info or latchkey=debug"
             .to_owned()
@@ -132,16 +144,26 @@ fn start_log(config: &LogConfig) -> Result<(), String> {
     };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_writer(log.clone())
+        // Those would be written past the log, to a reader that may be gone.
+        .log_internal_errors(false);
     if config.json {
         builder.json().init();
     } else {
         builder.with_ansi(false).init();
     }
+    log::panics_are_logged();
     Ok(())
 }
 
-async fn run(command: Option<Command>, config: Config) -> Result<(), String> {
+async fn run(
+    command: Option<Command>,
+    settings: Settings,
+    log: &Log,
+    mut stop: Stop,
+) -> Result<ExitCode, String> {
+    let config = Config::read(settings).map_err(|invalid| invalid.to_string())?;
+    start_log(&config.log, log)?;
     let outside = outside(&config)?;
     #[cfg(debug_assertions)]
     let outside = with_wrong_clock(outside);
@@ -152,13 +174,22 @@ async fn run(command: Option<Command>, config: Config) -> Result<(), String> {
             "plain http is allowed on loopback addresses: this is for demonstrations and tests only"
         );
     }
-    let app = App::new(config, outside)
-        .await
-        .map_err(|error| error.to_string())?;
-    if matches!(command, Some(Command::Migrate)) {
+    let migrate = matches!(command, Some(Command::Migrate));
+    // Whatever is under way here is made whole or not at all, whenever it is left.
+    let app = tokio::select! {
+        app = App::new(config, outside) => app.map_err(|error| error.to_string())?,
+        () = stop.asked() => {
+            if migrate {
+                return Err("stopped before the database was up to date".to_owned());
+            }
+            tracing::info!("stopping: nothing was under way yet");
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    if migrate {
         app.store.close().await;
         tracing::info!("the database is up to date");
-        return Ok(());
+        return Ok(ExitCode::SUCCESS);
     }
     let bind = |address| async move {
         TcpListener::bind(address)
@@ -172,11 +203,11 @@ async fn run(command: Option<Command>, config: Config) -> Result<(), String> {
     }
     let running = Running::start(app, bind(listen).await?).map_err(|error| error.to_string())?;
     tracing::info!(address = %running.address(), "serving");
-    signal().await?;
+    stop.asked().await;
     tracing::info!("stopping: what is under way is finished");
     stop_metrics.send_replace(true);
     running.stop().await;
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 /// A machine whose clock is wrong, for tests: no release knows this variable.
@@ -192,37 +223,40 @@ fn with_wrong_clock(outside: Outside) -> Outside {
     }
 }
 
-async fn rotate_keys(upkeep: Upkeep) -> Result<(), String> {
+async fn rotate_keys(settings: Settings, log: &Log, mut stop: Stop) -> Result<ExitCode, String> {
+    let upkeep = Upkeep::read(settings).map_err(|invalid| invalid.to_string())?;
+    start_log(&upkeep.log, log)?;
     let events = Events::new(&Registry::new(), Clock::system());
     let vault = Vault::new(upkeep.sealing_keys, Random::system(), events);
-    let store = Store::open_beside(&upkeep.database, vault, Random::system())
-        .await
-        .map_err(|error| error.to_string())?;
-    let asked = Arc::new(AtomicBool::new(false));
-    let stop = asked.clone();
-    tokio::spawn(async move {
-        // Without signals it can still be killed, which loses nothing.
-        if signal().await.is_ok() {
-            stop.store(true, Ordering::Relaxed);
+    let store = tokio::select! {
+        store = Store::open_beside(&upkeep.database, vault, Random::system()) => {
+            store.map_err(|error| error.to_string())?
         }
+        () = stop.asked() => return Err("stopped before anything was changed".to_owned()),
+    };
+    let asked = Arc::new(AtomicBool::new(false));
+    let told = asked.clone();
+    tokio::spawn(async move {
+        stop.asked().await;
+        told.store(true, Ordering::Relaxed);
     });
-    let mut show = progress_bar();
+    let mut show = progress_bar(log.clone());
     let rotation = store
         .rotate_keys(|| asked.load(Ordering::Relaxed), &mut show)
         .await;
     drop(show);
     store.close().await;
     let rotation = rotation.map_err(|error| format!("{error}; run it again to go on"))?;
-    println!("{rotation}");
+    writeln!(stdout(), "{rotation}").ok();
     if rotation.is_complete() {
-        Ok(())
+        Ok(ExitCode::SUCCESS)
     } else {
         Err("the sealing keys are not changed yet".to_owned())
     }
 }
 
 /// A bar on a terminal; elsewhere a line for the start of each pass.
-fn progress_bar() -> impl FnMut(Progress) {
+fn progress_bar(log: Log) -> impl FnMut(Progress) {
     let terminal = stderr().is_terminal();
     let style = ProgressStyle::with_template("pass {prefix} {wide_bar} {pos}/{len} {msg}");
     let bar = style.map_or_else(
@@ -232,7 +266,10 @@ fn progress_bar() -> impl FnMut(Progress) {
     let mut pass = 0;
     move |now| {
         if !terminal && now.pass > pass {
-            eprintln!("pass {}: {} values to look at", now.pass, now.total);
+            log.say(&format!(
+                "pass {}: {} values to look at",
+                now.pass, now.total
+            ));
         }
         pass = now.pass;
         bar.set_prefix(now.pass.to_string());
@@ -240,16 +277,4 @@ fn progress_bar() -> impl FnMut(Progress) {
         bar.set_position(now.seen);
         bar.set_message(format!("{} sealed anew", now.rewrapped));
     }
-}
-
-/// SIGTERM from whoever supervises us, or Ctrl-C.
-async fn signal() -> Result<(), String> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())
-        .map_err(|error| format!("signals cannot be awaited: {error}"))?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
-    Ok(())
 }

@@ -26,6 +26,9 @@ use crate::web::{BodyWithin, Peer};
 
 /// How long requests that are under way may take after a stop.
 const LAST_REQUESTS: Duration = Duration::from_secs(9);
+/// How long the worker may take, which stops waiting for renewals before that; more takes it only where the
+/// database does not answer.
+const LAST_WORK: Duration = Duration::from_millis(9300);
 /// How much is read of a head that does not end, in bytes, before it is a 431. It is asked after each read,
 /// so one that came in a single one may be larger, up to twice this. Heads of Jira's frames have about
 /// three kilobytes.
@@ -121,14 +124,16 @@ impl Running {
         self.stop.send_replace(true);
         let (web, worker, watch) = tokio::join!(
             tokio::time::timeout(LAST_REQUESTS, self.web),
-            self.worker,
+            tokio::time::timeout(LAST_WORK, self.worker),
             self.watch
         );
         if web.is_err() {
             tracing::warn!("some requests did not end in time");
         }
-        if worker.is_err() {
-            tracing::error!("the worker has panicked");
+        match worker {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => tracing::error!("the worker has panicked"),
+            Err(_) => tracing::warn!("the worker did not end in time"),
         }
         if watch.is_err() {
             tracing::error!("the watch has panicked");

@@ -12,7 +12,7 @@ use std::time::Duration;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgPool, SqlitePool};
+use sqlx::{Connection as _, PgPool, SqlitePool};
 
 use crate::clock::Seconds;
 use crate::config::Database;
@@ -23,20 +23,29 @@ use crate::sites::Sites;
 use crate::vault::Vault;
 
 use batch::Writer;
+use health::Trust;
+
+/// How long the end of the process waits for connections to be closed.
+const CLOSING: Duration = Duration::from_millis(500);
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
 /// Runs the same body on whichever database it is. The body names the pool.
 macro_rules! on {
-    ($store:expr, $pool:ident => $body:expr) => {
-        match &$store.pool {
+    ($store:expr, $pool:ident => $body:expr) => {{
+        let done = match &$store.pool {
             Pool::Sqlite($pool) => $body,
             Pool::Postgres($pool) => $body,
-        }
-    };
+        };
+        $store.trust.after(&done);
+        done
+    }};
 }
 
 /// The same, in a transaction that is committed when the body is done and rolled back when it fails.
+///
+/// Only a connection whose transaction was committed is used again. What has failed may have left it in a
+/// transaction (`Held`), and may fail on it for ever.
 macro_rules! transaction {
     ($store:expr, $tx:ident => $body:expr) => {
         match &$store.pool {
@@ -46,15 +55,19 @@ macro_rules! transaction {
             // in line.
             Pool::Sqlite(pool) => {
                 let _turn = $store.writing.lock().await;
-                let mut $tx = pool.begin_with("begin immediate").await?;
+                let mut held = crate::store::health::Held::new(pool.acquire().await?);
+                let mut $tx = sqlx::Connection::begin_with(held.connection(), "begin immediate").await?;
                 let result = $body;
                 $tx.commit().await?;
+                held.is_well();
                 result
             }
             Pool::Postgres(pool) => {
-                let mut $tx = pool.begin().await?;
+                let mut held = crate::store::health::Held::new(pool.acquire().await?);
+                let mut $tx = sqlx::Connection::begin(held.connection()).await?;
                 let result = $body;
                 $tx.commit().await?;
+                held.is_well();
                 result
             }
         }
@@ -169,6 +182,7 @@ mod beside;
 mod budget;
 mod cleanup;
 mod figures;
+mod health;
 mod link;
 mod plans;
 mod renewal;
@@ -207,6 +221,10 @@ pub struct Store {
     sites: Sites,
     /// Held while a transaction of this process writes, on SQLite.
     writing: Arc<tokio::sync::Mutex<()>>,
+    /// Which connections are used again.
+    trust: Trust,
+    /// When it was last tried whether anything can be written, and what came of it.
+    written: health::Written,
     /// Where writes of renewals gather; the writer's own store has none.
     writer: Option<Writer>,
     /// Holds the file lock for as long as the store is open.
@@ -239,10 +257,11 @@ impl Store {
         sites: Sites,
         now: Seconds,
     ) -> Result<Self, OpenError> {
+        let trust = Trust::default();
         let (pool, alone) = match database {
             Database::Sqlite(file) => {
                 let alone = hold_alone(file).await?;
-                let pool = sqlite(file, true).await?;
+                let pool = sqlite(file, true, &trust).await?;
                 MIGRATIONS.run(&pool).await?;
                 (Pool::Sqlite(pool), Some(Arc::new(alone)))
             }
@@ -259,6 +278,8 @@ impl Store {
             random,
             sites,
             writing: Arc::default(),
+            trust,
+            written: health::Written::default(),
             writer: None,
             _alone: None,
         };
@@ -278,8 +299,9 @@ impl Store {
         vault: Vault,
         random: Random,
     ) -> Result<Self, OpenError> {
+        let trust = Trust::default();
         let pool = match database {
-            Database::Sqlite(file) => Pool::Sqlite(sqlite(file, false).await?),
+            Database::Sqlite(file) => Pool::Sqlite(sqlite(file, false, &trust).await?),
             Database::Postgres(url) => Pool::Postgres(postgres(url).await?),
         };
         let store = Self {
@@ -289,6 +311,8 @@ impl Store {
             // Nothing is sent to one from here.
             sites: Sites::default(),
             writing: Arc::default(),
+            trust,
+            written: health::Written::default(),
             writer: None,
             _alone: None,
         };
@@ -329,15 +353,11 @@ impl Store {
         Ok(())
     }
 
-    /// Answers when the database does.
-    pub async fn ping(&self) -> Result<(), Error> {
-        on!(self, pool => sqlx::query(sql::PING).execute(pool).await.map(|_| ()))?;
-        Ok(())
-    }
-
-    /// Closes every connection, so that SQLite's log is folded into the file.
+    /// Closes every connection, so that SQLite's log is folded into the file. One that does not answer is left
+    /// to the end of the process.
     pub async fn close(&self) {
-        on!(self, pool => pool.close().await);
+        let closed = async { on!(self, pool => pool.close().await) };
+        tokio::time::timeout(CLOSING, closed).await.ok();
     }
 
     /// Prepares every statement on this database, for a test that they all fit.
@@ -402,7 +422,8 @@ pub enum OpenError {
     Lock(std::io::Error),
 }
 
-async fn sqlite(file: &str, create: bool) -> Result<SqlitePool, sqlx::Error> {
+async fn sqlite(file: &str, create: bool, trust: &Trust) -> Result<SqlitePool, sqlx::Error> {
+    let trust = trust.clone();
     let options = SqliteConnectOptions::new()
         .filename(file)
         .create_if_missing(create)
@@ -414,6 +435,10 @@ async fn sqlite(file: &str, create: bool) -> Result<SqlitePool, sqlx::Error> {
     SqlitePoolOptions::new()
         .max_connections(4)
         .acquire_timeout(Duration::from_secs(10))
+        .before_acquire(move |connection, metadata| {
+            let good = !connection.is_in_transaction() && trust.covers(&metadata);
+            Box::pin(async move { Ok(good) })
+        })
         .connect_with(options)
         .await
 }
@@ -422,6 +447,16 @@ async fn postgres(url: &Secret) -> Result<PgPool, sqlx::Error> {
     PgPoolOptions::new()
         .max_connections(16)
         .acquire_timeout(Duration::from_secs(5))
+        // Costs what a ping does: one there and back.
+        .test_before_acquire(false)
+        .before_acquire(|connection, _| {
+            Box::pin(async move {
+                let read_only: String = sqlx::query_scalar(sql::READ_ONLY_POSTGRES)
+                    .fetch_one(&mut *connection)
+                    .await?;
+                Ok(read_only == "off" && !connection.is_in_transaction())
+            })
+        })
         .after_connect(|connection, _| {
             Box::pin(async move {
                 sqlx::query(sql::ASLEEP_POSTGRES)

@@ -10,6 +10,7 @@ use crate::clock::{Seconds, rfc3339};
 use crate::error::Error;
 use crate::figures::Tally;
 use crate::forecast::{Forecast, Level};
+use crate::log::LINES_LOST;
 use crate::store::Figures;
 
 /// How often there is a summary, in seconds.
@@ -31,6 +32,7 @@ async fn watch(app: &App) {
     let mut warner = Warner::default();
     // Not at once: links are counted for it, and a start reads nothing whole.
     let mut summed_up_at = app.clock.now();
+    let mut lost_before = LINES_LOST.get();
     loop {
         tokio::time::sleep(TICK).await;
         let now = app.clock.now();
@@ -39,6 +41,11 @@ async fn watch(app: &App) {
             // What was counted here is told even while the database is away.
             let figures = app.meters.counted(&app.store, now).await.ok();
             sum_up(&app.meters.take_tally(), figures.as_ref());
+            let lost = LINES_LOST.get();
+            if lost > lost_before {
+                tracing::warn!(lines = lost - lost_before, "lines of this log were lost");
+                lost_before = lost;
+            }
             warner.look(app).await;
         }
     }

@@ -155,7 +155,7 @@ async fn app_descriptor(State(app): State<Arc<App>>) -> Json<Value> {
 }
 
 async fn ready(State(app): State<Arc<App>>) -> Result<StatusCode, Error> {
-    match tokio::time::timeout(READY_PATIENCE, app.store.ping()).await {
+    match tokio::time::timeout(READY_PATIENCE, app.store.writes()).await {
         Ok(answer) => answer.map(|()| StatusCode::OK),
         Err(_) => Err(Error::Unavailable(sqlx::Error::PoolTimedOut)),
     }

@@ -165,9 +165,12 @@ impl Renewals {
         self.tasks.spawn(async move {
             let _place = place;
             let probe = claim.probe;
-            if let Err(error) = renewal::renew(&app, claim).await {
+            if let Err(error) = renewal::renew(&app, claim.clone()).await {
                 app.meters.count(Outcome::Interrupted);
-                tracing::warn!(%error, "a renewal was interrupted; its lease brings it back");
+                tracing::warn!(%error, "a renewal was interrupted; it is given back, or its lease brings it back");
+                if matches!(error, Error::Unavailable(_)) {
+                    give_back(&app, claim).await;
+                }
             }
             if let Some(probe) = probe
                 && let Err(error) = app.service_gate.release(probe).await
@@ -198,6 +201,28 @@ impl Renewals {
         }
         for _ in 0..Self::batch(app).min(self.tasks.len()) {
             self.tasks.join_next().await;
+        }
+    }
+}
+
+/// Gives a link back as soon as the database takes it, which is sooner than its lease ends. What was sent and
+/// not settled stays so.
+async fn give_back(app: &App, mut claim: Claim) {
+    let lease_ends_at = app.clock.now() + LEASE;
+    let mut committed = false;
+    while app.clock.now() < lease_ends_at {
+        match app
+            .store
+            .put_off(&claim, app.clock.now(), false, false)
+            .await
+        {
+            Ok(false) if !committed => {
+                // The renewal may have come that far.
+                committed = true;
+                claim.link.generation += 1;
+            }
+            Ok(_) => return,
+            Err(_) => tokio::time::sleep(TICK).await,
         }
     }
 }

@@ -68,6 +68,8 @@ impl Store {
             random,
             sites,
             writing: Arc::default(),
+            trust: super::Trust::default(),
+            written: super::health::Written::default(),
             writer: None,
             _alone: None,
         })

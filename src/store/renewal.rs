@@ -437,13 +437,12 @@ impl Store {
         let Pool::Postgres(pool) = &self.pool else {
             return Ok(true);
         };
-        // For the length of one transaction, so that nothing is left behind on the pooled connection.
-        let mut tx = pool.begin().await?;
+        // The lock lasts as long as the statement, which is a transaction of its own; so nothing is left behind
+        // on the pooled connection.
         let free: bool = sqlx::query_scalar(sql::LIFE_PROBE_POSTGRES)
             .bind(lock_number(owner))
-            .fetch_one(&mut *tx)
+            .fetch_one(pool)
             .await?;
-        tx.rollback().await?;
         Ok(free)
     }
 }

@@ -279,6 +279,8 @@ statements! {
     GATE = "select opens_at, failures, probes, version from gate where name = $1";
     GATE_CHANGE = "update gate set opens_at = $3, failures = $4, probes = $5, version = version + 1 \
         where name = $1 and version = $2";
+    /// Changes nothing, and is written all the same.
+    GATE_TOUCH = "update gate set version = version where name = $1";
     /// The first of an hour has all points before it.
     QUOTA_TAKE = "insert into quota (hour, taken, renewal) values ($1, $2, $3) on conflict (hour) do update \
         set taken = quota.taken + excluded.taken, renewal = quota.renewal + excluded.renewal \
@@ -289,6 +291,8 @@ statements! {
         where name = 'service' and next_at <= $3 returning next_at";
     /// A process that falls asleep in a transaction keeps its rows from all others, until this.
     ASLEEP_POSTGRES = "select set_config('idle_in_transaction_session_timeout', '10s', false)";
+    /// `on` in a session that was told so, and on a server that follows another.
+    READ_ONLY_POSTGRES = "select current_setting('transaction_read_only')";
     TIME_POSTGRES = "select cast(extract(epoch from clock_timestamp()) * 1000 as bigint)";
 
     // What is left to do after something ended.

@@ -156,8 +156,21 @@ impl Output {
 /// Settings of the binary by their environment names.
 pub type Settings = Vec<(&'static str, String)>;
 
+/// What becomes of what a child writes to standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stderr {
+    /// It is read.
+    Read,
+    /// Whoever would read it has gone.
+    Closed,
+    /// Whoever would read it stands still.
+    Unread,
+}
+
 /// The real binary, serving.
 pub struct Latchkey {
+    /// Open, and read by nobody.
+    _unread: Option<ChildStderr>,
     process: Process,
     output: Output,
     settings: Settings,
@@ -201,6 +214,17 @@ impl Run {
         self.process.signal(name);
     }
 
+    pub fn is_running(&mut self) -> bool {
+        self.process.exited().is_none()
+    }
+
+    /// Whether it has opened this file.
+    pub fn has_open(&self, file: &Path) -> bool {
+        let open = std::fs::read_dir(format!("/proc/{}/fd", self.process.child.id()));
+        let mut open = open.into_iter().flatten().flatten();
+        open.any(|entry| std::fs::read_link(entry.path()).is_ok_and(|opened| opened == file))
+    }
+
     pub async fn finish(mut self, within: Duration) -> Finished {
         let status = self.process.exit(within).await;
         for reader in self.readers {
@@ -226,9 +250,14 @@ impl Latchkey {
     /// Starts `latchkey serve` and waits until it is ready. The settings may depend on the port it
     /// listens on, as the base URL does; `LATCHKEY_LISTEN` is set here.
     pub async fn start(settings: impl Fn(u16) -> Settings) -> Latchkey {
+        Latchkey::start_heard(settings, Stderr::Read).await
+    }
+
+    /// The same with other ears.
+    pub async fn start_heard(settings: impl Fn(u16) -> Settings, stderr: Stderr) -> Latchkey {
         for _ in 0..5 {
             let port = free_port();
-            match Latchkey::try_start(settings(port), port).await {
+            match Latchkey::try_start(settings(port), port, stderr).await {
                 Ok(latchkey) => return latchkey,
                 Err(said) if said.contains("in use") => {}
                 Err(said) => panic!("latchkey did not become ready; it said:\n{said}"),
@@ -239,7 +268,7 @@ impl Latchkey {
 
     /// The same on this port.
     pub async fn start_at(port: u16, settings: Settings) -> Latchkey {
-        Latchkey::try_start(settings, port)
+        Latchkey::try_start(settings, port, Stderr::Read)
             .await
             .unwrap_or_else(|said| panic!("latchkey did not become ready; it said:\n{said}"))
     }
@@ -252,12 +281,12 @@ impl Latchkey {
         }
         let (settings, port) = (self.settings.clone(), self.port);
         drop(self);
-        Latchkey::try_start(settings, port)
+        Latchkey::try_start(settings, port, Stderr::Read)
             .await
             .unwrap_or_else(|said| panic!("latchkey did not come back; it said:\n{said}"))
     }
 
-    async fn try_start(settings: Settings, port: u16) -> Result<Latchkey, String> {
+    async fn try_start(settings: Settings, port: u16, stderr: Stderr) -> Result<Latchkey, String> {
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string();
         let mut process = Process::spawn(
             binary(&settings)
@@ -270,11 +299,15 @@ impl Latchkey {
         )
         .expect("the binary starts");
         let output = Output::default();
-        let readers = [
-            output.follow(process.take_stdout()),
-            output.follow(process.take_stderr()),
-        ];
+        let mut readers = vec![output.follow(process.take_stdout())];
+        let mut unread = None;
+        match (stderr, process.take_stderr()) {
+            (Stderr::Read, stream) => readers.push(output.follow(stream)),
+            (Stderr::Closed, stream) => drop(stream),
+            (Stderr::Unread, stream) => unread = Some(stream),
+        }
         let mut latchkey = Latchkey {
+            _unread: unread,
             process,
             output,
             settings,
@@ -386,6 +419,31 @@ impl Latchkey {
         self.process.kill9();
         // The kernel takes its time where very much is going on.
         self.exit(Duration::from_secs(60)).await;
+    }
+
+    /// From now on no file of its can be written, or all can again: to the process that is a disk that is full.
+    pub fn fill_disk(&self, full: bool) {
+        let limit = if full {
+            "--fsize=1:"
+        } else {
+            "--fsize=unlimited:"
+        };
+        let status = Command::new("prlimit")
+            .args(["--pid", &self.process.child.id().to_string(), limit])
+            .status();
+        assert!(
+            status.is_ok_and(|status| status.success()),
+            "util-linux is needed"
+        );
+    }
+
+    /// Any signal, by its name.
+    pub fn signal(&self, name: &str) {
+        self.process.signal(name);
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.process.exited().is_none()
     }
 
     /// SIGTERM, the polite request; `exit` waits for what follows.

@@ -42,10 +42,12 @@ mod scene;
 mod second;
 mod secrets;
 mod services;
+mod signals;
 #[path = "../sim/mod.rs"]
 mod sim;
 mod starting;
 mod storage;
 mod telling;
+mod unwritable;
 mod verifying;
 mod watching;

@@ -22,7 +22,7 @@ use latchkey::random::Random;
 use latchkey::server::Running;
 use latchkey::{App, Outside};
 
-use crate::child::{Latchkey, free_port};
+use crate::child::{Latchkey, Stderr, free_port};
 use crate::database;
 use crate::logs;
 use crate::postgres::Postgres;
@@ -150,8 +150,14 @@ impl Scene {
 
     /// The same with the real binary as a child process. Its clock is the system's.
     pub async fn start_child(db: Db, setting: Setting) -> Self {
+        Self::start_child_heard(db, setting, Stderr::Read).await
+    }
+
+    /// The same, and this becomes of what the child writes to standard error.
+    pub async fn start_child_heard(db: Db, setting: Setting, stderr: Stderr) -> Self {
         let mut scene = Self::set(db, setting).await;
-        let latchkey = Latchkey::start(|port| scene.settings_of_child(port)).await;
+        let settings = |port| scene.settings_of_child(port);
+        let latchkey = Latchkey::start_heard(settings, stderr).await;
         scene.stand_at(latchkey.port());
         scene.running = Some(Product::Child(latchkey));
         scene.install().await;

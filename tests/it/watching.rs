@@ -57,6 +57,7 @@ const FAMILIES: &[(&str, &str, &[&str])] = &[
     ("latchkey_jira_quota_needed_ratio", "gauge", &[]),
     ("latchkey_jira_quota_used_points", "gauge", &["scope"]),
     ("latchkey_lease_losses_total", "counter", &[]),
+    ("latchkey_log_lines_lost_total", "counter", &[]),
     ("latchkey_links", "gauge", &["state"]),
     ("latchkey_links_due", "gauge", &[]),
     ("latchkey_links_failing", "gauge", &[]),
