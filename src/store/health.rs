@@ -139,7 +139,8 @@ mod tests {
         let vault = Vault::new(vec![key], Random::system(), events);
         let file = directory.path().join("latchkey.db");
         let database = Database::Sqlite(file.display().to_string());
-        Store::open(&database, vault, Random::system())
+        let sites = crate::sites::Sites::default();
+        Store::open(&database, vault, Random::system(), sites, 0)
             .await
             .expect("it opens")
     }

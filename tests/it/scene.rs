@@ -622,6 +622,10 @@ impl Answer {
     }
 
     /// A page for people that shows this code.
+    #[expect(
+        clippy::wrong_self_convention,
+        reason = "as `is`, it hands the answer on"
+    )]
     #[track_caller]
     pub fn is_page(self, status: u16, code: &str) -> Self {
         let answer = self.is(status);
