@@ -228,7 +228,7 @@ async fn t27_the_second_click_of_a_double_click_on_a_window_that_closes_links_no
     .await;
     // On a machine so slow that the second click comes late, it is no double click. Then once more.
     let mut in_time = false;
-    for _ in 0..5 {
+    for _ in 0..20 {
         browser.goto(&below).await;
         let tab = browser.tab().await;
         browser.click_text("Play").await;
@@ -518,7 +518,9 @@ async fn what_becomes_of_an_attempt(theme: Theme) {
     ] {
         comes_back(&browser, &long, subject).await;
         at_jira.wait_frame("proved").await;
-        album.wide_and_narrow("finish-long").await;
+        at_jira
+            .in_frame(async || album.wide_and_narrow("finish-long").await)
+            .await;
         at_jira.go_on().await;
         wait_page(&browser, "both").await;
         album
