@@ -178,7 +178,7 @@ async fn f5_what_a_code_brought_that_is_of_no_use_is_revoked(db: Db) {
     for last in [
         br#","access_token":7"#.as_slice(),
         br#","access_token":null"#,
-        br#","refresh_token":7,"id_token":7"#,
+        br#","id_token":7"#,
     ] {
         let around = Around {
             media_type: Some("text/plain"),
