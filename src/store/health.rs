@@ -180,12 +180,16 @@ mod tests {
         let store = opened(&directory).await;
         only_read(&store).await;
         let mut refusals = 0;
-        while let Err(error) = store.touch().await {
-            assert!(matches!(error, Error::Unavailable(_)), "{error:?}");
-            refusals += 1;
-            assert!(refusals < 5, "there are four connections");
+        for _ in 0..20 {
+            if let Err(error) = store.touch().await {
+                assert!(matches!(error, Error::Unavailable(_)), "{error:?}");
+                refusals += 1;
+            }
         }
-        assert_eq!(refusals, 4);
+        assert!(
+            (1..=4).contains(&refusals),
+            "{refusals} of four connections"
+        );
         store.writes().await.expect("it is written");
     }
 
