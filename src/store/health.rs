@@ -6,7 +6,6 @@
 //! may never write. Kept in the pool, it would fail until a restart; so it is thrown away and another opened.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use sqlx::pool::{PoolConnection, PoolConnectionMetadata};
 use tokio::time::Instant;
@@ -15,11 +14,8 @@ use crate::error::{Error, is_read_only};
 
 use super::{Pool, Store, sql};
 
-/// How long it is believed that something could be written, or not.
-const BELIEVED_FOR: Duration = Duration::from_secs(1);
-
-/// What was found out last about writing. The lock is held meanwhile, so that many who ask at once share one
-/// write.
+/// When the last try to write began, and whether it went well. The lock is held meanwhile, so that many who
+/// ask at once share one.
 pub(super) type Written = Arc<tokio::sync::Mutex<Option<(Instant, bool)>>>;
 
 /// A connection that is thrown away unless it is said to be well.
@@ -90,22 +86,24 @@ impl Done for () {}
 impl Done for super::Figures {}
 
 impl Store {
-    /// Answers when something can be written. One write is made for all who ask within a second, as anybody
-    /// may ask.
+    /// Answers when something can be written, now. Those who ask while a write is under way share the next
+    /// one, as anybody may ask.
     ///
     /// # Errors
     /// When nothing can be.
     pub async fn writes(&self) -> Result<(), Error> {
+        let asked_at = Instant::now();
         let mut written = self.written.lock().await;
-        let known = written.filter(|(at, _)| at.elapsed() < BELIEVED_FOR);
-        let can = match known {
+        let shared = written.filter(|(began_at, _)| *began_at >= asked_at);
+        let can = match shared {
             Some((_, can)) => can,
             None => {
+                let began_at = Instant::now();
                 let done = self.touch().await;
                 if let Err(error) = &done {
                     tracing::warn!(%error, "nothing can be written");
                 }
-                *written = Some((Instant::now(), done.is_ok()));
+                *written = Some((began_at, done.is_ok()));
                 done.is_ok()
             }
         };

@@ -66,7 +66,8 @@ async fn all_come_back(mut scene: Scene, crowd: &[(String, String)]) {
         assert_eq!(person.state().await, "linked", "{account}");
     }
     let took = again.elapsed();
-    assert!(took < Duration::from_secs(10), "it took {took:?}");
+    // Not by their leases, which end after 45 s.
+    assert!(took < Duration::from_secs(40), "it took {took:?}");
     let ledger = scene.world.service.ledger();
     assert!(ledger.refresh_tokens_used_twice().is_empty());
     drop(ledger);
