@@ -355,7 +355,9 @@ async fn linked_as(
     let link = app.store.link(tenant, account).await?;
     Ok(link
         .filter(|link| !matches!(link.state, LinkState::Reconnect(_)))
-        .map(|link| link.identity.display_name))
+        .map(|link| link.identity)
+        .filter(|linked| !linked.subject.is_empty())
+        .map(|linked| linked.display_name))
 }
 
 async fn name_in_jira(app: &App, tenant: &Tenant, account: &AccountId) -> Result<String, Error> {
@@ -415,6 +417,8 @@ async fn replaces(
     let link = app.store.link(tenant, account).await?;
     Ok(link
         .map(|link| link.identity)
+        // Of a link that does not open nobody knows which account it is of.
+        .filter(|linked| !linked.subject.is_empty())
         .filter(|linked| linked.subject != identity.subject))
 }
 

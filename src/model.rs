@@ -887,7 +887,10 @@ impl AsideReason {
                  within a quarter of an hour."
                     .to_owned()
             }
-            Self::SiteNotAllowed => format!("Whoever runs the app for {service} does not serve this site."),
+            Self::SiteNotAllowed => format!(
+                "This site's address is not one that the app for {service} serves. Ask whoever runs the app; \
+                 connections go on by themselves once it is."
+            ),
         }
     }
 
