@@ -505,9 +505,9 @@ async fn a_child_dies_with_the_process_that_started_it() {
     .expect("sleep starts");
 
     drop(process.watchdog.stdin.take());
-    let status = process.exit(Duration::from_secs(5)).await;
+    let status = process.exit(Duration::from_secs(30)).await;
     assert!(!status.success(), "sleep was ended by a signal");
-    timeout(Duration::from_secs(5), async {
+    timeout(Duration::from_secs(30), async {
         while leftover.exists() {
             sleep(POLL).await;
         }
