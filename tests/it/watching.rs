@@ -711,7 +711,8 @@ async fn a_tenant_left_alone_says_why_and_comes_back_by_itself(db: Db) {
         }
         jira.clear_faults();
         eventually("the key is in Jira", async || {
-            scene.advance(60);
+            // Not so far that a token on its way to Jira runs out.
+            scene.advance(15);
             (omar.generation() > Some(before)).then_some(())
         })
         .await;
