@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 
 use crate::browser::{Browser, Options, Theme};
 use crate::browsing::{Album, AtJira, ERROR_ANSWERS, beginning_of, comes_back, failed, way_back};
-use crate::logs;
 use crate::on_both_databases;
 use crate::returning::{parameter, with_parameter};
 use crate::scene::{Answer, Begun, Db, Person, Scene, Setting, eventually};
@@ -330,7 +329,7 @@ async fn an_ip_allowlist_makes_the_site_wait_and_says_so(db: Db) {
     let calls = jira.calls();
     assert!(calls[before..].iter().all(|call| call.host != "auth"));
     assert!(!metrics.contains("state=\"aside\",reason=\"jira_refuses\"} 1"));
-    let lines = logs::lines_with(&["IP allowlist".to_owned(), "jira_allowlist".to_owned()]);
+    let lines = scene.log.lines_with(&["IP allowlist".to_owned(), "jira_allowlist".to_owned()]);
     assert!(!lines.is_empty(), "the log names the cause");
 
     // Nobody else is asked about meanwhile, and is told the same.
@@ -394,7 +393,7 @@ fn says(scene: &Scene, page: Answer, status: u16, code: &str, title: &str) -> St
         .split_once("Reference: <code>")
         .and_then(|(_, rest)| rest.split_once("</code>"));
     if let Some((reference, _)) = reference {
-        in_the_log(code, reference);
+        in_the_log(scene, code, reference);
         assert!(own, "{code}: there is a way back: {text}");
     }
     assert!(
@@ -406,22 +405,22 @@ fn says(scene: &Scene, page: Answer, status: u16, code: &str, title: &str) -> St
 
 /// The same as a problem document.
 #[track_caller]
-fn tells(answer: &Answer, status: u16, code: &str, title: &str) -> Value {
+fn tells(scene: &Scene, answer: &Answer, status: u16, code: &str, title: &str) -> Value {
     let problem = answer.is_problem(status, code);
     assert_eq!(problem["title"], title, "{problem}");
     let instance = problem["instance"].as_str();
     let reference = instance.and_then(|name| name.strip_prefix("urn:latchkey:occurrence:"));
     if let Some(reference) = reference {
-        in_the_log(code, reference);
+        in_the_log(scene, code, reference);
     }
     problem
 }
 
 #[track_caller]
-fn in_the_log(code: &str, reference: &str) {
+fn in_the_log(scene: &Scene, code: &str, reference: &str) {
     assert_eq!(reference.len(), 8, "{code}: {reference}");
     let line = format!("code=\"{code}\" reference=\"{reference}\"");
-    let lines = logs::lines_with(&[line]);
+    let lines = scene.log.lines_with(&[line]);
     assert_eq!(lines.len(), 1, "{code} {reference}: {lines:?}");
     assert!(!lines[0].contains("DEBUG"), "{}", lines[0]);
 }
@@ -499,7 +498,7 @@ async fn each_way_to_fail_says_what_happened() {
     let returned = omar.until_returned("u-100").await;
     scene.advance(301);
     let late = omar.prove(&returned).await;
-    let problem = tells(&late, 410, "attempt-over", "This took too long");
+    let problem = tells(&scene, &late, 410, "attempt-over", "This took too long");
     assert!(problem["instance"].is_string());
     for (kind, status, code, title) in [
         (
@@ -539,7 +538,7 @@ async fn each_way_to_fail_says_what_happened() {
     let returned = omar.until_returned("u-100").await;
     let mia = scene.person("acme", MIA);
     let title = "This connection was started by somebody else";
-    let problem = tells(&mia.prove(&returned).await, 403, "wrong-person", title);
+    let problem = tells(&scene, &mia.prove(&returned).await, 403, "wrong-person", title);
     assert_eq!(problem["signedInAs"], "Mia Chen");
     assert!(problem["instance"].is_string());
 
@@ -631,7 +630,7 @@ async fn each_way_to_fail_says_what_happened() {
         "{page}"
     );
     assert!(!referred(&page), "{page}");
-    let lines = logs::lines_with(&["WARN".to_owned(), "code=\"clock\" seconds=3600".to_owned()]);
+    let lines = scene.log.lines_with(&["WARN".to_owned(), "code=\"clock\" seconds=3600".to_owned()]);
     assert!(!lines.is_empty(), "the log names the cause");
     scene.end().await;
 }

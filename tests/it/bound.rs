@@ -401,14 +401,14 @@ async fn t18_a_base_url_is_held_against_the_allowed_hosts_at_every_use(db: Db) {
         answer.is_problem(401, "unauthorized");
         omar.begin_with(&omar.token()).await.is(401);
         assert!(scene.events("site_not_allowed", "").await > 0);
-        let lines = crate::logs::lines_with(&[
+        let lines = scene.log.lines_with(&[
             "event=\"site_not_allowed\"".to_owned(),
             format!(" tenant={acme} "),
         ]);
         assert!(!lines.is_empty());
         // Who has narrowed the setting is told at the start, and by the doctor.
         let url = scene.world.jira.url("acme");
-        let lines = crate::logs::lines_with(&["LATCHKEY_SITE_HOSTS".to_owned(), url.clone()]);
+        let lines = scene.log.lines_with(&["LATCHKEY_SITE_HOSTS".to_owned(), url.clone()]);
         assert!(!lines.is_empty());
         for path in ["/healthz", "/readyz"] {
             scene.get(path).await.is(200);

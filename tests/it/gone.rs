@@ -3,7 +3,6 @@
 
 use reqwest::Method;
 
-use crate::logs;
 use crate::on_both_databases;
 use crate::scene::{Db, Person, Scene, Setting, eventually};
 use crate::sim::jira::{self, FaultKind, MIA, OMAR};
@@ -212,7 +211,7 @@ async fn r22_a_site_that_is_away_costs_nobody_a_link(db: Db) {
         omar.property_of_generation(his + 1).await;
         mia.property_of_generation(hers + 1).await;
     }
-    let said = logs::lines_with(&["outcome=\"not_jira\"".to_owned()]);
+    let said = scene.log.lines_with(&["outcome=\"not_jira\"".to_owned()]);
     assert!(!said.is_empty(), "the log says why");
     scene.end().await;
 }

@@ -987,7 +987,7 @@ async fn r13_a_service_that_refuses_the_app_is_probed_and_rows_are_untouched(db:
     let probes = service.calls_to(Endpoint::Refresh) - probes;
     assert!((3..=4).contains(&probes), "one for each wait: {probes}");
     assert_eq!(scene.count(before).await, 0, "rows are untouched");
-    let lines = crate::logs::lines_with(&[
+    let lines = scene.log.lines_with(&[
         "ERROR".to_owned(),
         "the service refuses this app".to_owned(),
     ]);

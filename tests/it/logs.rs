@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::Path;
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD};
@@ -22,23 +22,31 @@ use tracing_subscriber::{EnvFilter, fmt};
 const CAPTURED: &str = "info,latchkey=trace,tower_http=trace,tower_sessions=trace,\
     tower_sessions_core=trace,sqlx=debug,axum=debug,it=off,thirtyfour=off";
 
-static CAPTURE: Mutex<Capture> = Mutex::new(Capture {
-    text: Vec::new(),
+static TEXT: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+static KNOWN: Mutex<Known> = Mutex::new(Known {
     searched: 0,
     secrets: Secrets::none(),
 });
 
-struct Capture {
-    text: Vec<u8>,
-    /// Up to here no secret handed in so far was found.
+/// The secrets that all stories so far handed in.
+struct Known {
+    /// None of them stands in the text before this byte.
     searched: usize,
     secrets: Secrets,
+}
+
+/// The log from where a story began. The story's secrets are random and no older than the story,
+/// so they can stand nowhere before: searching only from there keeps a long run linear.
+#[derive(Clone, Copy)]
+pub struct Log {
+    from: usize,
 }
 
 /// Starts capturing, once for the process; every story begins with it.
 ///
 /// `LATCHKEY_TEST_LOG` (a tracing filter, `warn` when absent) says what a failing test shows.
-pub fn capture() {
+pub fn capture() -> Log {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let shown = std::env::var("LATCHKEY_TEST_LOG").unwrap_or_else(|_| "warn".to_owned());
@@ -69,15 +77,21 @@ pub fn capture() {
             report(panic);
         }));
     });
+    Log { from: text().len() }
 }
 
 /// Adds what a child process wrote.
 pub fn absorb(output: &[u8]) {
-    locked().text.extend_from_slice(output);
+    text().extend_from_slice(output);
 }
 
-fn locked() -> std::sync::MutexGuard<'static, Capture> {
-    CAPTURE.lock().unwrap_or_else(PoisonError::into_inner)
+fn text() -> MutexGuard<'static, Vec<u8>> {
+    TEXT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A copy, because everything that logs waits for the lock.
+fn text_from(from: usize) -> Vec<u8> {
+    text()[from..].to_vec()
 }
 
 struct Absorber;
@@ -93,41 +107,47 @@ impl io::Write for Absorber {
     }
 }
 
-/// Fails if one of these secrets, or one that any story handed in before, stands in the log.
-pub fn assert_no_secret<S: AsRef<str>>(secrets: &[S]) {
-    let mut capture = locked();
-    let Capture {
-        text,
-        searched,
-        secrets: known,
-    } = &mut *capture;
+impl Log {
+    /// Fails if one of these secrets, or one that another story handed in before, stands in the log.
+    pub fn assert_no_secret<S: AsRef<str>>(self, secrets: &[S]) {
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        let Known {
+            searched,
+            secrets: old,
+        } = &mut *known;
 
-    // New secrets against all of the text, the known ones against what came since.
-    let new = Secrets::new(secrets.iter().map(S::as_ref));
-    let from = searched.saturating_sub(known.longest);
-    let found = new.find(text).or_else(|| known.find(&text[from..]));
-    *searched = text.len();
-    known.join(new);
-    // A panic while holding the lock would hide this failure behind those of others.
-    drop(capture);
-    if let Some(leak) = found {
-        panic!("a secret stands in the log: {leak}");
+        // New secrets against the text of their story, the known ones against what came since.
+        let new = Secrets::new(secrets.iter().map(S::as_ref));
+        let unsearched = searched.saturating_sub(old.longest);
+        let from = self.from.min(unsearched);
+        let text = text_from(from);
+        let found = new
+            .find(&text[self.from - from..])
+            .or_else(|| old.find(&text[unsearched - from..]));
+        *searched = from + text.len();
+        old.join(new);
+        // A panic while holding the lock would hide this failure behind those of others.
+        drop(known);
+        if let Some(leak) = found {
+            panic!("a secret stands in the log: {leak}");
+        }
     }
-}
 
-/// Lines of the log so far that hold all of these.
-pub fn lines_with(parts: &[String]) -> Vec<String> {
-    let log = String::from_utf8_lossy(&locked().text).into_owned();
-    log.lines()
-        .filter(|line| parts.iter().all(|part| line.contains(part)))
-        .map(str::to_owned)
-        .collect()
-}
+    /// The lines since the story began that hold all of these.
+    pub fn lines_with(self, parts: &[String]) -> Vec<String> {
+        let text = text_from(self.from);
+        let log = String::from_utf8_lossy(&text);
+        log.lines()
+            .filter(|line| parts.iter().all(|part| line.contains(part)))
+            .map(str::to_owned)
+            .collect()
+    }
 
-/// Whether something stands in the log by now. Unlike a secret it is not looked for ever after.
-pub fn finds(text: &str) -> bool {
-    let form = Secrets::new(std::iter::once(text));
-    form.find(&locked().text).is_some()
+    /// Whether something stands in the log by now. Unlike a secret it is not looked for ever after.
+    pub fn finds(self, text: &str) -> bool {
+        let form = Secrets::new(std::iter::once(text));
+        form.find(&text_from(self.from)).is_some()
+    }
 }
 
 /// Fails if one of the secrets stands in a text such as a page or a dump; `what` names the text.

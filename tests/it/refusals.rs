@@ -10,7 +10,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use url::Url;
 
-use crate::logs;
 use crate::on_both_databases;
 use crate::returning::parameter;
 use crate::scene::{Answer, Begun, Both, Db, Scene, Setting};
@@ -387,7 +386,7 @@ async fn t8_every_route_refuses_every_token_but_its_own(db: Db) {
         }
         if kind != "lifecycle" {
             let fields = ["event=\"bad_signature\"", kind, &format!("tenant={acme} ")];
-            let lines = logs::lines_with(&fields.map(str::to_owned));
+            let lines = scene.log.lines_with(&fields.map(str::to_owned));
             assert!(!lines.is_empty(), "{kind}: a line names the tenant");
         }
     }

@@ -24,7 +24,7 @@ use latchkey::{App, Outside};
 
 use crate::child::{Latchkey, Stderr, free_port};
 use crate::database;
-use crate::logs;
+use crate::logs::{self, Log};
 use crate::postgres::Postgres;
 use crate::sim::World;
 use crate::sim::jira::Overrides;
@@ -101,6 +101,8 @@ pub struct Scene {
     pub base: String,
     pub http: reqwest::Client,
     pub clock: Clock,
+    /// What was logged since the story began.
+    pub log: Log,
     /// Secrets of whoever else is in the story.
     pub other_secrets: Vec<String>,
     /// What the product gave away for one use: sessions, states, nonces, handles.
@@ -188,7 +190,7 @@ impl Scene {
     }
 
     async fn set(db: Db, setting: Setting) -> Self {
-        logs::capture();
+        let log = logs::capture();
         let world = World::start(setting.service).await;
         let (database, url) = match db {
             Db::Sqlite => {
@@ -222,6 +224,7 @@ impl Scene {
         Self {
             http: crate::sim::jira::loopback_client(),
             clock: Clock::movable(),
+            log,
             other_secrets: Vec::new(),
             one_time: Mutex::default(),
             world,
@@ -439,7 +442,7 @@ impl Scene {
                 .iter()
                 .map(|(name, value)| format!(" {name}={value} ")),
         );
-        let lines = logs::lines_with(&parts);
+        let lines = self.log.lines_with(&parts);
         assert!(!lines.is_empty(), "no line has {parts:?}");
     }
 
@@ -511,7 +514,7 @@ impl Scene {
         }
         let secrets = self.secrets();
         self.database_is_free_of(&secrets).await;
-        logs::assert_no_secret(&secrets);
+        self.log.assert_no_secret(&secrets);
     }
 
     /// Fails if one of these stands in the database in clear.

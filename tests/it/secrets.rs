@@ -402,7 +402,7 @@ async fn t17_a_secret_that_was_planted_is_found(db: Db) {
         canary("address/of+it"),
     );
     for hidden in [&line, &field, &span, &address] {
-        assert!(!logs::finds(hidden), "nobody has said it yet");
+        assert!(!scene.log.finds(hidden), "nobody has said it yet");
     }
     tracing::info!(target: "latchkey::planted", "the token is {line}");
     tracing::debug!(target: "latchkey::planted", token = %field, "a token");
@@ -411,7 +411,7 @@ async fn t17_a_secret_that_was_planted_is_found(db: Db) {
     let encoded: String = url::form_urlencoded::byte_serialize(address.as_bytes()).collect();
     tracing::warn!(target: "latchkey::planted", "GET /link?jwt={encoded}");
     for said in [&line, &field, &span, &address] {
-        assert!(logs::finds(said), "{said}");
+        assert!(scene.log.finds(said), "{said}");
     }
 
     // A row that holds it in clear.

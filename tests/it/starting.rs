@@ -64,7 +64,7 @@ fn refusal(finished: &Finished) -> &str {
 
 #[tokio::test]
 async fn a_bad_setting_stops_the_start_with_one_line_that_names_it() {
-    logs::capture();
+    let log = logs::capture();
     let directory = tempfile::tempdir().expect("a directory");
     let good = required(&format!(
         "sqlite://{}",
@@ -131,7 +131,7 @@ async fn a_bad_setting_stops_the_start_with_one_line_that_names_it() {
         !directory.path().join("never.db").exists(),
         "a bad setting stops it before it touches the database"
     );
-    logs::assert_no_secret(&["p4ssword@db/latchkey", "dG9vLXNob3J0dG9vLXNob3J0"]);
+    log.assert_no_secret(&["p4ssword@db/latchkey", "dG9vLXNob3J0dG9vLXNob3J0"]);
 }
 
 #[tokio::test]
@@ -172,7 +172,7 @@ async fn the_help_explains_every_setting_and_shows_no_value() {
 }
 
 async fn migrations_are_run_alone_and_again(db: Db) {
-    logs::capture();
+    let log = logs::capture();
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("latchkey.db");
     let settings = required(&match db {
@@ -194,7 +194,7 @@ async fn migrations_are_run_alone_and_again(db: Db) {
     }
     let mut latchkey = Latchkey::start(|_| settings.clone()).await;
     latchkey.stop().await;
-    logs::assert_no_secret(&[PASSWORD, "client-secret-of-the-starting-stories"]);
+    log.assert_no_secret(&[PASSWORD, "client-secret-of-the-starting-stories"]);
 }
 
 #[tokio::test]

@@ -21,7 +21,6 @@ use latchkey::store::STATEMENTS;
 use latchkey::{App, Outside};
 
 use crate::child::{Finished, Latchkey, free_port};
-use crate::logs;
 use crate::on_both_databases;
 use crate::postgres::Postgres;
 use crate::scene::{Db, Person, Scene, Setting, eventually};
@@ -478,7 +477,7 @@ async fn each_outcome_of_a_renewal_is_counted_and_each_failure_has_a_line(db: Db
 #[track_caller]
 fn tells_of(person: &Person<'_>, outcome: &str) {
     let account = format!(" account={} ", person.account);
-    let loud = logs::lines_with(std::slice::from_ref(&account));
+    let loud = person.scene.log.lines_with(std::slice::from_ref(&account));
     let loud: Vec<String> = loud
         .into_iter()
         .filter(|line| line.contains("outcome=") && !line.contains(" DEBUG "))
@@ -534,7 +533,7 @@ async fn a_minute_in_which_something_happened_is_summed_up_and_no_other() {
         format!("earliest_expiry=\"{}\"", rfc3339(end)),
     ];
     let lines = eventually("the summary", async || {
-        let lines = logs::lines_with(&words);
+        let lines = scene.log.lines_with(&words);
         (!lines.is_empty()).then_some(lines)
     })
     .await;
@@ -970,7 +969,7 @@ async fn the_doctor_finds_everything_well_beside_a_server_and_changes_nothing(db
         has_line(&said, "✓ clock ", "agrees with the database");
     }
     // Secrets are in the settings and the database, and not in what it says.
-    logs::assert_free_of_secrets(
+    crate::logs::assert_free_of_secrets(
         "the doctor's words",
         said.stdout.as_bytes(),
         &scene.secrets(),
