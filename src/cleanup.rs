@@ -2,20 +2,16 @@
 //! is done or there is no use in it any more.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use http::Method;
 use tokio::task::JoinSet;
 
-use crate::App;
-use crate::budget::Report;
+use crate::atlassian::jira::{About, JiraError};
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::figures::CleanupOutcome;
-use crate::jira::JiraError;
-use crate::model::{ClientKey, RevocableToken, Revocation, Tokens};
-use crate::provider::{RefreshError, RevokeError};
-use crate::renewal;
+use crate::model::{ClientKey, Purpose, RevocableToken, Revocation, Tenant, Tokens};
+use crate::parts::Parts;
+use crate::service::provider::{RefreshError, RevokeError};
 use crate::store::{Chore, Cleanup, Turn};
 
 /// How long an entry is one process's alone, in seconds. Longer than any call takes.
@@ -30,7 +26,7 @@ enum NotYet {
     Service(#[from] RevokeError),
     #[error("{0}")]
     Jira(#[from] JiraError),
-    #[error("the app is disabled at the tenant")]
+    #[error("the parts is disabled at the tenant")]
     Disabled,
     #[error("Jira is left alone for {0} s")]
     Waiting(Seconds),
@@ -45,16 +41,16 @@ enum NotYet {
 ///
 /// # Errors
 /// When the store is unavailable.
-pub async fn run_due(app: &Arc<App>, turns: &[Turn]) -> Result<HashMap<ClientKey, i64>, Error> {
-    let now = app.clock.now();
-    let due = app.store.claim_cleanup(turns, now, now + LEASE).await?;
+pub async fn run_due(parts: &Parts, turns: &[Turn]) -> Result<HashMap<ClientKey, i64>, Error> {
+    let now = parts.clock.now();
+    let due = parts.store.claim_cleanup(turns, now, now + LEASE).await?;
     let mut counts = HashMap::new();
     let mut tasks = JoinSet::new();
     for entry in due {
         *counts.entry(entry.client_key.clone()).or_default() += 1;
-        let app = app.clone();
+        let parts = parts.clone();
         tasks.spawn(async move {
-            if let Err(error) = run(&app, entry).await {
+            if let Err(error) = run(&parts, entry).await {
                 tracing::warn!(%error, "cleaning up was interrupted; its lease brings it back");
             }
         });
@@ -68,70 +64,74 @@ pub async fn run_due(app: &Arc<App>, turns: &[Turn]) -> Result<HashMap<ClientKey
 ///
 /// # Errors
 /// When the store is unavailable.
-pub async fn run_these(app: &App, ids: &[String], due_by: Seconds) -> Result<(), Error> {
-    app.store.let_go(app.clock.now()).await?;
+pub async fn run_these(parts: &Parts, ids: &[String], due_by: Seconds) -> Result<(), Error> {
+    parts.store.let_go(parts.clock.now()).await?;
     for id in ids {
-        let lease_until = app.clock.now() + LEASE;
-        let entry = app.store.claim_cleanup_of(id, due_by, lease_until).await?;
+        let lease_until = parts.clock.now() + LEASE;
+        let entry = parts
+            .store
+            .claim_cleanup_of(id, due_by, lease_until)
+            .await?;
         if let Some(entry) = entry {
-            run(app, entry).await?;
+            run(parts, entry).await?;
         }
     }
     Ok(())
 }
 
-async fn run(app: &App, entry: Cleanup) -> Result<(), Error> {
+async fn run(parts: &Parts, entry: Cleanup) -> Result<(), Error> {
     let result = match &entry.chore {
-        Chore::Revoke(revocation) => match revoke(app, &entry, revocation).await {
+        Chore::Revoke(revocation) => match revoke(parts, &entry, revocation).await {
             // It stays on the list, and is let go when the account is not used any more.
             Ok(Done::Held) => return Ok(()),
             Ok(Done::Revoked) => Ok(()),
             Err(error) => Err(error),
         },
-        Chore::DeleteProperty => delete_property(app, &entry).await,
+        Chore::DeleteProperty => delete_property(parts, &entry).await,
         Chore::Lost => {
             tracing::error!(tenant = %entry.client_key, "tokens that were to be revoked do not open; they run out by themselves");
             Ok(())
         }
     };
     let Err(error) = result else {
-        app.meters.cleanup(CleanupOutcome::Done);
-        return app.store.cleanup_done(&entry).await;
+        parts.meters.cleanup(CleanupOutcome::Done);
+        return parts.store.cleanup_done(&entry).await;
     };
-    let now = app.clock.now();
-    // However long an admin leaves the app switched off: that was no try.
+    let now = parts.clock.now();
+    // However long an admin leaves the parts switched off: that was no try.
     let waits_for_admin = matches!(error, NotYet::Disabled);
     if now >= entry.expires_at && !waits_for_admin {
-        app.meters.cleanup(CleanupOutcome::GivenUp);
+        parts.meters.cleanup(CleanupOutcome::GivenUp);
         tracing::error!(%error, tenant = %entry.client_key, account = %entry.account_id, "something could not be ended and is given up");
-        return app.store.cleanup_done(&entry).await;
+        return parts.store.cleanup_done(&entry).await;
     }
-    app.meters.cleanup(CleanupOutcome::Failed);
+    parts.meters.cleanup(CleanupOutcome::Failed);
     tracing::warn!(%error, tenant = %entry.client_key, account = %entry.account_id, failures = entry.failures + 1, "something could not be ended yet; it is tried again");
     let asked = match &error {
         NotYet::Waiting(seconds) => *seconds,
         _ => 0,
     };
     let backoff = (2_i64 << entry.failures.clamp(0, 12)).min(LONGEST_WAIT);
-    let wait = asked.max(1 + app.random.up_to(backoff));
-    app.store
+    let wait = asked.max(1 + parts.random.up_to(backoff));
+    parts
+        .store
         .cleanup_later(&entry, now + wait, waits_for_admin)
         .await
 }
 
 /// Replaced keys of the same person that are still to be deleted: that takes an access token, which ends
 /// with the grant.
-async fn keys_first(app: &App, entry: &Cleanup, revocation: &Revocation) -> Result<(), NotYet> {
+async fn keys_first(parts: &Parts, entry: &Cleanup, revocation: &Revocation) -> Result<(), NotYet> {
     if revocation.tokens.is_empty() {
         return Ok(());
     }
-    let (store, person) = (&app.store, (&entry.client_key, &entry.account_id));
+    let (store, person) = (&parts.store, (&entry.client_key, &entry.account_id));
     let keys = store.keys_to_delete(person.0, person.1).await?;
     if keys.is_empty() {
         return Ok(());
     }
     // Whoever else may be at it: it can be done twice. These have no tokens, so it goes no deeper.
-    Box::pin(run_these(app, &keys, Seconds::MAX)).await?;
+    Box::pin(run_these(parts, &keys, Seconds::MAX)).await?;
     if store.keys_to_delete(person.0, person.1).await?.is_empty() {
         Ok(())
     } else {
@@ -145,23 +145,23 @@ enum Done {
     Held,
 }
 
-async fn revoke(app: &App, entry: &Cleanup, revocation: &Revocation) -> Result<Done, NotYet> {
-    keys_first(app, entry, revocation).await?;
+async fn revoke(parts: &Parts, entry: &Cleanup, revocation: &Revocation) -> Result<Done, NotYet> {
+    keys_first(parts, entry, revocation).await?;
     // Somebody may have linked to this account since this was put on the list.
-    let must_wait = app.store.must_wait(entry, revocation).await?;
+    let must_wait = parts.store.must_wait(entry, revocation).await?;
     let mut brought = None;
     for key in &revocation.keys {
         let access_token = brought
             .as_ref()
             .map_or(&key.access_token, |tokens: &Tokens| &tokens.access_token);
-        match app.provider.delete_key(&key.id, access_token).await {
+        match parts.service.delete_key(&key.id, access_token).await {
             Ok(()) => {}
             Err(RevokeError::AccessTokenEnded) if brought.is_none() => {
                 let fresh = match must_wait {
                     true => None,
                     false => {
                         let refresh = revocation.tokens.iter().find(|token| token.refresh);
-                        fresh_tokens(app, refresh).await?
+                        fresh_tokens(parts, refresh).await?
                     }
                 };
                 let Some(tokens) = fresh else {
@@ -170,7 +170,8 @@ async fn revoke(app: &App, entry: &Cleanup, revocation: &Revocation) -> Result<D
                     );
                     break;
                 };
-                app.provider
+                parts
+                    .service
                     .delete_key(&key.id, &tokens.access_token)
                     .await?;
                 brought = Some(tokens);
@@ -178,7 +179,7 @@ async fn revoke(app: &App, entry: &Cleanup, revocation: &Revocation) -> Result<D
             Err(error) => return Err(error.into()),
         }
     }
-    if must_wait && app.store.cleanup_hold(entry, revocation).await? {
+    if must_wait && parts.store.cleanup_hold(entry, revocation).await? {
         return Ok(Done::Held);
     }
     let refresh = brought
@@ -196,10 +197,10 @@ async fn revoke(app: &App, entry: &Cleanup, revocation: &Revocation) -> Result<D
             refresh: false,
         }));
     for token in more.chain(revocation.tokens.iter().cloned()) {
-        if !app.provider.spends(&token) {
-            app.provider.revoke(&token).await?;
-        } else if let Some(tokens) = fresh_tokens(app, Some(&token)).await? {
-            app.provider.delete_grant(&tokens.access_token).await?;
+        if !parts.service.spends(&token) {
+            parts.service.revoke(&token).await?;
+        } else if let Some(tokens) = fresh_tokens(parts, Some(&token)).await? {
+            parts.service.delete_grant(&tokens.access_token).await?;
         }
     }
     Ok(Done::Revoked)
@@ -208,74 +209,71 @@ async fn revoke(app: &App, entry: &Cleanup, revocation: &Revocation) -> Result<D
 /// Deleting keys, and at some services grants, takes an access token, which may have run out since: the
 /// refresh token that is about to be revoked gives a last one. None when the grant has ended, or others still use it.
 async fn fresh_tokens(
-    app: &App,
+    parts: &Parts,
     refresh: Option<&RevocableToken>,
 ) -> Result<Option<Tokens>, NotYet> {
     let Some(token) = refresh else {
         return Ok(None);
     };
-    let probe = app.service_gate.admit().await?;
-    app.service_pace.make_room().await?;
-    let answer = app.provider.refresh(&token.token).await;
-    let outcome = match &answer {
-        Err(error) => error.report(),
-        Ok(_) => Report::Answered,
-    };
-    app.service_gate.ended(outcome, probe).await?;
-    match answer {
+    match parts.service.last_tokens(&token.token).await? {
         Ok(tokens) => Ok(Some(tokens)),
         Err(RefreshError::InvalidGrant) => Ok(None),
         Err(error) => Err(RevokeError::Failed(error.to_string()).into()),
     }
 }
 
-async fn delete_property(app: &App, entry: &Cleanup) -> Result<(), NotYet> {
+async fn delete_property(parts: &Parts, entry: &Cleanup) -> Result<(), NotYet> {
     // Whoever has linked again since wants to keep the property.
-    if app
+    if parts
         .store
         .is_linked(&entry.client_key, &entry.account_id)
         .await?
     {
         return Ok(());
     }
-    let tenant = app.store.tenant(&entry.client_key).await?;
+    let tenant = parts.store.tenant(&entry.client_key).await?;
     let Some(tenant) = tenant.filter(|tenant| tenant.installation == entry.installation) else {
-        // After an uninstall nothing may be written, and the app could not.
+        // After an uninstall nothing may be written, and the parts could not.
         return Ok(());
     };
     if !tenant.enabled {
         return Err(NotYet::Disabled);
     }
-    let now = app.clock.now();
-    let opens_at = renewal::jira_opens_at(app, &tenant, &Method::DELETE);
-    if opens_at > now {
-        return Err(NotYet::Waiting(opens_at - now));
-    }
-    match app.jira.delete_property(&tenant, &entry.account_id).await {
-        Err(JiraError::Wait { asked, why }) => {
-            let method = Method::DELETE;
-            let failures = entry.failures;
-            let seconds = renewal::leave_alone(app, &tenant, &method, why, asked, failures).await?;
-            return Err(NotYet::Waiting(seconds));
-        }
-        Err(JiraError::NotJira(status)) => {
-            let until = renewal::without_jira(app, &tenant, entry.failures).await?;
-            tracing::warn!(tenant = %tenant.client_key, %status, "something else than Jira answers at the site");
-            return Err(NotYet::Waiting(until - now));
-        }
-        Err(JiraError::UsedUp) => return Err(NotYet::Waiting(app.quota.next_hour() - now)),
-        deleted => deleted?,
+    let about = About {
+        tenant: &tenant,
+        account: &entry.account_id,
+        purpose: Purpose::Person,
+        failures: entry.failures,
+    };
+    if let Err(error) = parts.jira.delete_property(&about).await {
+        return Err(not_deleted(&tenant, parts.clock.now(), error));
     }
     // If they linked while the call was under way, it may have deleted the new key.
-    if app
+    if parts
         .store
         .is_linked(&entry.client_key, &entry.account_id)
         .await?
     {
-        let now = app.clock.now();
-        app.store
+        let now = parts.clock.now();
+        parts
+            .store
             .put_again(&entry.client_key, &entry.account_id, now)
             .await?;
     }
     Ok(())
+}
+
+/// Jira has not deleted the property: how long it is left alone, where it has said so.
+fn not_deleted(tenant: &Tenant, now: Seconds, error: JiraError) -> NotYet {
+    if let JiraError::NotJira { status, .. } = &error {
+        tracing::warn!(tenant = %tenant.client_key, %status, "something else than Jira answers at the site");
+    }
+    match error {
+        JiraError::Resting { until, .. }
+        | JiraError::Wait { until, .. }
+        | JiraError::NotJira { until, .. }
+        | JiraError::UsedUp { until } => NotYet::Waiting(until - now),
+        JiraError::Store(error) => NotYet::Store(error),
+        error => NotYet::Jira(error),
+    }
 }

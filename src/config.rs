@@ -16,9 +16,9 @@ use url::{Host, Url};
 use zeroize::Zeroizing;
 
 use crate::clock::Seconds;
-use crate::jwe::PublicKey;
-use crate::provider::known::{self, ClientAuth, Endpoints, Known};
+use crate::keys::jwe::PublicKey;
 use crate::secret::Secret;
+use crate::service::known::{self, ClientAuth, Endpoints, Known};
 use crate::vault::SealingKey;
 
 /// The shortest secret that somebody else has chosen, in bytes.
@@ -888,7 +888,7 @@ impl ProviderConfig {
                     });
                 }
                 let known_url = |template: &str| {
-                    let id = client_id.as_deref().map(crate::connect::qsh::encode);
+                    let id = client_id.as_deref().map(crate::outbound::encode);
                     let address = template.replace("{client_id}", &id.unwrap_or_default());
                     Url::parse(&address).ok()
                 };

@@ -17,8 +17,9 @@ use crate::events::Events;
 use crate::forecast::{Forecast, Level};
 use crate::model::{AsideReason, ReconnectReason};
 use crate::outbound::SIZE_LIMIT;
-use crate::provider::{Provider, RefreshError, known};
 use crate::secret::Secret;
+use crate::service::known;
+use crate::service::provider::{Provider, RefreshError};
 use crate::sites::Sites;
 use crate::store::{Figures, Schema, Store};
 use crate::vault::Vault;
@@ -29,7 +30,7 @@ const SOME_TENANTS: i64 = 100;
 /// seconds.
 const CLOCKS_AGREE: Seconds = 5;
 /// What they may differ by before tokens are refused, in seconds.
-const CLOCKS_DIFFER: Seconds = crate::connect::jwt::LEEWAY;
+const CLOCKS_DIFFER: Seconds = crate::atlassian::connect::jwt::LEEWAY;
 
 /// How something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,11 +13,11 @@ use prometheus::{
 };
 use tokio::time::Instant;
 
-use crate::budget::Stance;
 use crate::clock::{Seconds, rfc3339};
 use crate::error::Error;
 use crate::events::Kind;
 use crate::forecast::Forecast;
+use crate::gate::Stance;
 use crate::model::{AsideReason, ReconnectReason};
 use crate::store::{Claim, Figures, Store};
 

@@ -187,7 +187,7 @@ async fn run(
         }
     };
     if migrate {
-        app.store.close().await;
+        app.parts.store.close().await;
         tracing::info!("the database is up to date");
         return Ok(ExitCode::SUCCESS);
     }

@@ -76,6 +76,15 @@ pub struct Tenant {
     pub key: TenantKey,
 }
 
+/// For whom a call is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A person waits for it, or has waited: it may use all that there is.
+    Person,
+    /// A renewal.
+    Renewal,
+}
+
 /// Until when calls to a tenant's Jira wait, by method. In the past where they need not.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Waits {

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use crate::clock::Seconds;
@@ -18,13 +19,20 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// Enough for discovery documents and key sets; token and user answers have a few kilobytes.
 pub const SIZE_LIMIT: usize = 256 * 1024;
 
+/// RFC 3986: everything but the unreserved characters is encoded.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
 /// The HTTP client, with its limits.
 #[derive(Debug, Clone)]
 pub struct Outbound(reqwest::Client);
 
 /// An answer, read to its end.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct Answer {
     /// Status.
     pub status: StatusCode,
     /// Headers.
@@ -33,7 +41,7 @@ pub struct Outcome {
     pub body: Vec<u8>,
 }
 
-impl Outcome {
+impl Answer {
     /// The body as JSON.
     pub fn json<T: serde::de::DeserializeOwned>(&self) -> Option<T> {
         serde_json::from_slice(&self.body).ok()
@@ -107,7 +115,7 @@ impl Outbound {
     }
 
     /// A plain GET.
-    pub async fn get(&self, url: &str, largest: usize) -> Result<Outcome, Failure> {
+    pub async fn get(&self, url: &str, largest: usize) -> Result<Answer, Failure> {
         self.send(self.0.get(url), largest).await
     }
 
@@ -116,9 +124,9 @@ impl Outbound {
         &self,
         request: reqwest::RequestBuilder,
         largest: usize,
-    ) -> Result<Outcome, Failure> {
+    ) -> Result<Answer, Failure> {
         match self.send_for_part(request, largest).await? {
-            (outcome, None) => Ok(outcome),
+            (answer, None) => Ok(answer),
             (_, Some(failure)) => Err(failure),
         }
     }
@@ -129,9 +137,9 @@ impl Outbound {
         &self,
         request: reqwest::RequestBuilder,
         largest: usize,
-    ) -> Result<(Outcome, Option<Failure>), Failure> {
+    ) -> Result<(Answer, Option<Failure>), Failure> {
         let mut response = request.send().await.map_err(failure)?;
-        let mut outcome = Outcome {
+        let mut answer = Answer {
             status: response.status(),
             headers: response.headers().clone(),
             body: Vec::new(),
@@ -139,14 +147,14 @@ impl Outbound {
         let broke_off = loop {
             match response.chunk().await {
                 Ok(None) => break None,
-                Ok(Some(chunk)) if outcome.body.len() + chunk.len() > largest => {
+                Ok(Some(chunk)) if answer.body.len() + chunk.len() > largest => {
                     break Some(Failure::Unknown("the answer is too large".to_owned()));
                 }
-                Ok(Some(chunk)) => outcome.body.extend_from_slice(&chunk),
+                Ok(Some(chunk)) => answer.body.extend_from_slice(&chunk),
                 Err(error) => break Some(failure(error)),
             }
         };
-        Ok((outcome, broke_off))
+        Ok((answer, broke_off))
     }
 }
 
@@ -185,4 +193,10 @@ impl Resolve for LoopbackNames {
             Ok(addresses)
         })
     }
+}
+
+/// Percent-encodes everything but RFC 3986's unreserved characters; also right for building addresses.
+#[must_use]
+pub fn encode(text: &str) -> String {
+    utf8_percent_encode(text, RESERVED).to_string()
 }

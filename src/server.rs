@@ -94,7 +94,7 @@ impl Running {
             listener,
             stopped.clone(),
         ));
-        let worker = tokio::spawn(crate::worker::run(app.clone(), stopped.clone()));
+        let worker = tokio::spawn(crate::worker::run(app.renewing.clone(), stopped.clone()));
         let watched = app.clone();
         let watch = tokio::spawn(async move { crate::watch::run(&watched, stopped).await });
         Ok(Self {
@@ -139,7 +139,7 @@ impl Running {
             tracing::error!("the watch has panicked");
         }
         crate::watch::last_words(&self.app);
-        self.app.store.close().await;
+        self.app.parts.store.close().await;
     }
 }
 

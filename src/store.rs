@@ -197,10 +197,10 @@ mod tenant;
 
 pub use attempt::END_REMEMBERED_FOR;
 pub use beside::Schema;
-pub use budget::{Calls, GateRow};
+pub use budget::{Calls, GateRow, Probe};
 pub use cleanup::{Chore, Cleanup};
 pub use figures::{CLEANUP_KINDS, Figures, PAST_DUE_AFTER};
-pub use renewal::{Claim, Kind, SignOfLife, TURN, Turn};
+pub use renewal::{Claim, Kind, LEASE, SignOfLife, TURN, Turn};
 pub use rotation::{KeyUse, Progress, Rotation};
 pub use signing::KeptSigningKey;
 pub use sql::ALL as STATEMENTS;

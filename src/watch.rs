@@ -31,16 +31,16 @@ pub async fn run(app: &App, mut stop: watch::Receiver<bool>) {
 async fn watch(app: &App) {
     let mut warner = Warner::default();
     // Not at once: links are counted for it, and a start reads nothing whole.
-    let mut summed_up_at = app.clock.now();
+    let mut summed_up_at = app.parts.clock.now();
     let mut lost_before = LINES_LOST.get();
     loop {
         tokio::time::sleep(TICK).await;
-        let now = app.clock.now();
+        let now = app.parts.clock.now();
         if now - summed_up_at >= EVERY {
             summed_up_at = now;
             // What was counted here is told even while the database is away.
-            let figures = app.meters.counted(&app.store, now).await.ok();
-            sum_up(&app.meters.take_tally(), figures.as_ref());
+            let figures = app.parts.meters.counted(&app.parts.store, now).await.ok();
+            sum_up(&app.parts.meters.take_tally(), figures.as_ref());
             let lost = LINES_LOST.get();
             if lost > lost_before {
                 tracing::warn!(lines = lost - lost_before, "lines of this log were lost");
@@ -54,7 +54,7 @@ async fn watch(app: &App) {
 /// Writes the summary of what happened since the last one, at the end of the process. The database is not
 /// asked: it may be away, and nobody waits for it now.
 pub fn last_words(app: &App) {
-    sum_up(&app.meters.take_tally(), None);
+    sum_up(&app.parts.meters.take_tally(), None);
 }
 
 /// Nothing if nothing happened.
@@ -92,8 +92,8 @@ impl Warner {
     async fn look(&mut self, app: &App) {
         match self.forecast(app).await {
             Ok(Some(forecast)) => {
-                app.meters.forecast(&forecast);
-                self.say(&forecast, app.clock.now());
+                app.parts.meters.forecast(&forecast);
+                self.say(&forecast, app.parts.clock.now());
             }
             Ok(None) => {}
             Err(error) => {
@@ -103,8 +103,18 @@ impl Warner {
     }
 
     async fn forecast(&self, app: &App) -> Result<Option<Forecast>, Error> {
-        let figures = app.meters.counted(&app.store, app.clock.now()).await?;
-        Forecast::of(&app.store, &figures, &app.random, app.quota.limits()).await
+        let figures = app
+            .parts
+            .meters
+            .counted(&app.parts.store, app.parts.clock.now())
+            .await?;
+        Forecast::of(
+            &app.parts.store,
+            &figures,
+            &app.parts.random,
+            app.parts.jira.quota().limits(),
+        )
+        .await
     }
 
     fn say(&mut self, forecast: &Forecast, now: Seconds) -> bool {

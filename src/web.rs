@@ -30,7 +30,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::trace::TraceLayer;
 
 use crate::App;
-use crate::connect::descriptor::{Facts, descriptor};
+use crate::atlassian::connect::descriptor::{Facts, descriptor};
 use crate::error::Error;
 
 use client::Client;
@@ -119,7 +119,7 @@ async fn count(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
     let route = request.extensions().get::<MatchedPath>().cloned();
     let response = next.run(request).await;
     let route = route.as_ref().map_or("-", MatchedPath::as_str);
-    app.meters.request(&method, route, response.status());
+    app.parts.meters.request(&method, route, response.status());
     response
 }
 
@@ -147,15 +147,15 @@ async fn app_descriptor(State(app): State<Arc<App>>) -> Json<Value> {
     Json(descriptor(&Facts {
         base_url: &app.connect.base_url.full(),
         app_key: &app.connect.app_key,
-        app_name: &app.app_name,
-        service: app.provider.name(),
+        app_name: &app.appearance.app_name,
+        service: app.parts.service.name(),
         icon: "/static/icon.svg",
-        issue_module: app.issue_module,
+        issue_module: app.appearance.issue_module,
     }))
 }
 
 async fn ready(State(app): State<Arc<App>>) -> Result<StatusCode, Error> {
-    match tokio::time::timeout(READY_PATIENCE, app.store.writes()).await {
+    match tokio::time::timeout(READY_PATIENCE, app.parts.store.writes()).await {
         Ok(answer) => answer.map(|()| StatusCode::OK),
         Err(_) => Err(Error::Unavailable(sqlx::Error::PoolTimedOut)),
     }

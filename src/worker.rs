@@ -10,14 +10,15 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::App;
-use crate::budget::Stance;
-use crate::clock::Seconds;
+use crate::clock::{Clock, Millis, Seconds};
 use crate::error::Error;
 use crate::figures::{Outcome, Step};
+use crate::gate::Stance;
 use crate::model::ClientKey;
-use crate::renewal::{self, LEASE, REST};
-use crate::store::{Claim, Kind, SignOfLife, TURN, Turn};
+use crate::parts::Parts;
+use crate::publishing::REST;
+use crate::renewal::{self, Renewing};
+use crate::store::{Claim, Kind, LEASE, SignOfLife, Store, TURN, Turn};
 
 /// How many entries are cleaned up at once.
 const CLEANUP_AT_ONCE: i64 = 16;
@@ -36,27 +37,31 @@ const LINE: usize = 256;
 
 /// Renews and cleans up until `stop` turns true; then finishes what has started and gives the rest
 /// back.
-pub async fn run(app: Arc<App>, stop: watch::Receiver<bool>) {
-    tokio::join!(renew_loop(&app, stop.clone()), cleanup_loop(&app, stop));
+pub async fn run(renewing: Renewing, stop: watch::Receiver<bool>) {
+    let parts = renewing.parts.clone();
+    tokio::join!(
+        renew_loop(&renewing, stop.clone()),
+        cleanup_loop(&parts, stop)
+    );
 }
 
-async fn renew_loop(app: &Arc<App>, mut stop: watch::Receiver<bool>) {
+async fn renew_loop(renewing: &Renewing, mut stop: watch::Receiver<bool>) {
     let mut renewals = Renewals::default();
     let mut watchman = Watchman::default();
     while !*stop.borrow() {
-        if let Err(error) = watchman.look(app).await {
+        if let Err(error) = watchman.look(renewing).await {
             tracing::warn!(%error, "the worker cannot look for claims of processes that died");
         }
-        match renewals.begin(app).await {
+        match renewals.begin(renewing).await {
             // There may be more.
-            Ok(begun) if begun > 0 && renewals.has_room(app) => continue,
+            Ok(begun) if begun > 0 && renewals.has_room(renewing) => continue,
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "the worker cannot claim"),
         }
         tokio::select! {
-            () = app.wake.notified() => renewals.turns.look_again(),
+            () = renewing.parts.wake.notified() => renewals.turns.look_again(),
             () = tokio::time::sleep(TICK) => {}
-            () = renewals.room(app), if renewals.turns.is_waiting() => {}
+            () = renewals.room(renewing), if renewals.turns.is_waiting() => {}
             _ = stop.changed() => {}
         }
     }
@@ -65,7 +70,12 @@ async fn renew_loop(app: &Arc<App>, mut stop: watch::Receiver<bool>) {
     if tokio::time::timeout(LAST_RENEWALS, all).await.is_err() {
         tracing::warn!("some renewals did not end in time; they are found again at the next start");
         renewals.tasks.detach_all();
-    } else if let Err(error) = app.store.release(&app.replica, app.clock.now()).await {
+    } else if let Err(error) = renewing
+        .parts
+        .store
+        .release(&renewing.replica, renewing.parts.clock.now())
+        .await
+    {
         tracing::warn!(%error, "claims could not be given back; their leases run out");
     }
 }
@@ -85,23 +95,28 @@ impl Renewals {
     ///
     /// # Errors
     /// When the store is unavailable.
-    pub async fn begin(&mut self, app: &Arc<App>) -> Result<usize, Error> {
+    pub async fn begin(&mut self, renewing: &Renewing) -> Result<usize, Error> {
         while self.tasks.try_join_next().is_some() {}
-        let now = app.clock.now();
+        let now = renewing.parts.clock.now();
         if self.looked_at != now {
-            app.service_gate.look().await?;
-            app.jira_gate.look().await?;
+            renewing.parts.service.gate().look().await?;
+            renewing.parts.jira.writes().look().await?;
             self.looked_at = now;
         }
-        if app.jira_gate.opens_at() > now {
+        if renewing.parts.jira.writes().opens_at() > now {
             return Ok(0);
         }
-        let (free, under_way) = (self.free(app), count(self.tasks.len()));
-        let free = app.quota.renewals(free, under_way).await?;
+        let (free, under_way) = (self.free(renewing), count(self.tasks.len()));
+        let free = renewing
+            .parts
+            .jira
+            .quota()
+            .renewals(free, under_way)
+            .await?;
         if free == 0 {
             return Ok(0);
         }
-        let kind = match app.service_gate.stance() {
+        let kind = match renewing.parts.service.gate().stance() {
             Stance::Open => Kind::Due,
             Stance::Shut => Kind::Unpublished,
             Stance::HalfOpen => Kind::Due,
@@ -110,13 +125,15 @@ impl Renewals {
             Kind::Unpublished => What::Unpublished,
             Kind::Due | Kind::Probe(_) => What::Due,
         };
-        self.turns.look(app, what).await?;
-        let kind = match app.service_gate.stance() {
+        self.turns.look(&renewing.parts, what).await?;
+        let kind = match renewing.parts.service.gate().stance() {
             // Only with somebody there to be one.
-            Stance::HalfOpen if self.turns.is_waiting() => match app.service_gate.probe().await? {
-                Some(probe) => Kind::Probe(probe),
-                None => Kind::Unpublished,
-            },
+            Stance::HalfOpen if self.turns.is_waiting() => {
+                match renewing.parts.service.gate().probe().await? {
+                    Some(probe) => Kind::Probe(probe),
+                    None => Kind::Unpublished,
+                }
+            }
             _ => kind,
         };
         let free = if matches!(kind, Kind::Probe(_)) {
@@ -124,26 +141,28 @@ impl Renewals {
         } else {
             free
         };
-        let (at_once, under_way) = (app.at_once, self.under_way.clone());
+        let (at_once, under_way) = (renewing.at_once, self.under_way.clone());
         let turns = self
             .turns
             .take(free, TURN, |tenant| may_begin(at_once, &under_way, tenant));
         let (lease, rest) = (now + LEASE, now + REST);
-        let claims = app
-            .store
-            .claim(&app.replica, &turns, free, kind, now, lease, rest);
-        let claims = app.meters.timed(Step::Claim, claims).await?;
+        let claims =
+            renewing
+                .parts
+                .store
+                .claim(&renewing.replica, &turns, free, kind, now, lease, rest);
+        let claims = renewing.parts.meters.timed(Step::Claim, claims).await?;
         let mut claimed = HashMap::new();
         for claim in &claims {
             *claimed.entry(claim.link.client_key.clone()).or_default() += 1;
         }
         self.turns.put_back(turns, free, &claimed);
         if let (Kind::Probe(probe), true) = (kind, claims.is_empty()) {
-            app.service_gate.release(probe).await?;
+            renewing.parts.service.gate().release(probe).await?;
         }
         let begun = claims.len();
         for claim in claims {
-            self.spawn(app, claim);
+            self.spawn(renewing, claim);
         }
         Ok(begun)
     }
@@ -159,47 +178,48 @@ impl Renewals {
         self.tasks.len()
     }
 
-    fn spawn(&mut self, app: &Arc<App>, claim: Claim) {
+    fn spawn(&mut self, renewing: &Renewing, claim: Claim) {
         let place = Place::take(&self.under_way, &claim.link.client_key);
-        let app = app.clone();
+        let renewing = renewing.clone();
         self.tasks.spawn(async move {
             let _place = place;
             let probe = claim.probe;
-            if let Err(error) = renewal::renew(&app, claim.clone()).await {
-                app.meters.count(Outcome::Interrupted);
+            if let Err(error) = renewal::renew(&renewing, claim.clone()).await {
+                renewing.parts.meters.count(Outcome::Interrupted);
                 tracing::warn!(%error, "a renewal was interrupted; it is given back, or its lease brings it back");
                 if matches!(error, Error::Unavailable(_)) {
-                    give_back(&app, claim).await;
+                    give_back(&renewing, claim).await;
                 }
             }
             if let Some(probe) = probe
-                && let Err(error) = app.service_gate.release(probe).await
+                && let Err(error) = renewing.parts.service.gate().release(probe).await
             {
                 tracing::warn!(%error, "a probe could not be given back; another is made later");
             }
         });
     }
 
-    fn free(&self, app: &App) -> i64 {
-        count(app.at_once.saturating_sub(self.tasks.len()))
+    fn free(&self, renewing: &Renewing) -> i64 {
+        count(renewing.at_once.saturating_sub(self.tasks.len()))
     }
 
     /// So many are begun together, where there is enough to do: a claim has its price.
-    fn batch(app: &App) -> usize {
-        app.at_once.div_ceil(4)
+    fn batch(renewing: &Renewing) -> usize {
+        renewing.at_once.div_ceil(4)
     }
 
-    fn has_room(&self, app: &App) -> bool {
-        self.turns.is_waiting() && app.at_once.saturating_sub(self.tasks.len()) >= Self::batch(app)
+    fn has_room(&self, renewing: &Renewing) -> bool {
+        self.turns.is_waiting()
+            && renewing.at_once.saturating_sub(self.tasks.len()) >= Self::batch(renewing)
     }
 
     /// Waits until there is room for a batch more.
-    async fn room(&mut self, app: &App) {
+    async fn room(&mut self, renewing: &Renewing) {
         if self.tasks.is_empty() {
             // There was room, and nothing for it.
             std::future::pending::<()>().await;
         }
-        for _ in 0..Self::batch(app).min(self.tasks.len()) {
+        for _ in 0..Self::batch(renewing).min(self.tasks.len()) {
             self.tasks.join_next().await;
         }
     }
@@ -207,13 +227,14 @@ impl Renewals {
 
 /// Gives a link back as soon as the database takes it, which is sooner than its lease ends. What was sent and
 /// not settled stays so.
-async fn give_back(app: &App, mut claim: Claim) {
-    let lease_ends_at = app.clock.now() + LEASE;
+async fn give_back(renewing: &Renewing, mut claim: Claim) {
+    let lease_ends_at = renewing.parts.clock.now() + LEASE;
     let mut committed = false;
-    while app.clock.now() < lease_ends_at {
-        match app
+    while renewing.parts.clock.now() < lease_ends_at {
+        match renewing
+            .parts
             .store
-            .put_off(&claim, app.clock.now(), false, false)
+            .put_off(&claim, renewing.parts.clock.now(), false, false)
             .await
         {
             Ok(false) if !committed => {
@@ -283,8 +304,8 @@ struct Turns {
 
 impl Turns {
     /// Lets tenants join the line, once a second and whenever it is empty.
-    async fn look(&mut self, app: &App, what: What) -> Result<(), Error> {
-        let now = app.clock.now();
+    async fn look(&mut self, parts: &Parts, what: What) -> Result<(), Error> {
+        let now = parts.clock.now();
         if self.looked_at == now && !self.line.is_empty() {
             return Ok(());
         }
@@ -297,9 +318,9 @@ impl Turns {
                 return Ok(());
             }
             let found = match what {
-                What::Due => app.store.tenants_due(&behind, false, now, most).await?,
-                What::Unpublished => app.store.tenants_due(&behind, true, now, most).await?,
-                What::Cleanup => app.store.tenants_to_clean(&behind, now, most).await?,
+                What::Due => parts.store.tenants_due(&behind, false, now, most).await?,
+                What::Unpublished => parts.store.tenants_due(&behind, true, now, most).await?,
+                What::Cleanup => parts.store.tenants_to_clean(&behind, now, most).await?,
             };
             if count(found.len()) == most
                 && let Some(last) = found.last()
@@ -370,11 +391,11 @@ impl Turns {
     }
 }
 
-async fn cleanup_loop(app: &Arc<App>, mut stop: watch::Receiver<bool>) {
+async fn cleanup_loop(parts: &Parts, mut stop: watch::Receiver<bool>) {
     let mut cleaning = Cleaning::default();
     while !*stop.borrow() {
         let tidied = tokio::select! {
-            tidied = cleaning.tidy(app) => tidied,
+            tidied = cleaning.tidy(parts) => tidied,
             // Everything here can be done twice, so it may be broken off; its lease brings it back.
             _ = stop.wait_for(|stop| *stop) => return,
         };
@@ -384,7 +405,7 @@ async fn cleanup_loop(app: &Arc<App>, mut stop: watch::Receiver<bool>) {
             Err(error) => tracing::warn!(%error, "the worker cannot clean up"),
         }
         tokio::select! {
-            () = app.wake_cleanup.notified() => {}
+            () = parts.wake_cleanup.notified() => {}
             () = tokio::time::sleep(TICK) => {}
             _ = stop.changed() => {}
         }
@@ -403,23 +424,23 @@ impl Cleaning {
     ///
     /// # Errors
     /// When the store is unavailable.
-    pub async fn tidy(&mut self, app: &Arc<App>) -> Result<bool, Error> {
-        let now = app.clock.now();
-        let drained_some = app.store.drain(now).await?;
+    pub async fn tidy(&mut self, parts: &Parts) -> Result<bool, Error> {
+        let now = parts.clock.now();
+        let drained_some = parts.store.drain(now).await?;
         let mut swept_some = false;
         if now - self.swept_at >= SWEEP_EVERY {
             self.swept_at = now;
-            swept_some = app.store.sweep(now).await?;
+            swept_some = parts.store.sweep(now).await?;
             if swept_some {
                 // A flood leaves more behind than one sweep takes.
                 self.swept_at = now - SWEEP_EVERY;
             }
         }
-        app.store.let_go(now).await?;
-        self.turns.look(app, What::Cleanup).await?;
+        parts.store.let_go(now).await?;
+        self.turns.look(parts, What::Cleanup).await?;
         let each = CLEANUP_AT_ONCE / count(self.turns.line.len()).max(1);
         let turns = self.turns.take(CLEANUP_AT_ONCE, each.max(1), |_| i64::MAX);
-        let done = crate::cleanup::run_due(app, &turns).await?;
+        let done = crate::cleanup::run_due(parts, &turns).await?;
         self.turns.put_back(turns, CLEANUP_AT_ONCE, &done);
         Ok(drained_some || !done.is_empty() || swept_some)
     }
@@ -443,15 +464,15 @@ impl Watchman {
     ///
     /// # Errors
     /// When the store is unavailable.
-    pub async fn look(&mut self, app: &App) -> Result<(), Error> {
-        let now = app.clock.now();
+    pub async fn look(&mut self, renewing: &Renewing) -> Result<(), Error> {
+        let now = renewing.parts.clock.now();
         if self.looked_at == now {
             return Ok(());
         }
         self.looked_at = now;
         if (now - self.compared_clocks_at).abs() >= COMPARE_CLOCKS_EVERY {
-            crate::follow_database(&app.store, &app.clock).await?;
-            self.compared_clocks_at = app.clock.now();
+            follow_database(&renewing.parts.store, &renewing.parts.clock).await?;
+            self.compared_clocks_at = renewing.parts.clock.now();
         }
         if let Some(life) = &mut self.life
             && !life.stands().await
@@ -459,8 +480,8 @@ impl Watchman {
             self.life = None;
             self.cut_off_at = Some(now);
         }
-        if self.life.is_none() && app.store.is_shared() {
-            self.life = app.store.sign_of_life(&app.replica).await?;
+        if self.life.is_none() && renewing.parts.store.is_shared() {
+            self.life = renewing.parts.store.sign_of_life(&renewing.replica).await?;
         }
         // Whatever cut this process off, as a restart of the database does, cut off others who live: they
         // cannot renew their leases, and may wait for answers of the service until these end.
@@ -468,24 +489,52 @@ impl Watchman {
             self.suspects.clear();
             return Ok(());
         }
-        let owners = app.store.owners_besides(&app.replica).await?;
+        let owners = renewing
+            .parts
+            .store
+            .owners_besides(&renewing.replica)
+            .await?;
         self.suspects.retain(|owner, _| owners.contains(owner));
         for owner in owners {
-            if !app.store.has_died(&owner).await? {
+            if !renewing.parts.store.has_died(&owner).await? {
                 self.suspects.remove(&owner);
                 continue;
             }
             // Without replicas there can be no other process. With them, a connection may have been cut
             // while its process lives on and takes the lock again.
             let since = *self.suspects.entry(owner.clone()).or_insert(now);
-            if !app.store.is_shared() || now - since >= DEAD_AFTER {
-                let freed = app.store.release(&owner, now).await?;
+            if !renewing.parts.store.is_shared() || now - since >= DEAD_AFTER {
+                let freed = renewing.parts.store.release(&owner, now).await?;
                 tracing::info!(freed, "claims of a process that died are taken over");
                 self.suspects.remove(&owner);
             }
         }
         Ok(())
     }
+}
+
+/// A difference that network and scheduling may make, in milliseconds: it is not followed.
+const UNSURE: Millis = 500;
+/// One of which an operator should know, in milliseconds.
+const WRONG: Millis = 5_000;
+
+/// Corrects the clock by that of the database server, so that replicas agree on what is due and what has
+/// expired, however wrong the clocks of their machines are. Where there is no server, nothing happens.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn follow_database(store: &Store, clock: &Clock) -> Result<(), Error> {
+    if let Some(ahead) = store.clock_ahead_of(clock).await?
+        && ahead.abs() > UNSURE
+        && clock.correct(ahead)
+        && ahead.abs() > WRONG
+    {
+        tracing::warn!(
+            seconds = ahead / 1000,
+            "the clock of this machine or of the database server is wrong; that of the database counts"
+        );
+    }
+    Ok(())
 }
 
 #[cfg(test)]

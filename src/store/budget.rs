@@ -22,6 +22,11 @@ pub struct GateRow {
     pub version: i64,
 }
 
+/// The right to send one token request while all others wait, to see whether the service is back. The
+/// version of the gate that it is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Probe(pub(crate) i64);
+
 /// Which calls to a tenant's Jira are to wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Calls {

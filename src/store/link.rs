@@ -1,10 +1,9 @@
 //! Links: made, taken away, asked about.
 
-use crate::budget::Purpose;
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::model::{
-    AccountId, Attempt, Credential, Ending, Identity, Link, LinkId, LinkState, Tenant,
+    AccountId, Attempt, Credential, Ending, Identity, Link, LinkId, LinkState, Purpose, Tenant,
 };
 use crate::secret::TenantKey;
 use crate::vault::{Broken, Place};

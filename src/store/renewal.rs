@@ -2,14 +2,16 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-use crate::budget::{Probe, Purpose};
 use crate::clock::Seconds;
 use crate::error::Error;
-use crate::model::{AccountId, AsideReason, ClientKey, Credential, Link, ReconnectReason, Tenant};
+use crate::model::{
+    AccountId, AsideReason, ClientKey, Credential, Link, Purpose, ReconnectReason, Tenant,
+};
 use crate::secret::{Secret, same};
 use crate::vault::Broken;
 
 use super::batch::{Commit, Intend, Published, PutOff, Write};
+use super::budget::Probe;
 use super::cleanup::{NewCleanup, Owner, Wait, all_of};
 use super::rows::{ClaimedRow, LinkRow};
 use super::{Pool, Store, sql};
@@ -37,6 +39,9 @@ pub struct Claim {
     pub(super) token: String,
 }
 
+/// How long a claimed link is one process's alone, in seconds. A token request ends well before
+/// (`outbound::TIME_LIMIT`), so two are never in flight.
+pub const LEASE: Seconds = 45;
 /// A turn is for so many links at most: one by one they would cost a statement each, and the statements
 /// look at as many as this needs.
 pub const TURN: i64 = 8;

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 
 use super::extract::SmallBody;
 use crate::App;
-use crate::connect::Viewer;
+use crate::atlassian::connect::Viewer;
 use crate::error::Error;
 use crate::linking;
 use crate::model::LinkStatus;
@@ -21,12 +21,12 @@ pub async fn status(
 ) -> Result<Json<LinkStatus>, Error> {
     // Not in `status`, which `confirm` asks too.
     app.limits.look(viewer.tenant(), viewer.account())?;
-    linking::status(&app, &viewer).await.map(Json)
+    linking::status(&app.linking, &viewer).await.map(Json)
 }
 
 /// `DELETE /api/link`.
 pub async fn unlink(State(app): State<Arc<App>>, viewer: Viewer) -> Result<StatusCode, Error> {
-    linking::unlink(&app, &viewer).await?;
+    linking::unlink(&app.linking, &viewer).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -36,6 +36,6 @@ pub async fn renew(
     viewer: Viewer,
     _: SmallBody,
 ) -> Result<StatusCode, Error> {
-    linking::renew(&app, &viewer).await?;
+    linking::renew(&app.linking, &viewer).await?;
     Ok(StatusCode::ACCEPTED)
 }

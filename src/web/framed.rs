@@ -28,9 +28,9 @@ pub async fn glance(
         .only("issue")
         .and_then(|issue| IssueKey::parse(&issue));
     let template = GlancePage {
-        app_name: app.app_name.clone(),
-        service: app.provider.name().to_owned(),
-        connect_js: app.connect_js.to_string(),
+        app_name: app.appearance.app_name.clone(),
+        service: app.parts.service.name().to_owned(),
+        connect_js: app.appearance.connect_js.to_string(),
         css: asset(&app, "latchkey.css"),
         icon: asset(&app, "icon.svg"),
         frame_js: asset(&app, "frame.js"),
@@ -51,20 +51,21 @@ pub async fn finish(
     let Some(account) = token.account() else {
         return Err(Error::NotAllowed(Refusal::Anonymous));
     };
-    let person = app.store.person(tenant, account).await?;
+    let person = app.parts.store.person(tenant, account).await?;
     let person = person.map_or_else(|| account.to_string(), |(person, _)| person.display_name);
     let attempt = query.only("attempt").unwrap_or_default();
     // The issue is only told to the site it is of.
     let issue = app
+        .parts
         .store
-        .attempt(&AttemptId(attempt.clone()), app.clock.now())
+        .attempt(&AttemptId(attempt.clone()), app.parts.clock.now())
         .await?
         .filter(|(of, _)| of.client_key == tenant.client_key)
         .and_then(|(_, attempt)| attempt.issue);
     let template = FinishPage {
-        app_name: app.app_name.clone(),
-        service: app.provider.name().to_owned(),
-        connect_js: app.connect_js.to_string(),
+        app_name: app.appearance.app_name.clone(),
+        service: app.parts.service.name().to_owned(),
+        connect_js: app.appearance.connect_js.to_string(),
         css: asset(&app, "latchkey.css"),
         icon: asset(&app, "icon.svg"),
         frame_js: asset(&app, "frame.js"),

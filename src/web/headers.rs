@@ -87,7 +87,7 @@ pub fn framed_by_any_site(app: &App) -> String {
 }
 
 fn framed(app: &App, ancestors: &str) -> String {
-    let bridge = app.connect_js.origin().ascii_serialization();
+    let bridge = app.appearance.connect_js.origin().ascii_serialization();
     format!(
         "default-src 'none'; script-src 'self' {bridge}; style-src 'self' {bridge}; img-src 'self'; \
          connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors {ancestors}"

@@ -15,17 +15,17 @@ use serde_json::json;
 
 use super::extract::{Form, SmallBody};
 use crate::App;
+use crate::atlassian::connect::Viewer;
 use crate::clock::rfc3339;
 use crate::config::PropertyMode;
-use crate::connect::Viewer;
 use crate::error::Error;
+use crate::keys::signing::Claims;
 use crate::secret::{Secret, same};
-use crate::signing::Claims;
 
 /// `GET /.well-known/jwks.json` (RFC 7517), where keys are signed here. Public keys are no secret, but no
 /// answer of ours is kept by what lies between; verifiers remember the set as long as they see fit.
 pub async fn published(State(app): State<Arc<App>>) -> Result<Response, Error> {
-    let signing = app.signing.as_ref().ok_or(Error::NotFound)?;
+    let signing = app.parts.keys.signing.as_ref().ok_or(Error::NotFound)?;
     let set = signing.key_set().await?;
     Ok(([(CONTENT_TYPE, "application/jwk-set+json")], Json(set)).into_response())
 }
@@ -46,7 +46,7 @@ pub async fn introspect(
     headers: HeaderMap,
     body: SmallBody,
 ) -> Result<Response, Error> {
-    let signing = app.signing.as_ref().ok_or(Error::NotFound)?;
+    let signing = app.parts.keys.signing.as_ref().ok_or(Error::NotFound)?;
     let secret = signing.introspection_secret().ok_or(Error::NotFound)?;
     let given = presented(&headers).ok_or(Error::UnknownCaller)?;
     // Hashes have one length, and so do not tell that of the secret.
@@ -92,12 +92,16 @@ fn presented(headers: &HeaderMap) -> Option<Secret> {
 /// `GET /api/link/key`: the key of the viewer's own link, where Jira does not hold it. A key that stands in
 /// the property is not given away a second time.
 pub async fn of_viewer(State(app): State<Arc<App>>, viewer: Viewer) -> Result<Response, Error> {
-    if app.property != PropertyMode::Handle {
+    if app.parts.keys.property != PropertyMode::Handle {
         return Err(Error::NotFound);
     }
     app.limits.look(viewer.tenant(), viewer.account())?;
-    let held = app.store.api_key(viewer.tenant(), viewer.account()).await?;
-    let now = app.clock.now();
+    let held = app
+        .parts
+        .store
+        .api_key(viewer.tenant(), viewer.account())
+        .await?;
+    let now = app.parts.clock.now();
     let (key, generation) = held
         .filter(|(key, _)| key.expires_at > now)
         .ok_or(Error::NotLinked)?;

@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 
 use super::extract::{FromAtlassian, FromJira, SmallBody, json};
 use crate::App;
-use crate::connect::LifecycleBody;
+use crate::atlassian::connect::LifecycleBody;
 use crate::error::Error;
 use crate::events::{Event, Kind};
 use crate::model::{ClientKey, Heard};
@@ -25,16 +25,16 @@ pub async fn installed(
     let call = token.call(&body.0);
     let told = Told(&app, Kind::Lifecycle, token.client_key());
     // Before the body is looked into: whatever it says, this token was for another.
-    if let Some(heard) = app.store.heard_before(&call).await? {
+    if let Some(heard) = app.parts.store.heard_before(&call).await? {
         told.is_new(heard)?;
         return Ok(StatusCode::NO_CONTENT);
     }
     let body: LifecycleBody = json(&body)?;
     let installation = app.connect.installation(&token, body)?;
-    let now = app.clock.now();
-    if told.is_new(app.store.install(&installation, &call, now).await?)? {
+    let now = app.parts.clock.now();
+    if told.is_new(app.parts.store.install(&installation, &call, now).await?)? {
         tracing::info!(tenant = %installation.client_key, base_url = %installation.base_url, "the app was installed");
-        app.wake.notify_one();
+        app.parts.wake.notify_one();
     }
     Ok(StatusCode::NO_CONTENT)
 }
@@ -47,16 +47,16 @@ pub async fn uninstalled(
 ) -> Result<StatusCode, Error> {
     let call = token.call(&body.0);
     let told = Told(&app, Kind::Lifecycle, token.client_key());
-    if let Some(heard) = app.store.heard_before(&call).await? {
+    if let Some(heard) = app.parts.store.heard_before(&call).await? {
         told.is_new(heard)?;
         return Ok(StatusCode::NO_CONTENT);
     }
     let body: LifecycleBody = json(&body)?;
     let client_key = app.connect.uninstalled(&token, &body)?;
-    let now = app.clock.now();
-    if told.is_new(app.store.uninstall(&client_key, &call, now).await?)? {
+    let now = app.parts.clock.now();
+    if told.is_new(app.parts.store.uninstall(&client_key, &call, now).await?)? {
         tracing::info!(tenant = %client_key, "the app was uninstalled");
-        app.wake_cleanup.notify_one();
+        app.parts.wake_cleanup.notify_one();
     }
     Ok(StatusCode::NO_CONTENT)
 }
@@ -69,10 +69,10 @@ pub async fn enabled(
 ) -> Result<StatusCode, Error> {
     let (tenant, call) = (token.tenant(), token.call(&body.0));
     let told = Told(&app, Kind::AppToApp, &tenant.client_key);
-    let now = app.clock.now();
-    if told.is_new(app.store.enable(tenant, true, &call, now).await?)? {
+    let now = app.parts.clock.now();
+    if told.is_new(app.parts.store.enable(tenant, true, &call, now).await?)? {
         tracing::info!(tenant = %tenant.client_key, "the app was enabled");
-        app.wake.notify_one();
+        app.parts.wake.notify_one();
     }
     Ok(StatusCode::NO_CONTENT)
 }
@@ -85,8 +85,8 @@ pub async fn disabled(
 ) -> Result<StatusCode, Error> {
     let (tenant, call) = (token.tenant(), token.call(&body.0));
     let told = Told(&app, Kind::AppToApp, &tenant.client_key);
-    let now = app.clock.now();
-    if told.is_new(app.store.enable(tenant, false, &call, now).await?)? {
+    let now = app.parts.clock.now();
+    if told.is_new(app.parts.store.enable(tenant, false, &call, now).await?)? {
         tracing::info!(tenant = %tenant.client_key, "the app was disabled");
     }
     Ok(StatusCode::NO_CONTENT)

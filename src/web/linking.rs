@@ -14,13 +14,13 @@ use super::extract::{Form, Handle, Opened, OwnForm, Query, SameSite, SmallBody, 
 use super::pages::{BothPage, LinkPage, OverPage, WaitingPage, asset, page};
 use super::{headers, session};
 use crate::App;
-use crate::connect::Viewer;
+use crate::atlassian::connect::Viewer;
 use crate::error::Error;
 use crate::events::Event;
 use crate::linking::{self, BothAccounts, Failed, Introduction, Travelled, View, WayOn};
 use crate::model::{AttemptId, IssueKey, Whereabouts};
-use crate::provider::CallbackQuery;
 use crate::secret::Secret;
+use crate::service::provider::CallbackQuery;
 
 /// How often a browser looks whether a code has been redeemed by another request.
 const LOOK_AGAIN: (HeaderName, &str) = (HeaderName::from_static("refresh"), "2");
@@ -81,7 +81,7 @@ async fn start(app: &App, session: &Session, beginning: Beginning) -> Result<Res
     let issue = beginning.issue.as_deref().and_then(IssueKey::parse);
     let back = token.tenant().back(issue.as_ref());
     let (travelled, another) = (beginning.travelled, beginning.another);
-    let id = linking::begin(app, token, travelled, issue, another)
+    let id = linking::begin(&app.linking, token, travelled, issue, another)
         .await
         .map_err(|error| Failed {
             // What anybody can bring about says nothing of a site.
@@ -124,12 +124,12 @@ pub async fn look(
     if matches!(opened, Opened::HeadOnly) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    match linking::look(&app, &id, &begun).await? {
+    match linking::look(&app.linking, &id, &begun).await? {
         View::Introduction(introduction) => Ok(introduce(&app, &id, introduction)?),
         View::Redeeming { site } => {
             let template = WaitingPage {
-                app_name: app.app_name.clone(),
-                service: app.provider.name().to_owned(),
+                app_name: app.appearance.app_name.clone(),
+                service: app.parts.service.name().to_owned(),
                 css: asset(&app, "latchkey.css"),
                 icon: asset(&app, "icon.svg"),
                 site,
@@ -148,10 +148,10 @@ pub async fn look(
 }
 
 fn introduce(app: &App, id: &AttemptId, introduction: Introduction) -> Result<Response, Error> {
-    let service = app.provider.name().to_owned();
+    let service = app.parts.service.name().to_owned();
     let linked = introduction.linked_as.is_some();
     let template = LinkPage {
-        app_name: app.app_name.clone(),
+        app_name: app.appearance.app_name.clone(),
         css: asset(app, "latchkey.css"),
         icon: asset(app, "icon.svg"),
         avatar_initials: initials(&introduction.person),
@@ -175,8 +175,8 @@ fn introduce(app: &App, id: &AttemptId, introduction: Introduction) -> Result<Re
 fn show_both(app: &App, id: &AttemptId, both: BothAccounts) -> Result<Response, Error> {
     let action = address(app, id);
     let template = BothPage {
-        app_name: app.app_name.clone(),
-        service: app.provider.name().to_owned(),
+        app_name: app.appearance.app_name.clone(),
+        service: app.parts.service.name().to_owned(),
         css: asset(app, "latchkey.css"),
         icon: asset(app, "icon.svg"),
         js: asset(app, "confirm.js"),
@@ -213,11 +213,11 @@ pub async fn authorize(
     let (id, _) = own(&app, &session, id).await?;
     let form = Form::of(&body);
     if form.only("cancel").is_some() {
-        linking::turn_back(&app, &id).await?;
+        linking::turn_back(&app.linking, &id).await?;
         return Ok(see_other(&address(&app, &id)));
     }
     let another = form.only("another").is_some();
-    let location = linking::authorize(&app, &id, another).await;
+    let location = linking::authorize(&app.linking, &id, another).await;
     location
         .map(|location| see_other(&location))
         .map_err(|failed| leads_back(failed, &id))
@@ -244,7 +244,7 @@ pub async fn confirm(
 ) -> Result<Response, Failed> {
     let (id, _) = own(&app, &session, id).await?;
     let shown = Form::of(&body).only("page").unwrap_or_default();
-    let confirmed = linking::confirm(&app, &id, &shown).await;
+    let confirmed = linking::confirm(&app.linking, &id, &shown).await;
     confirmed
         .map(|()| see_other(&address(&app, &id)))
         .map_err(|failed| leads_back(failed, &id))
@@ -273,7 +273,7 @@ pub async fn returned(
         error: query.only("error"),
     };
     Ok(
-        match linking::returned(&app, &begun, callback, from).await? {
+        match linking::returned(&app.linking, &begun, callback, from).await? {
             WayOn::Jira(way_back) => see_other(&way_back),
             WayOn::Attempt(id) => see_other(&address(&app, &id)),
         },
@@ -290,7 +290,7 @@ pub async fn prove(
 ) -> Result<Json<Value>, Error> {
     let Handle { handle } = json(&body)?;
     let id = AttemptId(id);
-    linking::prove(&app, viewer, &id, &handle, from).await?;
+    linking::prove(&app.linking, viewer, &id, &handle, from).await?;
     let next = format!("{}/link/{id}", app.connect.base_url.full());
     Ok(Json(json_value!({ "next": next })))
 }
@@ -303,6 +303,6 @@ pub async fn cancel(
     body: SmallBody,
 ) -> Result<StatusCode, Error> {
     let Handle { handle } = json(&body)?;
-    linking::cancel(&app, &viewer, &AttemptId(id), &handle).await?;
+    linking::cancel(&app.linking, &viewer, &AttemptId(id), &handle).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -28,7 +28,7 @@ pub fn router(app: Arc<App>) -> Router {
 }
 
 async fn metrics(State(app): State<Arc<App>>) -> Response {
-    let now = app.clock.now();
+    let now = app.parts.clock.now();
     let figures = match look(&app).await {
         Ok(figures) => figures,
         Err(error) => {
@@ -45,8 +45,8 @@ async fn metrics(State(app): State<Arc<App>>) -> Response {
         &["gate"],
     );
     for (gate, opens_at) in [
-        ("jira", app.jira_gate.opens_at()),
-        ("service", app.service_gate.opens_at()),
+        ("jira", app.parts.jira.writes().opens_at()),
+        ("service", app.parts.service.gate().opens_at()),
     ] {
         gates
             .with_label_values(&[gate])
@@ -65,17 +65,23 @@ async fn metrics(State(app): State<Arc<App>>) -> Response {
 
 /// Counts what is kept, and measures what all replicas share.
 async fn look(app: &App) -> Result<Figures, Error> {
-    app.meters.breaker(app.service_gate.look().await?);
-    app.jira_gate.look().await?;
-    let (taken, renewal) = app.quota.taken().await?;
-    let limits = app.quota.limits();
+    app.parts
+        .meters
+        .breaker(app.parts.service.gate().look().await?);
+    app.parts.jira.writes().look().await?;
+    let (taken, renewal) = app.parts.jira.quota().taken().await?;
+    let limits = app.parts.jira.quota().limits();
     // What is taken for renewals is a part of all.
     let left = (limits.quota - taken).max(0);
-    app.meters.quota(QuotaScope::App, taken, left);
+    app.parts.meters.quota(QuotaScope::App, taken, left);
     let left_for_renewal = (limits.renewal - renewal).clamp(0, left);
-    app.meters
+    app.parts
+        .meters
         .quota(QuotaScope::Renewal, renewal, left_for_renewal);
-    app.meters.counted(&app.store, app.clock.now()).await
+    app.parts
+        .meters
+        .counted(&app.parts.store, app.parts.clock.now())
+        .await
 }
 
 fn gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {

@@ -19,7 +19,7 @@ use super::headers;
 use super::linking::address;
 use crate::App;
 use crate::error::Error;
-use crate::linking::{BothAccounts, Failed, Outcome};
+use crate::linking::{BothAccounts, Failed, Over};
 use crate::model::{Ending, Identity, LinkStatus};
 
 /// Names of problems begin with this.
@@ -156,8 +156,8 @@ pub struct OverPage {
 
 impl OverPage {
     /// In words, of what holds now.
-    pub fn of(app: &App, outcome: Outcome, newest: Option<String>) -> Self {
-        let service = app.provider.name();
+    pub fn of(app: &App, outcome: Over, newest: Option<String>) -> Self {
+        let service = app.parts.service.name();
         let link = outcome.link.as_ref();
         let works = link.filter(|link| link.state != "reconnect");
         let name = |link: &LinkStatus| link.display_name.clone().unwrap_or_default();
@@ -180,7 +180,7 @@ impl OverPage {
                 }
                 lines.push(format!(
                     "{} renews your key until you disconnect, which you can do in {where_to}.",
-                    app.app_name
+                    app.appearance.app_name
                 ));
                 (format!("Connected as {}", name(link)), lines, None)
             }
@@ -236,7 +236,7 @@ impl OverPage {
             None => "Back to Jira".to_owned(),
         };
         Self {
-            app_name: app.app_name.clone(),
+            app_name: app.appearance.app_name.clone(),
             css: asset(app, "latchkey.css"),
             icon: asset(app, "icon.svg"),
             connected: outcome.how == Ending::Connected && works.is_some(),
@@ -366,7 +366,7 @@ pub async fn give_face(
     let reference = failed
         .error
         .has_reference()
-        .then(|| format!("{:08x}", u32::from_le_bytes(app.random.bytes())));
+        .then(|| format!("{:08x}", u32::from_le_bytes(app.parts.random.bytes())));
     failed.error.log(reference.as_deref().unwrap_or_default());
     let faced = match face {
         Face::Problem => problem(&app, &failed.error, reference),
@@ -382,7 +382,7 @@ pub async fn give_face(
 }
 
 fn problem(app: &App, error: &Error, reference: Option<String>) -> Response {
-    let words = error.words(app.provider.name());
+    let words = error.words(app.parts.service.name());
     let mut body = json!({
         "type": format!("{PROBLEM}{}", words.name),
         "title": words.title,
@@ -406,20 +406,20 @@ fn problem(app: &App, error: &Error, reference: Option<String>) -> Response {
 }
 
 fn error_page(app: &App, failed: &Failed, reference: Option<String>, framed: bool) -> Response {
-    let words = failed.error.words(app.provider.name());
+    let words = failed.error.words(app.parts.service.name());
     let template = ErrorPage {
-        app_name: app.app_name.clone(),
+        app_name: app.appearance.app_name.clone(),
         css: asset(app, "latchkey.css"),
         icon: asset(app, "icon.svg"),
         framed,
-        connect_js: framed.then(|| app.connect_js.to_string()),
+        connect_js: framed.then(|| app.appearance.connect_js.to_string()),
         frame_js: framed.then(|| asset(app, "frame.js")),
         title: words.title.to_owned(),
         message: words.detail,
         code: words.name.to_owned(),
         reference,
         still: failed.still.as_ref().map(|name| {
-            let service = app.provider.name();
+            let service = app.parts.service.name();
             format!("You are still connected to {service} as {name}.")
         }),
         again: failed.again.as_ref().map(|id| address(app, id)),

@@ -32,8 +32,8 @@ const SESSION_LIFE: Seconds = END_REMEMBERED_FOR;
 /// The layer that reads and sets the cookie.
 pub fn layer(app: &App) -> SessionManagerLayer<Sessions> {
     let sessions = Sessions {
-        store: app.store.clone(),
-        clock: app.clock.clone(),
+        store: app.parts.store.clone(),
+        clock: app.parts.clock.clone(),
     };
     SessionManagerLayer::new(sessions)
         .with_name(COOKIE)

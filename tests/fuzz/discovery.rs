@@ -1,7 +1,7 @@
 //! The service's metadata.
 
 use latchkey::config::Config;
-use latchkey::provider::discovery::Metadata;
+use latchkey::service::discovery::Metadata;
 
 use super::settings::GOOD;
 

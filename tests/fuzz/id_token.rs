@@ -6,8 +6,8 @@
 use std::sync::OnceLock;
 
 use jsonwebtoken::jwk::JwkSet;
-use latchkey::provider::id_token::{Expected, verify};
 use latchkey::secret::Secret;
+use latchkey::service::id_token::{Expected, verify};
 use serde_json::{Value, json};
 
 use super::jwt::{NOW, atlassian, sign_rs256};

@@ -1,7 +1,7 @@
 //! The body of `installed`.
 
+use latchkey::atlassian::connect::{LifecycleBody, Sites};
 use latchkey::config::Config;
-use latchkey::connect::{LifecycleBody, Sites};
 use latchkey::model::ClientKey;
 use serde_json::Value;
 

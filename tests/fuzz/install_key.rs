@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use jsonwebtoken::DecodingKey;
-use latchkey::connect::jwt::FromAtlassian;
+use latchkey::atlassian::connect::jwt::FromAtlassian;
 
 use super::jwt::{AUDIENCE, Kind, NOW, atlassian, sign_rs256};
 

@@ -1,9 +1,9 @@
 //! What a tenant's Jira answers: status in two bytes, header lines, an empty line, body.
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use latchkey::jira::{JiraError, judge, read_person};
+use latchkey::atlassian::jira::answer::{Said, judge, read_person};
 use latchkey::model::AccountId;
-use latchkey::outbound::Outcome;
+use latchkey::outbound::Answer;
 
 pub fn run(bytes: &[u8]) {
     let Some(([high, low], rest)) = bytes.split_first_chunk::<2>() else {
@@ -28,17 +28,17 @@ pub fn run(bytes: &[u8]) {
         assert!(!person.display_name.is_empty());
         assert!(!person.display_name.contains(char::is_control));
     }
-    let answer = Outcome {
+    let answer = Answer {
         status: StatusCode::from_u16(status).expect("it is a status"),
         headers,
         body: body.to_vec(),
     };
     match judge(answer, 1_795_298_400) {
         Ok(answer) => assert!(answer.status.is_success()),
-        Err(JiraError::Wait { asked, .. }) => {
+        Err(Said::Wait { asked, .. }) => {
             assert!(asked.is_none_or(|seconds| (1..=3600).contains(&seconds)));
         }
         // What is said about it reaches the log.
-        Err(error) => drop(error.to_string()),
+        Err(said) => drop(format!("{said:?}")),
     }
 }

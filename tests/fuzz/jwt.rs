@@ -9,7 +9,7 @@ use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jsonwebtoken::DecodingKey;
-use latchkey::connect::jwt::{FromAtlassian, FromTenant, Verified};
+use latchkey::atlassian::connect::jwt::{FromAtlassian, FromTenant, Verified};
 use latchkey::secret::Secret;
 
 use super::jwt_model::{self, Key, Purpose, Says, to_base64url};

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use jsonwebtoken::DecodingKey;
-use latchkey::signing::verify;
+use latchkey::keys::signing::verify;
 use serde_json::Value;
 
 use super::jwt::NOW;

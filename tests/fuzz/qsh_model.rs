@@ -127,7 +127,7 @@ pub struct Request {
 impl Request {
     /// Whether both readings of the rules agree about it.
     pub fn agrees(&self) -> bool {
-        use latchkey::connect::qsh;
+        use latchkey::atlassian::connect::qsh;
         let Self {
             method,
             base_path,

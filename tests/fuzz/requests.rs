@@ -73,14 +73,14 @@ fn place() -> &'static Place {
                 shared_secret: Secret::new(SECRET),
                 oauth_client_id: None,
             };
-            let now = app.clock.now();
+            let now = app.parts.clock.now();
             let call = LifecycleCall {
                 token_hash: "of-the-first-call".to_owned(),
                 body_hash: String::new(),
                 signed_at: now,
                 expires_at: now,
             };
-            let installed = app.store.install(&installation, &call, now).await;
+            let installed = app.parts.store.install(&installation, &call, now).await;
             installed.expect("it is written");
             app
         });
@@ -100,7 +100,7 @@ pub fn run(bytes: &[u8]) {
         app,
         ..
     } = place();
-    let Some(request) = request(bytes, app.clock.now()) else {
+    let Some(request) = request(bytes, app.parts.clock.now()) else {
         return;
     };
     let about = format!("{} {}", request.method(), request.uri());

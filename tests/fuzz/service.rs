@@ -2,9 +2,9 @@
 //! habits of every service that is known; and a form (`f`), which some want as JSON.
 
 use http::StatusCode;
-use latchkey::provider::answers::{identity, is_gone, minted};
-use latchkey::provider::habits::{self, json_of_form};
-use latchkey::provider::known::ALL;
+use latchkey::service::answers::{identity, is_gone, minted};
+use latchkey::service::habits::{self, json_of_form};
+use latchkey::service::known::ALL;
 
 pub fn run(bytes: &[u8]) {
     let Some((which, body)) = bytes.split_first() else {
@@ -30,7 +30,7 @@ pub fn run(bytes: &[u8]) {
             if let Some(key) = minted(body) {
                 // Its life can be reckoned with.
                 assert!(key.expires_at.abs() < 1 << 40);
-                let step = latchkey::connect::qsh::encode(&key.id);
+                let step = latchkey::outbound::encode(&key.id);
                 let address = format!("https://acme.example.com/keys/{step}");
                 let url = url::Url::parse(&address).expect("it is an address");
                 assert_eq!(url.path(), format!("/keys/{step}"), "it leads elsewhere");

@@ -2,9 +2,9 @@
 //! first byte says which status it comes with.
 
 use http::{Response, StatusCode};
-use latchkey::provider::habits::standard_answer;
-use latchkey::provider::known::ALL;
-use latchkey::provider::token_response::TokenAnswer;
+use latchkey::service::habits::standard_answer;
+use latchkey::service::known::ALL;
+use latchkey::service::token_response::TokenAnswer;
 use oauth2::basic::{
     BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
 };

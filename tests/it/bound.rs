@@ -408,7 +408,9 @@ async fn t18_a_base_url_is_held_against_the_allowed_hosts_at_every_use(db: Db) {
         assert!(!lines.is_empty());
         // Who has narrowed the setting is told at the start, and by the doctor.
         let url = scene.world.jira.url("acme");
-        let lines = scene.log.lines_with(&["LATCHKEY_SITE_HOSTS".to_owned(), url.clone()]);
+        let lines = scene
+            .log
+            .lines_with(&["LATCHKEY_SITE_HOSTS".to_owned(), url.clone()]);
         assert!(!lines.is_empty());
         for path in ["/healthz", "/readyz"] {
             scene.get(path).await.is(200);
@@ -436,7 +438,7 @@ async fn t18_a_link_of_an_installation_that_is_over_stays_there(db: Db) {
     // Without anybody who cleans up.
     let address = scene.stop().await;
     let app = scene.app_of_its_own().await;
-    let (store, now) = (&app.store, scene.clock.now() + 1);
+    let (store, now) = (&app.parts.store, scene.clock.now() + 1);
     let client_key = ClientKey(scene.client_key("acme"));
     let heard = store.uninstall(&client_key, &told(now), now).await;
     assert_eq!(heard.expect("the store is there"), Heard::Done);
@@ -704,8 +706,8 @@ async fn t18_rows_of_the_version_before_go_on_and_its_values_open_no_more(db: Db
     if db == Db::Postgres {
         // Replicas that start together take turns.
         let (one, two) = tokio::join!(scene.app_of_its_own(), scene.app_of_its_own());
-        one.store.close().await;
-        two.store.close().await;
+        one.parts.store.close().await;
+        two.parts.store.close().await;
     }
     scene.start_again(address).await;
     let omar = scene.person("acme", OMAR);

@@ -8,8 +8,9 @@ use tokio::net::{TcpListener, TcpStream};
 
 use latchkey::App;
 use latchkey::model::{ClientKey, Credential, Tokens};
-use latchkey::renewal::{LEASE, REST};
+use latchkey::publishing::REST;
 use latchkey::secret::Secret;
+use latchkey::store::LEASE;
 use latchkey::store::{Claim, Kind, Turn};
 use latchkey::worker::Watchman;
 
@@ -167,11 +168,12 @@ async fn claim(app: &App, tenant: &ClientKey) -> Claim {
         tenant: tenant.clone(),
         most: 1,
     };
-    let now = app.clock.now();
+    let now = app.parts.clock.now();
     let claims = app
+        .parts
         .store
         .claim(
-            &app.replica,
+            &app.renewing.replica,
             &[turn],
             1,
             Kind::Due,
@@ -186,7 +188,7 @@ async fn claim(app: &App, tenant: &ClientKey) -> Claim {
 /// A credential as it is after a renewal brought `tokens`.
 fn renewed(app: &App, before: &Credential, tokens: Tokens) -> Credential {
     Credential {
-        api_key: Some(app.provider.token_as_key(&tokens)),
+        api_key: Some(app.parts.service.token_as_key(&tokens)),
         previous_refresh_token: before.tokens.refresh_token.clone(),
         tokens,
         consent: before.consent,
@@ -209,7 +211,7 @@ async fn r2_what_was_committed_is_known_again_and_nothing_else_is(db: Db) {
     let before = first.credential.clone().expect("it opens");
     let others = Tokens {
         access_token: Secret::new("another-access-token"),
-        requested_at: app.clock.now(),
+        requested_at: app.parts.clock.now(),
         expires_at: None,
         refresh_expires_at: None,
         refresh_token: Some(Secret::new("another-refresh-token")),
@@ -218,17 +220,32 @@ async fn r2_what_was_committed_is_known_again_and_nothing_else_is(db: Db) {
     let next = async |claim: &Claim| {
         let credential = claim.credential.clone().expect("it opens");
         let token = credential.tokens.refresh_token.clone();
-        let tokens = app.provider.refresh(&token.expect("there is one")).await;
+        let service = &app.parts.service;
+        let pass = service.admit().await.expect("the service may be asked");
+        let token = token.expect("there is one");
+        let tokens = service.refresh(pass, &token).await.answer;
         renewed(&app, &credential, tokens.expect("the service gives more"))
     };
     let second = next(&first).await;
     let known = async |claim: &Claim, credential: &Credential, generation| {
-        let known = app.store.holds(claim, credential, generation).await;
+        let known = app.parts.store.holds(claim, credential, generation).await;
         known.expect(DONE)
     };
     assert_eq!(known(&first, &second, 2).await, None, "not yet");
-    assert!(app.store.commit(&first, &second, 2).await.expect(DONE));
-    assert!(!app.store.commit(&first, &second, 2).await.expect(DONE));
+    assert!(
+        app.parts
+            .store
+            .commit(&first, &second, 2)
+            .await
+            .expect(DONE)
+    );
+    assert!(
+        !app.parts
+            .store
+            .commit(&first, &second, 2)
+            .await
+            .expect(DONE)
+    );
     assert_eq!(known(&first, &second, 2).await, Some(2));
     assert_eq!(known(&first, &others, 2).await, None, "nobody has kept it");
 
@@ -236,7 +253,13 @@ async fn r2_what_was_committed_is_known_again_and_nothing_else_is(db: Db) {
     scene.advance(LEASE);
     let taken_over = claim(&app, &tenant).await;
     let third = next(&taken_over).await;
-    assert!(app.store.commit(&taken_over, &third, 3).await.expect(DONE));
+    assert!(
+        app.parts
+            .store
+            .commit(&taken_over, &third, 3)
+            .await
+            .expect(DONE)
+    );
     assert_eq!(
         known(&first, &second, 2).await,
         Some(3),
@@ -244,7 +267,7 @@ async fn r2_what_was_committed_is_known_again_and_nothing_else_is(db: Db) {
     );
     assert_eq!(known(&first, &others, 2).await, None);
 
-    app.store.close().await;
+    app.parts.store.close().await;
     // With it goes its lock on the file.
     drop(app);
     scene.start_again(address).await;
@@ -257,7 +280,7 @@ async fn r2_what_was_committed_is_known_again_and_nothing_else_is(db: Db) {
 }
 
 async fn known_after_the_end(scene: &Scene, claim: &Claim, credential: &Credential) -> Option<i64> {
-    let known = scene.app().store.holds(claim, credential, 2).await;
+    let known = scene.app().parts.store.holds(claim, credential, 2).await;
     known.expect(DONE)
 }
 
@@ -271,13 +294,14 @@ async fn r3_what_cuts_all_replicas_off_kills_none() {
     let (first, second) = (scene.app_of_its_own().await, scene.app_of_its_own().await);
     let (mut watching, mut slow) = (Watchman::default(), Watchman::default());
     scene.advance(i64::try_from(LIFE).expect("it fits"));
-    watching.look(&first).await.expect(DONE);
-    slow.look(&second).await.expect(DONE);
+    watching.look(&first.renewing).await.expect(DONE);
+    slow.look(&second.renewing).await.expect(DONE);
     let held = claim(&second, &tenant).await;
     let now = scene.clock.now();
     // Its token request leaves.
     assert!(
         second
+            .parts
             .store
             .intend(&held, now, now + LEASE)
             .await
@@ -292,25 +316,39 @@ async fn r3_what_cuts_all_replicas_off_kills_none() {
         )
         .await;
     let owners = async || {
-        let owners = first.store.owners_besides(&first.replica).await;
+        let owners = first
+            .parts
+            .store
+            .owners_besides(&first.renewing.replica)
+            .await;
         owners.expect(DONE)
     };
     for _ in 0..8 {
         scene.advance(5);
-        watching.look(&first).await.expect("it is back");
-        assert!(first.store.has_died(&second.replica).await.expect(DONE));
-        assert!(owners().await.contains(&second.replica), "it may live");
+        watching.look(&first.renewing).await.expect("it is back");
+        assert!(
+            first
+                .parts
+                .store
+                .has_died(&second.renewing.replica)
+                .await
+                .expect(DONE)
+        );
+        assert!(
+            owners().await.contains(&second.renewing.replica),
+            "it may live"
+        );
     }
     // Nothing that it had begun can be under way any more.
     scene.advance(LEASE);
     for _ in 0..2 {
         scene.advance(5);
-        watching.look(&first).await.expect(DONE);
+        watching.look(&first.renewing).await.expect(DONE);
     }
     assert!(owners().await.is_empty(), "what it held is taken over");
     drop(slow);
-    first.store.close().await;
-    second.store.close().await;
+    first.parts.store.close().await;
+    second.parts.store.close().await;
     scene.start_again(address).await;
     scene.person("acme", OMAR).property_of_generation(2).await;
     scene.end().await;

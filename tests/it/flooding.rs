@@ -81,7 +81,7 @@ fn counted(scene: &Scene, scope: &str) -> u64 {
 
 async fn tenant(scene: &Scene, site: &str) -> Tenant {
     let client_key = ClientKey(scene.world.jira.site(site).client_key);
-    let tenant = scene.app().store.tenant(&client_key).await;
+    let tenant = scene.app().parts.store.tenant(&client_key).await;
     tenant.expect("the store answers").expect("it is installed")
 }
 

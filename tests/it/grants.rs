@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use latchkey::clock::parse_rfc3339;
 use latchkey::model::ClientKey;
-use latchkey::renewal::{LEASE, REST};
+use latchkey::publishing::REST;
+use latchkey::store::LEASE;
 use latchkey::store::{self, Turn};
 
 use crate::on_both_databases;
@@ -149,9 +150,10 @@ async fn what_ends_first_is_renewed_first(db: Db) {
         tenant: ClientKey(scene.client_key("acme")),
         most: 1,
     };
-    let now = app.clock.now();
+    let now = app.parts.clock.now();
     let (lease, rest) = (now + LEASE, now + REST);
     let claimed = app
+        .parts
         .store
         .claim("a-test", &[turn], 1, store::Kind::Due, now, lease, rest)
         .await
@@ -521,7 +523,13 @@ async fn ends(
     }
     // Each try in vain was followed by a longer wait.
     eventually(&what, async || {
-        let figures = scene.app().store.figures(scene.clock.now()).await.ok()?;
+        let figures = scene
+            .app()
+            .parts
+            .store
+            .figures(scene.clock.now())
+            .await
+            .ok()?;
         if figures.cleanup == 0 {
             return Some(());
         }

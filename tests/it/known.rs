@@ -9,8 +9,8 @@ use latchkey::clock::Clock;
 use latchkey::config::Config;
 use latchkey::model::{RevocableToken, Tokens};
 use latchkey::outbound::Outbound;
-use latchkey::provider::{Provider, RefreshError};
 use latchkey::secret::Secret;
+use latchkey::service::provider::{Provider, RefreshError};
 use serde_json::{Value, json};
 
 use crate::child::Latchkey;

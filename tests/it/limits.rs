@@ -13,11 +13,11 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use latchkey::App;
-use latchkey::budget::ServicePace;
 use latchkey::clock::{Seconds, parse_rfc3339};
 use latchkey::model::{ClientKey, Tenant, Tokens};
 use latchkey::renewal;
 use latchkey::secret::Secret;
+use latchkey::service::pace::ServicePace;
 use latchkey::store::{self, Turn};
 use latchkey::worker;
 
@@ -81,7 +81,7 @@ struct Linked {
 impl Scene {
     async fn tenant(&self, site: &str) -> Tenant {
         let client_key = ClientKey(self.client_key(site));
-        let tenant = self.app().store.tenant(&client_key).await;
+        let tenant = self.app().parts.store.tenant(&client_key).await;
         tenant.expect(DONE).expect("the app is installed")
     }
 
@@ -151,13 +151,13 @@ impl Scene {
 
     /// Probes in a row that failed.
     async fn failed_probes(&self) -> i64 {
-        let gate = self.app().store.gate("service").await;
+        let gate = self.app().parts.store.gate("service").await;
         gate.expect(DONE).probes
     }
 
     /// Everybody may ask the service, and not one at a time.
     async fn service_is_open(&self) {
-        let gate = self.app().store.gate("service").await.expect(DONE);
+        let gate = self.app().parts.store.gate("service").await.expect(DONE);
         assert_eq!((gate.failures, gate.probes), (0, 0));
     }
 
@@ -238,14 +238,14 @@ impl Replica {
         }
         let app = scene.app_of_its_own().await;
         let (stop, stopped) = watch::channel(false);
-        let work = tokio::spawn(worker::run(app.clone(), stopped));
+        let work = tokio::spawn(worker::run(app.renewing.clone(), stopped));
         Some(Self { app, stop, work })
     }
 
     async fn end(self) {
         self.stop.send_replace(true);
         self.work.await.expect("it ends");
-        self.app.store.close().await;
+        self.app.parts.store.close().await;
     }
 }
 
@@ -266,7 +266,7 @@ async fn r8_r12_a_service_that_is_down_for_a_day_loses_nobody_and_is_drained_by_
     service.fault(Fault::always(Endpoint::Any, Kind::Down));
     scene.advance(LIFE - 60);
     eventually("the service is left alone", async || {
-        (scene.app().service_gate.opens_at() > scene.clock.now()).then_some(())
+        (scene.app().parts.service.gate().opens_at() > scene.clock.now()).then_some(())
     })
     .await;
     let tripped = service.calls().len();
@@ -335,7 +335,7 @@ async fn r8_r11_r12_a_service_that_asks_to_wait_for_an_hour_is_drained_at_the_al
     service.fault(Fault::always(Endpoint::Refresh, status(429)));
     scene.advance(LIFE - 60);
     eventually("the service is left alone", async || {
-        (scene.app().service_gate.opens_at() > scene.clock.now()).then_some(())
+        (scene.app().parts.service.gate().opens_at() > scene.clock.now()).then_some(())
     })
     .await;
     const JUMPS: usize = 12;
@@ -383,7 +383,7 @@ async fn r8_r11_r12_a_service_that_asks_to_wait_for_an_hour_is_drained_at_the_al
 async fn r11_places_in_the_pace_are_never_closer_than_it_says(db: Db) {
     const EACH: i64 = 200;
     let scene = Scene::start(db, slow_keys()).await;
-    let (store, clock) = (&scene.app().store, &scene.clock);
+    let (store, clock) = (&scene.app().parts.store, &scene.clock);
     // Two replicas.
     let paces = [(); 2].map(|()| ServicePace::new(Some(5), store.clone(), clock.clone()));
     // When each place is, at the earliest and at the latest.
@@ -447,7 +447,17 @@ async fn r9_renewals_keep_to_their_share_of_the_quota_and_people_to_the_rest(db:
     assert!(renewed() <= 30);
     assert_eq!(points(), u32::try_from(renewed()).expect("few") + 4);
     let hour = scene.clock.now() / 3600;
-    assert!(scene.app().store.points_taken(hour).await.expect(DONE).1 <= 30);
+    assert!(
+        scene
+            .app()
+            .parts
+            .store
+            .points_taken(hour)
+            .await
+            .expect(DONE)
+            .1
+            <= 30
+    );
 
     // Whoever waits for it has the rest.
     let mut crowd = scene.crowd("globex", 40).split_off(20).into_iter();
@@ -579,7 +589,7 @@ async fn r9_what_jira_asks_for_holds_who_is_meant_and_nobody_else(db: Db) {
     mia.renew().await.is(202);
     let hour = (scene.clock.now() / 3600 + 1) * 3600;
     eventually("the gate is closed", async || {
-        (scene.app().jira_gate.opens_at() >= hour).then_some(())
+        (scene.app().parts.jira.writes().opens_at() >= hour).then_some(())
     })
     .await;
     let writes = jira.calls_to("PUT", "/").len();
@@ -588,14 +598,15 @@ async fn r9_what_jira_asks_for_holds_who_is_meant_and_nobody_else(db: Db) {
         let second = scene.app_of_its_own().await;
         let mut renewals = worker::Renewals::default();
         other.renew().await.is(202);
-        assert_eq!(renewals.begin(&second).await.expect(DONE), 0);
+        assert_eq!(renewals.begin(&second.renewing).await.expect(DONE), 0);
         let tenant = second
+            .parts
             .store
             .tenant(&ClientKey(scene.client_key("globex")))
             .await;
         let tenant = tenant.expect(DONE).expect("it is installed");
         assert!(tenant.waits.put >= hour, "it is read right before a call");
-        second.store.close().await;
+        second.parts.store.close().await;
     } else {
         other.renew().await.is(202);
     }
@@ -655,11 +666,12 @@ async fn r9_after_a_429_no_replica_calls_before_it_may(db: Db) {
             tenant: acme.clone(),
             most: 1,
         };
-        let until = now + renewal::LEASE;
+        let until = now + latchkey::store::LEASE;
         let held = second
+            .parts
             .store
             .claim(
-                &second.replica,
+                &second.renewing.replica,
                 &[turn],
                 1,
                 store::Kind::Due,
@@ -679,10 +691,10 @@ async fn r9_after_a_429_no_replica_calls_before_it_may(db: Db) {
         );
         let mut at_first = worker::Renewals::default();
         let mut at_second = worker::Renewals::default();
-        assert_eq!(at_first.begin(&first).await.expect(DONE), 2);
+        assert_eq!(at_first.begin(&first.renewing).await.expect(DONE), 2);
         at_first.end().await;
         let until_now = writes();
-        renewal::renew(&second, held).await.expect(DONE);
+        renewal::renew(&second.renewing, held).await.expect(DONE);
         assert_eq!(
             writes(),
             until_now,
@@ -693,7 +705,7 @@ async fn r9_after_a_429_no_replica_calls_before_it_may(db: Db) {
             scene.advance(wait);
             scene.execute(all_due).await;
             for (replica, renewals) in [(&first, &mut at_first), (&second, &mut at_second)] {
-                let begun = renewals.begin(replica).await.expect(DONE);
+                let begun = renewals.begin(&replica.renewing).await.expect(DONE);
                 assert!(begun <= usize::from(!everywhere), "{reason:?}: {begun}");
                 renewals.end().await;
             }
@@ -703,7 +715,7 @@ async fn r9_after_a_429_no_replica_calls_before_it_may(db: Db) {
         scene.advance(3600 - (after - 20));
         eventually("all keys are in Jira", async || {
             for (replica, renewals) in [(&first, &mut at_first), (&second, &mut at_second)] {
-                renewals.begin(replica).await.expect(DONE);
+                renewals.begin(&replica.renewing).await.expect(DONE);
                 renewals.end().await;
             }
             (scene.count(unpublished).await == 0).then_some(())
@@ -711,8 +723,8 @@ async fn r9_after_a_429_no_replica_calls_before_it_may(db: Db) {
         .await;
         assert!(writes() >= until_now + 2);
     }
-    first.store.close().await;
-    second.store.close().await;
+    first.parts.store.close().await;
+    second.parts.store.close().await;
     // With it goes its lock on the file.
     drop((first, second));
     scene.start_again(address).await;
@@ -971,7 +983,7 @@ async fn r13_a_service_that_refuses_the_app_is_probed_and_rows_are_untouched(db:
     service.fault(Fault::always(Endpoint::Refresh, Kind::InvalidClient));
     scene.advance(LIFE * 2 / 3);
     eventually("the service is left alone", async || {
-        (scene.app().service_gate.opens_at() > scene.clock.now() + 20).then_some(())
+        (scene.app().parts.service.gate().opens_at() > scene.clock.now() + 20).then_some(())
     })
     .await;
     let before =

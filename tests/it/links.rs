@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use latchkey::App;
 use latchkey::clock::Seconds;
 use latchkey::model::{
     AccountId, Attempt, ClientKey, Consent, Credential, Handle, Identity, Phase, Redeemed, Round,
     Tenant, Tokens,
 };
 use latchkey::secret::Secret;
-use latchkey::{App, renewal};
 use tokio::task::JoinSet;
 
 use crate::scene::Scene;
@@ -17,7 +17,7 @@ use crate::scene::Scene;
 /// take minutes. The grants at the service are real.
 pub async fn link_many(scene: &Scene, app: &Arc<App>, links: u64, key_life: Seconds) {
     let client_key = ClientKey(scene.world.jira.site("acme").client_key);
-    let tenant = app.store.tenant(&client_key).await;
+    let tenant = app.parts.store.tenant(&client_key).await;
     let tenant = tenant.expect("the database answers").expect("installed");
     let mut linking = JoinSet::new();
     for (account, subject) in scene.crowd("acme", links) {
@@ -29,7 +29,7 @@ pub async fn link_many(scene: &Scene, app: &Arc<App>, links: u64, key_life: Seco
                 .expect("a link");
         }
         let (access, refresh) = scene.world.service.grant(&subject);
-        let now = app.clock.now();
+        let now = app.parts.clock.now();
         let tokens = Tokens {
             access_token: Secret::new(access),
             requested_at: now,
@@ -47,7 +47,7 @@ pub async fn link_many(scene: &Scene, app: &Arc<App>, links: u64, key_life: Seco
 /// One link, step by step.
 pub async fn link(app: Arc<App>, tenant: Tenant, account: String, subject: String, tokens: Tokens) {
     const DONE: &str = "the database answers";
-    let (store, now) = (&app.store, app.clock.now());
+    let (store, now) = (&app.parts.store, app.parts.clock.now());
     let account = AccountId(account);
     let identity = Identity {
         display_name: subject.clone(),
@@ -55,7 +55,7 @@ pub async fn link(app: Arc<App>, tenant: Tenant, account: String, subject: Strin
     };
     let attempt = redeemed(&app, &tenant, &account, &identity, &tokens).await;
     let credential = Credential {
-        api_key: Some(app.provider.token_as_key(&tokens)),
+        api_key: Some(app.parts.service.token_as_key(&tokens)),
         tokens,
         consent: Consent::default(),
         refresh_ends_at: None,
@@ -63,20 +63,22 @@ pub async fn link(app: Arc<App>, tenant: Tenant, account: String, subject: Strin
         lingering: Vec::new(),
         retiring: Vec::new(),
     };
-    let lease_until = now + renewal::LEASE;
+    let lease_until = now + latchkey::store::LEASE;
     let claim = store
         .confirm(
             &tenant,
             &attempt,
             &identity,
             credential.clone(),
-            &app.replica,
+            &app.renewing.replica,
             now,
             lease_until,
         )
         .await;
     let claim = claim.expect(DONE).expect("the attempt is not over");
-    renewal::publish(&app, claim, credential).await.expect(DONE);
+    latchkey::publishing::publish(&app.parts, claim, credential)
+        .await
+        .expect(DONE);
 }
 
 /// An attempt that has brought these tokens and waits for its confirmation.
@@ -88,7 +90,7 @@ pub async fn redeemed(
     tokens: &Tokens,
 ) -> Attempt {
     const DONE: &str = "the database answers";
-    let (store, now) = (&app.store, app.clock.now());
+    let (store, now) = (&app.parts.store, app.parts.clock.now());
     let id = store
         .begin_attempt(tenant, account, None, false, now, 600)
         .await;
@@ -96,16 +98,16 @@ pub async fn redeemed(
     let (_, attempt) = found.expect("it has just begun");
     let next = Phase::Redeemed(Redeemed {
         round: Round {
-            state_hash: app.random.id(),
+            state_hash: app.parts.random.id(),
             handle: Handle {
-                hash: app.random.id(),
+                hash: app.parts.random.id(),
                 expires_at: now + 60,
             },
             proved_elsewhere: false,
         },
         identity: identity.clone(),
         tokens: tokens.clone(),
-        page: app.random.token(),
+        page: app.parts.random.token(),
     });
     let stepped = store.attempt_step(tenant, &attempt, next, now).await;
     stepped.expect(DONE).expect("nobody else is at it")

@@ -334,7 +334,12 @@ async fn k2_signing_keys_change_and_no_key_that_is_alive_breaks(db: Db) {
         for _ in 0..8 {
             let app = app.clone();
             asking.spawn(async move {
-                let signing = app.signing.as_ref().expect("keys are signed here");
+                let signing = app
+                    .parts
+                    .keys
+                    .signing
+                    .as_ref()
+                    .expect("keys are signed here");
                 signing.key_set().await.expect("the database answers")
             });
         }
@@ -350,7 +355,7 @@ async fn k2_signing_keys_change_and_no_key_that_is_alive_breaks(db: Db) {
         "it was due"
     );
     if db == Db::Postgres {
-        app.store.close().await;
+        app.parts.store.close().await;
     }
     omar.disconnect().await;
     scene.other_secrets = minted.into_iter().map(|(key, _)| key).collect();

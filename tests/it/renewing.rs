@@ -101,7 +101,7 @@ impl Scene {
     }
 
     async fn links(&self, state: &str) -> i64 {
-        let figures = self.app().store.figures(self.clock.now()).await;
+        let figures = self.app().parts.store.figures(self.clock.now()).await;
         let links = figures.expect("the store is there").links;
         let found = links.iter().find(|(known, _)| known == state);
         found.map_or(0, |(_, count)| *count)
@@ -397,7 +397,7 @@ async fn r12_a_service_that_asks_to_wait_is_left_alone(db: Db) {
         scene.refreshes(asked).await;
         // Nobody else asks in the meantime either, but for a second nobody can tell.
         eventually("the service is left alone", async || {
-            (scene.app().service_gate.opens_at() >= refused_at + at_least).then_some(())
+            (scene.app().parts.service.gate().opens_at() >= refused_at + at_least).then_some(())
         })
         .await;
         mia.renew().await.is(202);
@@ -470,7 +470,7 @@ async fn r13_a_service_that_refuses_the_app_touches_no_link(db: Db) {
         asked += 1;
         scene.refreshes(asked).await;
         eventually("the service is left alone", async || {
-            (scene.app().service_gate.opens_at() >= refused_at + 20).then_some(())
+            (scene.app().parts.service.gate().opens_at() >= refused_at + 20).then_some(())
         })
         .await;
         mia.renew().await.is(202);
@@ -835,7 +835,7 @@ async fn f_jira_429_of_all_stops_all_writes_until_the_hour(db: Db) {
     omar.renew().await.is(202);
     scene.jira_faults(1).await;
     eventually("the gate is closed", async || {
-        (scene.app().jira_gate.opens_at() >= hour).then_some(())
+        (scene.app().parts.jira.writes().opens_at() >= hour).then_some(())
     })
     .await;
     let writes = || {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use latchkey::App;
 use latchkey::clock::Seconds;
-use latchkey::{App, renewal};
 use sqlx::{Connection as _, Executor as _, PgConnection};
 use tokio::time::timeout;
 
@@ -21,7 +21,7 @@ const JUST_NOW: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(180);
 /// Where nobody notices a death, the lease of a claim is what is waited for.
 const LESS_THAN_A_LEASE: Duration =
-    Duration::from_secs(renewal::LEASE.unsigned_abs() - JUST_NOW.as_secs());
+    Duration::from_secs(latchkey::store::LEASE.unsigned_abs() - JUST_NOW.as_secs());
 const GLIMPSE: Duration = Duration::from_millis(20);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -98,7 +98,7 @@ async fn r3_two_replicas_renew_a_thousand_links_and_one_takes_over_from_the_othe
         ledger.live_grants().len(),
         usize::try_from(LINKS).expect("it fits")
     );
-    app.store.close().await;
+    app.parts.store.close().await;
     scene.world.service.clear_faults();
     scene.end().await;
 }
@@ -319,7 +319,7 @@ async fn pause_with_claims(app: &App, replica: &Latchkey) -> Vec<String> {
 async fn until_one_has_died(app: &App, owners: &[String]) -> String {
     loop {
         for owner in owners {
-            let died = app.store.has_died(owner).await;
+            let died = app.parts.store.has_died(owner).await;
             if died.expect("the database answers") {
                 return owner.clone();
             }
@@ -330,6 +330,6 @@ async fn until_one_has_died(app: &App, owners: &[String]) -> String {
 
 /// Who holds claims.
 async fn owners(app: &App) -> Vec<String> {
-    let owners = app.store.owners_besides(&app.replica).await;
+    let owners = app.parts.store.owners_besides(&app.renewing.replica).await;
     owners.expect("the database answers")
 }

@@ -96,7 +96,13 @@ fn scans_postgres(plan: &[String], at: usize) -> bool {
 
 async fn no_statement_reads_a_whole_table(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
-    let plans = scene.app().store.plans().await.expect("all are planned");
+    let plans = scene
+        .app()
+        .parts
+        .store
+        .plans()
+        .await
+        .expect("all are planned");
     // SQLite has no plan for an insert of given values.
     let planned = plans.iter().filter(|(_, plan)| !plan.is_empty()).count();
     assert!(planned >= 60, "{planned} of {}", plans.len());
@@ -134,10 +140,10 @@ async fn claim(scene: &Scene, most: i64, by: Seconds) -> Vec<Claim> {
         tenant: ClientKey(scene.client_key("acme")),
         most: 64,
     };
-    let store = &scene.app().store;
+    let store = &scene.app().parts.store;
     store
         .claim(
-            &scene.app().replica,
+            &scene.app().renewing.replica,
             &[turn],
             most,
             Kind::Due,
@@ -185,7 +191,7 @@ impl Held {
 async fn r3_writes_made_together_find_their_own_rows(db: Db) {
     let scene = Scene::start(db, Setting::keys_live(3 * 3600)).await;
     let claims = claimed(&scene, 12).await;
-    let store = &scene.app().store;
+    let store = &scene.app().parts.store;
     let now = scene.clock.now();
     // Every third claim is over before anybody intends to send.
     let mut over = HashSet::new();
@@ -245,7 +251,7 @@ async fn r3_writes_made_together_find_their_own_rows(db: Db) {
 async fn r4_of_two_writes_about_one_link_one_is_late(db: Db) {
     let scene = Scene::start(db, Setting::keys_live(3 * 3600)).await;
     let claims = claimed(&scene, 4).await;
-    let store = &scene.app().store;
+    let store = &scene.app().parts.store;
     let held = Held::up(&scene).await;
     let later = scene.clock.now() + 3600;
     let mut writes = JoinSet::new();
@@ -274,7 +280,7 @@ async fn r4_of_two_writes_about_one_link_one_is_late(db: Db) {
 async fn r4_of_commits_made_together_only_the_late_one_is_thrown_away(db: Db) {
     let scene = Scene::start(db, Setting::keys_live(3 * 3600)).await;
     let claims = claimed(&scene, 6).await;
-    let store = &scene.app().store;
+    let store = &scene.app().parts.store;
     let late = claims[2].link.id.clone();
     let credential = claims[2].credential.clone().expect("it opens");
     let committed = store.commit(&claims[2], &credential, 2).await;
@@ -308,7 +314,7 @@ async fn r4_of_commits_made_together_only_the_late_one_is_thrown_away(db: Db) {
 async fn a_claim_takes_no_more_than_there_is_room_for(db: Db) {
     let scene = Scene::start(db, Setting::keys_live(3 * 3600)).await;
     let claims = claimed(&scene, 6).await;
-    let store = &scene.app().store;
+    let store = &scene.app().parts.store;
     let now = scene.clock.now();
     for claim in &claims {
         let put_off = store.put_off(claim, now + 3600, false, true).await;
@@ -321,7 +327,7 @@ async fn a_claim_takes_no_more_than_there_is_room_for(db: Db) {
     };
     let claims = store
         .claim(
-            &scene.app().replica,
+            &scene.app().renewing.replica,
             &[turn(3), turn(3)],
             most,
             Kind::Due,
@@ -338,7 +344,7 @@ async fn a_claim_takes_no_more_than_there_is_room_for(db: Db) {
 async fn a_write_that_fails_fails_alone(db: Db) {
     let scene = Scene::start(db, Setting::keys_live(3 * 3600)).await;
     let claims = claimed(&scene, 6).await;
-    let store = &scene.app().store;
+    let store = &scene.app().parts.store;
     let bad = claims[3].link.id.as_str().to_owned();
     refuse(&scene, &bad).await;
     let held = Held::up(&scene).await;

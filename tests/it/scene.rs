@@ -540,7 +540,13 @@ impl Scene {
                     latchkey.figure("latchkey_intents_unsettled").await?,
                 ),
                 _ => {
-                    let figures = self.app().store.figures(self.clock.now()).await.ok()?;
+                    let figures = self
+                        .app()
+                        .parts
+                        .store
+                        .figures(self.clock.now())
+                        .await
+                        .ok()?;
                     (figures.cleanup, figures.unsettled)
                 }
             };
@@ -924,7 +930,7 @@ impl Person<'_> {
 
     /// Their link as the product has stored it.
     pub async fn stored_link(&self) -> Option<Link> {
-        let store = &self.scene.app().store;
+        let store = &self.scene.app().parts.store;
         let client_key = ClientKey(self.scene.world.jira.site(self.site).client_key);
         let tenant = store.tenant(&client_key).await.ok()??;
         let account = AccountId(self.account.clone());

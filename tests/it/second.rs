@@ -116,7 +116,13 @@ async fn still_works(person: &Person<'_>, subject: &str, words: &str) {
 /// Waits until everything that need not wait is done.
 async fn all_done(scene: &Scene, words: &str) {
     eventually(words, async || {
-        let left = scene.app().store.figures(scene.clock.now()).await.ok()?;
+        let left = scene
+            .app()
+            .parts
+            .store
+            .figures(scene.clock.now())
+            .await
+            .ok()?;
         (left.cleanup == 0).then_some(())
     })
     .await;

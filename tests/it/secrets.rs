@@ -310,7 +310,13 @@ async fn t17_no_error_repeats_a_secret_another_server_sent(db: Db) {
         planted.refused("redeeming", &omar.look(&returned).await);
     }
     eventually("what was made up is revoked", async || {
-        let figures = scene.app().store.figures(scene.clock.now()).await.ok()?;
+        let figures = scene
+            .app()
+            .parts
+            .store
+            .figures(scene.clock.now())
+            .await
+            .ok()?;
         (figures.cleanup == 0).then_some(())
     })
     .await;
@@ -362,7 +368,13 @@ async fn t17_no_error_repeats_a_secret_another_server_sent(db: Db) {
     eventually("everything is cleaned up", async || {
         // Not so far that a token on its way to Jira runs out.
         scene.advance(100);
-        let figures = scene.app().store.figures(scene.clock.now()).await.ok()?;
+        let figures = scene
+            .app()
+            .parts
+            .store
+            .figures(scene.clock.now())
+            .await
+            .ok()?;
         (figures.cleanup == 0).then_some(())
     })
     .await;
@@ -424,7 +436,7 @@ async fn t17_a_secret_that_was_planted_is_found(db: Db) {
         tokio::task::block_in_place(|| std::panic::catch_unwind(AssertUnwindSafe(search)).is_err())
     };
     assert!(!found(&row));
-    let store = &scene.app().store;
+    let store = &scene.app().parts.store;
     let kept = store.spend_token(&row, scene.clock.now() + 60).await;
     assert!(kept.expect("it can be written"));
     assert!(found(&row), "it stands in the database");

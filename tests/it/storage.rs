@@ -90,7 +90,13 @@ fn seal_failures_of(column: &str) -> String {
 /// Waits until as many links are set aside, no more and no fewer.
 async fn set_aside(scene: &Scene, count: i64) {
     eventually("the links are set aside", async || {
-        let figures = scene.app().store.figures(scene.clock.now()).await.ok()?;
+        let figures = scene
+            .app()
+            .parts
+            .store
+            .figures(scene.clock.now())
+            .await
+            .ok()?;
         let links = figures.links;
         links.contains(&("aside".to_owned(), count)).then_some(())
     })
@@ -110,7 +116,7 @@ async fn every_statement_fits_both_databases() {
     let mut counts = Vec::new();
     for db in [Db::Sqlite, Db::Postgres] {
         let scene = Scene::start(db, Setting::default()).await;
-        let count = scene.app().store.prepare_all().await;
+        let count = scene.app().parts.store.prepare_all().await;
         counts.push(count.expect("every statement can be prepared"));
         scene.end().await;
     }

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use latchkey::connect::jwt::{FromAtlassian, FromTenant, Rejected};
+use latchkey::atlassian::connect::jwt::{FromAtlassian, FromTenant, Rejected};
 use proptest::prelude::*;
 use proptest::test_runner::Config as Cases;
 use serde_json::{Value, json};

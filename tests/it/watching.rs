@@ -322,11 +322,16 @@ async fn r7_what_runs_out_first_and_what_is_past_due_are_figures(db: Db) {
     assert_eq!(seen("latchkey_links_past_due").await, Some(1.0));
     // What has become due just now is not past due.
     let tenant = ClientKey(scene.client_key("globex"));
-    let tenant = watcher.store.tenant(&tenant).await.expect("it answers");
+    let tenant = watcher
+        .parts
+        .store
+        .tenant(&tenant)
+        .await
+        .expect("it answers");
     let tenant = tenant.expect("it is installed");
     let mia = AccountId(MIA.to_owned());
     let now = scene.clock.now();
-    let brought = watcher.store.renew_now(&tenant, &mia, now).await;
+    let brought = watcher.parts.store.renew_now(&tenant, &mia, now).await;
     assert!(brought.expect("it answers"));
     assert_eq!(seen("latchkey_links_due").await, Some(2.0));
     assert_eq!(seen("latchkey_links_past_due").await, Some(1.0));
@@ -343,7 +348,7 @@ async fn r7_what_runs_out_first_and_what_is_past_due_are_figures(db: Db) {
     scene.advance(3600);
     assert_eq!(seen("latchkey_links_run_out").await, Some(2.0));
     assert_eq!(seen(of_earliest).await, None, "no key is alive");
-    watcher.store.close().await;
+    watcher.parts.store.close().await;
     drop(watcher);
 
     scene.start_again(address).await;

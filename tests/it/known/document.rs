@@ -4,7 +4,7 @@ use std::fmt::{Display, Write as _};
 use std::path::Path;
 
 use latchkey::clock::Seconds;
-use latchkey::provider::known::{
+use latchkey::service::known::{
     ALL, ClientAuth, Endpoints, Ends, Fact, IdentityFrom, Known, Means, Parameter, Revocation,
     RevokedBy, Rotation, Source,
 };

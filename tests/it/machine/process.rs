@@ -90,7 +90,7 @@ impl Process {
         if let Cleanings::Here(cleaning) = &mut self.doing.cleaning {
             let (app, mut cleaning) = (self.app.clone(), std::mem::take(cleaning));
             self.doing.cleaning = Cleanings::UnderWay(self.runtime.spawn(async move {
-                while cleaning.tidy(&app).await.expect(DONE) {}
+                while cleaning.tidy(&app.parts).await.expect(DONE) {}
                 cleaning
             }));
         }
@@ -171,9 +171,9 @@ async fn turn_over(so_long: Duration) {
 impl Doing {
     async fn work(&mut self, app: &Arc<App>, shared: bool) {
         if shared {
-            self.watchman.look(app).await.expect(DONE);
+            self.watchman.look(&app.renewing).await.expect(DONE);
         }
-        while self.renewals.begin(app).await.expect(DONE) > 0 {}
+        while self.renewals.begin(&app.renewing).await.expect(DONE) > 0 {}
     }
 
     /// Can be broken off and asked again.

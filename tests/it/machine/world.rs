@@ -16,9 +16,9 @@ use latchkey::model::{
     Tenant, Tokens,
 };
 use latchkey::random::Random;
-use latchkey::renewal::LEASE;
 use latchkey::secret::Secret;
-use latchkey::{App, cleanup, renewal};
+use latchkey::store::LEASE;
+use latchkey::{App, cleanup};
 
 use crate::database::Database;
 use crate::links;
@@ -309,7 +309,7 @@ impl World {
                     let process = &self.processes[self.awake(which)];
                     let (client_key, now) = (self.client_key(site), self.clock.now());
                     let call = told(now);
-                    let uninstalled = process.app.store.uninstall(&client_key, &call, now);
+                    let uninstalled = process.app.parts.store.uninstall(&client_key, &call, now);
                     process.run(uninstalled).expect(DONE);
                 }
             }
@@ -391,7 +391,7 @@ impl World {
         let process = &self.processes[self.awake(which)];
         let (client_key, account) = (self.client_key(site_of(who)), AccountId(account_of(who)));
         let now = self.clock.now();
-        let store = &process.app.store;
+        let store = &process.app.parts.store;
         process.run(async {
             if let Some(tenant) = store.tenant(&client_key).await.expect(DONE) {
                 let renew = store.renew_now(&tenant, &account, now);
@@ -412,12 +412,16 @@ impl World {
         let app = self.processes[which].app.clone();
         let (client_key, account) = (self.client_key(site_of(who)), AccountId(account_of(who)));
         async move {
-            let now = app.clock.now();
-            let Some(tenant) = app.store.tenant(&client_key).await.expect(DONE) else {
+            let now = app.parts.clock.now();
+            let Some(tenant) = app.parts.store.tenant(&client_key).await.expect(DONE) else {
                 return;
             };
-            let left = app.store.unlink(&tenant, &account, now, now + 15).await;
-            let done = cleanup::run_these(&app, &left.expect(DONE), now + 15).await;
+            let left = app
+                .parts
+                .store
+                .unlink(&tenant, &account, now, now + 15)
+                .await;
+            let done = cleanup::run_these(&app.parts, &left.expect(DONE), now + 15).await;
             done.expect(DONE);
         }
     }
@@ -461,7 +465,7 @@ impl World {
         let process = &self.processes[self.awake(which)];
         let now = self.clock.now();
         let call = told(now);
-        let installed = process.app.store.install(&installation, &call, now);
+        let installed = process.app.parts.store.install(&installation, &call, now);
         process.run(installed).expect(DONE);
         self.installed[site] = true;
         self.enabled[site] = true;
@@ -481,7 +485,7 @@ impl World {
         );
         let process = &self.processes[self.awake(which)];
         let (client_key, now) = (self.client_key(site), self.clock.now());
-        let store = &process.app.store;
+        let store = &process.app.parts.store;
         process.run(async {
             let tenant = store.tenant(&client_key).await.expect(DONE);
             let tenant = tenant.expect("it is installed");
@@ -620,7 +624,7 @@ impl World {
         }
         // The other's calls may be held.
         let alone = self.idle_besides(which);
-        let dead = self.processes[which].app.replica.clone();
+        let dead = self.processes[which].app.renewing.replica.clone();
         let process = self.processes.remove(which);
         process.kill(&self.sims);
         let another = self.another(which);
@@ -634,7 +638,7 @@ impl World {
         self.excuse(&dead);
         if !self.shared {
             let process = &self.processes[which];
-            let released = process.app.store.release(&dead, self.clock.now());
+            let released = process.app.parts.store.release(&dead, self.clock.now());
             process.run(released).expect(DONE);
         }
         Ok(())
@@ -664,7 +668,7 @@ impl World {
             self.renew_all(which);
             self.settle()?;
         }
-        let replica = self.processes[which].app.replica.clone();
+        let replica = self.processes[which].app.renewing.replica.clone();
         let rows = self.read_rows();
         let claims = rows.values().filter(|row| row.claimed_by == replica);
         let process = &self.processes[which];
@@ -801,6 +805,7 @@ async fn prove(
     tokens: Tokens,
 ) -> Proving {
     let tenant: Tenant = app
+        .parts
         .store
         .tenant(&client_key)
         .await
@@ -814,8 +819,13 @@ async fn prove(
 
 /// As `linking::confirm` does; but it can be killed.
 async fn confirm(app: Arc<App>, proving: Proving) {
-    let now = app.clock.now();
-    let Some((tenant, attempt)) = app.store.attempt(&proving.attempt, now).await.expect(DONE)
+    let now = app.parts.clock.now();
+    let Some((tenant, attempt)) = app
+        .parts
+        .store
+        .attempt(&proving.attempt, now)
+        .await
+        .expect(DONE)
     else {
         return;
     };
@@ -828,17 +838,19 @@ async fn confirm(app: Arc<App>, proving: Proving) {
         refresh_ends_at: None,
         previous_refresh_token: None,
         lingering: Vec::new(),
-        api_key: (!app.provider.mints()).then(|| app.provider.token_as_key(&redeemed.tokens)),
+        api_key: (!app.parts.service.makes_keys())
+            .then(|| app.parts.service.token_as_key(&redeemed.tokens)),
         retiring: Vec::new(),
     };
     let claim = app
+        .parts
         .store
         .confirm(
             &tenant,
             &attempt,
             &redeemed.identity,
             credential,
-            &app.replica,
+            &app.renewing.replica,
             now,
             now + LEASE,
         )
@@ -848,6 +860,8 @@ async fn confirm(app: Arc<App>, proving: Proving) {
         let Ok(credential) = claim.credential.clone() else {
             panic!("a new credential is open");
         };
-        renewal::publish(&app, claim, credential).await.expect(DONE);
+        latchkey::publishing::publish(&app.parts, claim, credential)
+            .await
+            .expect(DONE);
     }
 }

@@ -68,7 +68,7 @@ async fn main() -> Result<(), Failure> {
             );
             let (app, vault) = place.open().await?;
             let tenants = seed::tenants(&app, place.world.port()).await?;
-            app.store.close().await;
+            app.parts.store.close().await;
             drop(app);
             let http = Outbound::new(true)?.client().clone();
             let service = format!("http://{}", place.world);
@@ -160,7 +160,7 @@ async fn prepare(place: &Place, links: usize) -> Result<f64, Failure> {
     let (app, vault) = place.open().await?;
     let tenants: Vec<Tenant> = seed::tenants(&app, place.world.port()).await?;
     seed::links(&app, &vault, &place.url, &tenants, links).await?;
-    let now = app.clock.now();
+    let now = app.parts.clock.now();
     let most = i64::try_from(TURNS)? * OF_EACH;
     let mut times = Vec::new();
     for number in 0..CLAIMS {
@@ -175,9 +175,10 @@ async fn prepare(place: &Place, links: usize) -> Result<f64, Failure> {
             .collect();
         let before = Instant::now();
         let claims = app
+            .parts
             .store
             .claim(
-                &app.replica,
+                &app.renewing.replica,
                 &turns,
                 most,
                 Kind::Due,
@@ -191,8 +192,8 @@ async fn prepare(place: &Place, links: usize) -> Result<f64, Failure> {
             return Err("a claim found too few links".into());
         }
     }
-    app.store.release(&app.replica, now).await?;
-    app.store.close().await;
+    app.parts.store.release(&app.renewing.replica, now).await?;
+    app.parts.store.close().await;
     times.sort_by(f64::total_cmp);
     Ok(times[CLAIMS / 2])
 }

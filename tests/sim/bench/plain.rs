@@ -5,10 +5,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use latchkey::atlassian::connect::Signer;
 use latchkey::clock::{Clock, rfc3339};
-use latchkey::connect::Signer;
-use latchkey::connect::qsh::encode;
 use latchkey::model::Tenant;
+use latchkey::outbound::encode;
 use latchkey::secret::Secret;
 use latchkey::vault::{Place, Vault};
 use serde_json::{Value, json};

@@ -40,15 +40,15 @@ pub async fn tenants(app: &App, port: u16) -> Result<Vec<Tenant>, Failure> {
             shared_secret: Secret::new(format!("{number:0>64}")),
             oauth_client_id: None,
         };
-        let now = app.clock.now();
+        let now = app.parts.clock.now();
         let call = LifecycleCall {
             token_hash: format!("of-tenant-{number}"),
             body_hash: String::new(),
             signed_at: now,
             expires_at: now,
         };
-        app.store.install(&installation, &call, now).await?;
-        let tenant = app.store.tenant(&client_key).await?;
+        app.parts.store.install(&installation, &call, now).await?;
+        let tenant = app.parts.store.tenant(&client_key).await?;
         tenants.push(tenant.ok_or("a tenant was not installed")?);
     }
     Ok(tenants)
@@ -63,11 +63,11 @@ pub async fn links(
     tenants: &[Tenant],
     links: usize,
 ) -> Result<(), Failure> {
-    let now = app.clock.now();
+    let now = app.parts.clock.now();
     let row = |number: usize| {
         let tenant = &tenants[number % tenants.len()];
         let account_id = format!("712020:0f0f0f0f-0000-4000-8000-{number:012}");
-        let (id, subject) = (app.random.id(), format!("u-{number}"));
+        let (id, subject) = (app.parts.random.id(), format!("u-{number}"));
         let display_name = format!("Person {number}");
         // As src/store/link.rs has it.
         let place = Place {

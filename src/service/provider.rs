@@ -4,14 +4,6 @@
 //! built by the `oauth2` crate and sent by our own client with its limits. How a service differs from the
 //! standards stands in [`known`] as data, and is done here for whichever service has that habit.
 
-pub mod answers;
-pub mod discovery;
-pub mod habits;
-pub mod id_token;
-pub mod known;
-pub mod lenient;
-pub mod token_response;
-
 use std::pin::Pin;
 use std::sync::Mutex;
 
@@ -27,20 +19,21 @@ use oauth2::{
 use serde::Deserialize;
 use url::Url;
 
-use crate::budget::Report;
 use crate::clock::{Clock, Seconds};
 use crate::config::{ApiKeySource, ProviderConfig};
 use crate::error::{Error, printable};
+use crate::gate::Report;
 use crate::grant::Lives;
 use crate::model::{ApiKey, Identity, RevocableToken, Tokens};
-use crate::outbound::{Failure, Outbound, Outcome, SIZE_LIMIT};
+use crate::outbound::{Answer, Failure, Outbound, SIZE_LIMIT, encode};
 use crate::secret::Secret;
 
-use discovery::Metadata;
-use habits::Revoked;
-use id_token::{Expected, IdTokenError, KeySet};
-use known::{ClientAuth, Ends, IdentityFrom, Known, Means, RevokedBy};
-use token_response::TokenAnswer;
+use super::discovery::Metadata;
+use super::habits::{self, Revoked};
+use super::id_token::{self, Expected, IdTokenError, KeySet};
+use super::known::{ClientAuth, Ends, IdentityFrom, Known, Means, RevokedBy};
+use super::token_response::TokenAnswer;
+use super::{answers, lenient};
 
 /// How long the service's metadata is believed, in seconds.
 const METADATA_FRESH_FOR: Seconds = 3600;
@@ -111,9 +104,9 @@ impl RefreshError {
     }
 }
 
-/// Why a key was not minted.
+/// Why the key endpoint gave no key.
 #[derive(Debug, thiserror::Error)]
-pub enum MintError {
+pub enum KeyEndpointError {
     /// 401: the access token is no good.
     #[error("the key endpoint refuses the access token")]
     Unauthorized,
@@ -123,6 +116,9 @@ pub enum MintError {
         /// `Retry-After`, if given.
         seconds: Option<Seconds>,
     },
+    /// The service is left alone just now. Nothing was sent.
+    #[error("the service is left alone")]
+    LeftAlone,
     /// Anything else.
     #[error("the key endpoint failed: {0}")]
     Failed(String),
@@ -185,7 +181,7 @@ impl Provider {
 
     /// Whether API keys are made by a step of their own: at a key endpoint, or signed here.
     #[must_use]
-    pub fn mints(&self) -> bool {
+    pub fn makes_keys(&self) -> bool {
         !matches!(self.config.api_key, ApiKeySource::AccessToken)
     }
 
@@ -592,13 +588,13 @@ impl Provider {
         }
     }
 
-    /// The API key of an access token: the token itself, or one minted for it.
-    pub async fn api_key(&self, tokens: &Tokens) -> Result<ApiKey, MintError> {
+    /// The API key of an access token: the token itself, or one that the key endpoint makes for it.
+    pub async fn api_key(&self, tokens: &Tokens) -> Result<ApiKey, KeyEndpointError> {
         let url = match &self.config.api_key {
             ApiKeySource::AccessToken => return Ok(self.token_as_key(tokens)),
             ApiKeySource::Endpoint(url) => url,
             ApiKeySource::Minted => {
-                return Err(MintError::Failed("keys are signed here".to_owned()));
+                return Err(KeyEndpointError::Failed("keys are signed here".to_owned()));
             }
         };
         let requested_at = self.clock.now();
@@ -612,19 +608,19 @@ impl Provider {
             .http
             .send(request, SIZE_LIMIT)
             .await
-            .map_err(|error| MintError::Failed(error.to_string()))?;
+            .map_err(|error| KeyEndpointError::Failed(error.to_string()))?;
         match answer.status {
             status if status.is_success() => {}
-            http::StatusCode::UNAUTHORIZED => return Err(MintError::Unauthorized),
+            http::StatusCode::UNAUTHORIZED => return Err(KeyEndpointError::Unauthorized),
             http::StatusCode::TOO_MANY_REQUESTS | http::StatusCode::SERVICE_UNAVAILABLE => {
-                return Err(MintError::Wait {
+                return Err(KeyEndpointError::Wait {
                     seconds: answer.retry_after(),
                 });
             }
-            status => return Err(MintError::Failed(status.to_string())),
+            status => return Err(KeyEndpointError::Failed(status.to_string())),
         }
         let minted = answers::minted(&answer.body)
-            .ok_or_else(|| MintError::Failed("the answer is not a key".to_owned()))?;
+            .ok_or_else(|| KeyEndpointError::Failed("the answer is not a key".to_owned()))?;
         Ok(ApiKey {
             key: minted.key,
             requested_at,
@@ -760,11 +756,7 @@ impl Provider {
         let ApiKeySource::Endpoint(url) = &self.config.api_key else {
             return Ok(());
         };
-        let address = format!(
-            "{}/{}",
-            url.as_str().trim_end_matches('/'),
-            crate::connect::qsh::encode(id)
-        );
+        let address = format!("{}/{}", url.as_str().trim_end_matches('/'), encode(id));
         let request = self
             .http
             .client()
@@ -933,7 +925,7 @@ impl Transport<'_> {
             .body(body);
         let (answer, broke_off) = self.http.send_for_part(request, SIZE_LIMIT).await?;
         // Tokens that have arrived are kept, however the connection ended.
-        let is_token_answer = |answer: &Outcome| {
+        let is_token_answer = |answer: &Answer| {
             answer.status.is_success()
                 && lenient::read(&answer.body).is_some_and(|fields| lenient::holds_tokens(&fields))
         };

@@ -14,7 +14,7 @@ use jsonwebtoken::DecodingKey;
 use crate::clock::{Clock, Seconds};
 use crate::error::Error;
 use crate::limits::Limits;
-use crate::outbound::{Outbound, Outcome};
+use crate::outbound::{Answer, Outbound};
 
 /// How many kids are remembered, found or not. Atlassian has a handful.
 const REMEMBERED: usize = 64;
@@ -94,14 +94,14 @@ impl InstallKeys {
             .await
             .map_err(|error| Error::JiraUnreachable(format!("install keys: {error}")))?;
         let key = match answer {
-            Outcome { status, body, .. } if status.is_success() => DecodingKey::from_rsa_pem(&body)
+            Answer { status, body, .. } if status.is_success() => DecodingKey::from_rsa_pem(&body)
                 .map_err(|_| Error::JiraUnreachable("install keys: not an RSA key".to_owned()))?,
-            Outcome { status, .. } if status == 404 || status == 400 || status == 403 => {
+            Answer { status, .. } if status == 404 || status == 400 || status == 403 => {
                 let until = self.clock.now() + UNKNOWN_FOR;
                 self.remember(kid, Known::Missing { until });
                 return Err(Error::Unauthorized("nobody knows the kid"));
             }
-            Outcome { status, .. } => {
+            Answer { status, .. } => {
                 return Err(Error::JiraUnreachable(format!("install keys: {status}")));
             }
         };

@@ -6,15 +6,9 @@
 use std::collections::BTreeMap;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::form_urlencoded;
 
-/// RFC 3986: everything but the unreserved characters is encoded.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+use crate::outbound::encode;
 
 /// The hash of a request.
 ///
@@ -76,12 +70,6 @@ fn canonical_query(query: &str) -> String {
         })
         .collect();
     parts.join("&")
-}
-
-/// Percent-encodes everything but RFC 3986's unreserved characters; also right for building addresses.
-#[must_use]
-pub fn encode(text: &str) -> String {
-    utf8_percent_encode(text, RESERVED).to_string()
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -27,9 +27,9 @@ use crate::clock::{Clock, Seconds};
 use crate::config::Minted;
 use crate::error::Error;
 use crate::model::{ApiKey, Link, Tokens};
-use crate::provider::good_until;
 use crate::random::Random;
 use crate::secret::Secret;
+use crate::service::provider::good_until;
 use crate::store::{KeptSigningKey, Store};
 
 /// `typ` of a key (RFC 9068, section 2.1).
@@ -65,7 +65,7 @@ struct Pair {
 
 /// What signs now. It is fetched before the service is asked for anything, so that nothing stands
 /// between the answer and its commit.
-pub struct Signer<'a> {
+pub struct KeySigner<'a> {
     signing: &'a Signing,
     kid: String,
     key: EncodingKey,
@@ -155,7 +155,7 @@ impl Signing {
     ///
     /// # Errors
     /// When the store is unavailable.
-    pub async fn signer(&self) -> Result<Signer<'_>, Error> {
+    pub async fn signer(&self) -> Result<KeySigner<'_>, Error> {
         let now = self.clock.now();
         let mut keys = self.keys(now).await?;
         // A replica whose clock is behind may see a first key that only begins in a moment.
@@ -168,7 +168,7 @@ impl Signing {
                 .await?;
         }
         let der = current.pair.to_pkcs8().map_err(|_| CannotSign)?;
-        Ok(Signer {
+        Ok(KeySigner {
             signing: self,
             kid: current.kid,
             key: EncodingKey::from_ed_der(der.as_ref()),
@@ -295,7 +295,7 @@ impl Pair {
     }
 }
 
-impl Signer<'_> {
+impl KeySigner<'_> {
     /// The key of a generation of a link. Without a refresh token nobody learns whether the grant still
     /// stands when the access token has run out, so the key ends with it.
     ///

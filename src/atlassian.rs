@@ -1,0 +1,4 @@
+//! Everything that knows Atlassian: what comes from there, and the calls to a tenant's Jira.
+
+pub mod connect;
+pub mod jira;

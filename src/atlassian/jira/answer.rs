@@ -1,0 +1,345 @@
+//! What an answer means that came from where a tenant's Jira should be.
+//!
+//! Only words in the shape of Jira's REST API count as Jira's. A page, a proxy, or a site that is suspended,
+//! renamed or being moved says nothing about any person.
+
+use http::StatusCode;
+use serde::Deserialize;
+
+use crate::clock::{Seconds, parse_rfc3339};
+use crate::model::{AccountId, AccountKind, ParkReason, Person};
+use crate::outbound::Answer;
+
+/// What was said in place of a success.
+#[derive(Debug)]
+pub enum Said {
+    /// 401.
+    Unauthorized,
+    /// 403, about rights.
+    Forbidden,
+    /// 403, because of the address that the call comes from: the site's IP allowlist.
+    IpAllowlist,
+    /// 404 in Jira's own words: the person is gone, or was never there.
+    NotFound,
+    /// 429 or 503 with a time to wait.
+    Wait {
+        /// How long, if it says so.
+        asked: Option<Seconds>,
+        /// Why, which says who is meant.
+        why: ParkReason,
+    },
+    /// Something else than Jira's REST API has answered.
+    NotJira(StatusCode),
+    /// Any other status.
+    Status(StatusCode),
+    /// A success that cannot be understood.
+    Nonsense,
+}
+
+/// What Jira says about a person, read. None unless it names this person.
+#[must_use]
+pub fn read_person(body: &[u8], account: &AccountId) -> Option<Person> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct User {
+        account_id: String,
+        account_type: Option<String>,
+        active: Option<bool>,
+        display_name: Option<String>,
+    }
+    let user: User = serde_json::from_slice(body).ok()?;
+    if user.account_id != account.as_str() {
+        return None;
+    }
+    Some(Person {
+        kind: AccountKind::parse(user.account_type.as_deref().unwrap_or_default()),
+        // Jira always says; silence is not a deactivation.
+        active: user.active.unwrap_or(true),
+        // PostgreSQL cannot keep a NUL, and no control character can be shown.
+        display_name: user
+            .display_name
+            .map(|name| name.chars().filter(|c| !c.is_control()).collect::<String>())
+            .filter(|name| !name.trim().is_empty())
+            .unwrap_or_else(|| account.to_string()),
+    })
+}
+
+/// What Jira's status and headers mean.
+///
+/// # Errors
+/// Everything but a success that is no page.
+pub fn judge(answer: Answer, now: Seconds) -> Result<Answer, Said> {
+    match answer.status {
+        // A page, as of a site that is asleep or a proxy in the way: nothing was carried out.
+        status if status.is_success() && is_page(&answer) => Err(Said::Nonsense),
+        status if status.is_success() => Ok(answer),
+        StatusCode::UNAUTHORIZED => Err(Said::Unauthorized),
+        StatusCode::FORBIDDEN if is_about_the_address(&answer) => Err(Said::IpAllowlist),
+        StatusCode::FORBIDDEN if is_page(&answer) => Err(Said::NotJira(answer.status)),
+        StatusCode::FORBIDDEN => Err(Said::Forbidden),
+        StatusCode::NOT_FOUND if is_jiras_own(&answer) => Err(Said::NotFound),
+        // Jira's REST API has no answer 410 for any of these calls.
+        StatusCode::NOT_FOUND | StatusCode::GONE => Err(Said::NotJira(answer.status)),
+        StatusCode::TOO_MANY_REQUESTS => Err(wait(&answer, now)),
+        StatusCode::SERVICE_UNAVAILABLE if answer.retry_after().is_some() => {
+            Err(wait(&answer, now))
+        }
+        // A redirect is what a renamed site answers; no token follows it to another host.
+        status => Err(Said::Status(status)),
+    }
+}
+
+/// Whether it says what Jira says to addresses that are not on a site's IP allowlist: "The IP address has
+/// been rejected because it is not on the allowed list. See your admin for more information." (Atlassian
+/// support, "Scope of IP Allowlists in Atlassian Cloud"). The words have changed over the years.
+fn is_about_the_address(answer: &Answer) -> bool {
+    let text = String::from_utf8_lossy(&answer.body).to_ascii_lowercase();
+    text.contains("ip address") && text.contains("allow")
+}
+
+/// Whether a refusal is in the shape of Jira's REST API: JSON, an error collection with a message in it.
+/// <https://developer.atlassian.com/cloud/jira/platform/rest/v3/intro/#status-codes>
+fn is_jiras_own(answer: &Answer) -> bool {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct ErrorCollection {
+        error_messages: Vec<String>,
+        errors: serde_json::Map<String, serde_json::Value>,
+    }
+    media_type(answer).is_some_and(|kind| kind == "application/json")
+        && serde_json::from_slice::<ErrorCollection>(&answer.body)
+            .is_ok_and(|said| !said.error_messages.is_empty() || !said.errors.is_empty())
+}
+
+/// Whether it is what a token endpoint answers that refuses (RFC 6749 section 5.2), whichever status it
+/// has for that.
+pub(super) fn is_oauth_refusal(answer: &Answer) -> bool {
+    #[derive(Deserialize)]
+    struct Refusal {
+        #[serde(rename = "error")]
+        _error: String,
+    }
+    let is_refused = matches!(
+        answer.status,
+        StatusCode::BAD_REQUEST
+            | StatusCode::UNAUTHORIZED
+            | StatusCode::FORBIDDEN
+            | StatusCode::NOT_FOUND
+    );
+    is_refused && serde_json::from_slice::<Refusal>(&answer.body).is_ok()
+}
+
+fn is_page(answer: &Answer) -> bool {
+    media_type(answer).is_some_and(|kind| kind == "text/html")
+}
+
+/// `Content-Type` without its parameters.
+fn media_type(answer: &Answer) -> Option<String> {
+    let kind = answer.headers.get(http::header::CONTENT_TYPE)?;
+    let kind = kind.to_str().ok()?.split(';').next()?;
+    Some(kind.trim().to_ascii_lowercase())
+}
+
+pub(super) fn is_near_limit(answer: &Answer) -> bool {
+    let near = answer.headers.get("x-ratelimit-nearlimit");
+    near.is_some_and(|near| near.as_bytes().eq_ignore_ascii_case(b"true"))
+}
+
+fn wait(answer: &Answer, now: Seconds) -> Said {
+    let header = |name| {
+        answer
+            .headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+    };
+    Said::Wait {
+        asked: answer.retry_after().or_else(|| {
+            let reset = header("x-ratelimit-reset").and_then(read_reset)?;
+            Some((reset - now).clamp(1, 3600))
+        }),
+        why: ParkReason::of_rate_limit(header("ratelimit-reason")),
+    }
+}
+
+/// ISO 8601, in which Atlassian leaves the seconds out: `2026-11-22T10:05Z`.
+fn read_reset(text: &str) -> Option<Seconds> {
+    parse_rfc3339(text).or_else(|| {
+        let (minute, offset) = text.split_at_checked("2026-11-22T10:05".len())?;
+        parse_rfc3339(&format!("{minute}:00{offset}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_jira_says_about_its_limits_is_understood() {
+        let noon = parse_rfc3339("2026-11-22T12:00:00Z").unwrap();
+        let said = |headers: &[(&'static str, &str)]| {
+            let headers = headers.iter().map(|(name, value)| {
+                let value = http::HeaderValue::from_str(value).unwrap();
+                (http::HeaderName::from_static(name), value)
+            });
+            let answer = Answer {
+                status: StatusCode::TOO_MANY_REQUESTS,
+                headers: headers.collect(),
+                body: Vec::new(),
+            };
+            match judge(answer, noon) {
+                Err(Said::Wait { asked, why }) => (asked, why),
+                other => panic!("{other:?}"),
+            }
+        };
+        let reason = "ratelimit-reason";
+        let reset = "x-ratelimit-reset";
+        assert_eq!(said(&[]), (None, ParkReason::Asked));
+        assert_eq!(
+            said(&[(reason, "jira-quota-global-based"), ("retry-after", "7")]),
+            (Some(7), ParkReason::GlobalQuota)
+        );
+        for (value, asked) in [
+            ("2026-11-22T12:05Z", Some(300)),
+            ("2026-11-22T12:00:30Z", Some(30)),
+            ("2026-11-22T13:05+01:00", Some(300)),
+            ("2026-11-22T11:00Z", Some(1)),
+            ("2027-11-22T11:00Z", Some(3600)),
+            ("soon", None),
+            ("", None),
+        ] {
+            let headers = [(reason, "jira-burst-based"), (reset, value)];
+            assert_eq!(said(&headers), (asked, ParkReason::Burst), "{value}");
+        }
+        let both = [("retry-after", "9"), (reset, "2026-11-22T12:05Z")];
+        assert_eq!(said(&both).0, Some(9));
+        let near = |value| {
+            let mut headers = http::HeaderMap::new();
+            headers.insert(
+                "x-ratelimit-nearlimit",
+                http::HeaderValue::from_static(value),
+            );
+            is_near_limit(&Answer {
+                status: StatusCode::OK,
+                headers,
+                body: Vec::new(),
+            })
+        };
+        assert!(near("true") && near("True") && !near("false"));
+    }
+
+    #[test]
+    fn a_403_about_the_address_is_told_from_one_about_rights() {
+        let said = |status, body: &str| {
+            let answer = Answer {
+                status,
+                headers: http::HeaderMap::new(),
+                body: body.as_bytes().to_vec(),
+            };
+            judge(answer, 0).map(|_| ())
+        };
+        for words in [
+            "The IP address has been rejected because it is not on the allowed list. See your admin for \
+             more information.",
+            "The IP address has been rejected because it is not on the allowedlist.",
+            "Your IP address is not on the IP allowlist of this site",
+        ] {
+            let body = format!(r#"{{"errorMessages":["{words}"],"errors":{{}}}}"#);
+            assert!(matches!(
+                said(StatusCode::FORBIDDEN, &body),
+                Err(Said::IpAllowlist)
+            ));
+            assert!(matches!(
+                said(StatusCode::INTERNAL_SERVER_ERROR, &body),
+                Err(Said::Status(_))
+            ));
+        }
+        for body in [
+            "",
+            r#"{"errorMessages":["You are not allowed to edit this user's properties."]}"#,
+            "\u{fffd}",
+        ] {
+            assert!(matches!(
+                said(StatusCode::FORBIDDEN, body),
+                Err(Said::Forbidden)
+            ));
+        }
+    }
+
+    #[test]
+    fn r22_only_jiras_own_words_are_about_a_person() {
+        let said = |status, kind: &str, body: &str| {
+            let kind = http::HeaderValue::from_str(kind).unwrap();
+            let answer = Answer {
+                status,
+                headers: [(http::header::CONTENT_TYPE, kind)].into_iter().collect(),
+                body: body.as_bytes().to_vec(),
+            };
+            judge(answer, 0).map(|_| ())
+        };
+        let own = r#"{"errorMessages":["The user does not exist."],"errors":{}}"#;
+        let json = "application/json";
+        let gone = StatusCode::NOT_FOUND;
+        for (kind, body) in [
+            (json, own),
+            ("Application/JSON; charset=UTF-8", own),
+            (
+                json,
+                r#"{"errorMessages":[],"errors":{"accountId":"unknown"},"status":404}"#,
+            ),
+        ] {
+            assert!(
+                matches!(said(gone, kind, body), Err(Said::NotFound)),
+                "{body}"
+            );
+        }
+        for (status, kind, body) in [
+            (gone, "text/html", own),
+            (gone, "application/problem+json", own),
+            (gone, "", own),
+            (gone, json, ""),
+            (gone, json, "[]"),
+            (gone, json, r#"{"errorMessages":[],"errors":{}}"#),
+            (gone, json, r#"{"errorMessages":["gone"]}"#),
+            (gone, json, r#"{"errorMessages":"gone","errors":{}}"#),
+            (gone, json, r#"{"errorMessages":[7],"errors":{}}"#),
+            (
+                gone,
+                json,
+                r#"{"errorMessage":"Site temporarily unavailable"}"#,
+            ),
+            (
+                gone,
+                json,
+                r#"{"message":"null for uri: /rest","status-code":404}"#,
+            ),
+            (StatusCode::GONE, json, own),
+            (StatusCode::GONE, "text/html", ""),
+            (StatusCode::FORBIDDEN, "text/html;charset=utf-8", "<html>"),
+        ] {
+            let said = said(status, kind, body);
+            assert!(
+                matches!(said, Err(Said::NotJira(_))),
+                "{status} {kind} {body}"
+            );
+        }
+    }
+
+    #[test]
+    fn r22_a_user_resource_is_about_whom_it_names() {
+        let account = AccountId("557058:a".to_owned());
+        let read = |body: &str| read_person(body.as_bytes(), &account).map(|person| person.active);
+        assert_eq!(
+            read(r#"{"accountId":"557058:a","active":false}"#),
+            Some(false)
+        );
+        assert_eq!(read(r#"{"accountId":"557058:a"}"#), Some(true));
+        for body in [
+            r#"{"active":false}"#,
+            r#"{"accountId":"557058:b","active":false}"#,
+            r#"{"accountId":7,"active":false}"#,
+            r#"{"errorMessages":["gone"],"errors":{}}"#,
+        ] {
+            assert_eq!(read(body), None, "{body}");
+        }
+    }
+}

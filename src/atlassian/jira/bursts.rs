@@ -1,0 +1,123 @@
+//! Calls a second to one tenant with one method.
+//!
+//! Each replica counts for itself, far below what Jira allows. Where a person waits, nothing is queued:
+//! their call goes first, and renewals make room for it.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use http::Method;
+
+use crate::clock::{Clock, Millis};
+use crate::model::{ClientKey, Purpose};
+
+use super::quota::JiraLimits;
+
+/// Calls a second to one tenant with one method. Jira allows 50 writes and 100 reads there, and shares
+/// them among all apps.
+#[derive(Debug)]
+pub struct Bursts {
+    clock: Clock,
+    /// Between two writes.
+    each: Millis,
+    /// When the next call may leave.
+    next: Mutex<HashMap<(ClientKey, Method), Millis>>,
+    /// Tenants that are near a limit, and until when they are called more slowly.
+    near_limit: Mutex<HashMap<ClientKey, Millis>>,
+}
+
+/// How long a tenant that was near a limit is called more slowly.
+const SLOW_FOR: Millis = 30_000;
+/// How much more slowly.
+const SLOWER: Millis = 10;
+/// How many tenants and methods are kept apart before those are forgotten that wait for nothing.
+const KEPT: usize = 4096;
+
+impl Bursts {
+    /// As the settings say.
+    #[must_use]
+    pub fn new(limits: &JiraLimits, clock: Clock) -> Self {
+        Self {
+            clock,
+            each: (1000 / i64::from(limits.burst)).max(1),
+            next: Mutex::default(),
+            near_limit: Mutex::default(),
+        }
+    }
+
+    /// How long a call has to wait. It has its place from now on. A person's call waits for nobody, and
+    /// those after it make room.
+    pub fn place(&self, tenant: &ClientKey, method: &Method, purpose: Purpose) -> Duration {
+        let now = self.clock.millis();
+        let mut each = self.each;
+        if *method == Method::GET {
+            each = (each / 2).max(1);
+        }
+        let slow = self
+            .near_limit
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(tenant)
+            .copied();
+        if slow.is_some_and(|until| until > now) {
+            each *= SLOWER;
+        }
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        if next.len() >= KEPT {
+            next.retain(|_, at| *at > now);
+        }
+        let next = next.entry((tenant.clone(), method.clone())).or_default();
+        let place = (*next).max(now);
+        *next = place + each;
+        match purpose {
+            Purpose::Person => Duration::ZERO,
+            Purpose::Renewal => Duration::from_millis(u64::try_from(place - now).unwrap_or(0)),
+        }
+    }
+
+    /// Calls a tenant more slowly for a while.
+    pub fn slow_down(&self, tenant: &ClientKey) {
+        let now = self.clock.millis();
+        let mut near_limit = self
+            .near_limit
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        near_limit.retain(|_, until| *until > now);
+        near_limit.insert(tenant.clone(), now + SLOW_FOR);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_to_a_tenant_leave_one_after_the_other_and_a_persons_at_once() {
+        let limits = JiraLimits {
+            quota: 1,
+            renewal: 1,
+            burst: 1,
+        };
+        let bursts = Bursts::new(&limits, Clock::movable());
+        let (here, there) = (ClientKey("a".to_owned()), ClientKey("b".to_owned()));
+        let place = |tenant, method, purpose| bursts.place(tenant, method, purpose).as_millis();
+        let renewal = |tenant, method| place(tenant, method, Purpose::Renewal);
+        // The machine's clock goes on while this runs: half a second of it does no harm.
+        assert_eq!(renewal(&here, &Method::PUT), 0);
+        assert!((500..=1000).contains(&renewal(&here, &Method::PUT)));
+        assert_eq!(place(&here, &Method::PUT, Purpose::Person), 0, "at once");
+        assert!(
+            (2500..=3000).contains(&renewal(&here, &Method::PUT)),
+            "room was made"
+        );
+        assert_eq!(renewal(&here, &Method::DELETE), 0, "another method");
+        assert_eq!(renewal(&there, &Method::PUT), 0, "another tenant");
+        bursts.slow_down(&there);
+        assert!((500..=1000).contains(&renewal(&there, &Method::PUT)));
+        assert!(
+            (10_500..=11_000).contains(&renewal(&there, &Method::PUT)),
+            "slower"
+        );
+    }
+}

@@ -1,0 +1,155 @@
+//! Points of Jira's hourly quota, shared by all tenants and all replicas.
+
+use crate::clock::{Clock, Seconds};
+use crate::error::Error;
+use crate::model::Purpose;
+use crate::store::Store;
+
+pub use crate::config::JiraLimits;
+
+/// Points of Jira's quota: 65,000 an hour for an app over all tenants, a write 1, reading a person 3.
+/// The hour is that of UTC. A process takes small allotments, so that not every call writes to the
+/// database; what one that died had left is lost with the hour.
+#[derive(Debug)]
+pub struct Quota {
+    store: Store,
+    clock: Clock,
+    limits: JiraLimits,
+    purse: tokio::sync::Mutex<Purse>,
+}
+
+/// What a process has taken and not used.
+#[derive(Debug, Default)]
+struct Purse {
+    hour: i64,
+    renewal: i64,
+    person: i64,
+    /// No more are to be had for renewals in this hour.
+    renewal_used_up: bool,
+}
+
+impl Quota {
+    /// As the settings say.
+    #[must_use]
+    pub fn new(limits: JiraLimits, store: Store, clock: Clock) -> Self {
+        Self {
+            store,
+            clock,
+            limits,
+            purse: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// What it goes by.
+    #[must_use]
+    pub fn limits(&self) -> JiraLimits {
+        self.limits
+    }
+
+    /// Points that all replicas have taken in this hour, and how many of them for renewals.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn taken(&self) -> Result<(i64, i64), Error> {
+        let hour = self.clock.now().div_euclid(3600);
+        self.store.points_taken(hour).await
+    }
+
+    /// When the next hour begins.
+    #[must_use]
+    pub fn next_hour(&self) -> Seconds {
+        (self.clock.now().div_euclid(3600) + 1) * 3600
+    }
+
+    async fn purse(&self) -> tokio::sync::MutexGuard<'_, Purse> {
+        let mut purse = self.purse.lock().await;
+        let hour = self.clock.now().div_euclid(3600);
+        if purse.hour != hour {
+            *purse = Purse {
+                hour,
+                ..Purse::default()
+            };
+        }
+        purse
+    }
+
+    /// Takes from the database what a purse lacks, `points` at least if there are so many.
+    async fn fill(&self, purse: &mut Purse, purpose: Purpose, points: i64) -> Result<bool, Error> {
+        let (share, allotment) = match purpose {
+            Purpose::Renewal if purse.renewal_used_up => return Ok(false),
+            Purpose::Renewal => (
+                Some(self.limits.renewal),
+                (self.limits.renewal / 200).clamp(1, 100),
+            ),
+            Purpose::Person => (None, (self.limits.quota / 1000).clamp(1, 10)),
+        };
+        let mut taken = None;
+        // Near the end what is left may be less than an allotment.
+        for amount in [allotment.max(points), points] {
+            if self
+                .store
+                .take_points(purse.hour, amount, self.limits.quota, share)
+                .await?
+            {
+                taken = Some(amount);
+                break;
+            }
+        }
+        match purpose {
+            Purpose::Renewal => {
+                purse.renewal += taken.unwrap_or(0);
+                if taken.is_none() && points == 1 {
+                    purse.renewal_used_up = true;
+                    tracing::warn!(
+                        "Jira's points for renewals are used up; they go on at the hour"
+                    );
+                }
+            }
+            Purpose::Person => purse.person += taken.unwrap_or(0),
+        }
+        Ok(taken.is_some())
+    }
+
+    /// Pays for a call. False when there are not enough points left in this hour; then it must not be
+    /// made before [`Quota::next_hour`].
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn pay(&self, purpose: Purpose, points: i64) -> Result<bool, Error> {
+        let mut purse = self.purse().await;
+        match purpose {
+            Purpose::Renewal => {
+                if purse.renewal < points && !self.fill(&mut purse, purpose, points).await? {
+                    return Ok(false);
+                }
+                purse.renewal -= points;
+            }
+            Purpose::Person => {
+                if purse.person < points && !self.fill(&mut purse, purpose, points).await? {
+                    // What was taken for renewals serves as well.
+                    if purse.renewal < points {
+                        return Ok(false);
+                    }
+                    purse.renewal -= points;
+                    return Ok(true);
+                }
+                purse.person -= points;
+            }
+        }
+        Ok(true)
+    }
+
+    /// How many renewals may begin, of `wanted`, while others are under way that have not paid yet.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn renewals(&self, wanted: i64, under_way: i64) -> Result<i64, Error> {
+        let mut purse = self.purse().await;
+        while purse.renewal < wanted + under_way {
+            if !self.fill(&mut purse, Purpose::Renewal, 1).await? {
+                break;
+            }
+        }
+        Ok((purse.renewal - under_way).clamp(0, wanted))
+    }
+}

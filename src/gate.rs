@@ -1,0 +1,322 @@
+//! A gate that all replicas share: closed for a while, then opened for a single probe, then for everybody.
+//!
+//! One gate is in front of all token requests and one in front of all writes to Jira. The state is in the
+//! database. Each process keeps a copy, which it refreshes every second; the statements that let a call go
+//! look at the database themselves.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::clock::{Clock, Seconds};
+use crate::error::Error;
+use crate::store::{GateRow, Store};
+
+pub use crate::store::Probe;
+
+/// Failures in a row after which the service is only probed.
+const TRIPS_AT: i64 = 5;
+/// How long it is left alone at first and at most, in seconds.
+const FIRST_REST: Seconds = 5;
+const LONGEST_REST: Seconds = 60;
+/// How long at first when it refuses the app itself, which takes a person to mend.
+const REST_WHEN_REFUSED: Seconds = 30;
+/// How long at first when it asks to wait and does not say how long.
+const REST_WHEN_ASKED: Seconds = 10;
+/// A probe without an outcome after that long has died with its process, in seconds.
+const PROBE_LASTS: Seconds = 45;
+
+/// How a token request ended, as far as all others are concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Report {
+    /// The service answered, whatever it said about this one request.
+    Answered,
+    /// No connection, no answer in time, or an answer that says that the service is not well.
+    Failed,
+    /// It refuses the app: no other request can fare better.
+    Refused,
+    /// It asks to wait, for so many seconds if it says so.
+    Wait(Option<Seconds>),
+}
+
+/// How the gate stands in front of the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stance {
+    /// Everybody passes.
+    Open,
+    /// Nobody does.
+    Shut,
+    /// One probe does.
+    HalfOpen,
+}
+
+impl GateRow {
+    /// How it stands at a moment.
+    #[must_use]
+    pub fn stance(&self, now: Seconds) -> Stance {
+        if self.opens_at > now {
+            Stance::Shut
+        } else if self.is_tripped() {
+            Stance::HalfOpen
+        } else {
+            Stance::Open
+        }
+    }
+
+    fn is_tripped(&self) -> bool {
+        self.failures >= TRIPS_AT
+    }
+
+    /// What comes of the outcome of a token request; None if nothing does. What was sent before the
+    /// gate closed says nothing new, except that it may ask for a longer wait.
+    fn after(&self, report: Report, probing: bool, now: Seconds) -> Option<Self> {
+        let probes = if probing { self.probes + 1 } else { 0 };
+        let rest = |first: Seconds| (first << probes.clamp(0, 10)).min(LONGEST_REST);
+        let shut = |until: Seconds| {
+            Some(Self {
+                opens_at: if probing {
+                    until
+                } else {
+                    until.max(self.opens_at)
+                },
+                failures: TRIPS_AT,
+                probes,
+                ..*self
+            })
+        };
+        let tripped = self.is_tripped() && !probing;
+        match report {
+            Report::Answered if tripped || (!probing && self.failures == 0) => None,
+            Report::Answered => Some(Self {
+                opens_at: if probing { now } else { self.opens_at },
+                failures: 0,
+                probes: 0,
+                ..*self
+            }),
+            Report::Failed | Report::Refused if tripped => None,
+            Report::Failed if !probing && self.failures + 1 < TRIPS_AT => Some(Self {
+                failures: self.failures + 1,
+                ..*self
+            }),
+            Report::Failed => shut(now + rest(FIRST_REST)),
+            Report::Refused => shut(now + rest(REST_WHEN_REFUSED)),
+            Report::Wait(asked) => {
+                let until = now + asked.map_or(rest(REST_WHEN_ASKED), |s| s.clamp(1, 3600));
+                if tripped {
+                    (until > self.opens_at).then_some(Self {
+                        opens_at: until,
+                        ..*self
+                    })
+                } else {
+                    shut(until)
+                }
+            }
+        }
+    }
+}
+
+/// A gate that all replicas share. This process looks at it every second, and where it counts the
+/// statement that lets a call go looks again.
+#[derive(Debug)]
+pub struct SharedGate {
+    name: &'static str,
+    store: Store,
+    clock: Clock,
+    known: Mutex<GateRow>,
+}
+
+impl SharedGate {
+    fn new(name: &'static str, store: Store, clock: Clock) -> Self {
+        Self {
+            name,
+            store,
+            clock,
+            known: Mutex::default(),
+        }
+    }
+
+    /// In front of all token requests.
+    #[must_use]
+    pub fn of_service(store: Store, clock: Clock) -> Self {
+        Self::new("service", store, clock)
+    }
+
+    /// In front of all writes to Jira.
+    #[must_use]
+    pub fn of_jira(store: Store, clock: Clock) -> Self {
+        Self::new("jira", store, clock)
+    }
+
+    fn known(&self) -> MutexGuard<'_, GateRow> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// When it opens, as far as this process knows; in the past if it is open.
+    #[must_use]
+    pub fn opens_at(&self) -> Seconds {
+        self.known().opens_at
+    }
+
+    /// How it stands, as far as this process knows.
+    #[must_use]
+    pub fn stance(&self) -> Stance {
+        self.known().stance(self.clock.now())
+    }
+
+    /// Looks at how it stands now.
+    ///
+    /// # Errors
+    /// When the store is unavailable, as everywhere here.
+    pub async fn look(&self) -> Result<Stance, Error> {
+        let row = self.store.gate(self.name).await?;
+        *self.known() = row;
+        Ok(row.stance(self.clock.now()))
+    }
+
+    /// Changes it, also while others do. Says what it was changed to, if it was.
+    async fn change(
+        &self,
+        next: impl Fn(&GateRow) -> Option<GateRow>,
+    ) -> Result<Option<GateRow>, Error> {
+        loop {
+            let seen = self.store.gate(self.name).await?;
+            *self.known() = seen;
+            let Some(next) = next(&seen) else {
+                return Ok(None);
+            };
+            if self.store.change_gate(self.name, &seen, &next).await? {
+                let next = GateRow {
+                    version: seen.version + 1,
+                    ..next
+                };
+                *self.known() = next;
+                return Ok(Some(next));
+            }
+        }
+    }
+
+    /// Keeps it closed until `until`, at least.
+    pub async fn close_until(&self, until: Seconds) -> Result<(), Error> {
+        self.change(|seen| {
+            (seen.opens_at < until).then_some(GateRow {
+                opens_at: until,
+                ..*seen
+            })
+        })
+        .await
+        .map(|_| ())
+    }
+
+    /// Takes the probe, if it is time for one and nobody else has it.
+    pub async fn probe(&self) -> Result<Option<Probe>, Error> {
+        let now = self.clock.now();
+        let taken = self
+            .change(|seen| {
+                (seen.stance(now) == Stance::HalfOpen).then_some(GateRow {
+                    opens_at: now + PROBE_LASTS,
+                    ..*seen
+                })
+            })
+            .await?;
+        Ok(taken.map(|row| Probe(row.version)))
+    }
+
+    /// Gives the probe back when it was for nothing. Whoever asks next may have it.
+    pub async fn release(&self, probe: Probe) -> Result<(), Error> {
+        let now = self.clock.now();
+        self.change(|seen| {
+            (seen.version == probe.0).then_some(GateRow {
+                opens_at: now,
+                ..*seen
+            })
+        })
+        .await
+        .map(|_| ())
+    }
+
+    /// For a token request that somebody waits for: whether it may leave, and if so, whether it is the
+    /// probe.
+    ///
+    /// # Errors
+    /// [`Error::ServiceUnreachable`] while the service is left alone.
+    pub async fn admit(&self) -> Result<Option<Probe>, Error> {
+        let probe = match self.look().await? {
+            Stance::Open => return Ok(None),
+            Stance::HalfOpen => self.probe().await?,
+            Stance::Shut => None,
+        };
+        probe
+            .map(Some)
+            .ok_or_else(|| Error::ServiceUnreachable("it is left alone for now".to_owned()))
+    }
+
+    /// Tells all replicas how a token request ended. Says how long the service is left alone now, if
+    /// that has changed.
+    pub async fn ended(
+        &self,
+        report: Report,
+        probe: Option<Probe>,
+    ) -> Result<Option<Seconds>, Error> {
+        if report == Report::Answered && probe.is_none() && self.known().failures == 0 {
+            return Ok(None);
+        }
+        let now = self.clock.now();
+        let changed = self
+            .change(|seen| {
+                let probing = probe.is_some_and(|probe| probe.0 == seen.version);
+                seen.after(report, probing, now)
+            })
+            .await?;
+        Ok(changed
+            .map(|row| row.opens_at - now)
+            .filter(|rest| *rest > 0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn five_failures_in_a_row_leave_the_service_to_single_probes() {
+        let mut gate = GateRow::default();
+        for _ in 0..4 {
+            gate = gate.after(Report::Failed, false, 100).unwrap();
+            assert_eq!(gate.stance(100), Stance::Open);
+        }
+        let fresh = gate.after(Report::Answered, false, 100).unwrap();
+        assert_eq!(fresh.failures, 0, "in a row");
+        gate = gate.after(Report::Failed, false, 100).unwrap();
+        assert_eq!((gate.stance(104), gate.opens_at), (Stance::Shut, 105));
+        assert_eq!(gate.stance(105), Stance::HalfOpen);
+        assert_eq!(gate.after(Report::Failed, false, 101), None, "sent before");
+        assert_eq!(gate.after(Report::Answered, false, 101), None);
+        for rest in [10, 20, 40, 60, 60] {
+            gate = gate.after(Report::Failed, true, 200).unwrap();
+            assert_eq!(gate.opens_at, 200 + rest);
+        }
+        gate = gate.after(Report::Answered, true, 300).unwrap();
+        assert_eq!(gate.stance(300), Stance::Open);
+        assert_eq!((gate.failures, gate.probes), (0, 0));
+    }
+
+    #[test]
+    fn what_the_service_asks_for_is_clamped_and_the_longest_counts() {
+        let open = GateRow::default();
+        let shut = |asked| open.after(Report::Wait(asked), false, 100).unwrap();
+        assert_eq!(shut(Some(120)).opens_at, 220);
+        assert_eq!(shut(Some(1_000_000)).opens_at, 3700);
+        assert_eq!(shut(Some(-7)).opens_at, 101);
+        assert_eq!(shut(None).opens_at, 110);
+        let longer = shut(Some(5))
+            .after(Report::Wait(Some(90)), false, 100)
+            .unwrap();
+        assert_eq!(longer.opens_at, 190);
+        assert_eq!(longer.after(Report::Wait(Some(5)), false, 100), None);
+        assert_eq!(longer.stance(190), Stance::HalfOpen, "one goes first");
+        let refused = open.after(Report::Refused, false, 100).unwrap();
+        assert_eq!(refused.opens_at, 130);
+        assert_eq!(
+            refused.after(Report::Refused, true, 200).unwrap().opens_at,
+            260
+        );
+    }
+}

@@ -1,0 +1,228 @@
+//! Publishing: the newest key of a link is made, where it is made by a step of its own, and put into Jira.
+
+use crate::atlassian::jira::{About, JiraError};
+use crate::clock::{Seconds, rfc3339};
+use crate::error::Error;
+use crate::figures::{Outcome, Step};
+use crate::grant;
+use crate::model::{ApiKey, AsideReason, Credential, Property, Purpose, ReconnectReason, Tenant};
+use crate::moments::{Moment, reach};
+use crate::parts::Parts;
+use crate::service::provider::KeyEndpointError;
+use crate::settling::{Decided, Due, Job, Progress, Then, Try, backoff, keep, settle};
+use crate::store::Claim;
+
+/// How long a link that was set aside rests before it is probed, in seconds.
+pub const REST: Seconds = 900;
+/// How long a key endpoint is left alone that asks to wait and does not say how long, in seconds.
+const WAIT_UNLESS_SAID: Seconds = 10;
+
+/// Puts the newest key into Jira, making it first where that takes a step of its own, and records it. From
+/// here on a failure loses nothing: the row says that Jira lacks this generation.
+///
+/// # Errors
+/// When the store is unavailable; the lease then brings the link back.
+pub async fn publish(parts: &Parts, claim: Claim, credential: Credential) -> Result<(), Error> {
+    let mut job = Job { claim, credential };
+    let ended = publishing(parts, &mut job).await;
+    settle(parts, &job.claim, ended).await
+}
+
+/// The steps of it.
+pub(crate) async fn publishing(parts: &Parts, job: &mut Job) -> Progress<Decided> {
+    if job.credential.api_key.is_none() {
+        make_key(parts, job).await?;
+    }
+    let Some(key) = &job.credential.api_key else {
+        return Ok(Decided::quietly(Then::Nothing));
+    };
+    let claim = &job.claim;
+    reach(&parts.clock, Moment::BeforePut, &claim.link).await;
+    let tenant = tenant_now(parts, claim).await?;
+    let property = Property {
+        version: 1,
+        key: parts.keys.in_property(key)?,
+        expires_at: rfc3339(key.expires_at),
+        service: parts.service.name(),
+        subject: &claim.link.identity.subject,
+        display_name: &claim.link.identity.display_name,
+        generation: claim.link.generation,
+    };
+    let about = About {
+        tenant: &tenant,
+        account: &claim.link.account_id,
+        purpose: claim.purpose,
+        failures: claim.failures,
+    };
+    let put = parts.jira.put_property(&about, &property);
+    match parts.meters.timed(Step::Put, put).await {
+        Ok(()) => {
+            reach(&parts.clock, Moment::BeforeRecord, &claim.link).await;
+            let due_at = due_at(parts, key, &job.credential, parts.clock.now());
+            let credential = Box::new(job.credential.clone());
+            Ok(Decided::quietly(Then::Published(credential, due_at)))
+        }
+        Err(error) => unpublished(parts, job, error).await,
+    }
+}
+
+/// The tenant as it is now: it may have been uninstalled, or have a new secret or address.
+async fn tenant_now(parts: &Parts, claim: &Claim) -> Progress<Tenant> {
+    let tenant = parts.store.tenant(&claim.link.client_key).await?;
+    let Some(tenant) = tenant.filter(|tenant| tenant.installation == claim.link.installation)
+    else {
+        return Err(Decided::quietly(Then::Nothing).into());
+    };
+    if !tenant.enabled {
+        // Due at once when the app is enabled again; until then nobody claims it.
+        let now = Due::At(parts.clock.now());
+        return Err(Decided::quietly(Then::Again(now, Try::None)).into());
+    }
+    Ok(tenant)
+}
+
+/// Two thirds of a key's life after it was asked for, up to a tenth earlier so that many keys of one
+/// moment spread out; or sooner, where the refresh token would run out unused, or the consent ends. Short
+/// lives get a floor of a second.
+fn due_at(parts: &Parts, key: &ApiKey, credential: &Credential, now: Seconds) -> Seconds {
+    let life = (key.expires_at - key.requested_at).max(1);
+    let due_at = key.requested_at + life * 2 / 3 - parts.random.up_to(life / 10);
+    let refresh = grant::due_at(credential, &parts.random);
+    let consent = grant::look_at(credential.consent, now);
+    [refresh, consent]
+        .into_iter()
+        .flatten()
+        .fold(due_at, Seconds::min)
+        .max(now + 1)
+}
+
+/// Makes the key that the newest generation lacks: it is signed here, or asked of the key endpoint.
+async fn make_key(parts: &Parts, job: &mut Job) -> Progress<()> {
+    // A link that has ended since gets no key: its grant may have ended too, and then nobody could delete
+    // such a key.
+    if !parts.store.stands(&job.claim).await? {
+        return Err(Decided::quietly(Then::Nothing).into());
+    }
+    let generation = job.claim.link.generation;
+    if let Some(signer) = parts.keys.signer().await? {
+        let key = signer.key(&job.claim.link, generation, &job.credential.tokens);
+        job.credential.api_key = Some(key.map_err(Error::from)?);
+        return keep(parts, job, generation, None).await;
+    }
+    let (now, probe) = (parts.clock.now(), job.claim.probe);
+    let asked = parts.service.new_key(&job.credential.tokens, now, probe);
+    match parts.meters.timed(Step::Mint, asked).await? {
+        Ok(key) => {
+            // It fills in what the generation lacked, and so makes no new one.
+            job.credential.api_key = Some(key);
+            keep(parts, job, generation, None).await
+        }
+        Err(error) => Err(no_key(parts, job, error).await?.into()),
+    }
+}
+
+/// The key endpoint gave no key.
+async fn no_key(parts: &Parts, job: &mut Job, error: KeyEndpointError) -> Progress<Decided> {
+    let now = parts.clock.now();
+    let wait = match &error {
+        KeyEndpointError::LeftAlone => {
+            return Ok(Decided::quietly(Then::Again(Due::WithService, Try::None)));
+        }
+        KeyEndpointError::Wait { seconds } => seconds.unwrap_or(WAIT_UNLESS_SAID),
+        KeyEndpointError::Unauthorized | KeyEndpointError::Failed(_) => backoff(parts, job, now),
+    };
+    if matches!(error, KeyEndpointError::Unauthorized) {
+        if job.credential.tokens.refresh_token.is_none() {
+            return Ok(Decided::reconnect(ReconnectReason::Revoked));
+        }
+        // The access token has ended before its time: it counts as run out, so that the next try
+        // refreshes it first.
+        job.credential.tokens.expires_at = Some(now);
+        let generation = job.claim.link.generation;
+        keep(parts, job, generation, None).await?;
+    }
+    let then = Then::Again(Due::At(now + wait), Try::Failed);
+    Ok(Decided::with(Outcome::NotMinted, then).because(error))
+}
+
+/// What Jira says about a person where it refuses a write.
+enum Seen {
+    /// They are not there any more, or deactivated: nobody may act for somebody who has left.
+    Left,
+    /// Nothing about them, but that the site is not there.
+    NoSite(JiraError),
+    /// They are there, or nothing is known of them.
+    NotLeft,
+}
+
+async fn look_for_person(parts: &Parts, claim: &Claim) -> Seen {
+    let about = About {
+        tenant: &claim.tenant,
+        account: &claim.link.account_id,
+        purpose: Purpose::Renewal,
+        failures: claim.failures,
+    };
+    match parts.jira.person(&about).await {
+        Ok(person) if !person.active => Seen::Left,
+        Err(JiraError::NotFound) => Seen::Left,
+        Err(error @ JiraError::NotJira { .. }) => Seen::NoSite(error),
+        Ok(_) | Err(_) => Seen::NotLeft,
+    }
+}
+
+/// Jira did not take the key.
+async fn unpublished(parts: &Parts, job: &Job, error: JiraError) -> Progress<Decided> {
+    let now = parts.clock.now();
+    let error = match error {
+        JiraError::Forbidden => match look_for_person(parts, &job.claim).await {
+            Seen::Left => return Ok(Decided::quietly(Then::SaidGone)),
+            Seen::NoSite(error) => error,
+            Seen::NotLeft => JiraError::Forbidden,
+        },
+        error => error,
+    };
+    let why = error.to_string();
+    let soon_after = |until: Seconds, spread| Due::At(until + parts.random.up_to(spread));
+    let failed = |outcome, due| Decided::with(outcome, Then::Again(due, Try::Failed));
+    let decided = match error {
+        JiraError::NotFound => return Ok(Decided::quietly(Then::SaidGone)),
+        JiraError::Forbidden => {
+            let until = unless_it_runs_out(&job.credential, now + REST, now);
+            return Ok(Decided::aside(AsideReason::JiraRefuses, until));
+        }
+        // Nothing was sent. The link keeps its place, and why is said once elsewhere.
+        JiraError::Resting { until, .. } => {
+            let then = Then::Again(soon_after(until, 5), Try::None);
+            return Ok(Decided::quietly(then));
+        }
+        JiraError::UsedUp { until } => {
+            let due = Due::At(unless_it_runs_out(&job.credential, until, now));
+            return Ok(Decided::quietly(Then::Again(due, Try::None)));
+        }
+        // The lease brings it back.
+        JiraError::Store(error) => return Err(error.into()),
+        JiraError::Wait { until, .. } => failed(Outcome::JiraWaits, soon_after(until, 5)),
+        JiraError::Unauthorized { until } => {
+            failed(Outcome::JiraUnauthorized, soon_after(until, 30))
+        }
+        JiraError::IpAllowlist { until } => failed(Outcome::JiraAllowlist, soon_after(until, 30)),
+        // The link's own backoff besides, so that one that always meets with this leaves time to the others.
+        JiraError::NotJira { until, .. } => {
+            let until = until + parts.random.up_to(5);
+            let due_at = until.max(now + backoff(parts, job, now));
+            Decided::with(Outcome::NotJira, Then::PerhapsPublished(due_at))
+        }
+        JiraError::Answered(_) | JiraError::NoAnswer(_) | JiraError::Nonsense => {
+            let due_at = now + backoff(parts, job, now);
+            Decided::with(Outcome::JiraFailed, Then::PerhapsPublished(due_at))
+        }
+    };
+    Ok(decided.because(why))
+}
+
+/// A later time to look at a link again, unless its refresh token has to be used before.
+fn unless_it_runs_out(credential: &Credential, later: Seconds, now: Seconds) -> Seconds {
+    grant::use_by(credential)
+        .filter(|use_by| *use_by > now)
+        .map_or(later, |use_by| later.min(use_by))
+}

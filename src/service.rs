@@ -1,0 +1,306 @@
+//! Everything that knows the service, and the one path to it.
+//!
+//! A token request takes a [`Pass`]: it was let through the gate, as one of all or as the single probe, and
+//! has a place among the requests of a second. What came of the request is told to all replicas. So no
+//! caller can leave a step out.
+//!
+//! How a service differs from the standards stands in [`known`] as data.
+
+pub mod answers;
+pub mod discovery;
+pub mod habits;
+pub mod id_token;
+pub mod known;
+pub mod lenient;
+pub mod pace;
+pub mod provider;
+pub mod token_response;
+
+use crate::clock::{Clock, Seconds};
+use crate::error::Error;
+use crate::gate::{Probe, Report, SharedGate, Stance};
+use crate::grant::Lives;
+use crate::model::{ApiKey, Identity, RevocableToken, Tokens};
+use crate::secret::Secret;
+use crate::store::Store;
+
+use known::Known;
+use pace::ServicePace;
+use provider::{CallbackQuery, KeyEndpointError, Provider, RedeemError, RefreshError, RevokeError};
+
+/// The service, as everybody else sees it.
+pub struct Service {
+    provider: Provider,
+    gate: SharedGate,
+    pace: ServicePace,
+}
+
+/// The right to send one token request.
+#[derive(Debug)]
+#[must_use = "a pass that is not used has to be given back: it may be the only probe"]
+pub struct Pass(Option<Probe>);
+
+/// What came of a refresh.
+pub struct Refreshed {
+    /// The service's answer.
+    pub answer: Result<Tokens, RefreshError>,
+    /// What all others have to be told.
+    pub news: News,
+}
+
+/// How a token request ended, as far as all others are concerned. A renewal tells it when the answer is
+/// safe, because a database that is away must not keep the answer from being written.
+#[derive(Debug)]
+#[must_use = "all others wait for it: Service::tell"]
+pub struct News {
+    report: Report,
+    probe: Option<Probe>,
+}
+
+impl News {
+    /// Whether it is of the single request that was to show whether the service is back.
+    #[must_use]
+    pub fn is_of_probe(&self) -> bool {
+        self.probe.is_some()
+    }
+}
+
+impl Service {
+    /// The service that `provider` talks to, asked at most `rate` times a second; None is no limit.
+    #[must_use]
+    pub fn new(provider: Provider, rate: Option<u32>, store: Store, clock: Clock) -> Self {
+        Self {
+            provider,
+            gate: SharedGate::of_service(store.clone(), clock.clone()),
+            pace: ServicePace::new(rate, store, clock),
+        }
+    }
+
+    /// The gate in front of all token requests.
+    #[must_use]
+    pub fn gate(&self) -> &SharedGate {
+        &self.gate
+    }
+
+    /// How many renewals may be under way at once so that none waits too long for its place.
+    #[must_use]
+    pub fn at_once(&self) -> usize {
+        self.pace.at_once()
+    }
+
+    /// A pass for a request that somebody waits for.
+    ///
+    /// # Errors
+    /// [`Error::ServiceUnreachable`] while the service is left alone, and when the store is unavailable.
+    pub async fn admit(&self) -> Result<Pass, Error> {
+        self.gate.admit().await.map(Pass)
+    }
+
+    /// A pass for a renewal, once its place has come. None while the service is left alone by all but
+    /// `probe`, and when all near places are taken.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn admit_renewal(&self, probe: Option<Probe>) -> Result<Option<Pass>, Error> {
+        if self.gate.stance() != Stance::Open && probe.is_none() {
+            return Ok(None);
+        }
+        Ok(self.pace.pass().await?.then_some(Pass(probe)))
+    }
+
+    /// Whether a renewal with this probe, or without one, may ask the service now.
+    #[must_use]
+    pub fn may_be_asked(&self, probe: Option<Probe>) -> bool {
+        self.gate.stance() == Stance::Open || probe.is_some()
+    }
+
+    /// Gives a pass back that was not used. Whoever asks next may be the probe.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn give_back(&self, pass: Pass) -> Result<(), Error> {
+        match pass.0 {
+            Some(probe) => self.gate.release(probe).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Redeems a code, for somebody who waits: renewals make room. What the database says meanwhile must not
+    /// lose what the service gives, so its failures are only logged.
+    ///
+    /// # Errors
+    /// Why there is no account, and what must be revoked all the same.
+    pub async fn redeem(
+        &self,
+        pass: Pass,
+        code: &Secret,
+        code_verifier: &Secret,
+        nonce: &Secret,
+    ) -> Result<(Identity, Tokens), RedeemError> {
+        if let Err(error) = self.pace.make_room().await {
+            tracing::warn!(%error, "a token request could not be announced to others");
+        }
+        let redeemed = self.provider.redeem(code, code_verifier, nonce).await;
+        let report = match &redeemed {
+            Err(error) if matches!(error.why, Error::ServiceUnreachable(_)) => Report::Failed,
+            _ => Report::Answered,
+        };
+        if let Err(error) = self.gate.ended(report, pass.0).await {
+            tracing::warn!(%error, "how a token request ended could not be told to others");
+        }
+        redeemed
+    }
+
+    /// Sends a refresh token. The caller has written its intent, and does not cancel this.
+    pub async fn refresh(&self, pass: Pass, refresh_token: &Secret) -> Refreshed {
+        let answer = self.provider.refresh(refresh_token).await;
+        let report = match &answer {
+            Ok(_) => Report::Answered,
+            Err(error) => error.report(),
+        };
+        let news = News {
+            report,
+            probe: pass.0,
+        };
+        Refreshed { answer, news }
+    }
+
+    /// Makes sure that the endpoints are known, so that what follows sends just what it means to send.
+    ///
+    /// # Errors
+    /// When discovery fails: the refresh was not sent, and the others are to be told.
+    pub async fn prepare(&self, pass: Pass) -> Result<Pass, (RefreshError, News)> {
+        match self.provider.prepare().await {
+            Ok(()) => Ok(pass),
+            Err(error) => {
+                let error = RefreshError::NotSent(error.to_string());
+                let news = News {
+                    report: error.report(),
+                    probe: pass.0,
+                };
+                Err((error, news))
+            }
+        }
+    }
+
+    /// Tells all replicas how a token request ended. Says how long the service is left alone now, if that
+    /// has changed.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn tell(&self, news: News) -> Result<Option<Seconds>, Error> {
+        self.gate.ended(news.report, news.probe).await
+    }
+
+    /// Spends a refresh token that is about to be revoked, for a last access token.
+    ///
+    /// # Errors
+    /// When the store is unavailable or the service is left alone; inside, why there is no token.
+    pub async fn last_tokens(
+        &self,
+        refresh_token: &Secret,
+    ) -> Result<Result<Tokens, RefreshError>, Error> {
+        let pass = self.admit().await?;
+        self.pace.make_room().await?;
+        let Refreshed { answer, news } = self.refresh(pass, refresh_token).await;
+        self.tell(news).await?;
+        Ok(answer)
+    }
+
+    /// Asks the key endpoint for a key.
+    ///
+    /// # Errors
+    /// When the store is unavailable; inside, why there is no key.
+    pub async fn new_key(
+        &self,
+        tokens: &Tokens,
+        now: Seconds,
+        probe: Option<Probe>,
+    ) -> Result<Result<ApiKey, KeyEndpointError>, Error> {
+        if self.gate.opens_at() > now && probe.is_none() {
+            return Ok(Err(KeyEndpointError::LeftAlone));
+        }
+        let made = self.provider.api_key(tokens).await;
+        if let Err(KeyEndpointError::Wait { seconds }) = &made {
+            self.gate.ended(Report::Wait(*seconds), probe).await?;
+        }
+        Ok(made)
+    }
+}
+
+/// What takes no pass: nothing here spends a code or a refresh token.
+impl Service {
+    /// Its name as people know it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.provider.name()
+    }
+
+    /// What is known of it.
+    #[must_use]
+    pub fn known(&self) -> &'static Known {
+        self.provider.known()
+    }
+
+    /// How long grants last, as far as the operator knows.
+    #[must_use]
+    pub fn grant_lives(&self) -> Lives {
+        self.provider.grant_lives()
+    }
+
+    /// Whether API keys are made by a step of their own: at a key endpoint, or signed here.
+    #[must_use]
+    pub fn makes_keys(&self) -> bool {
+        self.provider.makes_keys()
+    }
+
+    /// The access token as API key.
+    #[must_use]
+    pub fn token_as_key(&self, tokens: &Tokens) -> ApiKey {
+        self.provider.token_as_key(tokens)
+    }
+
+    /// See [`Provider::lets_choose`].
+    pub async fn lets_choose(&self) -> Result<bool, Error> {
+        self.provider.lets_choose().await
+    }
+
+    /// See [`Provider::authorize_url`].
+    pub async fn authorize_url(
+        &self,
+        state: &Secret,
+        nonce: &Secret,
+        code_verifier: &Secret,
+        choose: bool,
+    ) -> Result<String, Error> {
+        self.provider
+            .authorize_url(state, nonce, code_verifier, choose)
+            .await
+    }
+
+    /// See [`Provider::check_issuer`].
+    pub async fn check_issuer(&self, callback: &CallbackQuery) -> Result<(), Error> {
+        self.provider.check_issuer(callback).await
+    }
+
+    /// See [`Provider::revoke`].
+    pub async fn revoke(&self, token: &RevocableToken) -> Result<(), RevokeError> {
+        self.provider.revoke(token).await
+    }
+
+    /// See [`Provider::spends`].
+    #[must_use]
+    pub fn spends(&self, token: &RevocableToken) -> bool {
+        self.provider.spends(token)
+    }
+
+    /// See [`Provider::delete_grant`].
+    pub async fn delete_grant(&self, access_token: &Secret) -> Result<(), RevokeError> {
+        self.provider.delete_grant(access_token).await
+    }
+
+    /// See [`Provider::delete_key`].
+    pub async fn delete_key(&self, id: &str, access_token: &Secret) -> Result<(), RevokeError> {
+        self.provider.delete_key(id, access_token).await
+    }
+}

@@ -1,0 +1,401 @@
+//! Settling a renewal: the one place that writes, counts and reports what came of it.
+//!
+//! The steps of a renewal decide. Each either goes on, or ends the renewal with a [`Decided`]: what is
+//! counted, what is written, when the link is due again, and what the service's gate learns.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::clock::Seconds;
+use crate::error::Error;
+use crate::figures::{self, Outcome};
+use crate::model::{AsideReason, Credential, ReconnectReason};
+use crate::moments::{Moment, reach};
+use crate::parts::Parts;
+use crate::service::News;
+use crate::service::provider::RefreshError;
+use crate::store::Claim;
+
+/// How long Jira must go on saying that a person is gone to be believed, in seconds.
+const SAID_AGAIN: Seconds = 60;
+/// The longest wait between two tries, in seconds.
+const LONGEST_WAIT: Seconds = 300;
+
+/// A link that is being renewed: the claim on it, and its credential as it is now.
+pub(crate) struct Job {
+    pub(crate) claim: Claim,
+    pub(crate) credential: Credential,
+}
+
+/// A step goes on, or the renewal ends here.
+pub(crate) type Progress<T> = Result<T, Stop>;
+
+/// Why a renewal ends before its last step.
+pub(crate) enum Stop {
+    /// There is no more to do now.
+    Decided(Box<Decided>),
+    /// The store is unavailable. The lease brings the link back.
+    Error(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl From<Decided> for Stop {
+    fn from(decided: Decided) -> Self {
+        Self::Decided(Box::new(decided))
+    }
+}
+
+/// What came of a renewal.
+pub(crate) struct Decided {
+    /// What is counted and logged; None for what is no try.
+    outcome: Option<Outcome>,
+    why: Option<Why>,
+    news: Option<News>,
+    then: Then,
+}
+
+/// The cause, for the log.
+enum Why {
+    Refresh(RefreshError),
+    Other(String),
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refresh(error) => error.fmt(f),
+            Self::Other(text) => f.write_str(text),
+        }
+    }
+}
+
+/// What is written.
+pub(crate) enum Then {
+    /// Nothing: the claim is over.
+    Nothing,
+    /// The link is given back.
+    Again(Due, Try),
+    /// The link is given back, and Jira may hold its newest key: a PUT had no certain outcome.
+    PerhapsPublished(Seconds),
+    /// The link rests until then.
+    Aside(AsideReason, Seconds),
+    /// Only the person can bring the link back.
+    Reconnect(ReconnectReason),
+    /// Jira says that the person is gone.
+    SaidGone,
+    /// The link is not there any more: what the service gave is revoked.
+    Discard(Box<Credential>),
+    /// Jira holds the newest key of this credential, and the link is due again then.
+    Published(Box<Credential>, Seconds),
+}
+
+/// When a link is due again.
+pub(crate) enum Due {
+    /// Then.
+    At(Seconds),
+    /// As soon as the service may be asked again: the link keeps its place.
+    WithService,
+    /// A little after the service may be asked again, so that another link is the next probe.
+    AfterService,
+}
+
+/// How a try counts that is given back.
+#[derive(Clone, Copy)]
+pub(crate) enum Try {
+    /// It was none. What an earlier token request left open stays open.
+    None,
+    /// It was none, and no token request is left open.
+    NoneSettled,
+    /// It failed. A token request may be left open.
+    Failed,
+    /// It failed, and no token request is left open.
+    FailedSettled,
+}
+
+impl Try {
+    fn failed(self) -> bool {
+        matches!(self, Self::Failed | Self::FailedSettled)
+    }
+
+    fn settled(self) -> bool {
+        matches!(self, Self::NoneSettled | Self::FailedSettled)
+    }
+}
+
+impl Decided {
+    /// Nothing is counted or logged.
+    pub(crate) fn quietly(then: Then) -> Self {
+        Self {
+            outcome: None,
+            why: None,
+            news: None,
+            then,
+        }
+    }
+
+    /// This is counted.
+    pub(crate) fn with(outcome: Outcome, then: Then) -> Self {
+        Self {
+            outcome: Some(outcome),
+            ..Self::quietly(then)
+        }
+    }
+
+    /// The link is set aside, which is counted by its reason.
+    pub(crate) fn aside(reason: AsideReason, until: Seconds) -> Self {
+        Self::with(reason.into(), Then::Aside(reason, until)).because(reason.for_operator())
+    }
+
+    /// The link needs its person, which is counted by its reason.
+    pub(crate) fn reconnect(reason: ReconnectReason) -> Self {
+        Self::with(reason.into(), Then::Reconnect(reason)).because(reason.for_operator())
+    }
+
+    pub(crate) fn because(mut self, why: impl fmt::Display) -> Self {
+        self.why = Some(Why::Other(why.to_string()));
+        self
+    }
+
+    pub(crate) fn because_of_refresh(mut self, error: RefreshError) -> Self {
+        self.why = Some(Why::Refresh(error));
+        self
+    }
+
+    pub(crate) fn telling(mut self, news: News) -> Self {
+        self.news = Some(news);
+        self
+    }
+}
+
+/// Ends a renewal whose steps have ended.
+///
+/// # Errors
+/// When the store is unavailable; the lease then brings the link back.
+pub(crate) async fn settle(
+    parts: &Parts,
+    claim: &Claim,
+    ended: Progress<Decided>,
+) -> Result<(), Error> {
+    let decided = match ended {
+        Ok(decided) => decided,
+        Err(Stop::Decided(decided)) => *decided,
+        Err(Stop::Error(error)) => return Err(error),
+    };
+    let Decided {
+        outcome,
+        why,
+        news,
+        then,
+    } = decided;
+    if let Some(news) = news {
+        tell(parts, news, why.as_ref()).await?;
+    }
+    let (store, now) = (&parts.store, parts.clock.now());
+    let count = |next_try| {
+        if let Some(outcome) = outcome {
+            let why = why.as_ref().map(|why| why as &dyn fmt::Display);
+            parts.meters.renewal(outcome, claim, why, next_try);
+        }
+    };
+    match then {
+        Then::Nothing => count(None),
+        Then::Again(due, tried) => {
+            let due_at = due.at(parts, now);
+            count(Some(due_at));
+            store
+                .put_off(claim, due_at, tried.failed(), tried.settled())
+                .await?;
+        }
+        Then::PerhapsPublished(due_at) => {
+            count(Some(due_at));
+            store.perhaps_published(claim, now, due_at).await?;
+        }
+        Then::Aside(reason, until) => {
+            count(Some(until));
+            store.set_aside(claim, reason, until).await?;
+        }
+        Then::Reconnect(reason) => {
+            if store.reconnect(claim, reason).await? {
+                count(None);
+            }
+        }
+        Then::SaidGone => said_gone(parts, claim).await?,
+        Then::Discard(credential) => {
+            count(None);
+            let credential = &*credential;
+            until_written(move || store.discard(claim, credential.clone(), now)).await;
+            parts.wake_cleanup.notify_one();
+        }
+        Then::Published(credential, due_at) => {
+            published(parts, claim, &credential, due_at).await?;
+        }
+    }
+    Ok(())
+}
+
+impl Due {
+    fn at(self, parts: &Parts, now: Seconds) -> Seconds {
+        let opens_at = parts.service.gate().opens_at();
+        match self {
+            Self::At(due_at) => due_at,
+            Self::WithService => opens_at.max(now + 1),
+            Self::AfterService => opens_at.max(now) + 1 + parts.random.up_to(10),
+        }
+    }
+}
+
+/// Keeps what a step has brought, before anything else is done with it, whatever the database is doing. Once
+/// the service has given a new refresh token, forgetting it would lose the link. Then the others are told.
+pub(crate) async fn keep(
+    parts: &Parts,
+    job: &mut Job,
+    generation: i64,
+    news: Option<News>,
+) -> Progress<()> {
+    let Job { claim, credential } = &*job;
+    let store = &parts.store;
+    let commit = until_written(move || store.commit(claim, credential, generation));
+    let committed = parts.meters.timed(figures::Step::Commit, commit).await;
+    let held = if committed {
+        Some(generation)
+    } else {
+        // It may be there already: where a connection is cut, the answer to a commit that was made is lost.
+        until_written(move || store.holds(claim, credential, generation)).await
+    };
+    if held != Some(generation) {
+        let then = match held {
+            // Another process has gone on with it since.
+            Some(_) => Then::Nothing,
+            // Disconnected, connected again or uninstalled meanwhile.
+            None => Then::Discard(Box::new(credential.clone())),
+        };
+        let superseded = Decided::with(Outcome::Superseded, then);
+        return Err(match news {
+            Some(news) => superseded.telling(news).into(),
+            None => superseded.into(),
+        });
+    }
+    job.claim.link.generation = generation;
+    if committed {
+        reach(&parts.clock, Moment::Committed, &job.claim.link).await;
+    }
+    match news {
+        Some(news) => Ok(tell(parts, news, None).await?),
+        None => Ok(()),
+    }
+}
+
+/// Tells all replicas how a token request ended, and says it once where the service is left alone now.
+async fn tell(parts: &Parts, news: News, why: Option<&Why>) -> Result<(), Error> {
+    let of_probe = news.is_of_probe();
+    let rest = parts.service.tell(news).await?;
+    match (rest, why) {
+        (Some(seconds), Some(Why::Refresh(RefreshError::InvalidClient(code)))) => tracing::error!(
+            %code,
+            seconds,
+            "the service refuses this app: nothing can be renewed until its client registration is mended"
+        ),
+        (Some(seconds), Some(error)) => {
+            tracing::warn!(%error, seconds, "the service is left alone; then one renewal shows whether it is back");
+        }
+        // Nobody need wait any longer.
+        (None, _) if of_probe => parts.wake.notify_one(),
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Records that Jira holds the newest key.
+async fn published(
+    parts: &Parts,
+    claim: &Claim,
+    credential: &Credential,
+    due_at: Seconds,
+) -> Result<(), Error> {
+    let Some(key) = &credential.api_key else {
+        return Ok(());
+    };
+    let now = parts.clock.now();
+    let recorded = parts
+        .store
+        .published(claim, credential, key.expires_at, now, due_at);
+    let recorded = parts.meters.timed(figures::Step::Record, recorded).await?;
+    let outcome = match recorded {
+        true if claim.link.published.is_none() => Outcome::FirstKey,
+        true => Outcome::Renewed,
+        false => Outcome::Superseded,
+    };
+    parts.meters.renewal(outcome, claim, None, None);
+    if !recorded || !credential.retiring.is_empty() {
+        // The old key is revoked as work of its own, and so is what must not stay in Jira.
+        parts.wake_cleanup.notify_one();
+    }
+    Ok(())
+}
+
+/// Jira may be mistaken for a moment, as when a site is moved, and what is revoked is lost. So it is believed
+/// when it says again a minute later that the person is gone. Until then nothing ends.
+async fn said_gone(parts: &Parts, claim: &Claim) -> Result<(), Error> {
+    let (store, now) = (&parts.store, parts.clock.now());
+    let Some(since) = store.said_gone(claim, now).await? else {
+        // The link has changed since it was claimed.
+        return Ok(());
+    };
+    if now - since >= SAID_AGAIN {
+        parts.meters.renewal(Outcome::PersonGone, claim, None, None);
+        let account = &claim.link.account_id;
+        store.unlink(&claim.tenant, account, now, now).await?;
+        parts.wake_cleanup.notify_one();
+        return Ok(());
+    }
+    let due_at = since + SAID_AGAIN;
+    parts
+        .meters
+        .renewal(Outcome::PersonMissing, claim, None, Some(due_at));
+    store.put_off(claim, due_at, false, false).await?;
+    Ok(())
+}
+
+/// Tries until the database takes it.
+async fn until_written<T, F>(attempt: impl Fn() -> F) -> T
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    let mut wait = Duration::from_millis(100);
+    loop {
+        match attempt().await {
+            Ok(done) => break done,
+            Err(error) => {
+                tracing::warn!(%error, "the outcome of a renewal cannot be written yet; it is held and tried again");
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(Duration::from_millis(500));
+            }
+        }
+    }
+}
+
+/// Full jitter, doubling from two seconds; quicker while there is a key or a refresh token to save.
+pub(crate) fn backoff(parts: &Parts, job: &Job, now: Seconds) -> Seconds {
+    let Job { claim, credential } = job;
+    let key_ends_at = credential.api_key.as_ref().map(|key| key.expires_at);
+    let ends = [key_ends_at, credential.refresh_ends_at].into_iter();
+    let left = ends
+        .flatten()
+        .map(|end| end - now)
+        .filter(|left| *left > 0)
+        .min()
+        .unwrap_or(0);
+    let most = if left > 0 {
+        (left / 4).clamp(2, LONGEST_WAIT)
+    } else {
+        LONGEST_WAIT
+    };
+    1 + parts
+        .random
+        .up_to((2_i64 << claim.failures.clamp(0, 10)).min(most))
+}
