@@ -208,7 +208,7 @@ async fn next_generation(parts: &Parts, job: &mut Job) -> Progress<()> {
         return Err(without_refresh_token(credential, now).into());
     };
     let Some(pass) = parts.service.admit_renewal(job.claim.probe).await? else {
-        return Err(held_back().into());
+        return Err(held_back(parts, job).into());
     };
     // Before the intent: discovery may take as long as a token request, and the lease is for one.
     let pass = match parts.service.prepare(pass).await {
@@ -243,8 +243,13 @@ fn without_refresh_token(credential: &Credential, now: Seconds) -> Decided {
 
 /// Gives a link back that may not be renewed now. It keeps its place: its key in Jira decides who is
 /// next when the service may be asked again.
-fn held_back() -> Decided {
-    Decided::quietly(Then::Again(Due::WithService, Try::None))
+fn held_back(parts: &Parts, job: &Job) -> Decided {
+    let due = match job.claim.probe {
+        // The gate is closed for its own sake.
+        Some(_) => Due::At(parts.clock.now() + 1),
+        None => Due::WithService,
+    };
+    Decided::quietly(Then::Again(due, Try::None))
 }
 
 /// Writes that the refresh token is about to be sent. Says when that was.
@@ -256,7 +261,7 @@ async fn intend(parts: &Parts, job: &Job) -> Progress<Seconds> {
         if parts.service.gate().look().await? == Stance::Open {
             parts.meters.renewal(Outcome::LeaseLost, claim, None, None);
         }
-        return Err(held_back().into());
+        return Err(held_back(parts, job).into());
     }
     reach(&parts.clock, Moment::Intended, &claim.link).await;
     let later = parts.clock.now();

@@ -145,6 +145,8 @@ impl Renewals {
         let turns = self
             .turns
             .take(free, TURN, |tenant| may_begin(at_once, &under_way, tenant));
+        // The lease begins now: a process may have slept since the first look.
+        let now = renewing.parts.clock.now();
         let (lease, rest) = (now + LEASE, now + REST);
         let claims =
             renewing
