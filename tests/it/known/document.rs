@@ -14,9 +14,9 @@ const INTRODUCTION: &str = "# Services that Latchkey knows
 For operators: what Latchkey knows about each service, and who says so. A test makes this page from the table in
 the source; to correct a fact, change the table and run `LATCHKEY_BLESS=1 cargo test --test it known::document`.
 
-Set `LATCHKEY_PROVIDER` to one of the names below. `LATCHKEY_PROVIDER_CLIENT_ID` and `_CLIENT_SECRET` are then the
-only settings of the service that are required, and `LATCHKEY_PROVIDER_ISSUER` where the table says so. Every other
-`LATCHKEY_PROVIDER_…` setting overrides what the table says.
+Set `LATCHKEY_PROVIDER` to one of the names below. `LATCHKEY_PROVIDER_CLIENT_ID` and `_CLIENT_SECRET` are then
+the only settings of the service that are required, and `LATCHKEY_PROVIDER_ISSUER` where the table says so.
+Every other `LATCHKEY_PROVIDER_…` setting overrides what the table says.
 
 Each fact links to the page that states it. A fact marked **unconfirmed** has no such page; the table says what
 Latchkey does instead and why. Please report what you know better.
