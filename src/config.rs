@@ -151,7 +151,7 @@ pub struct Settings {
     #[arg(long, env = "LATCHKEY_PROVIDER_SCOPES", value_name = "SCOPES")]
     pub provider_scopes: Option<String>,
 
-    /// A service whose habits are known, like `github`: see SERVICES.md. Whatever else is set wins
+    /// A service whose habits are known, like `github`: see docs/services.md. Whatever else is set wins
     /// [default: oidc]
     #[arg(long, env = "LATCHKEY_PROVIDER", value_name = "SERVICE")]
     pub provider: Option<String>,

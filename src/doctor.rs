@@ -400,7 +400,7 @@ fn habits(config: &Config, report: &mut Report<'_>) {
         Mark::Well,
         "habits",
         format!(
-            "are those of `{}`; {unconfirmed} of {facts} facts about it could not be confirmed: see SERVICES.md",
+            "are those of `{}`; {unconfirmed} of {facts} facts about it could not be confirmed: see docs/services.md",
             known.key
         ),
     );

@@ -2,7 +2,7 @@
 //!
 //! One entry a service, in [`table`], as data: where its endpoints are, how it wants to be asked, how it
 //! answers, how long what it gives lives and what ends it. Each [`Fact`] carries the page that says so, or
-//! says that nobody could confirm it. What an operator sets always wins over an entry. `SERVICES.md` is
+//! says that nobody could confirm it. What an operator sets always wins over an entry. `docs/services.md` is
 //! made from this table by a test.
 
 pub mod table;

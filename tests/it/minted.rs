@@ -734,7 +734,7 @@ fn sealed_key(person: &Person<'_>) -> String {
         .to_owned()
 }
 
-/// A key of each kind, at a service that knows of them what `README.md` says.
+/// A key of each kind, at a service that knows of them what `docs/keys.md` says.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_of_each_kind_is_accepted_by_a_verifying_service() {
     let endpoint = Setting {

@@ -232,7 +232,7 @@ async fn sealing_keys_change_while_everything_goes_on(db: Db) {
         started.elapsed()
     );
 
-    // The steps of the README.
+    // The steps of docs/operating.md, "Rotate the sealing keys".
     scene
         .child()
         .change("LATCHKEY_SEALING_KEYS", &keys("new", "old"));

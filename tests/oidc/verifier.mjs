@@ -1,4 +1,4 @@
-// A service that checks the keys it is shown, written from what README.md says about each kind and from
+// A service that checks the keys it is shown, written from what docs/keys.md says about each kind and from
 // nothing else. It stands for the vendor's own service in the stories, and knows nothing of Latchkey but
 // its addresses.
 //

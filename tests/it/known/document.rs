@@ -1,4 +1,4 @@
-//! `SERVICES.md` is the table of the product, for readers. `LATCHKEY_BLESS=1` writes it anew.
+//! `docs/services.md` shows the table of the product to readers. `LATCHKEY_BLESS=1` rewrites it.
 
 use std::fmt::{Display, Write as _};
 use std::path::Path;
@@ -9,24 +9,26 @@ use latchkey::service::known::{
     RevokedBy, Rotation, Source,
 };
 
-const INTRODUCTION: &str = "# Services
+const INTRODUCTION: &str = "# Services that Latchkey knows
 
-What Latchkey knows about services, as data (`src/provider/known/table.rs`). This page is made from it by the
-test run: change the table, not the page, and run `LATCHKEY_BLESS=1 cargo test --test it known::document`.
+For operators: what Latchkey knows about each service, and who says so. A test makes this page from the table in
+the source; to correct a fact, change the table and run `LATCHKEY_BLESS=1 cargo test --test it known::document`.
 
-With `LATCHKEY_PROVIDER` set to one of these, `LATCHKEY_PROVIDER_CLIENT_ID` and `_CLIENT_SECRET` are all that is
-missing; where the table says so, `LATCHKEY_PROVIDER_ISSUER` as well. Every other `LATCHKEY_PROVIDER_…` setting
-wins over what stands here. Facts carry the page that states them. **Unconfirmed** is what no page could be found
-for, with what is done and why: please correct it when you know better.
+Set `LATCHKEY_PROVIDER` to one of the names below. `LATCHKEY_PROVIDER_CLIENT_ID` and `_CLIENT_SECRET` are then
+the only settings of the service that are required, and `LATCHKEY_PROVIDER_ISSUER` where the table says so.
+Every other `LATCHKEY_PROVIDER_…` setting overrides what the table says.
 
-Each service is played in the test run with what is special about it (`tests/it/known.rs`). None of them was
-asked itself.
+Each fact links to the page that states it. A fact marked **unconfirmed** has no such page; the table says what
+Latchkey does instead and why. Please report what you know better.
+
+The tests simulate each service with its peculiarities (`tests/it/known.rs`). No test has called the services
+themselves.
 ";
 
 #[test]
-fn services_md_is_the_table() {
+fn the_page_of_services_is_the_table() {
     let page = page();
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("SERVICES.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/services.md");
     if std::env::var("LATCHKEY_BLESS").is_ok_and(|bless| bless == "1") {
         std::fs::write(&path, &page).expect("it can be written");
     }
@@ -37,7 +39,7 @@ fn services_md_is_the_table() {
         .find(|(made, found)| made != found);
     assert_eq!(
         differs, None,
-        "made from the table, and found in SERVICES.md"
+        "made from the table, and found in docs/services.md"
     );
     assert_eq!(page.len(), found.len());
 }
@@ -55,13 +57,16 @@ fn every_service_is_played_by_its_name() {
 fn page() -> String {
     let mut page = INTRODUCTION.to_owned();
     page.push_str(
-        "\n| `LATCHKEY_PROVIDER` | service | keys live | ends without use | ends at last | a used refresh token | ended early by | another account | unconfirmed |\n|---|---|---|---|---|---|---|---|---|\n",
+        "\n| `LATCHKEY_PROVIDER` | service | lifetime of a key | an unused grant expires after | a grant expires in any case after | a refresh token that was used | revocation | choosing another account | unconfirmed facts |\n|---|---|---|---|---|---|---|---|---|\n",
     );
     for known in ALL {
         let cells = [
             format!("[`{0}`](#{0})", known.key),
             name(known).to_owned(),
-            marked(&known.access_life, life(known.access_life.value, "it says")),
+            marked(
+                &known.access_life,
+                life(known.access_life.value, "as the answer says"),
+            ),
             marked(&known.grant_idle, life(known.grant_idle.value, "—")),
             marked(&known.grant_life, life(known.grant_life.value, "—")),
             marked(&known.rotation, rotation(known.rotation.value)),
@@ -71,7 +76,7 @@ fn page() -> String {
         ];
         row(&mut page, &cells);
     }
-    page.push_str("\n\\* Unconfirmed: see the part of that service.\n");
+    page.push_str("\n\\* Unconfirmed: see the section on that service.\n");
     for known in ALL {
         part(&mut page, known);
     }
@@ -108,7 +113,7 @@ fn part(page: &mut String, known: &Known) {
             "PKCE",
             match known.pkce.value {
                 true => "S256 is sent",
-                false => "is not sent",
+                false => "S256 is not sent",
             }
             .to_owned(),
             known.pkce.source,
@@ -118,32 +123,36 @@ fn part(page: &mut String, known: &Known) {
             parameters(known.authorize.value),
             known.authorize.source,
         ),
-        ("another account", choose(known), known.choose.source),
+        (
+            "choosing another account",
+            choose(known),
+            known.choose.source,
+        ),
         ("refresh", refresh(known), known.refresh.source),
         ("answers", answers(known), known.answers.source),
         ("identity", identity(known), known.identity.source),
         (
-            "keys live",
-            life(known.access_life.value, "as its answers say"),
+            "lifetime of a key",
+            life(known.access_life.value, "as the answer says"),
             known.access_life.source,
         ),
         (
-            "a grant ends without use after",
+            "an unused grant expires after",
             life(known.grant_idle.value, "—"),
             known.grant_idle.source,
         ),
         (
-            "a grant ends at last after",
+            "a grant expires in any case after",
             life(known.grant_life.value, "—"),
             known.grant_life.source,
         ),
         (
-            "a used refresh token",
+            "a refresh token that was used",
             rotation(known.rotation.value),
             known.rotation.source,
         ),
         (
-            "a refresh ends the key before",
+            "a refresh ends the previous key",
             yes(known.refresh_ends_access.value).to_owned(),
             known.refresh_ends_access.source,
         ),
@@ -243,9 +252,9 @@ fn scopes(known: &Known) -> String {
 
 fn client_auth(how: Option<ClientAuth>) -> &'static str {
     match how {
-        None => "as the metadata says, or basic",
+        None => "as the metadata says, or else basic",
         Some(ClientAuth::Basic) => "basic",
-        Some(ClientAuth::Body) => "in the form",
+        Some(ClientAuth::Body) => "in the form body",
         Some(ClientAuth::BasicJson) => "basic, and the request is JSON",
     }
 }
@@ -261,7 +270,7 @@ fn parameters(parameters: &[Parameter]) -> String {
         })
         .collect();
     match words.is_empty() {
-        true => "as usual".to_owned(),
+        true => "as the standard says".to_owned(),
         false => words.join(", "),
     }
 }
@@ -272,7 +281,7 @@ fn choose(known: &Known) -> String {
         None if matches!(known.endpoints.value, Endpoints::Discovery { .. }) => {
             "as its metadata says".to_owned()
         }
-        None => "log out there".to_owned(),
+        None => "log out at the service".to_owned(),
     }
 }
 
@@ -281,7 +290,7 @@ fn refresh(known: &Known) -> String {
     match (how.path, how.redirect_uri) {
         (Some(path), _) => format!("at `{path}` beside the token endpoint"),
         (None, true) => "with the redirect address".to_owned(),
-        (None, false) => "as usual".to_owned(),
+        (None, false) => "as the standard says".to_owned(),
     }
 }
 
@@ -289,16 +298,16 @@ fn answers(known: &Known) -> String {
     let how = known.answers.value;
     let mut words = Vec::new();
     if let Some(name) = how.nested {
-        words.push(format!("tokens stand in `{name}`"));
+        words.push(format!("tokens are in `{name}`"));
     }
     if how.refuses_with_200 {
         words.push("refusals have status 200".to_owned());
     }
     if how.error_in != ["error"] {
-        words.push(format!("errors stand in `{}`", how.error_in.join("` or `")));
+        words.push(format!("errors are in `{}`", how.error_in.join("` or `")));
     }
     match words.is_empty() {
-        true => "as usual".to_owned(),
+        true => "as the standard says".to_owned(),
         false => words.join(", "),
     }
 }
@@ -333,23 +342,23 @@ fn identity(known: &Known) -> String {
 
 fn rotation(rotation: Rotation) -> String {
     match rotation {
-        Rotation::None => "stays".to_owned(),
-        Rotation::OldStays => "works on beside the new one".to_owned(),
+        Rotation::None => "stays valid".to_owned(),
+        Rotation::OldStays => "stays valid beside the new one".to_owned(),
         Rotation::Strict => "ends at once".to_owned(),
         Rotation::Grace(Some(seconds)) => format!("ends after {seconds} s"),
         Rotation::Grace(None) => "ends after a short time".to_owned(),
-        Rotation::UntilFirstUse => "ends with the first use of the next".to_owned(),
-        Rotation::AsConfigured => "as its operator has set it".to_owned(),
+        Rotation::UntilFirstUse => "ends when the next one is first used".to_owned(),
+        Rotation::AsConfigured => "as its operator configures it".to_owned(),
     }
 }
 
 fn revocation(revocation: &Revocation) -> String {
     match revocation.by {
-        RevokedBy::Nothing => "nothing",
+        RevokedBy::Nothing => "not possible",
         RevokedBy::Standard => "RFC 7009",
-        RevokedBy::RefreshTokensOnly => "RFC 7009, refresh tokens alone",
-        RevokedBy::Bearer => "POST with the token",
-        RevokedBy::NamedField => "POST of the token",
+        RevokedBy::RefreshTokensOnly => "RFC 7009, refresh tokens only",
+        RevokedBy::Bearer => "POST with the token as bearer",
+        RevokedBy::NamedField => "POST with the token in the form",
         RevokedBy::ByApp => "DELETE by the app",
     }
     .to_owned()
@@ -358,29 +367,36 @@ fn revocation(revocation: &Revocation) -> String {
 fn revocation_at_length(how: &Revocation) -> String {
     let mut words = revocation(how);
     if !how.gone.is_empty() {
-        write!(words, "; gone is `{}`", how.gone.join("`, `")).expect("a text grows");
+        write!(
+            words,
+            "; `{}` means that the token is gone",
+            how.gone.join("`, `")
+        )
+        .expect("a text grows");
     }
     for status in how.gone_status {
-        write!(words, "; gone is {status}").expect("a text grows");
+        write!(words, "; {status} means that the token is gone").expect("a text grows");
     }
     words
 }
 
 fn ends(ends: Ends) -> &'static str {
     match ends {
-        Ends::Itself => "it alone",
+        Ends::Itself => "that key only",
         Ends::Grant => "its grant",
         Ends::Account => {
-            "all that the account gave: keys are left to run out, and refresh tokens are revoked when nobody uses the account"
+            "every grant of the account: Latchkey lets keys expire, and revokes refresh tokens once nobody uses the account"
         }
     }
 }
 
 fn means(means: Means) -> &'static str {
     match means {
-        Means::GrantEnded => "the person is asked to reconnect",
-        Means::AppRefused => "the operator is told, and nothing is renewed until then",
-        Means::Refused => "tried again, and nobody is asked for anything",
-        Means::Trouble => "the service is in trouble: tried again with the same token",
+        Means::GrantEnded => "Latchkey asks the person to reconnect",
+        Means::AppRefused => {
+            "Latchkey tells the operator and renews nothing until the client is accepted again"
+        }
+        Means::Refused => "Latchkey tries again and asks nobody to reconnect",
+        Means::Trouble => "the service is failing: Latchkey tries again with the same token",
     }
 }
