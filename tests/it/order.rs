@@ -106,7 +106,10 @@ fn arrows() -> Arrows {
         let module = Path::new(module.as_os_str()).file_stem();
         let module = module.and_then(|name| name.to_str()).expect("it is text");
         let source = fs::read_to_string(&path).expect("it can be read");
-        arrows.entry(module.to_owned()).or_default().extend(used(&source));
+        arrows
+            .entry(module.to_owned())
+            .or_default()
+            .extend(used(&source));
     }
     // The crate's root declares every module and gives their names on.
     let names: BTreeSet<String> = arrows.keys().cloned().collect();
