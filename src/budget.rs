@@ -11,6 +11,8 @@
 //!
 //! Where a person waits, nothing is queued: their call goes first, and renewals make room for it.
 
+mod limits;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,10 +21,11 @@ use http::Method;
 use tokio::time::Instant;
 
 use crate::clock::{Clock, Millis, Seconds};
-use crate::config::JiraLimits;
 use crate::error::Error;
 use crate::model::ClientKey;
 use crate::store::{GateRow, Store};
+
+pub use limits::{JiraLimits, ServiceLimits};
 
 /// Failures in a row after which the service is only probed.
 const TRIPS_AT: i64 = 5;

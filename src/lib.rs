@@ -66,22 +66,25 @@ use tokio::sync::Notify;
 
 use budget::{Bursts, Quota, ServicePace, SharedGate};
 use clock::{Clock, Millis};
-use config::{Config, Customers, IssueModule, PropertyMode, Proxies};
+use config::Config;
+use connect::descriptor::IssueModule;
 use connect::install_keys::InstallKeys;
 use connect::{Connect, Signer};
 use events::Events;
 use figures::Meters;
 use jira::Jira;
 use limits::Limits;
+use linking::Customers;
 use outbound::Outbound;
 use prometheus::Registry;
 use provider::Provider;
 use random::Random;
-use renewal::AtWork;
+use renewal::{AtWork, PropertyMode};
 use signing::Signing;
 use sites::Sites;
 use store::{OpenError, Store};
 use vault::Vault;
+use web::client::Proxies;
 
 /// What comes from outside the process and is passed in.
 #[derive(Debug, Clone)]

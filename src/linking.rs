@@ -12,12 +12,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use clap::ValueEnum;
 use http::Method;
 
 use crate::App;
 use crate::budget::{Probe, Purpose, Report};
 use crate::clock::Seconds;
-use crate::config::Customers;
 use crate::connect::descriptor::FINISH_MODULE;
 use crate::connect::qsh::encode;
 use crate::connect::{ContextToken, Viewer};
@@ -33,6 +33,15 @@ use crate::provider::{Brought, CallbackQuery};
 use crate::renewal::LEASE;
 use crate::secret::{Secret, same};
 use crate::{cleanup, grant, renewal};
+
+/// Whether portal customers of Jira Service Management may link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Customers {
+    /// They may not.
+    Deny,
+    /// They may, like every other person.
+    Allow,
+}
 
 /// How long an attempt lives, in seconds.
 const ATTEMPT_LIFE: Seconds = 600;

@@ -10,6 +10,7 @@ pub mod habits;
 pub mod id_token;
 pub mod known;
 pub mod lenient;
+mod registration;
 pub mod token_response;
 
 use std::pin::Pin;
@@ -29,7 +30,6 @@ use url::Url;
 
 use crate::budget::Report;
 use crate::clock::{Clock, Seconds};
-use crate::config::{ApiKeySource, ProviderConfig};
 use crate::error::{Error, printable};
 use crate::grant::Lives;
 use crate::model::{ApiKey, Identity, RevocableToken, Tokens};
@@ -41,6 +41,8 @@ use habits::Revoked;
 use id_token::{Expected, IdTokenError, KeySet};
 use known::{ClientAuth, Ends, IdentityFrom, Known, Means, RevokedBy};
 use token_response::TokenAnswer;
+
+pub use registration::{ApiKeySource, ProviderConfig};
 
 /// How long the service's metadata is believed, in seconds.
 const METADATA_FRESH_FOR: Seconds = 3600;

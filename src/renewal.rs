@@ -4,6 +4,8 @@
 //! names the generation that was claimed. The order of the steps is what keeps a link alive through
 //! any crash: intent, send, durable commit, publish, record, and only then revoke the old key.
 
+mod property;
+
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,7 +15,6 @@ use http::Method;
 use crate::App;
 use crate::budget::{Purpose, Report, Stance};
 use crate::clock::{Seconds, rfc3339};
-use crate::config::PropertyMode;
 use crate::error::Error;
 use crate::figures::{Outcome, Step};
 use crate::grant;
@@ -27,6 +28,8 @@ use crate::provider::{MintError, RefreshError, good_until};
 use crate::signing::Signer;
 use crate::store::{Calls, Claim};
 use crate::vault::Broken;
+
+pub use property::{PropertyKey, PropertyMode};
 
 /// How long a claimed link is one process's alone, in seconds. A token request ends well before
 /// (`outbound::TIME_LIMIT`), so two are never in flight.

@@ -4,9 +4,9 @@ use serde::Deserialize;
 use url::Url;
 
 use super::known::ClientAuth;
-use super::lenient;
-use crate::config::{ProviderConfig, is_loopback};
+use super::{ProviderConfig, lenient};
 use crate::error::Error;
+use crate::sites::is_loopback;
 
 /// Where the service's endpoints are.
 #[derive(Debug, Clone)]

@@ -16,9 +16,9 @@ use serde_json::json;
 use super::extract::{Form, SmallBody};
 use crate::App;
 use crate::clock::rfc3339;
-use crate::config::PropertyMode;
 use crate::connect::Viewer;
 use crate::error::Error;
+use crate::renewal::PropertyMode;
 use crate::secret::{Secret, same};
 use crate::signing::Claims;
 

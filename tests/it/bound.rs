@@ -408,7 +408,9 @@ async fn t18_a_base_url_is_held_against_the_allowed_hosts_at_every_use(db: Db) {
         assert!(!lines.is_empty());
         // Who has narrowed the setting is told at the start, and by the doctor.
         let url = scene.world.jira.url("acme");
-        let lines = scene.log.lines_with(&["LATCHKEY_SITE_HOSTS".to_owned(), url.clone()]);
+        let lines = scene
+            .log
+            .lines_with(&["LATCHKEY_SITE_HOSTS".to_owned(), url.clone()]);
         assert!(!lines.is_empty());
         for path in ["/healthz", "/readyz"] {
             scene.get(path).await.is(200);
