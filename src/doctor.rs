@@ -10,8 +10,9 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
 use crate::Outside;
+use crate::atlassian::jira::quota::JiraLimits;
 use crate::clock::{Clock, Seconds, rfc3339};
-use crate::config::{Config, Database, JiraLimits};
+use crate::config::Config;
 use crate::error::Error;
 use crate::events::Events;
 use crate::forecast::{Forecast, Level};
@@ -21,7 +22,7 @@ use crate::secret::Secret;
 use crate::service::known;
 use crate::service::provider::{Provider, RefreshError};
 use crate::sites::Sites;
-use crate::store::{Figures, Schema, Store};
+use crate::store::{Database, Figures, Schema, Store};
 use crate::vault::Vault;
 
 /// Of how many tenants the keys are opened.

@@ -3,6 +3,8 @@
 //! One value has two faces: a problem document (RFC 9457) where a program asks, and a page where a
 //! person looks (`web::pages`). The words never tell an attacker which check failed; the log does.
 
+use std::borrow::Cow;
+
 use http::StatusCode;
 
 use crate::clock::Seconds;
@@ -582,5 +584,18 @@ impl Refusal {
                 "Jira says that this account is not active. Ask a Jira admin.".to_owned(),
             ),
         }
+    }
+}
+
+/// Says what a setting's text should be. It never repeats the text, which may be a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("it should be {0}")]
+pub struct ShouldBe(Cow<'static, str>);
+
+impl ShouldBe {
+    /// `what` completes the sentence "it should be …".
+    #[must_use]
+    pub fn new(what: impl Into<Cow<'static, str>>) -> Self {
+        Self(what.into())
     }
 }

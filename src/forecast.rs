@@ -4,8 +4,8 @@
 //! one. So the number of links and the life of their keys decide whether they can all be renewed: a
 //! hundred thousand need keys of 2.9 hours or more, a million need 29.
 
+use crate::atlassian::jira::quota::JiraLimits;
 use crate::clock::Seconds;
-use crate::config::JiraLimits;
 use crate::error::Error;
 use crate::random::Random;
 use crate::store::{Figures, Store};

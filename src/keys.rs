@@ -1,13 +1,14 @@
 //! The API keys that are made here, and what stands in the user property in the place of one.
 
 pub mod jwe;
+pub mod property;
 pub mod signing;
 
 use crate::error::Error;
 use crate::model::{ApiKey, KeyInProperty};
 use crate::random::Random;
 
-pub use crate::config::PropertyMode;
+use property::PropertyMode;
 use signing::{KeySigner, Signing};
 
 /// What this deployment does with keys.

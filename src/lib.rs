@@ -47,6 +47,7 @@ pub mod model;
 pub mod moments;
 pub mod outbound;
 pub mod parts;
+pub mod proxies;
 pub mod publishing;
 pub mod random;
 pub mod renewal;

@@ -19,7 +19,6 @@ use std::time::Duration;
 use crate::atlassian::connect::descriptor::FINISH_MODULE;
 use crate::atlassian::connect::{ContextToken, Viewer};
 use crate::clock::Seconds;
-use crate::config::Customers;
 use crate::error::{Error, printable};
 use crate::events::{Event, Events};
 use crate::limits::Limits;
@@ -34,6 +33,7 @@ use crate::service::provider::CallbackQuery;
 use crate::store::LEASE;
 use crate::{cleanup, grant, publishing};
 
+pub use allowed::Customers;
 use allowed::{allowed, ask_about};
 pub use look::{BothAccounts, Introduction, Over, View, look, name_in_jira, status};
 use look::{linked_as, page_token, replaces};

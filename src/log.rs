@@ -1,9 +1,10 @@
-//! The log: lines on standard error, written by a thread of its own.
+//! The log: lines on standard error, written by a separate thread.
 //!
-//! Nobody who has something to say waits for whoever reads, or fails with it. A reader that has closed its
-//! end, or stands still, costs lines and nothing else, and they are counted.
+//! A slow or closed reader of the log neither delays nor fails the code that logs. Lines that such a reader
+//! doesn't take are lost and counted.
 
 use std::io::{self, Write};
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,32 +12,76 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 use std::time::Duration;
 
+use clap::ValueEnum;
 use prometheus::IntCounter;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Directive;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// How much waits to be written, in bytes; what comes then is lost.
+use crate::error::ShouldBe;
+
+/// How many bytes may wait to be written. Lines beyond that are lost.
 const MOST_WAITING: usize = 1024 * 1024;
-/// What a waiting line takes beside its text, about, in bytes.
+/// About how many bytes a waiting line takes besides its text.
 const OF_A_LINE: usize = 64;
-/// How long the end of the process waits for what is not written yet.
+/// How long the end of the process waits for lines that are not written yet.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
-/// Lines that were lost since the process started. A process has one log, whatever it runs.
+/// Lines that were lost since the process started. A process has one log.
 pub static LINES_LOST: LazyLock<IntCounter> = LazyLock::new(|| {
     IntCounter::new(
         "latchkey_log_lines_lost_total",
-        "Lines of the log that were lost, as their reader was gone or too slow.",
+        "Log lines that were lost because their reader was gone or too slow.",
     )
     .expect("the name is a constant")
 });
 
 enum Entry {
     Line(Vec<u8>),
-    /// Answered when all before it is written.
+    /// Answered when all lines before it are written.
     Mark(SyncSender<()>),
 }
 
-/// Where lines wait to be written. Cloning it shares them.
+/// Which entries are logged: a tracing filter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filter(String);
+
+impl FromStr for Filter {
+    type Err = ShouldBe;
+
+    fn from_str(text: &str) -> Result<Self, ShouldBe> {
+        match EnvFilter::try_new(text) {
+            Ok(_) => Ok(Self(text.to_owned())),
+            Err(_) => Err(ShouldBe::new(
+                "a tracing filter, like info or latchkey=debug",
+            )),
+        }
+    }
+}
+
+impl Filter {
+    fn for_tracing(&self) -> EnvFilter {
+        let filter = EnvFilter::new(&self.0);
+        if self.0.contains("tower_sessions") {
+            return filter;
+        }
+        // tower_sessions warns about every forged cookie, and anybody can send those. `events` counts them.
+        "tower_sessions=error"
+            .parse::<Directive>()
+            .map_or(filter.clone(), |quieter| filter.add_directive(quieter))
+    }
+}
+
+/// How entries are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// One line of text for each entry.
+    Text,
+    /// One JSON object in a line for each entry.
+    Json,
+}
+
+/// Where lines wait to be written. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Log {
     entries: Sender<Entry>,
@@ -44,10 +89,10 @@ pub struct Log {
 }
 
 impl Log {
-    /// Begins to write to standard error.
+    /// Starts the thread that writes to standard error.
     ///
     /// # Errors
-    /// When there can be no thread.
+    /// When the thread can't be started.
     pub fn start() -> io::Result<Self> {
         Self::start_on(io::stderr())
     }
@@ -65,12 +110,26 @@ impl Log {
         Ok(log)
     }
 
-    /// Says one line that is no entry of the log, as what a command ends with.
+    /// Makes this the log of the process: tracing writes to it, and so does a panic.
+    pub fn record(&self, filter: &Filter, format: Format) {
+        let builder = tracing_subscriber::fmt()
+            .with_env_filter(filter.for_tracing())
+            .with_writer(self.clone())
+            // tracing would write these to standard error itself, and its reader may be gone.
+            .log_internal_errors(false);
+        match format {
+            Format::Json => builder.json().init(),
+            Format::Text => builder.with_ansi(false).init(),
+        }
+        log_panics();
+    }
+
+    /// Writes one line that is not a log entry, such as the error that a command ends with.
     pub fn say(&self, line: &str) {
         self.take(format!("{line}\n").into_bytes());
     }
 
-    /// Waits until everything is written, for a second at most.
+    /// Waits until all lines are written, for at most a second.
     pub fn end(&self) {
         let (mark, reached) = sync_channel(1);
         if self.entries.send(Entry::Mark(mark)).is_ok() {
@@ -105,7 +164,7 @@ fn write_all(mut out: impl Write, entries: &Receiver<Entry>, waiting: &AtomicUsi
 }
 
 impl Write for Log {
-    /// Takes a whole line: tracing writes each at once.
+    /// Takes a whole line: tracing writes each line with one call.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.take(line.to_vec());
         Ok(line.len())
@@ -124,9 +183,9 @@ impl MakeWriter<'_> for Log {
     }
 }
 
-/// From now on a panic is a line of the log. The standard hook writes to standard error itself, and would
-/// wait for its reader.
-pub fn panics_are_logged() {
+/// Makes each panic a log line. The standard hook writes to standard error itself and would wait for its
+/// reader.
+fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let backtrace = std::backtrace::Backtrace::capture();
         let captured = backtrace.status() == std::backtrace::BacktraceStatus::Captured;

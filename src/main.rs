@@ -11,13 +11,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 use prometheus::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tracing_subscriber::EnvFilter;
 
 use latchkey::clock::Clock;
-use latchkey::config::{Config, LogConfig, Settings, Upkeep};
+use latchkey::config::{Config, Settings, Upkeep};
 use latchkey::doctor::{self, Finding, Mark};
 use latchkey::events::Events;
-use latchkey::log::{self, Log};
+use latchkey::log::Log;
 use latchkey::random::Random;
 use latchkey::server::{Running, serve};
 use latchkey::signals::Stop;
@@ -83,9 +82,9 @@ fn begin(log: &Log) -> Result<ExitCode, String> {
     let line = Line::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let done = runtime.block_on(async {
         match line.command {
-            Some(Command::Doctor) => Ok(see_the_doctor(line.settings, stop).await),
-            Some(Command::RotateKeys) => rotate_keys(line.settings, log, stop).await,
-            command => run(command, line.settings, log, stop).await,
+            Some(Command::Doctor) => Ok(see_the_doctor(&line.settings, stop).await),
+            Some(Command::RotateKeys) => rotate_keys(&line.settings, log, stop).await,
+            command => run(command, &line.settings, log, stop).await,
         }
     });
     // What still runs has had its time, and a name that is being looked up would be waited for.
@@ -94,7 +93,7 @@ fn begin(log: &Log) -> Result<ExitCode, String> {
 }
 
 /// Without a log: what there is to say is on standard output.
-async fn see_the_doctor(settings: Settings, mut stop: Stop) -> ExitCode {
+async fn see_the_doctor(settings: &Settings, mut stop: Stop) -> ExitCode {
     let say = |finding: Finding| {
         // Whoever reads may have seen enough and gone.
         let _ = writeln!(stdout(), "{finding}");
@@ -128,42 +127,14 @@ fn outside(config: &Config) -> Result<Outside, String> {
     Outside::real(config).map_err(|error| format!("the HTTP client cannot start: {error}"))
 }
 
-fn start_log(config: &LogConfig, log: &Log) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&config.filter).map_err(|_| {
-        "LATCHKEY_LOG is malformed: it should be a tracing filter, like info or latchkey=debug"
-            .to_owned()
-    })?;
-    let quieter = "tower_sessions=error"
-        .parse()
-        .map_err(|error| format!("the log cannot start: {error}"))?;
-    // It warns of every cookie that is made up, as often as anybody likes; `events` counts those.
-    let filter = if config.filter.contains("tower_sessions") {
-        filter
-    } else {
-        filter.add_directive(quieter)
-    };
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(log.clone())
-        // Those would be written past the log, to a reader that may be gone.
-        .log_internal_errors(false);
-    if config.json {
-        builder.json().init();
-    } else {
-        builder.with_ansi(false).init();
-    }
-    log::panics_are_logged();
-    Ok(())
-}
-
 async fn run(
     command: Option<Command>,
-    settings: Settings,
+    settings: &Settings,
     log: &Log,
     mut stop: Stop,
 ) -> Result<ExitCode, String> {
     let config = Config::read(settings).map_err(|invalid| invalid.to_string())?;
-    start_log(&config.log, log)?;
+    log.record(&config.log.filter, config.log.format);
     let outside = outside(&config)?;
     #[cfg(debug_assertions)]
     let outside = with_wrong_clock(outside);
@@ -223,9 +194,9 @@ fn with_wrong_clock(outside: Outside) -> Outside {
     }
 }
 
-async fn rotate_keys(settings: Settings, log: &Log, mut stop: Stop) -> Result<ExitCode, String> {
+async fn rotate_keys(settings: &Settings, log: &Log, mut stop: Stop) -> Result<ExitCode, String> {
     let upkeep = Upkeep::read(settings).map_err(|invalid| invalid.to_string())?;
-    start_log(&upkeep.log, log)?;
+    log.record(&upkeep.log.filter, upkeep.log.format);
     let events = Events::new(&Registry::new(), Clock::system());
     let vault = Vault::new(upkeep.sealing_keys, Random::system(), events);
     let store = tokio::select! {

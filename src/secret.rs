@@ -58,6 +58,9 @@
 //! # Ok::<(), ()>(())
 //! ```
 
+use std::convert::Infallible;
+use std::str::FromStr;
+
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
@@ -107,10 +110,11 @@ pub fn same(a: &str, b: &str) -> bool {
     verify_slices_are_equal(a.as_bytes(), b.as_bytes()).is_ok()
 }
 
-/// For settings: what the command line gives is taken into custody.
-impl From<String> for Secret {
-    fn from(text: String) -> Self {
-        Self(text)
+impl FromStr for Secret {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self::new(text))
     }
 }
 

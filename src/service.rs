@@ -14,6 +14,7 @@ pub mod known;
 pub mod lenient;
 pub mod pace;
 pub mod provider;
+pub mod registration;
 pub mod token_response;
 
 use crate::clock::{Clock, Seconds};

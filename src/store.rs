@@ -15,7 +15,6 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Connection as _, PgPool, SqlitePool};
 
 use crate::clock::Seconds;
-use crate::config::Database;
 use crate::error::Error;
 use crate::random::Random;
 use crate::secret::Secret;
@@ -181,6 +180,7 @@ mod batch;
 mod beside;
 mod budget;
 mod cleanup;
+mod database;
 mod figures;
 mod health;
 mod link;
@@ -199,6 +199,7 @@ pub use attempt::END_REMEMBERED_FOR;
 pub use beside::Schema;
 pub use budget::{Calls, GateRow, Probe};
 pub use cleanup::{Chore, Cleanup};
+pub use database::Database;
 pub use figures::{CLEANUP_KINDS, Figures, PAST_DUE_AFTER};
 pub use renewal::{Claim, Kind, LEASE, SignOfLife, TURN, Turn};
 pub use rotation::{KeyUse, Progress, Rotation};

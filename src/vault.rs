@@ -9,12 +9,15 @@
 //! Each tenant has a key of its own, wrapped by the operator's sealing keys. The first sealing key
 //! seals, all of them open: adding a key in front and keeping the old one behind it is how keys change.
 
+use std::str::FromStr;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use zeroize::Zeroizing;
 
+use crate::error::ShouldBe;
 use crate::events::{Event, Events};
 use crate::random::Random;
 use crate::secret::{Key, Secret, TenantKey};
@@ -84,10 +87,52 @@ impl SealingKey {
         Some(Self { kid, key })
     }
 
+    /// Reads `kid:base64 of 32 bytes`.
+    fn of_setting(text: &str) -> Option<Self> {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+        let (kid, key) = text.split_once(':')?;
+        if !(1..=32).contains(&kid.len()) || !kid.bytes().all(allowed) {
+            return None;
+        }
+        let key = Zeroizing::new(STANDARD.decode(key).ok()?);
+        Self::new(kid.to_owned(), &key)
+    }
+
     /// The id it is known by.
     #[must_use]
     pub fn kid(&self) -> &str {
         &self.kid
+    }
+}
+
+/// The sealing keys of a deployment: at least one, with different ids. The first seals, all open.
+#[derive(Clone)]
+pub struct SealingKeys(Vec<SealingKey>);
+
+impl SealingKeys {
+    /// What the setting should be.
+    pub const SHOULD_BE: &str = "one or more `kid:base64 of 32 bytes`, comma separated, with different \
+        kids of 1 to 32 letters, digits, `-`, `_` and `.`";
+}
+
+impl From<SealingKeys> for Vec<SealingKey> {
+    fn from(keys: SealingKeys) -> Self {
+        keys.0
+    }
+}
+
+impl FromStr for SealingKeys {
+    type Err = ShouldBe;
+
+    fn from_str(text: &str) -> Result<Self, ShouldBe> {
+        let mut keys: Vec<SealingKey> = Vec::new();
+        for entry in text.split(',') {
+            let key = SealingKey::of_setting(entry.trim())
+                .filter(|key| keys.iter().all(|other| other.kid() != key.kid()))
+                .ok_or(ShouldBe::new(Self::SHOULD_BE))?;
+            keys.push(key);
+        }
+        Ok(Self(keys))
     }
 }
 
@@ -100,7 +145,7 @@ pub struct Vault {
 }
 
 impl Vault {
-    /// A vault with at least one key, which `config` has made sure of. The first seals. What does not
+    /// A vault with at least one key, as [`SealingKeys`] guarantees. The first seals. A value that does not
     /// open is recorded in `events`.
     #[must_use]
     pub fn new(keys: Vec<SealingKey>, random: Random, events: Events) -> Self {

@@ -138,7 +138,7 @@ impl Warner {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::JiraLimits;
+    use crate::atlassian::jira::quota::JiraLimits;
 
     #[test]
     fn the_quota_is_spoken_about_when_it_changes_and_at_most_once_an_hour() {

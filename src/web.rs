@@ -5,7 +5,7 @@
 
 mod api;
 mod assets;
-mod client;
+pub(crate) mod client;
 mod extract;
 mod framed;
 mod headers;

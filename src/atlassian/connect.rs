@@ -12,11 +12,13 @@ pub mod qsh;
 pub mod signer;
 
 use std::net::IpAddr;
+use std::str::FromStr;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use url::Url;
+
 use crate::clock::{Clock, Seconds};
-use crate::config::{BaseUrl, SiteHosts};
-use crate::error::{Error, Refusal};
+use crate::error::{Error, Refusal, ShouldBe};
 use crate::events::{Event, Events, Kind};
 use crate::figures::{Meters, Verdict};
 use crate::model::{AccountId, ClientKey, Installation, LifecycleCall, Tenant};
@@ -26,9 +28,81 @@ use crate::store::Store;
 use install_keys::InstallKeys;
 use jwt::{FromAtlassian, FromTenant, Rejected};
 
+use crate::sites::SiteHosts;
+
 pub use crate::sites::Sites;
 pub use lifecycle::LifecycleBody;
 pub use signer::{CannotSign, Signer};
+
+/// The public URL of this app, in two parts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseUrl {
+    origin: String,
+    path: String,
+}
+
+impl BaseUrl {
+    /// The whole URL without a slash at its end: `baseUrl` of the descriptor and the audience of lifecycle
+    /// tokens.
+    #[must_use]
+    pub fn full(&self) -> String {
+        format!("{}{}", self.origin, self.path)
+    }
+
+    /// Scheme, host and port.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The path in front of every route, without a slash at its end. It is empty or begins with `/`.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+}
+
+impl TryFrom<Url> for BaseUrl {
+    type Error = ShouldBe;
+
+    fn try_from(url: Url) -> Result<Self, ShouldBe> {
+        // The router would read these as patterns.
+        if url.path().contains("/:") || url.path().contains("/*") {
+            return Err(ShouldBe::new(
+                "a URL without a colon or a star at the beginning of a step of its path",
+            ));
+        }
+        Ok(Self {
+            origin: url.origin().ascii_serialization(),
+            path: url.path().trim_end_matches('/').to_owned(),
+        })
+    }
+}
+
+/// The key of the Connect app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppKey(String);
+
+impl From<AppKey> for String {
+    fn from(key: AppKey) -> Self {
+        key.0
+    }
+}
+
+impl FromStr for AppKey {
+    type Err = ShouldBe;
+
+    /// Takes what Atlassian's pattern for app keys takes.
+    fn from_str(text: &str) -> Result<Self, ShouldBe> {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
+        if text.len() > 64 || !text.bytes().all(allowed) {
+            return Err(ShouldBe::new(
+                "at most 64 letters, digits, dots, hyphens and underscores",
+            ));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
 
 /// Verifies what Atlassian sends.
 #[derive(Debug)]

@@ -4,6 +4,8 @@
 //! value has an ephemeral key of its own, so what was sealed says nothing about what is sealed next, and
 //! only whoever has the private key opens it: this program cannot.
 
+use std::str::FromStr;
+
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::agreement::{self, ECDH_P256, UnparsedPublicKey};
 use aws_lc_rs::digest::{SHA256, digest};
@@ -12,6 +14,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::error::ShouldBe;
 use crate::random::Random;
 use crate::secret::Secret;
 
@@ -180,6 +183,16 @@ impl PublicKey {
             [&nonce[..], &text[..], tag.as_ref()].map(|part| URL_SAFE_NO_PAD.encode(part));
         // There is no encrypted key where it is agreed on (RFC 7516, section 5.1, step 5).
         Ok(format!("{header}..{nonce}.{text}.{tag}"))
+    }
+}
+
+impl FromStr for PublicKey {
+    type Err = ShouldBe;
+
+    fn from_str(text: &str) -> Result<Self, ShouldBe> {
+        Self::read(text).ok_or(ShouldBe::new(
+            "a public key of P-256 or X25519, as JWK or PEM",
+        ))
     }
 }
 

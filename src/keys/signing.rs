@@ -24,7 +24,6 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use crate::clock::{Clock, Seconds};
-use crate::config::Minted;
 use crate::error::Error;
 use crate::model::{ApiKey, Link, Tokens};
 use crate::random::Random;
@@ -45,9 +44,24 @@ const LONGEST_TOKEN: usize = 8 * 1024;
 /// What clocks of replicas may differ by, in seconds.
 const LEEWAY: Seconds = 30;
 
+/// What the keys that Latchkey signs say, and how long they live.
+#[derive(Clone)]
+pub struct KeyTerms {
+    /// For whom they are good, as `aud`.
+    pub audience: String,
+    /// What they are good for, as `scope`, separated by spaces.
+    pub scopes: Option<String>,
+    /// How many seconds a key lives.
+    pub life: Seconds,
+    /// After how many seconds the next signing key signs.
+    pub rotation: Seconds,
+    /// What the service authenticates with when it asks whether a key is still good.
+    pub introspection_secret: Option<Secret>,
+}
+
 /// Signs keys, and says whether they are still good.
 pub struct Signing {
-    settings: Minted,
+    terms: KeyTerms,
     issuer: String,
     client_id: String,
     store: Store,
@@ -122,7 +136,7 @@ impl Signing {
     /// Signs as `issuer`, our base URL, for the Connect app `client_id`.
     #[must_use]
     pub fn new(
-        settings: Minted,
+        terms: KeyTerms,
         issuer: String,
         client_id: String,
         store: Store,
@@ -130,7 +144,7 @@ impl Signing {
         random: Random,
     ) -> Self {
         Self {
-            settings,
+            terms,
             issuer,
             client_id,
             store,
@@ -142,13 +156,13 @@ impl Signing {
     /// How long keys live, in seconds.
     #[must_use]
     pub fn life(&self) -> Seconds {
-        self.settings.life
+        self.terms.life
     }
 
     /// What whoever introspects must know; none where nobody may.
     #[must_use]
     pub fn introspection_secret(&self) -> Option<&Secret> {
-        self.settings.introspection_secret.as_ref()
+        self.terms.introspection_secret.as_ref()
     }
 
     /// What signs now.
@@ -161,10 +175,10 @@ impl Signing {
         // A replica whose clock is behind may see a first key that only begins in a moment.
         let at = keys.iter().rposition(|key| key.signs_from <= now);
         let current = keys.swap_remove(at.unwrap_or(0));
-        if current.life < self.settings.life {
+        if current.life < self.terms.life {
             // Before the first of them is signed: it decides how long the key stays published.
             self.store
-                .signing_key_lives(&current.kid, self.settings.life)
+                .signing_key_lives(&current.kid, self.terms.life)
                 .await?;
         }
         let der = current.pair.to_pkcs8().map_err(|_| CannotSign)?;
@@ -209,7 +223,7 @@ impl Signing {
             let key = keys.iter().find(|key| key.kid == kid)?;
             Some(DecodingKey::from_ed_der(key.pair.public_key().as_ref()))
         };
-        let Some(claims) = verify(token, known, &self.issuer, &self.settings.audience, now) else {
+        let Some(claims) = verify(token, known, &self.issuer, &self.terms.audience, now) else {
             return Ok(None);
         };
         let honoured = self
@@ -229,7 +243,7 @@ impl Signing {
     /// its time has come, and forgets those that are over.
     async fn keys(&self, now: Seconds) -> Result<Vec<Pair>, Error> {
         let mut keys = self.kept().await?;
-        let rotation = self.settings.rotation;
+        let rotation = self.terms.rotation;
         let notice = LONGEST_NOTICE.min(rotation / 10);
         let signs_from = match keys.pairs.last() {
             // Nobody waits for the first.
@@ -247,7 +261,7 @@ impl Signing {
                     &kid,
                     &private,
                     signs_from,
-                    self.settings.life,
+                    self.terms.life,
                 )
                 .await?;
             // Ours, or that of another replica which was quicker.
@@ -304,17 +318,17 @@ impl KeySigner<'_> {
     pub fn key(&self, link: &Link, generation: i64, tokens: &Tokens) -> Result<ApiKey, CannotSign> {
         let signing = self.signing;
         let now = signing.clock.now();
-        let life = now + signing.settings.life;
+        let life = now + signing.terms.life;
         let expires_at = match tokens.refresh_token {
             Some(_) => life,
             None => life.min(good_until(tokens)),
         };
         let claims = Claims {
             iss: signing.issuer.clone(),
-            aud: signing.settings.audience.clone(),
+            aud: signing.terms.audience.clone(),
             sub: link.identity.subject.clone(),
             client_id: signing.client_id.clone(),
-            scope: signing.settings.scopes.clone(),
+            scope: signing.terms.scopes.clone(),
             iat: now,
             exp: expires_at,
             jti: signing.random.id(),

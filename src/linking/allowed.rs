@@ -1,14 +1,24 @@
 //! Who may connect an account. Jira decides.
 
+use clap::ValueEnum;
+
 use crate::atlassian::connect::Viewer;
 use crate::atlassian::jira::{About, JiraError};
 use crate::clock::Seconds;
-use crate::config::Customers;
 use crate::error::{Error, Refusal};
 use crate::events::Event;
 use crate::model::{AccountId, AccountKind, ParkReason, Person, Purpose};
 
 use super::Linking;
+
+/// Whether portal customers of Jira Service Management may link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Customers {
+    /// They may not.
+    Deny,
+    /// They may, like every other person.
+    Allow,
+}
 
 /// How long what Jira said about a person is believed, in seconds.
 const PERSON_FRESH_FOR: Seconds = 24 * 3600;

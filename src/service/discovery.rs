@@ -5,8 +5,9 @@ use url::Url;
 
 use super::known::ClientAuth;
 use super::lenient;
-use crate::config::{ProviderConfig, is_loopback};
+use super::registration::ProviderConfig;
 use crate::error::Error;
+use crate::sites::is_loopback;
 
 /// Where the service's endpoints are.
 #[derive(Debug, Clone)]

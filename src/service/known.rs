@@ -7,7 +7,12 @@
 
 pub mod table;
 
+use std::str::FromStr;
+
+use clap::ValueEnum;
+
 use crate::clock::Seconds;
+use crate::error::ShouldBe;
 
 pub use table::{ALL, OIDC};
 
@@ -130,14 +135,16 @@ pub struct Scopes {
     pub separator: &'static str,
 }
 
-/// How a client proves itself at the token endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How a client authenticates at the token endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ClientAuth {
-    /// `client_secret_basic` of RFC 6749 section 2.3.1.
+    /// HTTP Basic: `client_secret_basic` of RFC 6749 section 2.3.1.
     Basic,
-    /// `client_secret_post`: id and secret in the form.
+    /// In the body: `client_secret_post`.
     Body,
-    /// Like [`ClientAuth::Basic`], and what else would be a form is JSON.
+    /// Like [`ClientAuth::Basic`], and what else would be a form is JSON. Not a setting: only the table
+    /// of known services uses it.
+    #[value(skip)]
     BasicJson,
 }
 
@@ -276,6 +283,18 @@ pub enum Means {
     Refused,
     /// The service is in trouble, and the request may have been carried out.
     Trouble,
+}
+
+impl FromStr for &'static Known {
+    type Err = ShouldBe;
+
+    fn from_str(key: &str) -> Result<Self, ShouldBe> {
+        Known::find(key).ok_or_else(|| {
+            let others = ALL.iter().filter(|known| known.key != OIDC.key);
+            let keys: Vec<&str> = others.map(|known| known.key).collect();
+            ShouldBe::new(format!("{} or {}", keys.join(", "), OIDC.key))
+        })
+    }
 }
 
 impl Known {

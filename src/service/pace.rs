@@ -9,6 +9,15 @@ use crate::clock::{Clock, Millis};
 use crate::error::Error;
 use crate::store::Store;
 
+/// How much may be asked of the service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceLimits {
+    /// Renewals under way at once in this process.
+    pub concurrency: usize,
+    /// Token requests a second over all replicas.
+    pub rate: Option<u32>,
+}
+
 /// Token requests a second, over all replicas. Each process reserves a short stretch of time at a time.
 #[derive(Debug)]
 pub struct ServicePace {

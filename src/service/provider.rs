@@ -20,7 +20,6 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::clock::{Clock, Seconds};
-use crate::config::{ApiKeySource, ProviderConfig};
 use crate::error::{Error, printable};
 use crate::gate::Report;
 use crate::grant::Lives;
@@ -32,6 +31,7 @@ use super::discovery::Metadata;
 use super::habits::{self, Revoked};
 use super::id_token::{self, Expected, IdTokenError, KeySet};
 use super::known::{ClientAuth, Ends, IdentityFrom, Known, Means, RevokedBy};
+use super::registration::{ApiKeySource, ProviderConfig};
 use super::token_response::TokenAnswer;
 use super::{answers, lenient};
 

@@ -7,7 +7,6 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 
-use crate::config::Database;
 use crate::error::Error;
 use crate::model::AsideReason;
 use crate::random::Random;
@@ -15,7 +14,7 @@ use crate::sites::Sites;
 use crate::vault::Vault;
 
 use super::rows::TenantRow;
-use super::{MIGRATIONS, OpenError, Pool, Store, sql};
+use super::{Database, MIGRATIONS, OpenError, Pool, Store, sql};
 
 /// How many sites are looked at with one statement.
 const SITES_AT_ONCE: i64 = 1000;

@@ -126,9 +126,9 @@ impl Store {
 mod tests {
     use super::*;
     use crate::clock::Clock;
-    use crate::config::Database;
     use crate::events::Events;
     use crate::random::Random;
+    use crate::store::Database;
     use crate::vault::{SealingKey, Vault};
 
     async fn opened(directory: &tempfile::TempDir) -> Store {

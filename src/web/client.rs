@@ -14,7 +14,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use crate::App;
-use crate::config::Proxies;
+use crate::proxies::Proxies;
 
 /// Who is at the other end of the connection. The server puts it on every request.
 #[derive(Debug, Clone, Copy)]
@@ -61,30 +61,17 @@ fn forwarded_by(proxies: &Proxies, peer: IpAddr, headers: &HeaderMap) -> IpAddr 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
     use axum::http::HeaderValue;
 
     fn found(peer: &str, lines: &[&str]) -> String {
-        let config = Config::from_pairs([
-            ("LATCHKEY_BASE_URL", "https://latchkey.example.com"),
-            (
-                "LATCHKEY_SEALING_KEYS",
-                "k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
-            ),
-            ("LATCHKEY_PROVIDER_NAME", "Acme"),
-            ("LATCHKEY_PROVIDER_ISSUER", "https://acme.example.com"),
-            ("LATCHKEY_PROVIDER_CLIENT_ID", "client"),
-            ("LATCHKEY_PROVIDER_CLIENT_SECRET", "s3cret"),
-            ("LATCHKEY_TRUSTED_PROXIES", "10.0.0.0/8,::1"),
-        ])
-        .expect("the settings are good");
+        let proxies: Proxies = "10.0.0.0/8,::1".parse().expect("two networks");
         let mut headers = HeaderMap::new();
         for line in lines {
             let line = HeaderValue::from_bytes(line.as_bytes()).expect("a header");
             headers.append("x-forwarded-for", line);
         }
         let peer = peer.parse().expect("an address");
-        forwarded_by(&config.trusted_proxies, peer, &headers).to_string()
+        forwarded_by(&proxies, peer, &headers).to_string()
     }
 
     #[test]
@@ -121,5 +108,14 @@ mod tests {
             assert_eq!(found("10.0.0.1", &[line]), "10.0.0.1", "{line}");
         }
         assert_eq!(found("10.0.0.1", &["10.0.0.2, 10.0.0.3"]), "10.0.0.1");
+    }
+
+    #[test]
+    fn proxies_are_addresses_and_networks() {
+        let proxies: Proxies = "10.0.0.0/8, ::1,192.0.2.1".parse().expect("they are good");
+        let named = |text: &str| proxies.include(text.parse().expect("an address"));
+        assert!(named("10.200.0.1") && named("::1") && named("192.0.2.1"));
+        assert!(!named("11.0.0.1") && !named("192.0.2.2") && !named("::2"));
+        assert!(!Proxies::default().include(Ipv4Addr::LOCALHOST.into()));
     }
 }

@@ -17,8 +17,8 @@ use super::extract::{Form, SmallBody};
 use crate::App;
 use crate::atlassian::connect::Viewer;
 use crate::clock::rfc3339;
-use crate::config::PropertyMode;
 use crate::error::Error;
+use crate::keys::property::PropertyMode;
 use crate::keys::signing::Claims;
 use crate::secret::{Secret, same};
 

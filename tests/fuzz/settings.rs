@@ -2,7 +2,8 @@
 
 use axum::Router;
 use axum::routing::get;
-use latchkey::config::{Config, Database};
+use latchkey::config::Config;
+use latchkey::store::Database;
 
 /// The least that is good.
 pub const GOOD: [(&str, &str); 6] = [
@@ -68,7 +69,7 @@ pub fn run(bytes: &[u8]) {
         Ok(config) => config,
         Err(error) => {
             let line = error.to_string();
-            assert!(line.starts_with(error.setting) && !line.contains('\n'));
+            assert!(line.starts_with(&error.setting) && !line.contains('\n'));
             return;
         }
     };

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 /// The floors of the house, from the bottom to the top. A module uses its own floor and those below.
 const FLOORS: &[&[&str]] = &[
-    &["clock", "error", "random", "secret"],
+    &["clock", "error", "log", "random", "secret", "signals"],
     &["model", "grant", "moments", "words"],
-    &["events", "limits", "outbound", "sites", "vault"],
+    &["events", "limits", "outbound", "proxies", "sites", "vault"],
     &["store"],
     &["gate", "meters"],
     &["atlassian", "keys", "service"],

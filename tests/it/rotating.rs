@@ -4,12 +4,12 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use latchkey::clock::{Clock, Seconds};
-use latchkey::config::{Config, Database as Where};
+use latchkey::config::Config;
 use latchkey::events::Events;
 use latchkey::model::{ClientKey, Installation};
 use latchkey::random::Random;
 use latchkey::secret::Secret;
-use latchkey::store::Store;
+use latchkey::store::{Database as Where, Store};
 use latchkey::vault::{Place, SealingKey, Vault};
 use tokio::time::{Instant, sleep};
 

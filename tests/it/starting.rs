@@ -137,6 +137,7 @@ async fn a_bad_setting_stops_the_start_with_one_line_that_names_it() {
 #[tokio::test]
 async fn the_help_explains_every_setting_and_shows_no_value() {
     let settings = latchkey::config::Settings::augment_args(clap::Command::new("latchkey"));
+    let settings = latchkey::config::Settings::on(settings);
     let mut names = Vec::new();
     for argument in settings.get_arguments() {
         let name = argument.get_env().expect("a setting has a variable");

@@ -3,14 +3,22 @@
 //! Atlassian's "App descriptor" page has the fields. Every address that Jira uses is found here, so
 //! nothing else needs to know the paths.
 
+use clap::ValueEnum;
 use serde_json::{Value, json};
-
-use crate::config::IssueModule;
 
 /// Key of the module in the issue. Module keys take letters, digits and hyphens.
 pub const ISSUE_MODULE: &str = "latchkey-issue";
 /// Key of the page that the way back from the service leads to.
 pub const FINISH_MODULE: &str = "latchkey-finish";
+
+/// Which module of Jira shows the link in an issue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum IssueModule {
+    /// `jiraIssueContexts`.
+    Context,
+    /// `jiraIssueGlances`, deprecated by Atlassian.
+    Glance,
+}
 
 /// What the descriptor is made from.
 #[derive(Debug)]

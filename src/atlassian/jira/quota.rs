@@ -5,7 +5,29 @@ use crate::error::Error;
 use crate::model::Purpose;
 use crate::store::Store;
 
-pub use crate::config::JiraLimits;
+/// How much may be asked of Jira.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JiraLimits {
+    /// Points an hour over all sites.
+    pub quota: i64,
+    /// How many of these points renewals may use.
+    pub renewal: i64,
+    /// Writes a second to one site.
+    pub burst: u32,
+}
+
+impl JiraLimits {
+    /// The limits where renewals may use `share` per cent of the quota.
+    #[must_use]
+    pub fn new(quota: i64, share: i64, burst: u32) -> Self {
+        Self {
+            quota,
+            // A quota too small to share goes to renewals: without them no link survives.
+            renewal: (quota * share / 100).max(1),
+            burst,
+        }
+    }
+}
 
 /// Points of Jira's quota: 65,000 an hour for an app over all tenants, a write 1, reading a person 3.
 /// The hour is that of UTC. A process takes small allotments, so that not every call writes to the

@@ -1,0 +1,89 @@
+//! Which settings must be given, and which may not, depending on others.
+
+use super::setting::{Invalid, Problem, Setting};
+use super::{ApiKeyFrom, PropertyHolds, Settings};
+use crate::error::ShouldBe;
+use crate::service::known::{Endpoints, Known};
+use crate::vault::SealingKeys;
+
+/// A row of the table.
+struct Rule<'a> {
+    setting: &'a str,
+    broken: bool,
+    problem: Problem,
+    should_be: &'static str,
+}
+
+fn needed<'a, T: Clone>(setting: &'a Setting<T>, when: bool, should_be: &'static str) -> Rule<'a> {
+    Rule {
+        setting: setting.name(),
+        broken: when && !setting.is_given(),
+        problem: Problem::Missing,
+        should_be,
+    }
+}
+
+fn useless<'a, T: Clone>(setting: &'a Setting<T>, when: bool, should_be: &'static str) -> Rule<'a> {
+    Rule {
+        setting: setting.name(),
+        broken: when && setting.is_given(),
+        problem: Problem::Useless,
+        should_be,
+    }
+}
+
+const ALWAYS: bool = true;
+
+fn sealing_keys(s: &Settings) -> Rule<'_> {
+    needed(&s.sealing_keys, ALWAYS, SealingKeys::SHOULD_BE)
+}
+
+/// Checks the only rule for a command that works on the database and on nothing else.
+pub(super) fn check_sealing_keys(s: &Settings) -> Result<(), Invalid> {
+    first_broken([sealing_keys(s)])
+}
+
+/// Checks all rules. The first one that is broken is the error.
+pub(super) fn check(s: &Settings, known: &Known) -> Result<(), Invalid> {
+    let (fixed, default_issuer) = match known.endpoints.value {
+        Endpoints::Fixed { .. } => (true, false),
+        Endpoints::Discovery { issuer, .. } => (false, issuer.is_some()),
+    };
+    let no_discovery = !fixed && !default_issuer && !s.provider_issuer.is_given();
+    let no_endpoint = !s.provider_authorize_url.is_given()
+        && !s.provider_token_url.is_given()
+        && !s.provider_identity_url.is_given();
+    let from = |from| s.api_key_from.peek().is_some_and(|given| given.0 == from);
+    let sealed = s.property.peek().map(|given| given.0) == Some(PropertyHolds::Sealed);
+    const OR_ISSUER: &str =
+        "a URL of the service, or LATCHKEY_PROVIDER_ISSUER should be given for discovery";
+    #[rustfmt::skip]
+    let rules = [
+        needed(&s.base_url, ALWAYS, "the public https URL of this app, like https://latchkey.example.com"),
+        sealing_keys(s),
+        needed(&s.provider_name, known.name.is_none(), "the name of the service as people know it"),
+        needed(&s.provider_issuer, no_discovery && no_endpoint, "the OpenID Connect issuer of the service, or the endpoints should be given one by one"),
+        needed(&s.provider_authorize_url, no_discovery, OR_ISSUER),
+        needed(&s.provider_token_url, no_discovery, OR_ISSUER),
+        needed(&s.provider_identity_url, no_discovery, OR_ISSUER),
+        // Discovery would find nothing there, and the endpoints of the table would be ignored.
+        useless(&s.provider_issuer, fixed, "left out, and the addresses set one by one if they are others"),
+        needed(&s.provider_client_id, ALWAYS, "the client id that the service gave this app"),
+        needed(&s.provider_client_secret, ALWAYS, "the client secret that the service gave this app"),
+        needed(&s.api_key_url, from(ApiKeyFrom::Endpoint), "the URL of the key endpoint, as LATCHKEY_API_KEY_FROM is `endpoint`"),
+        needed(&s.minted_audience, from(ApiKeyFrom::Minted), "the name by which your service knows itself in tokens, as LATCHKEY_API_KEY_FROM is `minted`"),
+        needed(&s.property_public_key, sealed, "a public key of P-256 or X25519, as JWK or PEM, as LATCHKEY_PROPERTY is `sealed`"),
+    ];
+    first_broken(rules)
+}
+
+fn first_broken<'a>(rules: impl IntoIterator<Item = Rule<'a>>) -> Result<(), Invalid> {
+    match rules.into_iter().find(|rule| rule.broken) {
+        None => Ok(()),
+        Some(rule) => Err(Invalid::new(
+            rule.setting,
+            rule.problem,
+            ShouldBe::new(rule.should_be),
+        )),
+    }
+}

@@ -1,0 +1,349 @@
+//! One setting: the text that the command line or the environment gave, read as a type.
+//!
+//! A text that is not of its type does not fail at once, because not every command needs every setting.
+//! It fails when the setting is asked for, with one line that names the setting and does not repeat the
+//! text.
+
+use std::convert::Infallible;
+use std::ffi::OsStr;
+use std::fmt;
+use std::marker::PhantomData;
+use std::net::AddrParseError;
+use std::str::{FromStr, ParseBoolError};
+
+use clap::builder::{PossibleValue, TypedValueParser, ValueParserFactory};
+use clap::{Arg, Command, ValueEnum};
+use url::Url;
+
+use crate::clock::Seconds;
+use crate::error::ShouldBe;
+use crate::secret::Secret;
+use crate::sites::is_loopback;
+
+/// The shortest secret that a person may choose, in bytes.
+const SHORTEST_SECRET: usize = 16;
+
+/// A setting that is missing, malformed or of no use, in one line.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{setting} {problem}: {should_be}")]
+pub struct Invalid {
+    /// The name of the environment variable.
+    pub setting: String,
+    problem: Problem,
+    should_be: ShouldBe,
+}
+
+impl Invalid {
+    pub(super) fn new(setting: &str, problem: Problem, should_be: ShouldBe) -> Self {
+        Self {
+            setting: setting.to_owned(),
+            problem,
+            should_be,
+        }
+    }
+}
+
+/// What is wrong with a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Problem {
+    Missing,
+    Malformed,
+    Useless,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Missing => "is missing",
+            Self::Malformed => "is malformed",
+            Self::Useless => "is of no use with this LATCHKEY_PROVIDER",
+        })
+    }
+}
+
+/// What was given for one setting. A blank text counts as not given, and then the default applies.
+#[derive(Clone)]
+pub struct Setting<T> {
+    name: String,
+    given: Option<Result<T, ShouldBe>>,
+}
+
+impl<T: Clone> Setting<T> {
+    /// The value, or none if nothing was given and there is no default.
+    pub(super) fn get(&self) -> Result<Option<T>, Invalid> {
+        let given = self.given.clone();
+        given
+            .transpose()
+            .map_err(|should_be| self.malformed(should_be))
+    }
+
+    /// The value of a setting that has a default or that the rules require.
+    pub(super) fn value(&self) -> Result<T, Invalid> {
+        self.get()?.ok_or_else(|| self.missing())
+    }
+
+    /// The value, if one was given and is well-formed.
+    pub(super) fn peek(&self) -> Option<&T> {
+        self.given.as_ref()?.as_ref().ok()
+    }
+
+    fn missing(&self) -> Invalid {
+        Invalid::new(&self.name, Problem::Missing, ShouldBe::new("given"))
+    }
+
+    fn malformed(&self, should_be: ShouldBe) -> Invalid {
+        Invalid::new(&self.name, Problem::Malformed, should_be)
+    }
+
+    pub(super) fn is_given(&self) -> bool {
+        self.given.is_some()
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Setting<ServerUrl> {
+    /// The URL, or none. `loopback` says whether loopback hosts may have plain http.
+    pub(super) fn url(&self, loopback: bool) -> Result<Option<Url>, Invalid> {
+        let url = self.get()?.map(|url| url.secure(loopback)).transpose();
+        url.map_err(|should_be| self.malformed(should_be))
+    }
+
+    /// The URL of a setting that has a default or that the rules require, as another type.
+    pub(super) fn url_as<U: TryFrom<Url>>(&self, loopback: bool) -> Result<U, Invalid>
+    where
+        U::Error: Into<ShouldBe>,
+    {
+        let url = self.url(loopback)?.ok_or_else(|| self.missing())?;
+        url.try_into()
+            .map_err(|should_be: U::Error| self.malformed(should_be.into()))
+    }
+}
+
+/// A type that a setting can have.
+pub trait Value: Clone + Send + Sync + Sized + 'static {
+    /// Reads a text that is not blank and has no white space around it.
+    ///
+    /// # Errors
+    /// What the text should be, if it is malformed.
+    fn read(text: &str) -> Result<Self, ShouldBe>;
+
+    /// All values, for a type that has a few fixed ones.
+    #[must_use]
+    fn choices() -> Vec<PossibleValue> {
+        Vec::new()
+    }
+}
+
+impl<T> Value for T
+where
+    T: FromStr + Clone + Send + Sync + 'static,
+    T::Err: Into<ShouldBe>,
+{
+    fn read(text: &str) -> Result<Self, ShouldBe> {
+        text.parse().map_err(Into::into)
+    }
+}
+
+impl From<Infallible> for ShouldBe {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+impl From<AddrParseError> for ShouldBe {
+    fn from(_: AddrParseError) -> Self {
+        Self::new("an address and a port, like 127.0.0.1:8080")
+    }
+}
+
+impl From<ParseBoolError> for ShouldBe {
+    fn from(_: ParseBoolError) -> Self {
+        Self::new("`true` or `false`")
+    }
+}
+
+/// One of a few fixed values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Choice<T>(pub(super) T);
+
+impl<T: ValueEnum + Send + Sync + 'static> Value for Choice<T> {
+    fn read(text: &str) -> Result<Self, ShouldBe> {
+        let quoted = |choice: &PossibleValue| format!("`{}`", choice.get_name());
+        T::from_str(text, false).map(Self).map_err(|_| {
+            let mut names: Vec<String> = Self::choices().iter().map(quoted).collect();
+            let last = names.pop().unwrap_or_default();
+            ShouldBe::new(format!("{} or {last}", names.join(", ")))
+        })
+    }
+
+    fn choices() -> Vec<PossibleValue> {
+        let variants = T::value_variants().iter();
+        variants.filter_map(ValueEnum::to_possible_value).collect()
+    }
+}
+
+/// A whole number from `MIN` to `MAX`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Whole<const MIN: i64, const MAX: i64>(pub(super) i64);
+
+impl<const MIN: i64, const MAX: i64> Whole<MIN, MAX> {
+    /// The number, for ranges that lie within 32 bits.
+    pub(super) fn as_u32(self) -> u32 {
+        u32::try_from(self.0).unwrap_or(u32::MAX)
+    }
+}
+
+impl<const MIN: i64, const MAX: i64> FromStr for Whole<MIN, MAX> {
+    type Err = ShouldBe;
+
+    fn from_str(text: &str) -> Result<Self, ShouldBe> {
+        within::<MIN, MAX>(text)
+            .map(Self)
+            .ok_or_else(|| ShouldBe::new(format!("a number from {MIN} to {MAX}")))
+    }
+}
+
+/// A number of seconds from `MIN` to `MAX`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span<const MIN: Seconds, const MAX: Seconds>(pub(super) Seconds);
+
+impl<const MIN: Seconds, const MAX: Seconds> FromStr for Span<MIN, MAX> {
+    type Err = ShouldBe;
+
+    fn from_str(text: &str) -> Result<Self, ShouldBe> {
+        within::<MIN, MAX>(text)
+            .map(Self)
+            .ok_or_else(|| ShouldBe::new(format!("a number of seconds from {MIN} to {MAX}")))
+    }
+}
+
+fn within<const MIN: i64, const MAX: i64>(text: &str) -> Option<i64> {
+    text.parse()
+        .ok()
+        .filter(|number| (MIN..=MAX).contains(number))
+}
+
+/// A secret that is long enough not to be guessed.
+#[derive(Clone)]
+pub struct LongSecret(pub(super) Secret);
+
+impl FromStr for LongSecret {
+    type Err = ShouldBe;
+
+    fn from_str(text: &str) -> Result<Self, ShouldBe> {
+        if text.len() < SHORTEST_SECRET {
+            return Err(ShouldBe::new("16 characters or more that nobody can guess"));
+        }
+        Ok(Self(Secret::new(text)))
+    }
+}
+
+/// The URL of a server. Whether plain http is good enough depends on another setting, so the URL is only
+/// available where that was asked.
+#[derive(Debug, Clone)]
+pub struct ServerUrl {
+    url: Url,
+    text: String,
+}
+
+impl ServerUrl {
+    fn secure(self, loopback: bool) -> Result<Url, ShouldBe> {
+        if self.url.scheme() == "https" || loopback {
+            Ok(self.url)
+        } else {
+            Err(ShouldBe::new(HTTPS))
+        }
+    }
+
+    /// The text as it was given.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+const HTTPS: &str = "an https URL without user, query or fragment";
+const HTTPS_OR_LOOPBACK: &str = "an https URL without user, query or fragment, or http on a loopback \
+    host where LATCHKEY_ALLOW_LOOPBACK_HTTP is true";
+
+impl FromStr for ServerUrl {
+    type Err = ShouldBe;
+
+    fn from_str(text: &str) -> Result<Self, ShouldBe> {
+        let url = Url::parse(text).map_err(|_| ShouldBe::new(HTTPS))?;
+        let secure = match url.scheme() {
+            "https" => true,
+            "http" => url.host().is_some_and(|host| is_loopback(&host)),
+            _ => false,
+        };
+        let plain = url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+            && url.fragment().is_none();
+        if secure && plain && url.has_host() {
+            let text = text.to_owned();
+            Ok(Self { url, text })
+        } else {
+            Err(ShouldBe::new(HTTPS_OR_LOOPBACK))
+        }
+    }
+}
+
+/// A URL that paths are appended to: without a slash at its end.
+pub(super) struct Prefix(pub(super) String);
+
+impl From<Url> for Prefix {
+    fn from(url: Url) -> Self {
+        Self(url.as_str().trim_end_matches('/').to_owned())
+    }
+}
+
+impl<T: Value> ValueParserFactory for Setting<T> {
+    type Parser = Reader<T>;
+
+    fn value_parser() -> Reader<T> {
+        Reader(PhantomData)
+    }
+}
+
+/// Lets clap read a [`Setting`].
+pub struct Reader<T>(PhantomData<fn() -> T>);
+
+impl<T> Clone for Reader<T> {
+    fn clone(&self) -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T: Value> TypedValueParser for Reader<T> {
+    type Value = Setting<T>;
+
+    fn parse_ref(
+        &self,
+        _: &Command,
+        arg: Option<&Arg>,
+        text: &OsStr,
+    ) -> Result<Setting<T>, clap::Error> {
+        let name = arg.and_then(Arg::get_env).unwrap_or_default();
+        let default = arg.and_then(|arg| arg.get_default_values().first());
+        let default = default.map_or("", |text| text.to_str().unwrap_or_default());
+        let read = |text: &str| match text.trim() {
+            "" => None,
+            text => Some(T::read(text)),
+        };
+        Ok(Setting {
+            name: name.to_string_lossy().into_owned(),
+            given: match text.to_str() {
+                Some(text) => read(text).or_else(|| read(default)),
+                None => Some(Err(ShouldBe::new("text in UTF-8"))),
+            },
+        })
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let choices = T::choices();
+        (!choices.is_empty()).then(|| Box::new(choices.into_iter()) as Box<_>)
+    }
+}

@@ -1,0 +1,43 @@
+//! What the user property in Jira holds, and under which key.
+
+use std::str::FromStr;
+
+use crate::error::ShouldBe;
+use crate::keys::jwe::PublicKey;
+
+/// What the user property holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PropertyMode {
+    /// The API key.
+    Key,
+    /// Everything but the API key.
+    Handle,
+    /// The API key, encrypted to this public key.
+    Sealed(PublicKey),
+}
+
+/// The key of the user property in Jira.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PropertyKey(String);
+
+impl From<PropertyKey> for String {
+    fn from(key: PropertyKey) -> Self {
+        key.0
+    }
+}
+
+impl FromStr for PropertyKey {
+    type Err = ShouldBe;
+
+    fn from_str(text: &str) -> Result<Self, ShouldBe> {
+        let unsafe_in_a_path = |c: char| c.is_control() || "/?#%".contains(c);
+        // A key of dots alone would be a relative step in the path that it becomes part of.
+        let dots = text.chars().all(|c| c == '.');
+        if text.chars().count() > 255 || text.chars().any(unsafe_in_a_path) || dots {
+            return Err(ShouldBe::new(
+                "at most 255 characters, none of them a slash, `?`, `#` or `%`",
+            ));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}

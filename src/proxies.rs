@@ -1,0 +1,38 @@
+//! Proxies in front of Latchkey that are believed about where a request comes from.
+
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use ipnet::IpNet;
+
+use crate::error::ShouldBe;
+
+/// Proxies whose `X-Forwarded-For` is believed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Proxies(Vec<IpNet>);
+
+impl Proxies {
+    /// Whether this is the address of one.
+    #[must_use]
+    pub fn include(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|network| network.contains(&address))
+    }
+}
+
+impl FromStr for Proxies {
+    type Err = ShouldBe;
+
+    fn from_str(text: &str) -> Result<Self, ShouldBe> {
+        let network = |entry: &str| {
+            let address = || entry.parse::<IpAddr>().map(IpNet::from);
+            entry.parse::<IpNet>().or_else(|_| address())
+        };
+        text.split(',')
+            .map(|entry| network(entry.trim()))
+            .collect::<Result<_, _>>()
+            .map(Self)
+            .map_err(|_| {
+                ShouldBe::new("addresses and networks, comma separated, like 127.0.0.1,10.0.0.0/8")
+            })
+    }
+}

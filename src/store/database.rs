@@ -1,0 +1,36 @@
+//! Which database the store uses.
+
+use std::str::FromStr;
+
+use crate::error::ShouldBe;
+use crate::secret::Secret;
+
+/// The database that holds everything.
+#[derive(Clone)]
+pub enum Database {
+    /// SQLite, in this file of this machine.
+    Sqlite(String),
+    /// A PostgreSQL server. Its URL may hold a password.
+    Postgres(Secret),
+}
+
+impl FromStr for Database {
+    type Err = ShouldBe;
+
+    fn from_str(url: &str) -> Result<Self, ShouldBe> {
+        if let Some(file) = url.strip_prefix("sqlite:") {
+            let file = file.strip_prefix("//").unwrap_or(file);
+            // Other programs write options behind the file name. Latchkey chooses those itself.
+            let file = file.split('?').next().unwrap_or_default();
+            // A database in memory would lose every link with the process.
+            if !file.is_empty() && !file.contains(":memory:") {
+                return Ok(Self::Sqlite(file.to_owned()));
+            }
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Ok(Self::Postgres(Secret::new(url)));
+        }
+        Err(ShouldBe::new(
+            "sqlite://FILE or postgres://USER:PASSWORD@HOST/DATABASE",
+        ))
+    }
+}
