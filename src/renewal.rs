@@ -16,9 +16,9 @@ use crate::App;
 use crate::budget::{Purpose, Report, Stance};
 use crate::clock::{Seconds, rfc3339};
 use crate::error::Error;
-use crate::figures::{Outcome, Step};
 use crate::grant;
 use crate::jira::{Authority, JiraError, time_to_wait, time_without_jira};
+use crate::meters::{Outcome, Step};
 use crate::model::{
     ApiKey, AsideReason, Credential, KeyInProperty, Lingering, Link, LinkId, MintedKey, ParkReason,
     Property, ReconnectReason, Revocation, Tenant, Tokens,

@@ -14,7 +14,7 @@ use crate::App;
 use crate::budget::Stance;
 use crate::clock::Seconds;
 use crate::error::Error;
-use crate::figures::{Outcome, Step};
+use crate::meters::{Outcome, Step};
 use crate::model::ClientKey;
 use crate::renewal::{self, LEASE, REST};
 use crate::store::{Claim, Kind, SignOfLife, TURN, Turn};

@@ -5,6 +5,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use crate::budget::{Probe, Purpose};
 use crate::clock::Seconds;
 use crate::error::Error;
+use crate::meters::Subject;
 use crate::model::{AccountId, AsideReason, ClientKey, Credential, Link, ReconnectReason, Tenant};
 use crate::secret::{Secret, same};
 use crate::vault::Broken;
@@ -59,6 +60,15 @@ pub enum Kind {
     Probe(Probe),
     /// Those whose key is only to be put into Jira.
     Unpublished,
+}
+
+impl<'a> From<&'a Claim> for Subject<'a> {
+    fn from(claim: &'a Claim) -> Self {
+        Self {
+            link: &claim.link,
+            failures: claim.failures,
+        }
+    }
 }
 
 impl Claim {
