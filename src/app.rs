@@ -13,11 +13,12 @@ use crate::atlassian::jira::Jira;
 use crate::config::Config;
 use crate::error::Error;
 use crate::events::Events;
-use crate::figures::Meters;
+use crate::figures::Counted;
 use crate::keys::Keys;
 use crate::keys::signing::Signing;
 use crate::limits::Limits;
 use crate::linking::Linking;
+use crate::meters::Meters;
 use crate::parts::Parts;
 use crate::proxies::Proxies;
 use crate::renewal::Renewing;
@@ -44,6 +45,8 @@ pub struct App {
     pub events: Events,
     /// Figures that this process counts itself.
     pub registry: Registry,
+    /// What is collected from the database for an operator.
+    pub counted: Counted,
     /// Who is believed about where a request comes from.
     pub proxies: Proxies,
     /// What pages say and load.
@@ -159,6 +162,7 @@ impl App {
             limits,
             events,
             registry,
+            counted: Counted::default(),
             proxies: config.trusted_proxies,
             appearance: Appearance {
                 app_name: config.app_name,

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use crate::atlassian::jira::{About, JiraError};
 use crate::clock::Seconds;
 use crate::error::Error;
-use crate::figures::CleanupOutcome;
+use crate::meters::CleanupOutcome;
 use crate::model::{ClientKey, Purpose, RevocableToken, Revocation, Tenant, Tokens};
 use crate::parts::Parts;
 use crate::service::provider::{RefreshError, RevokeError};

@@ -508,8 +508,8 @@ pub struct LogConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::service::registration::ApiKeySource;
     use crate::service::known;
+    use crate::service::registration::ApiKeySource;
 
     const KEY: &str = "k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
     const GOOD: [(&str, &str); 6] = [

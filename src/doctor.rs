@@ -1,8 +1,8 @@
-//! `latchkey doctor`: says line by line what is well and what is not.
+//! `latchkey doctor`: reports line by line what works and what does not.
 //!
-//! It reads the settings and the database, beside a server or without one, and asks the servers that a
-//! renewal needs. It changes nothing anywhere: the token endpoint is asked with a refresh token that was
-//! never given, which a service that knows this client refuses as just that.
+//! It reads the settings and the database, whether a server is running or not, and calls the servers that
+//! a renewal needs. It changes nothing anywhere: it sends the token endpoint a made-up refresh token, which
+//! a service that knows this client refuses with `invalid_grant`.
 
 use std::fmt;
 
@@ -25,31 +25,31 @@ use crate::sites::Sites;
 use crate::store::{Database, Figures, Schema, Store};
 use crate::vault::Vault;
 
-/// Of how many tenants the keys are opened.
+/// How many tenants' keys are opened.
 const SOME_TENANTS: i64 = 100;
-/// What clocks may differ by without a word, in seconds: an answer takes a moment, and times are whole
-/// seconds.
+/// A difference between clocks that is not reported, in seconds: an answer takes a moment, and times are
+/// whole seconds.
 const CLOCKS_AGREE: Seconds = 5;
-/// What they may differ by before tokens are refused, in seconds.
+/// The largest difference between clocks at which tokens are accepted, in seconds.
 const CLOCKS_DIFFER: Seconds = crate::atlassian::connect::jwt::LEEWAY;
 
-/// How something is.
+/// How well something works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mark {
-    /// Well.
+    /// It works.
     Well,
-    /// It works, and somebody should look at it.
+    /// It works, but an operator should look at it.
     Look,
-    /// Not well.
+    /// It does not work.
     Bad,
 }
 
-/// One line.
+/// One line of the report.
 #[derive(Debug, Clone)]
 pub struct Finding {
-    /// How it is.
+    /// How well it works.
     pub mark: Mark,
-    /// What was looked at.
+    /// What was checked.
     pub what: &'static str,
     /// What was found, and what to do.
     pub words: String,
@@ -66,13 +66,13 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Hands each finding on as soon as it is there, and remembers the worst.
-struct Report<'a> {
+/// Passes each finding on at once, and remembers whether one was [`Mark::Bad`].
+struct Findings<'a> {
     say: &'a mut (dyn FnMut(Finding) + Send),
     well: bool,
 }
 
-impl Report<'_> {
+impl Findings<'_> {
     fn say(&mut self, mark: Mark, what: &'static str, words: impl Into<String>) {
         self.well &= mark != Mark::Bad;
         (self.say)(Finding {
@@ -83,35 +83,35 @@ impl Report<'_> {
     }
 }
 
-/// Looks at everything and hands each finding to `say`. True if nothing is [`Mark::Bad`].
+/// Checks everything and passes each finding to `say`. True if nothing is [`Mark::Bad`].
 pub async fn examine(
     config: &Config,
     outside: &Outside,
     say: &mut (dyn FnMut(Finding) + Send),
 ) -> bool {
-    let mut report = Report { say, well: true };
-    settings(config, &mut report);
-    if let Some(store) = database(config, outside, &mut report).await {
-        if let Err(error) = kept(&store, config.jira_limits, outside, &mut report).await {
-            report.say(Mark::Bad, "database", error.to_string());
+    let mut findings = Findings { say, well: true };
+    settings(config, &mut findings);
+    if let Some(store) = database(config, outside, &mut findings).await {
+        if let Err(error) = kept(&store, config.jira_limits, outside, &mut findings).await {
+            findings.say(Mark::Bad, "database", error.to_string());
         }
         store.close().await;
     }
-    service(config, outside, &mut report).await;
-    install_keys(config, outside, &mut report).await;
-    report.well
+    service(config, outside, &mut findings).await;
+    install_keys(config, outside, &mut findings).await;
+    findings.well
 }
 
-fn settings(config: &Config, report: &mut Report<'_>) {
+fn settings(config: &Config, findings: &mut Findings<'_>) {
     let base_url = config.base_url.full();
     if config.allow_loopback_http {
-        report.say(
+        findings.say(
             Mark::Look,
             "settings",
             format!("can be read, for {base_url}; plain http is allowed on loopback addresses (LATCHKEY_ALLOW_LOOPBACK_HTTP), which is for demonstrations and tests"),
         );
     } else {
-        report.say(
+        findings.say(
             Mark::Well,
             "settings",
             format!("can be read, for {base_url}"),
@@ -119,8 +119,12 @@ fn settings(config: &Config, report: &mut Report<'_>) {
     }
 }
 
-/// Opens the database; None when there is nothing to read in it.
-async fn database(config: &Config, outside: &Outside, report: &mut Report<'_>) -> Option<Store> {
+/// Opens the database. None if there is nothing to read in it.
+async fn database(
+    config: &Config,
+    outside: &Outside,
+    findings: &mut Findings<'_>,
+) -> Option<Store> {
     let events = Events::new(&prometheus::Registry::new(), outside.clock.clone());
     let vault = Vault::new(config.sealing_keys.clone(), outside.random.clone(), events);
     let kind = match config.database {
@@ -135,11 +139,11 @@ async fn database(config: &Config, outside: &Outside, report: &mut Report<'_>) -
     let store = match Store::beside(&config.database, vault, random, sites).await {
         Ok(store) => store,
         Err(error) => {
-            report.say(Mark::Bad, "database", format!("{kind}: {error}"));
+            findings.say(Mark::Bad, "database", format!("{kind}: {error}"));
             return None;
         }
     };
-    report.say(Mark::Well, "database", format!("{kind} answers"));
+    findings.say(Mark::Well, "database", format!("{kind} answers"));
     let (mark, words) = match store.schema().await {
         Ok(Schema::Current) => (Mark::Well, "is that of this program".to_owned()),
         Ok(Schema::Behind(missing)) => (
@@ -154,11 +158,11 @@ async fn database(config: &Config, outside: &Outside, report: &mut Report<'_>) -
         ),
         Ok(Schema::Broken) => (
             Mark::Bad,
-            "a migration did not end, or is not the one that this program knows".to_owned(),
+            "a migration did not finish, or is not the one that this program knows".to_owned(),
         ),
         Err(error) => (Mark::Bad, error.to_string()),
     };
-    report.say(mark, "schema", words);
+    findings.say(mark, "schema", words);
     if mark == Mark::Well {
         return Some(store);
     }
@@ -171,80 +175,99 @@ async fn kept(
     store: &Store,
     limits: JiraLimits,
     outside: &Outside,
-    report: &mut Report<'_>,
+    findings: &mut Findings<'_>,
 ) -> Result<(), Error> {
+    sealing_keys(store, findings).await?;
+    sites(store, findings).await?;
+    signing_keys(store, findings).await?;
+    if let Some(ahead) = store.clock_ahead_of(&outside.clock).await? {
+        let time = outside.clock.now() + ahead / 1000;
+        clock(&outside.clock, time, "the database", findings);
+    }
+    let now = outside.clock.now();
+    let figures = store.figures(now).await?;
+    links(&figures, findings);
+    tenants(&figures, findings);
+    renewal(&figures, now, findings);
+    let words = format!(
+        "{} revocations and deletions are left to do",
+        figures.cleanup
+    );
+    findings.say(Mark::Well, "cleanup", words);
+    let forecast = Forecast::of(store, &figures, &outside.random, limits).await?;
+    quota(forecast.as_ref(), findings);
+    Ok(())
+}
+
+async fn sealing_keys(store: &Store, findings: &mut Findings<'_>) -> Result<(), Error> {
     let (looked_at, broken) = store.open_some_tenants(SOME_TENANTS).await?;
     if broken.is_empty() {
-        report.say(
+        findings.say(
             Mark::Well,
             "sealing keys",
-            format!("open the keys of {looked_at} tenants that were looked at"),
+            format!("open the keys of all {looked_at} tenants that were checked"),
         );
     } else {
-        report.say(
+        findings.say(
             Mark::Bad,
             "sealing keys",
             format!(
-                "do not open the keys of {} of {looked_at} tenants that were looked at ({}): a key is \
+                "do not open the keys of {} of {looked_at} tenants that were checked ({}): a key is \
                  missing from LATCHKEY_SEALING_KEYS, or the database was altered",
                 broken.len(),
                 some_of(&broken)
             ),
         );
     }
+    Ok(())
+}
+
+async fn sites(store: &Store, findings: &mut Findings<'_>) -> Result<(), Error> {
     let left_out = store.sites_not_allowed().await?;
     if !left_out.is_empty() {
-        report.say(
+        findings.say(
             Mark::Look,
             "sites",
             format!(
-                "{} tenants are not served, as their base URLs are not of a host in LATCHKEY_SITE_HOSTS: {}",
+                "{} tenants are not served, because LATCHKEY_SITE_HOSTS does not allow the hosts of their \
+                 base URLs: {}",
                 left_out.len(),
                 left_out.join(", ")
             ),
         );
     }
-    let signing_keys = store.signing_keys().await?;
-    let all = signing_keys.len();
-    let closed = signing_keys.iter().filter(|key| key.private.is_err());
-    match (all, closed.count()) {
+    Ok(())
+}
+
+async fn signing_keys(store: &Store, findings: &mut Findings<'_>) -> Result<(), Error> {
+    let keys = store.signing_keys().await?;
+    let closed = keys.iter().filter(|key| key.private.is_err());
+    match (keys.len(), closed.count()) {
         (0, _) => {}
-        (all, 0) => report.say(Mark::Well, "signing keys", format!("{all} of {all} open")),
-        (all, closed) => report.say(
+        (all, 0) => findings.say(Mark::Well, "signing keys", format!("{all} of {all} open")),
+        (all, closed) => findings.say(
             Mark::Bad,
             "signing keys",
             format!(
-                "{closed} of {all} do not open, and what they have signed is refused: a key is missing \
-                 from LATCHKEY_SEALING_KEYS, or the database was altered"
+                "{closed} of {all} do not open, and API keys that they signed are refused: a key is \
+                 missing from LATCHKEY_SEALING_KEYS, or the database was altered"
             ),
         ),
     }
-    if let Some(ahead) = store.clock_ahead_of(&outside.clock).await? {
-        let time = outside.clock.now() + ahead / 1000;
-        clock(&outside.clock, time, "the database", report);
-    }
-    let now = outside.clock.now();
-    let figures = store.figures(now).await?;
-    links(&figures, report);
-    tenants(&figures, report);
-    renewal(&figures, now, report);
-    let words = format!(
-        "{} revocations and deletions are left to do",
-        figures.cleanup
-    );
-    report.say(Mark::Well, "cleanup", words);
-    match Forecast::of(store, &figures, &outside.random, limits).await? {
-        Some(forecast) => {
-            let mark = match forecast.level() {
-                Level::Enough => Mark::Well,
-                Level::Late => Mark::Look,
-                Level::RunOut => Mark::Bad,
-            };
-            report.say(mark, "quota", forecast.words());
-        }
-        None => report.say(Mark::Well, "quota", "there is no key to renew yet"),
-    }
     Ok(())
+}
+
+fn quota(forecast: Option<&Forecast>, findings: &mut Findings<'_>) {
+    let Some(forecast) = forecast else {
+        findings.say(Mark::Well, "quota", "there is no key to renew yet");
+        return;
+    };
+    let mark = match forecast.level() {
+        Level::Enough => Mark::Well,
+        Level::Late => Mark::Look,
+        Level::RunOut => Mark::Bad,
+    };
+    findings.say(mark, "quota", forecast.words());
 }
 
 fn some_of(names: &[String]) -> String {
@@ -252,45 +275,45 @@ fn some_of(names: &[String]) -> String {
     format!("{}{more}", names[..names.len().min(3)].join(", "))
 }
 
-fn links(figures: &Figures, report: &mut Report<'_>) {
+fn links(figures: &Figures, findings: &mut Findings<'_>) {
     let words = format!(
         "{} live, {} set aside, {} waiting for their person to reconnect",
         figures.links_in("live"),
         figures.links_in("aside"),
         figures.links_in("reconnect")
     );
-    report.say(Mark::Well, "links", words);
+    findings.say(Mark::Well, "links", words);
     for (state, reason, count) in &figures.resting {
         let (mark, advice) = match state.as_str() {
             "aside" => (
                 Mark::Look,
                 AsideReason::parse(reason).map(AsideReason::for_operator),
             ),
-            // Some people always have to: grants end.
+            // Grants end, so some people always have to reconnect.
             _ => (
                 Mark::Well,
                 ReconnectReason::parse(reason).map(ReconnectReason::for_operator),
             ),
         };
         let advice = advice.unwrap_or("a newer version of latchkey knows why");
-        report.say(mark, "links", format!("{count} {reason}: {advice}"));
+        findings.say(mark, "links", format!("{count} {reason}: {advice}"));
     }
 }
 
-fn tenants(figures: &Figures, report: &mut Report<'_>) {
+fn tenants(figures: &Figures, findings: &mut Findings<'_>) {
     let counts: Vec<String> = figures
         .tenants
         .iter()
         .map(|(state, count)| format!("{count} {state}"))
         .collect();
-    report.say(Mark::Well, "tenants", counts.join(", "));
+    findings.say(Mark::Well, "tenants", counts.join(", "));
     for (why, count) in &figures.parked {
         let words = format!("{count} left alone: {}", why.for_operator());
-        report.say(Mark::Look, "tenants", words);
+        findings.say(Mark::Look, "tenants", words);
     }
 }
 
-fn renewal(figures: &Figures, now: Seconds, report: &mut Report<'_>) {
+fn renewal(figures: &Figures, now: Seconds, findings: &mut Findings<'_>) {
     let Figures {
         due,
         past_due,
@@ -309,7 +332,7 @@ fn renewal(figures: &Figures, now: Seconds, report: &mut Report<'_>) {
     let words = format!(
         "{due} due, {past_due} of them for more than a minute, {failing} failing, {run_out} keys have run out; {earliest}"
     );
-    // Without a server nothing is renewed, and the longer that is so the more is past due.
+    // While no server runs nothing is renewed, and more and more becomes past due.
     let mark = if *run_out > 0 {
         Mark::Bad
     } else if *past_due > 0 || *failing > 0 {
@@ -317,7 +340,7 @@ fn renewal(figures: &Figures, now: Seconds, report: &mut Report<'_>) {
     } else {
         Mark::Well
     };
-    report.say(mark, "renewal", words);
+    findings.say(mark, "renewal", words);
 }
 
 fn span(seconds: Seconds) -> String {
@@ -328,8 +351,8 @@ fn span(seconds: Seconds) -> String {
     }
 }
 
-/// Asks the service for its metadata, and its token endpoint with a token that nobody gave.
-async fn service(config: &Config, outside: &Outside, report: &mut Report<'_>) {
+/// Asks the service for its metadata, and its token endpoint with a made-up refresh token.
+async fn service(config: &Config, outside: &Outside, findings: &mut Findings<'_>) {
     let provider = Provider::new(
         config.provider.clone(),
         format!("{}/link/callback", config.base_url.full()),
@@ -339,7 +362,7 @@ async fn service(config: &Config, outside: &Outside, report: &mut Report<'_>) {
     );
     let name = provider.name();
     if let Err(error) = provider.prepare().await {
-        report.say(Mark::Bad, "service", format!("{name}: {error}"));
+        findings.say(Mark::Bad, "service", format!("{name}: {error}"));
         return;
     }
     let endpoints = if config.provider.issuer.is_some() {
@@ -347,8 +370,19 @@ async fn service(config: &Config, outside: &Outside, report: &mut Report<'_>) {
     } else {
         "its endpoints are settings"
     };
-    report.say(Mark::Well, "service", format!("{name}: {endpoints}"));
-    habits(config, report);
+    findings.say(Mark::Well, "service", format!("{name}: {endpoints}"));
+    habits(config, findings);
+    token_endpoint(&provider, findings).await;
+    let Some(address) = provider.watched_address() else {
+        return;
+    };
+    match date_of(&address, outside).await {
+        Some(date) => clock(&outside.clock, date, &format!("that of {name}"), findings),
+        None => findings.say(Mark::Look, "clock", format!("{name} does not say the time")),
+    }
+}
+
+async fn token_endpoint(provider: &Provider, findings: &mut Findings<'_>) {
     let (mark, words) = match provider.refresh(&Secret::new("latchkey-doctor")).await {
         Err(RefreshError::InvalidGrant) => (Mark::Well, "answers and knows this client".to_owned()),
         Err(error @ RefreshError::InvalidClient(_)) => (
@@ -360,44 +394,35 @@ async fn service(config: &Config, outside: &Outside, report: &mut Report<'_>) {
         Err(error @ (RefreshError::NotSent(_) | RefreshError::Unknown(_))) => {
             (Mark::Bad, error.to_string())
         }
-        // It answers; whether it would renew is not known.
+        // It answers. Whether it would renew a key is unknown.
         Err(error @ (RefreshError::Wait { .. } | RefreshError::Refused(_))) => {
             (Mark::Look, error.to_string())
         }
         Ok(_) => (
             Mark::Look,
-            "gives tokens for a refresh token that nobody has".to_owned(),
+            "gives tokens for a made-up refresh token".to_owned(),
         ),
     };
-    report.say(mark, "token endpoint", words);
-    let Some(address) = provider.watched_address() else {
-        return;
-    };
-    let answer = outside.http.get(&address, SIZE_LIMIT).await;
-    let date = answer.ok().and_then(|answer| {
-        let date = answer.headers.get(http::header::DATE)?.to_str().ok()?;
-        OffsetDateTime::parse(date, &Rfc2822).ok()
-    });
-    match date {
-        Some(date) => clock(
-            &outside.clock,
-            date.unix_timestamp(),
-            &format!("that of {name}"),
-            report,
-        ),
-        None => report.say(Mark::Look, "clock", format!("{name} does not say the time")),
-    }
+    findings.say(mark, "token endpoint", words);
 }
 
-/// Which entry of the table of services is used, where the operator has named one.
-fn habits(config: &Config, report: &mut Report<'_>) {
+/// The time of the server at this address, by its `Date` header.
+async fn date_of(address: &str, outside: &Outside) -> Option<Seconds> {
+    let answer = outside.http.get(address, SIZE_LIMIT).await.ok()?;
+    let date = answer.headers.get(http::header::DATE)?.to_str().ok()?;
+    let date = OffsetDateTime::parse(date, &Rfc2822).ok()?;
+    Some(date.unix_timestamp())
+}
+
+/// The entry of the table of known services that is used, if the operator named one.
+fn habits(config: &Config, findings: &mut Findings<'_>) {
     let known = config.provider.known;
     if known.key == known::OIDC.key {
         return;
     }
     let facts = known.sources().len();
     let unconfirmed = known.unconfirmed();
-    report.say(
+    findings.say(
         Mark::Well,
         "habits",
         format!(
@@ -407,7 +432,7 @@ fn habits(config: &Config, report: &mut Report<'_>) {
     );
 }
 
-fn clock(clock: &Clock, theirs: Seconds, whose: &str, report: &mut Report<'_>) {
+fn clock(clock: &Clock, theirs: Seconds, whose: &str, findings: &mut Findings<'_>) {
     let ahead = clock.now() - theirs;
     let (mark, words) = match ahead.abs() {
         0..=CLOCKS_AGREE => (Mark::Well, format!("agrees with {whose}")),
@@ -422,11 +447,11 @@ fn clock(clock: &Clock, theirs: Seconds, whose: &str, report: &mut Report<'_>) {
             (mark, words)
         }
     };
-    report.say(mark, "clock", words);
+    findings.say(mark, "clock", words);
 }
 
-async fn install_keys(config: &Config, outside: &Outside, report: &mut Report<'_>) {
-    // Of a key that there is not, so that any answer but a failure says that the host is there.
+async fn install_keys(config: &Config, outside: &Outside, findings: &mut Findings<'_>) {
+    // This key does not exist, so any answer but a server error shows that the host is reachable.
     let address = format!("{}/latchkey-doctor", config.install_keys_url);
     let (mark, words) = match outside.http.get(&address, SIZE_LIMIT).await {
         Ok(answer) if !answer.status.is_server_error() => {
@@ -447,5 +472,5 @@ async fn install_keys(config: &Config, outside: &Outside, report: &mut Report<'_
             ),
         ),
     };
-    report.say(mark, "install keys", words);
+    findings.say(mark, "install keys", words);
 }

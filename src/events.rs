@@ -1,10 +1,11 @@
-//! Security events: somebody tried what may not be, or what is kept was tampered with.
+//! Security events: a forbidden attempt, or a sign that stored data was tampered with.
 //!
-//! Each is a line of the log that reads alone, with fields to search by, and a counter for alarms
-//! ([`Event`] is the whole list). What anybody can cause without being anybody is logged at most
-//! [`LINES`] times a second and kind, so that a flood of garbage does not become a flood of lines; it is
-//! counted all the same, and the next line says how many were left out.
+//! Each event is one self-contained log line with fields to search by, and a counter for alerts
+//! ([`Event`] is the whole list). Events that anybody can cause without an account are logged at most
+//! [`LINES`] times a second for each kind, so that a flood of requests does not flood the log. All of them
+//! are counted, and the next line says how many lines were left out.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
@@ -14,55 +15,55 @@ use crate::clock::{Clock, Seconds};
 use crate::error::{Refusal, printable};
 use crate::model::{AccountId, ClientKey};
 
-/// Lines a second for each kind of event that needs no account to cause.
+/// Most lines a second for each kind of event that anybody can cause without an account.
 pub const LINES: u32 = 10;
 
-/// Something to be recorded.
+/// A security event.
 #[derive(Debug, Clone, Copy)]
 pub enum Event<'a> {
-    /// Whoever finished is not who started: a victim was lured, or somebody tries.
+    /// The person who finished is not the one who started: a victim was lured, or an attacker tries to.
     RefusedProof {
         /// Who started, and where.
         started: (&'a ClientKey, &'a AccountId),
         /// Who finished, and where.
         finished: (&'a ClientKey, &'a AccountId),
     },
-    /// The right person finished in a browser that did not come back from the service.
+    /// The right person finished in another browser than the one that came back from the service.
     WrongHandle(&'a ClientKey, &'a AccountId),
-    /// An answer of the service carries no state of this browser's attempt.
+    /// A callback carries a state that belongs to no attempt of this browser.
     WrongState(&'a ClientKey, &'a AccountId),
-    /// An answer is not from the service (RFC 9207).
+    /// A callback is not from the service (RFC 9207).
     WrongIssuer(&'a ClientKey, &'a AccountId),
-    /// A page of an attempt, or an answer of the service, came to a browser that has no session of it:
-    /// somebody else's address was opened, or the session has run out.
+    /// A browser without the session of an attempt opened a page of it, or the callback. It opened another
+    /// person's address, or its session has expired.
     WrongBrowser,
-    /// The proof came from another network or browser than the code. That may be somebody who read the
-    /// way back and proves from elsewhere; the person is warned.
+    /// The proof came from another network or browser than the code. It may come from an attacker who read
+    /// the address of the finish page. The person is warned.
     ProvedElsewhere(&'a ClientKey, &'a AccountId),
-    /// A confirmation does not carry the token of the page with both accounts.
+    /// A confirmation lacks the token of the page that names both accounts.
     WrongPage(&'a ClientKey, &'a AccountId),
-    /// A context token came in an address for the second time.
+    /// A context token was used in an address for the second time.
     Replay(&'a ClientKey, &'a AccountId),
-    /// Somebody who may not link was refused.
+    /// A person who may not link was refused.
     Refused(Refusal, &'a ClientKey, &'a AccountId),
-    /// A token is not signed by whom it names. Nothing it says is true, its tenant included.
-    BadSignature(Kind, Option<&'a ClientKey>),
-    /// A token is signed rightly and of another kind, for another request or for another app.
-    Misplaced(Kind, Option<&'a ClientKey>),
+    /// The issuer that a token names did not sign it. Nothing in it is true, including its tenant.
+    BadSignature(TokenKind, Option<&'a ClientKey>),
+    /// A token is signed correctly, but it is of another kind, for another request or for another app.
+    Misplaced(TokenKind, Option<&'a ClientKey>),
     /// A lifecycle token of one tenant came with a body that names another.
     OtherTenant {
-        /// Whose token it is.
+        /// The tenant whose token it is.
         token: &'a ClientKey,
-        /// Whom the body names.
+        /// The tenant that the body names.
         body: &'a str,
     },
-    /// A lifecycle token that was taken came again with another body.
-    OtherBody(Kind, &'a ClientKey),
-    /// A tenant's base URL is not of an allowed host any more. It is not served.
+    /// A lifecycle token that was accepted before came again with another body.
+    OtherBody(TokenKind, &'a ClientKey),
+    /// The host of a tenant's base URL is no longer allowed. The tenant is not served.
     SiteNotAllowed(&'a ClientKey),
-    /// A form came from another site's page.
+    /// A form was posted from another site's page.
     CrossSite,
-    /// Something sealed did not open: altered, moved, or sealed by a key that is not here.
+    /// A sealed value did not open: it was altered or moved, or its sealing key is missing.
     SealFailure {
         /// Table and column.
         column: &'static str,
@@ -71,35 +72,35 @@ pub enum Event<'a> {
         /// The account id or the id of the row; empty where the row is the tenant's.
         row: &'a str,
     },
-    /// A limit was reached. The text says whose: an account id, a client key or an address.
+    /// A rate limit was reached. The text names whose: an account id, a client key or an address.
     TooMany(Scope, &'a str),
 }
 
-/// Which verifier a token was shown to.
+/// The kinds of tokens that Atlassian sends. Each has a verifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum TokenKind {
     /// From `AP.context.getToken()`.
     Context,
     /// In the address of a framed page.
     Iframe,
-    /// Of Jira itself, on `enabled` and `disabled`.
+    /// From Jira itself, on `enabled` and `disabled`.
     AppToApp,
-    /// Of Atlassian, on `installed` and `uninstalled`.
+    /// From Atlassian, on `installed` and `uninstalled`.
     Lifecycle,
 }
 
-/// Whom a limit is about.
+/// Whose requests a limit counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// One person at one site.
     Person,
-    /// Everybody at one site.
+    /// All people at one site.
     Tenant,
-    /// An address requests come from.
+    /// One network address.
     Address,
 }
 
-impl Kind {
+impl TokenKind {
     /// Every one of them.
     pub const ALL: &[Self] = &[Self::Context, Self::Iframe, Self::AppToApp, Self::Lifecycle];
 
@@ -115,7 +116,18 @@ impl Kind {
     }
 }
 
-impl Event<'_> {
+/// The fields of a log line that say whom an event is about.
+#[derive(Debug, Default)]
+struct Fields<'a> {
+    tenant: Option<&'a str>,
+    account: Option<&'a str>,
+    started_by: Option<&'a str>,
+    finished_at: Option<Cow<'a, str>>,
+    finished_by: Option<&'a str>,
+    whose: Option<&'a str>,
+}
+
+impl<'a> Event<'a> {
     /// Name, kind, and what happened in a sentence.
     fn text(&self) -> (&'static str, &'static str, &'static str) {
         match self {
@@ -132,18 +144,18 @@ impl Event<'_> {
             Self::WrongHandle(..) => (
                 "wrong_handle",
                 "",
-                "an attempt was to be finished in another browser than the one that came back",
+                "a person tried to finish in another browser than the one that came back from the service",
             ),
             Self::WrongState(..) => (
                 "wrong_state",
                 "",
-                "an answer of the service has a state of no attempt of this browser",
+                "a callback carries a state that belongs to no attempt of this browser",
             ),
-            Self::WrongIssuer(..) => ("wrong_issuer", "", "an answer is not from the service"),
+            Self::WrongIssuer(..) => ("wrong_issuer", "", "a callback is not from the service"),
             Self::WrongBrowser => (
                 "wrong_browser",
                 "",
-                "something of an attempt was opened in a browser that has no session of it",
+                "a page of an attempt was opened in a browser without its session",
             ),
             Self::ProvedElsewhere(..) => (
                 "proved_elsewhere",
@@ -164,7 +176,7 @@ impl Event<'_> {
             Self::BadSignature(kind, _) => (
                 "bad_signature",
                 kind.name(),
-                "a token is not signed by whom it names",
+                "the issuer that a token names did not sign it",
             ),
             Self::Misplaced(kind, _) => (
                 "misplaced_token",
@@ -204,11 +216,59 @@ impl Event<'_> {
         }
     }
 
-    /// Whether it takes no account, or only a stolen token, to cause any number of these.
+    /// Whom it is about.
+    fn fields(self) -> Fields<'a> {
+        let at = |tenant: &'a ClientKey| Fields {
+            tenant: Some(tenant.as_str()),
+            ..Fields::default()
+        };
+        match self {
+            Self::WrongHandle(tenant, account)
+            | Self::WrongState(tenant, account)
+            | Self::WrongIssuer(tenant, account)
+            | Self::Replay(tenant, account)
+            | Self::ProvedElsewhere(tenant, account)
+            | Self::WrongPage(tenant, account)
+            | Self::Refused(_, tenant, account) => Fields {
+                account: Some(account.as_str()),
+                ..at(tenant)
+            },
+            Self::RefusedProof { started, finished } => Fields {
+                started_by: Some(started.1.as_str()),
+                finished_at: Some(Cow::Borrowed(finished.0.as_str())),
+                finished_by: Some(finished.1.as_str()),
+                ..at(started.0)
+            },
+            Self::BadSignature(_, tenant) | Self::Misplaced(_, tenant) => {
+                tenant.map(at).unwrap_or_default()
+            }
+            Self::OtherTenant { token, body } => Fields {
+                finished_at: Some(Cow::Owned(printable(body))),
+                ..at(token)
+            },
+            Self::OtherBody(_, tenant) | Self::SiteNotAllowed(tenant) => at(tenant),
+            Self::SealFailure { tenant, row, .. } => Fields {
+                tenant: Some(tenant),
+                account: Some(row).filter(|row| !row.is_empty()),
+                ..Fields::default()
+            },
+            Self::TooMany(Scope::Tenant, tenant) => Fields {
+                tenant: Some(tenant),
+                ..Fields::default()
+            },
+            Self::TooMany(Scope::Person | Scope::Address, whose) => Fields {
+                whose: Some(whose),
+                ..Fields::default()
+            },
+            Self::CrossSite | Self::WrongBrowser => Fields::default(),
+        }
+    }
+
+    /// Whether anybody can cause any number of these, without an account or with a stolen token.
     fn is_cheap(&self) -> bool {
         matches!(
             self,
-            // A token that names a tenant has its keys opened before anything of it is believed.
+            // A tenant's keys are opened before the token that names it is verified.
             Self::SealFailure {
                 column: "tenant.data_key" | "tenant.shared_secret" | "session.data",
                 ..
@@ -224,7 +284,7 @@ impl Event<'_> {
     }
 }
 
-/// Records events. Cloning it shares the same counters.
+/// Records events. Clones share the counters.
 #[derive(Debug, Clone)]
 pub struct Events {
     counter: IntCounterVec,
@@ -232,7 +292,7 @@ pub struct Events {
     clock: Clock,
 }
 
-/// How many lines of one kind there were in the second of the last one.
+/// The lines of one kind in the second of the last line.
 #[derive(Debug, Default)]
 struct Lines {
     second: Seconds,
@@ -247,14 +307,14 @@ impl Events {
         let counter = IntCounterVec::new(
             Opts::new(
                 "latchkey_security_events_total",
-                "Security events since the start; each kind has its line in the log.",
+                "Security events since the start. Each has a log line.",
             ),
             &["event", "kind"],
         )
         .expect("the name and the labels are constants");
         registry
             .register(Box::new(counter.clone()))
-            .expect("a registry is made for one app, which has one of these");
+            .expect("each registry belongs to one app, which has one of these");
         Self {
             counter,
             lines: Arc::default(),
@@ -269,56 +329,18 @@ impl Events {
         let Some(left_out) = self.may_write(&event, name, kind) else {
             return;
         };
-        let (tenant, account): (Option<&str>, Option<&str>) = match event {
-            Event::WrongHandle(tenant, account)
-            | Event::WrongState(tenant, account)
-            | Event::WrongIssuer(tenant, account)
-            | Event::Replay(tenant, account)
-            | Event::ProvedElsewhere(tenant, account)
-            | Event::WrongPage(tenant, account)
-            | Event::Refused(_, tenant, account) => (Some(tenant.as_str()), Some(account.as_str())),
-            Event::RefusedProof { started, .. } => (Some(started.0.as_str()), None),
-            Event::BadSignature(_, tenant) | Event::Misplaced(_, tenant) => {
-                (tenant.map(ClientKey::as_str), None)
-            }
-            Event::OtherTenant { token, .. } => (Some(token.as_str()), None),
-            Event::OtherBody(_, tenant) | Event::SiteNotAllowed(tenant) => {
-                (Some(tenant.as_str()), None)
-            }
-            Event::SealFailure { tenant, row, .. } => {
-                (Some(tenant), Some(row).filter(|row| !row.is_empty()))
-            }
-            Event::TooMany(Scope::Tenant, tenant) => (Some(tenant), None),
-            Event::TooMany(..) | Event::CrossSite | Event::WrongBrowser => (None, None),
-        };
-        let body;
-        let (started_by, finished_at, finished_by) = match event {
-            Event::RefusedProof { started, finished } => (
-                Some(started.1.as_str()),
-                Some(finished.0.as_str()),
-                Some(finished.1.as_str()),
-            ),
-            Event::OtherTenant { body: named, .. } => {
-                body = printable(named);
-                (None, Some(body.as_str()), None)
-            }
-            _ => (None, None, None),
-        };
-        let whose = match event {
-            Event::TooMany(Scope::Person | Scope::Address, whose) => Some(whose),
-            _ => None,
-        };
+        let fields = event.fields();
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(
                     event = name,
                     kind,
-                    tenant = tenant.map(tracing::field::display),
-                    account = account.map(tracing::field::display),
-                    started_by = started_by.map(tracing::field::display),
-                    finished_at = finished_at.map(tracing::field::display),
-                    finished_by = finished_by.map(tracing::field::display),
-                    whose = whose.map(tracing::field::display),
+                    tenant = fields.tenant.map(tracing::field::display),
+                    account = fields.account.map(tracing::field::display),
+                    started_by = fields.started_by.map(tracing::field::display),
+                    finished_at = fields.finished_at.as_deref().map(tracing::field::display),
+                    finished_by = fields.finished_by.map(tracing::field::display),
+                    whose = fields.whose.map(tracing::field::display),
                     left_out,
                     "{sentence}"
                 )
@@ -331,7 +353,7 @@ impl Events {
         }
     }
 
-    /// How many lines like this were left out since the last, or None if this one is left out too.
+    /// How many such lines were left out since the last one. None if this one is left out too.
     fn may_write(&self, event: &Event<'_>, name: &'static str, kind: &'static str) -> Option<u64> {
         if !event.is_cheap() {
             return Some(0);
@@ -363,7 +385,7 @@ mod tests {
     fn cheap_events_are_all_counted_and_few_are_written() {
         let clock = Clock::movable();
         let events = Events::new(&Registry::new(), clock.clone());
-        let cheap = Event::BadSignature(Kind::Context, None);
+        let cheap = Event::BadSignature(TokenKind::Context, None);
         let written = |event| {
             let (name, kind, _) = Event::text(&event);
             events.record(event);

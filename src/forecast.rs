@@ -1,8 +1,8 @@
-//! How much of Jira's hourly quota renewal takes: said before keys run out, not after.
+//! How much of Jira's hourly quota renewals need: a warning before keys run out, not after.
 //!
 //! Atlassian gives an app 65,000 points an hour over all its tenants, and writing a user property costs
-//! one. So the number of links and the life of their keys decide whether they can all be renewed: a
-//! hundred thousand need keys of 2.9 hours or more, a million need 29.
+//! one. So the number of links and the life of their keys decide whether all keys can be renewed: a hundred
+//! thousand links need keys that live 2.9 hours or more, a million need 29 hours.
 
 use crate::atlassian::jira::quota::JiraLimits;
 use crate::clock::Seconds;
@@ -10,44 +10,44 @@ use crate::error::Error;
 use crate::random::Random;
 use crate::store::{Figures, Store};
 
-/// What a renewal costs: one write of the property.
+/// Points for a renewal: one write of the property.
 const POINTS_A_RENEWAL: f64 = 1.0;
-/// The part of a key's life after which it is renewed, jitter aside.
+/// The part of a key's life after which it is renewed, without jitter.
 const RENEWED_AFTER: f64 = 2.0 / 3.0;
-/// Of how many keys the life is looked at.
+/// How many keys' lives are read.
 const SAMPLE: i64 = 1000;
 
-/// How renewal stands to the quota.
+/// Whether the quota is enough for renewals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
     /// Every key is renewed in time.
     Enough,
-    /// Keys are renewed later than planned, with less of their life left; none runs out while all goes
-    /// well.
+    /// Keys are renewed later than planned, with less of their life left. None runs out unless something
+    /// fails.
     Late,
-    /// Keys run out: those whose end is nearest are renewed first, and others wait.
+    /// Keys run out. Those that expire first are renewed first, and the others wait.
     RunOut,
 }
 
-/// What renewal takes.
+/// What renewals need.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Forecast {
     /// Live links.
     pub links: i64,
-    /// The life of their keys in seconds: one life for all that takes as much as theirs together.
+    /// The life of a key in seconds: if all keys lived that long, they would need as many renewals.
     pub life: f64,
-    /// What may be used.
+    /// The limits.
     pub limits: JiraLimits,
 }
 
 impl Forecast {
-    /// The forecast for so many links whose keys live like these. None where nothing is known.
+    /// The forecast for `links` whose keys live as long as `lives`. None if either is empty.
     #[must_use]
     pub fn new(links: i64, lives: &[Seconds], limits: JiraLimits) -> Option<Self> {
         if links <= 0 || lives.is_empty() {
             return None;
         }
-        // Short lives count for more: each takes as many renewals an hour as it is short.
+        // Short lives count for more: a key that lives half as long needs twice the renewals.
         let rates: f64 = lives.iter().map(|life| 1.0 / (*life).max(1) as f64).sum();
         Some(Self {
             links,
@@ -56,7 +56,7 @@ impl Forecast {
         })
     }
 
-    /// The same for what the store holds, by the lives of some of its keys.
+    /// The forecast for the links in the store, from the lives of some of their keys.
     ///
     /// # Errors
     /// When the store is unavailable.
@@ -74,13 +74,13 @@ impl Forecast {
         Ok(Self::new(links, &lives, limits))
     }
 
-    /// Points an hour that renewal takes when each key is renewed at its planned time.
+    /// Points an hour that renewals need if each key is renewed at its planned time.
     #[must_use]
     pub fn points_an_hour(&self) -> f64 {
         self.links as f64 * POINTS_A_RENEWAL * 3600.0 / (self.life * RENEWED_AFTER)
     }
 
-    /// That, as a part of what renewal may use. More than 1 is more than there is.
+    /// The same as a part of what renewals may use. Beyond 1 they need more than that.
     #[must_use]
     pub fn ratio(&self) -> f64 {
         self.points_an_hour() / self.limits.renewal as f64
@@ -92,19 +92,20 @@ impl Forecast {
         (self.limits.renewal as f64 / POINTS_A_RENEWAL * self.life * RENEWED_AFTER / 3600.0) as i64
     }
 
-    /// Beyond this many links with such keys, keys run out: not even one renewal in each life fits.
+    /// Beyond this many links with such keys, keys run out: there are not enough points for one renewal in
+    /// each life.
     #[must_use]
     pub fn links_at_all(&self) -> i64 {
         (self.limits.renewal as f64 / POINTS_A_RENEWAL * self.life / 3600.0) as i64
     }
 
-    /// How long keys have to live, in hours, for this many links to be renewed in time.
+    /// How many hours keys have to live for this many links to be renewed in time.
     #[must_use]
     pub fn hours_needed(&self) -> f64 {
         self.links as f64 * POINTS_A_RENEWAL / self.limits.renewal as f64 / RENEWED_AFTER
     }
 
-    /// How bad it is.
+    /// Whether the quota is enough.
     #[must_use]
     pub fn level(&self) -> Level {
         if self.links > self.links_at_all() {
@@ -116,7 +117,7 @@ impl Forecast {
         }
     }
 
-    /// All of it, in a sentence or two.
+    /// The forecast in two sentences.
     #[must_use]
     pub fn words(&self) -> String {
         let Self { links, limits, .. } = self;
@@ -156,8 +157,7 @@ mod tests {
         Forecast::new(links, &lives, LIMITS).unwrap()
     }
 
-    /// The figures that Atlassian's limits lead to: a hundred thousand links need keys of 2.9 hours, a
-    /// million of 29.
+    /// By Atlassian's limits a hundred thousand links need keys of 2.9 hours, a million need 29 hours.
     #[test]
     fn r9_the_lives_that_many_links_need_are_those_that_are_published() {
         assert_eq!(

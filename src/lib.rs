@@ -4,28 +4,29 @@
 //! says who they are; only then is anything linked. From then on an expiring API key stands in their
 //! Jira user property and is renewed until they disconnect.
 //!
-//! The map, from what is used to who uses it:
+//! The layers, from the lowest to the highest:
 //!
 //! | module | what it knows |
 //! |---|---|
-//! | [`clock`], [`random`], [`secret`], [`error`], [`config`] | time, chance, what is never printed, what can go wrong, the settings |
+//! | [`clock`], [`random`], [`secret`], [`error`] | time, chance, what is never printed, what can go wrong |
 //! | [`log`], [`signals`] | the lines on standard error; what ends the process |
 //! | [`model`] | the nouns |
 //! | [`grant`] | how long a grant lasts |
-//! | [`events`] | what an operator should know about attacks |
-//! | [`limits`] | how often anybody may do what costs something |
-//! | [`outbound`], [`sites`] | how any other server is called; where a tenant may live |
-//! | [`vault`], [`store`], [`jwe`] | what is kept, and sealed; what is sealed to somebody else |
-//! | [`budget`], [`forecast`] | what all replicas may ask of Jira and of the service, and how far it goes |
-//! | [`figures`] | what this process counts and measures |
-//! | [`connect`], [`jira`], [`provider`], [`signing`] | Atlassian's tokens, a tenant's Jira, the service, keys that are signed here |
+//! | [`events`], [`meters`] | security events; what this process counts and measures |
+//! | [`limits`] | how often callers may do what costs something |
+//! | [`outbound`], [`sites`] | how other servers are called; where a tenant may live |
+//! | [`vault`], [`store`] | encryption at rest; the database |
+//! | [`budget`] | what all replicas may ask of Jira and of the service |
+//! | [`connect`], [`jira`], [`provider`], [`signing`], [`jwe`] | Atlassian's tokens, a tenant's Jira, the service, keys that Latchkey signs, keys sealed to a public key |
 //! | [`moments`] | where a test can hold a renewal; nothing in a release |
 //! | [`cleanup`], [`renewal`], [`linking`] | the verbs |
-//! | [`worker`], [`web`] | who calls them: the loop and the routes |
-//! | [`watch`], [`doctor`] | what an operator is told, unasked and asked |
-//! | [`server`] | starts and stops both |
+//! | [`worker`], [`web`] | the loops and the routes, which call the verbs |
+//! | [`forecast`], [`figures`], [`watch`], [`doctor`] | what an operator is told |
+//! | [`config`] | every setting; what the parts are built with |
+//! | [`server`] | starts and stops server and worker |
 //!
-//! Use points upwards in this table only.
+//! A module uses only modules above it in this table. Only this module, `main` and [`doctor`] use
+//! [`config`].
 
 mod app;
 pub mod atlassian;
@@ -43,6 +44,7 @@ pub mod keys;
 pub mod limits;
 pub mod linking;
 pub mod log;
+pub mod meters;
 pub mod model;
 pub mod moments;
 pub mod outbound;

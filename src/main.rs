@@ -1,7 +1,8 @@
-//! The program: reads settings, starts the log, opens the store, runs server and worker, and waits for
-//! a signal. Or does what has to be done beside servers: migrating, changing the sealing keys.
+//! The program: reads the settings, starts the log, opens the store, runs the server and the worker, and
+//! waits for a signal. Its other commands migrate the database, check a deployment and change sealing keys.
 
 use std::io::{IsTerminal as _, Write as _, stderr, stdout};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,7 +25,7 @@ use latchkey::store::{Progress, Store};
 use latchkey::vault::Vault;
 use latchkey::{App, Outside};
 
-/// Lets people in Jira connect their account at a service, and keeps the key that proves it fresh.
+/// Lets people in Jira connect their account at a service, and renews the API key that proves it.
 ///
 /// Every setting is a flag and an environment variable of the same name.
 #[derive(Parser)]
@@ -38,17 +39,17 @@ struct Line {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve, and renew keys (also without a command)
+    /// Serve and renew keys. This is the default command
     Serve,
-    /// Bring the database up to date and stop
+    /// Migrate the database to this version and exit
     Migrate,
-    /// Say what is well and what is not, beside a server or without one. Changes nothing; the exit code
-    /// is 1 if something is not well
+    /// Check settings, database, service and clocks, and print what works and what does not. Changes
+    /// nothing. The exit code is 1 if something does not work
     Doctor,
-    /// Seal anew, by the first sealing key, what the others have sealed; servers may go on running
+    /// Encrypt with the first sealing key everything that the others have encrypted. Servers may keep running
     ///
-    /// It takes the database, the sealing keys and the log from the settings, can be interrupted at any
-    /// moment and run again, and ends by saying which keys can be taken out.
+    /// It uses only the settings of the database, the sealing keys and the log. It can be interrupted at any
+    /// moment and run again. At the end it prints which keys can be removed.
     RotateKeys,
 }
 
@@ -69,14 +70,14 @@ fn main() -> ExitCode {
 }
 
 fn begin(log: &Log) -> Result<ExitCode, String> {
-    // Before everything that takes time: from now on no signal ends this process in the middle of something.
+    // Before anything that takes time: from now on no signal ends this process in the middle of its work.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| format!("the runtime cannot start: {error}"))?;
     let stop = {
         let _in_it = runtime.enter();
-        Stop::listen().map_err(|error| format!("signals cannot be awaited: {error}"))?
+        Stop::listen().map_err(|error| format!("cannot listen for signals: {error}"))?
     };
     let matches = Settings::on(Line::command()).get_matches();
     let line = Line::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
@@ -87,15 +88,15 @@ fn begin(log: &Log) -> Result<ExitCode, String> {
             command => run(command, &line.settings, log, stop).await,
         }
     });
-    // What still runs has had its time, and a name that is being looked up would be waited for.
+    // Tasks that still run have had their time. A shutdown that waits would wait for DNS lookups.
     runtime.shutdown_background();
     done
 }
 
-/// Without a log: what there is to say is on standard output.
+/// Prints findings on standard output. There is no log.
 async fn see_the_doctor(settings: &Settings, mut stop: Stop) -> ExitCode {
     let say = |finding: Finding| {
-        // Whoever reads may have seen enough and gone.
+        // The reader may have closed its end.
         let _ = writeln!(stdout(), "{finding}");
     };
     let examined = async {
@@ -138,15 +139,14 @@ async fn run(
     let outside = outside(&config)?;
     #[cfg(debug_assertions)]
     let outside = with_wrong_clock(outside);
-    let listen = config.listen;
-    let metrics_listen = config.metrics_listen;
+    let (listen, metrics_listen) = (config.listen, config.metrics_listen);
     if config.allow_loopback_http {
         tracing::warn!(
             "plain http is allowed on loopback addresses: this is for demonstrations and tests only"
         );
     }
     let migrate = matches!(command, Some(Command::Migrate));
-    // Whatever is under way here is made whole or not at all, whenever it is left.
+    // Migrations are transactions, so opening the store can be abandoned at any moment.
     let app = tokio::select! {
         app = App::new(config, outside) => app.map_err(|error| error.to_string())?,
         () = stop.asked() => {
@@ -162,11 +162,15 @@ async fn run(
         tracing::info!("the database is up to date");
         return Ok(ExitCode::SUCCESS);
     }
-    let bind = |address| async move {
-        TcpListener::bind(address)
-            .await
-            .map_err(|error| format!("cannot listen on {address}: {error}"))
-    };
+    serve_until_stopped(app, listen, metrics_listen, stop).await
+}
+
+async fn serve_until_stopped(
+    app: Arc<App>,
+    listen: SocketAddr,
+    metrics_listen: Option<SocketAddr>,
+    mut stop: Stop,
+) -> Result<ExitCode, String> {
     let (stop_metrics, metrics_stopped) = watch::channel(false);
     if let Some(address) = metrics_listen {
         let router = latchkey::web::metrics_router(app.clone());
@@ -175,13 +179,19 @@ async fn run(
     let running = Running::start(app, bind(listen).await?).map_err(|error| error.to_string())?;
     tracing::info!(address = %running.address(), "serving");
     stop.asked().await;
-    tracing::info!("stopping: what is under way is finished");
+    tracing::info!("stopping: work under way is finished first");
     stop_metrics.send_replace(true);
     running.stop().await;
     Ok(ExitCode::SUCCESS)
 }
 
-/// A machine whose clock is wrong, for tests: no release knows this variable.
+async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| format!("cannot listen on {address}: {error}"))
+}
+
+/// Simulates a machine with a wrong clock, for tests. Releases do not have this variable.
 #[cfg(debug_assertions)]
 fn with_wrong_clock(outside: Outside) -> Outside {
     let seconds = std::env::var("LATCHKEY_CLOCK_IS_AHEAD").ok();
@@ -226,7 +236,7 @@ async fn rotate_keys(settings: &Settings, log: &Log, mut stop: Stop) -> Result<E
     }
 }
 
-/// A bar on a terminal; elsewhere a line for the start of each pass.
+/// Shows a bar on a terminal, and elsewhere one line for each pass.
 fn progress_bar(log: Log) -> impl FnMut(Progress) {
     let terminal = stderr().is_terminal();
     let style = ProgressStyle::with_template("pass {prefix} {wide_bar} {pos}/{len} {msg}");
@@ -237,15 +247,12 @@ fn progress_bar(log: Log) -> impl FnMut(Progress) {
     let mut pass = 0;
     move |now| {
         if !terminal && now.pass > pass {
-            log.say(&format!(
-                "pass {}: {} values to look at",
-                now.pass, now.total
-            ));
+            log.say(&format!("pass {}: {} values to check", now.pass, now.total));
         }
         pass = now.pass;
         bar.set_prefix(now.pass.to_string());
         bar.set_length(now.total.max(now.seen));
         bar.set_position(now.seen);
-        bar.set_message(format!("{} sealed anew", now.rewrapped));
+        bar.set_message(format!("{} encrypted again", now.rewrapped));
     }
 }

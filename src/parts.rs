@@ -6,8 +6,8 @@ use tokio::sync::Notify;
 
 use crate::atlassian::jira::Jira;
 use crate::clock::Clock;
-use crate::figures::Meters;
 use crate::keys::Keys;
+use crate::meters::Meters;
 use crate::random::Random;
 use crate::service::Service;
 use crate::store::Store;

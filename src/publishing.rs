@@ -3,8 +3,8 @@
 use crate::atlassian::jira::{About, JiraError};
 use crate::clock::{Seconds, rfc3339};
 use crate::error::Error;
-use crate::figures::{Outcome, Step};
 use crate::grant;
+use crate::meters::{Outcome, Step};
 use crate::model::{ApiKey, AsideReason, Credential, Property, Purpose, ReconnectReason, Tenant};
 use crate::moments::{Moment, reach};
 use crate::parts::Parts;

@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Seconds;
 use crate::error::Error;
-use crate::figures::{Outcome, Step};
 use crate::gate::Stance;
 use crate::grant;
 use crate::keys::signing::KeySigner;
+use crate::meters::{Outcome, Step};
 use crate::model::{
     ApiKey, AsideReason, Credential, Lingering, Link, LinkId, MintedKey, ReconnectReason,
     Revocation, Tokens,

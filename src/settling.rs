@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::clock::Seconds;
 use crate::error::Error;
-use crate::figures::{self, Outcome};
+use crate::meters::{self, Outcome};
 use crate::model::{AsideReason, Credential, ReconnectReason};
 use crate::moments::{Moment, reach};
 use crate::parts::Parts;
@@ -260,7 +260,7 @@ pub(crate) async fn keep(
     let Job { claim, credential } = &*job;
     let store = &parts.store;
     let commit = until_written(move || store.commit(claim, credential, generation));
-    let committed = parts.meters.timed(figures::Step::Commit, commit).await;
+    let committed = parts.meters.timed(meters::Step::Commit, commit).await;
     let held = if committed {
         Some(generation)
     } else {
@@ -324,7 +324,7 @@ async fn published(
     let recorded = parts
         .store
         .published(claim, credential, key.expires_at, now, due_at);
-    let recorded = parts.meters.timed(figures::Step::Record, recorded).await?;
+    let recorded = parts.meters.timed(meters::Step::Record, recorded).await?;
     let outcome = match recorded {
         true if claim.link.published.is_none() => Outcome::FirstKey,
         true => Outcome::Renewed,

@@ -1,8 +1,8 @@
-//! What a signal does: four ask the process to stop, the others do nothing.
+//! What signals do: four ask the process to stop, the others do nothing.
 //!
-//! None may end it in the middle of its work: with a token request under way, that can cost a link
-//! (`renewal`). Closing the terminal sends one, and so do tools that rotate logs or ask for a dump. A process
-//! that is number 1 of a container gets only what it has asked for, so it has to ask.
+//! No signal may end the process in the middle of its work: during a token request, that can cost a link
+//! (`renewal`). A closed terminal sends a signal, and so do tools that rotate logs or ask for a dump. Process
+//! 1 of a container gets only the signals that it has handlers for, so it needs handlers.
 
 use std::future::poll_fn;
 use std::io;
@@ -10,31 +10,31 @@ use std::task::Poll;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Those that end a process which does not ask for them, beside those that ask it to stop. Their numbers are
-/// the same on Linux and macOS: XCPU, XFSZ (so that a file that may not grow is an error of the write),
+/// Signals that end a process without a handler, besides those that ask it to stop. Their numbers are the
+/// same on Linux and macOS: XCPU, XFSZ (so that a file that may not grow is an error of the write),
 /// VTALRM, PROF. PIPE is ignored by the standard library.
 const EVERYWHERE: [i32; 4] = [24, 25, 26, 27];
-/// On Linux also STKFLT, IO, PWR, and those for real time.
+/// More of them on Linux: STKFLT, IO, PWR and the real-time signals.
 #[cfg(target_os = "linux")]
 const OF_THE_SYSTEM: (&[i32], std::ops::RangeInclusive<i32>) = (&[16, 29, 30], 34..=64);
 
-/// Whether somebody has asked the process to stop.
+/// The signals that ask the process to stop.
 #[derive(Debug)]
 pub struct Stop(Vec<Signal>);
 
 impl Stop {
-    /// Takes over every signal that can be taken over. What comes from now on is known when
-    /// [`Stop::asked`] is awaited, however late that is, and a second one changes nothing.
+    /// Handles every signal that can be handled. [`Stop::asked`] sees signals that arrive from now on,
+    /// however late it is awaited. A second signal changes nothing.
     ///
     /// # Errors
-    /// When the system does not let itself be asked, or outside a runtime.
+    /// When a handler can't be installed, or outside a runtime.
     pub fn listen() -> io::Result<Self> {
         let mut asks = vec![
             signal(SignalKind::terminate())?,
             signal(SignalKind::interrupt())?,
             signal(SignalKind::quit())?,
         ];
-        // Whoever started it by `nohup` wants the end of the terminal not to be noticed.
+        // `nohup` ignores HUP, so that the process outlives the terminal.
         if !hangup_is_ignored() {
             asks.push(signal(SignalKind::hangup())?);
         }
@@ -43,7 +43,7 @@ impl Stop {
             SignalKind::user_defined2(),
             SignalKind::alarm(),
         ] {
-            // The handler stays when the listener goes.
+            // The handler outlives the listener.
             drop(signal(kind)?);
         }
         for number in EVERYWHERE {
@@ -51,13 +51,13 @@ impl Stop {
         }
         #[cfg(target_os = "linux")]
         for number in OF_THE_SYSTEM.0.iter().copied().chain(OF_THE_SYSTEM.1) {
-            // Not every machine has all of them.
+            // Some machines lack some of them.
             drop(signal(SignalKind::from_raw(number)));
         }
         Ok(Self(asks))
     }
 
-    /// Waits until somebody asks, or has asked already.
+    /// Waits for the first of these signals, which may have arrived already.
     pub async fn asked(&mut self) {
         poll_fn(|context| {
             let asked = |signal: &mut Signal| signal.poll_recv(context).is_ready();
@@ -76,7 +76,7 @@ impl Stop {
     }
 }
 
-/// What the process was started with, where the kernel says so: bit n-1 stands for signal n, and 1 is HUP.
+/// Whether the process was started with HUP ignored, as Linux reports it: bit n-1 is signal n, and HUP is 1.
 fn hangup_is_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -1,5 +1,5 @@
-//! What an operator reads without asking: a summary of each minute in which something happened, and a
-//! warning when there are more keys to renew than Jira's quota allows.
+//! What an operator is told in the log: a summary of each minute in which something happened, and a warning
+//! when there are more keys to renew than Jira's quota allows.
 
 use std::time::Duration;
 
@@ -8,16 +8,16 @@ use tokio::sync::watch;
 use crate::App;
 use crate::clock::{Seconds, rfc3339};
 use crate::error::Error;
-use crate::figures::Tally;
 use crate::forecast::{Forecast, Level};
 use crate::log::LINES_LOST;
+use crate::meters::Tally;
 use crate::store::Figures;
 
-/// How often there is a summary, in seconds.
+/// Seconds between two summaries.
 const EVERY: Seconds = 60;
-/// How often the quota is spoken about at most, in seconds.
+/// Fewest seconds between two messages about the quota.
 const SAY_AGAIN: Seconds = 3600;
-/// How often the clock is looked at.
+/// How often the clock is checked.
 const TICK: Duration = Duration::from_secs(1);
 
 /// Sums up and warns until `stop` turns true.
@@ -30,7 +30,7 @@ pub async fn run(app: &App, mut stop: watch::Receiver<bool>) {
 
 async fn watch(app: &App) {
     let mut warner = Warner::default();
-    // Not at once: links are counted for it, and a start reads nothing whole.
+    // The first summary is a minute away: it counts all links, and a start should not.
     let mut summed_up_at = app.parts.clock.now();
     let mut lost_before = LINES_LOST.get();
     loop {
@@ -38,8 +38,8 @@ async fn watch(app: &App) {
         let now = app.parts.clock.now();
         if now - summed_up_at >= EVERY {
             summed_up_at = now;
-            // What was counted here is told even while the database is away.
-            let figures = app.parts.meters.counted(&app.parts.store, now).await.ok();
+            // What this process counted is logged even while the database is unavailable.
+            let figures = app.counted.figures(&app.parts.store, now).await.ok();
             sum_up(&app.parts.meters.take_tally(), figures.as_ref());
             let lost = LINES_LOST.get();
             if lost > lost_before {
@@ -51,13 +51,13 @@ async fn watch(app: &App) {
     }
 }
 
-/// Writes the summary of what happened since the last one, at the end of the process. The database is not
-/// asked: it may be away, and nobody waits for it now.
+/// Logs the last summary, at the end of the process. It does not ask the database, which may be unavailable:
+/// the process should not wait for it now.
 pub fn last_words(app: &App) {
     sum_up(&app.parts.meters.take_tally(), None);
 }
 
-/// Nothing if nothing happened.
+/// Logs the summary, if anything happened.
 fn sum_up(tally: &Tally, figures: Option<&Figures>) {
     if tally.is_empty() {
         return;
@@ -82,7 +82,7 @@ fn sum_up(tally: &Tally, figures: Option<&Figures>) {
     );
 }
 
-/// Speaks about the quota when something changes, and not too often.
+/// Logs whether the quota is enough when that changes, and not too often.
 #[derive(Debug, Default)]
 struct Warner {
     said: Option<(Level, Seconds)>,
@@ -92,21 +92,20 @@ impl Warner {
     async fn look(&mut self, app: &App) {
         match self.forecast(app).await {
             Ok(Some(forecast)) => {
-                app.parts.meters.forecast(&forecast);
+                app.parts.meters.quota_needed(forecast.ratio());
                 self.say(&forecast, app.parts.clock.now());
             }
             Ok(None) => {}
             Err(error) => {
-                tracing::warn!(%error, "how much of Jira's quota renewal takes is not known");
+                tracing::warn!(%error, "it is not known how much of Jira's quota renewals need");
             }
         }
     }
 
     async fn forecast(&self, app: &App) -> Result<Option<Forecast>, Error> {
         let figures = app
-            .parts
-            .meters
-            .counted(&app.parts.store, app.parts.clock.now())
+            .counted
+            .figures(&app.parts.store, app.parts.clock.now())
             .await?;
         Forecast::of(
             &app.parts.store,
@@ -119,7 +118,7 @@ impl Warner {
 
     fn say(&mut self, forecast: &Forecast, now: Seconds) -> bool {
         let level = forecast.level();
-        // That there is enough goes without saying, unless there was not.
+        // That the quota is enough is only logged if it was not enough before.
         let (before, said_at) = self.said.unwrap_or((Level::Enough, now - SAY_AGAIN));
         if level == before || now - said_at < SAY_AGAIN {
             return false;
@@ -141,7 +140,7 @@ mod tests {
     use crate::atlassian::jira::quota::JiraLimits;
 
     #[test]
-    fn the_quota_is_spoken_about_when_it_changes_and_at_most_once_an_hour() {
+    fn a_change_of_the_quota_is_logged_at_most_once_an_hour() {
         let limits = JiraLimits {
             quota: 65_000,
             renewal: 52_000,
@@ -149,11 +148,11 @@ mod tests {
         };
         let with = |links| Forecast::new(links, &[3600], limits).unwrap();
         let mut warner = Warner::default();
-        assert!(!warner.say(&with(1000), 0), "enough goes without saying");
+        assert!(!warner.say(&with(1000), 0), "enough is not logged");
         assert!(warner.say(&with(40_000), 10), "when it changes");
         assert!(
             !warner.say(&with(41_000), 5000),
-            "the same is not said again"
+            "the same is not logged again"
         );
         assert!(warner.say(&with(60_000), 5000));
         assert!(!warner.say(&with(1000), 5100), "not twice in an hour");

@@ -12,8 +12,8 @@ use tokio::task::JoinSet;
 
 use crate::clock::{Clock, Millis, Seconds};
 use crate::error::Error;
-use crate::figures::{Outcome, Step};
 use crate::gate::Stance;
+use crate::meters::{Outcome, Step};
 use crate::model::ClientKey;
 use crate::parts::Parts;
 use crate::publishing::REST;

@@ -19,8 +19,8 @@ use url::Url;
 
 use crate::clock::{Clock, Seconds};
 use crate::error::{Error, Refusal, ShouldBe};
-use crate::events::{Event, Events, Kind};
-use crate::figures::{Meters, Verdict};
+use crate::events::{Event, Events, TokenKind};
+use crate::meters::{Meters, Verdict};
 use crate::model::{AccountId, ClientKey, Installation, LifecycleCall, Tenant};
 use crate::secret::{fingerprint, fingerprint_of};
 use crate::store::Store;
@@ -326,13 +326,13 @@ impl Connect {
     pub async fn context(&self, token: &str) -> Result<ContextToken, Error> {
         let now = self.clock.now();
         let (tenant, proved) = self
-            .symmetric(Kind::Context, token, |claimed, tenant| {
+            .symmetric(TokenKind::Context, token, |claimed, tenant| {
                 claimed.context(&tenant.shared_secret, now)
             })
             .await?;
         let expires_at = proved.expires_at();
         Ok(ContextToken {
-            verified: self.while_enabled(Kind::Context, tenant, &proved)?,
+            verified: self.while_enabled(TokenKind::Context, tenant, &proved)?,
             fingerprint: fingerprint(token),
             expires_at,
         })
@@ -342,11 +342,11 @@ impl Connect {
     pub async fn iframe(&self, token: &str, request: Bound<'_>) -> Result<IframeToken, Error> {
         let now = self.clock.now();
         let (tenant, proved) = self
-            .symmetric(Kind::Iframe, token, |claimed, tenant| {
+            .symmetric(TokenKind::Iframe, token, |claimed, tenant| {
                 claimed.bound(&tenant.shared_secret, &self.qsh(request), now)
             })
             .await?;
-        self.while_enabled(Kind::Iframe, tenant, &proved)
+        self.while_enabled(TokenKind::Iframe, tenant, &proved)
             .map(IframeToken)
     }
 
@@ -358,18 +358,18 @@ impl Connect {
     ) -> Result<AppToAppToken, Error> {
         let now = self.clock.now();
         let (tenant, proved) = self
-            .symmetric(Kind::AppToApp, token, |claimed, tenant| {
+            .symmetric(TokenKind::AppToApp, token, |claimed, tenant| {
                 claimed.lifecycle(&tenant.shared_secret, &self.qsh(request), now)
             })
             .await?;
-        self.meters.token(Kind::AppToApp, Verdict::Accepted);
+        self.meters.token(TokenKind::AppToApp, Verdict::Accepted);
         Ok(AppToAppToken(tenant, Signed::of(token, &proved)))
     }
 
     /// Finds the tenant that a token names, and has its secret decide.
     async fn symmetric(
         &self,
-        kind: Kind,
+        kind: TokenKind,
         token: &str,
         verify: impl FnOnce(&FromTenant<'_>, &Tenant) -> Result<jwt::Verified, Rejected>,
     ) -> Result<(Tenant, jwt::Verified), Error> {
@@ -395,7 +395,7 @@ impl Connect {
     }
 
     /// Counts it, and records what somebody must have done on purpose; a token out of date is nobody's.
-    fn refused(&self, kind: Kind, tenant: Option<&ClientKey>, rejected: Rejected) -> Error {
+    fn refused(&self, kind: TokenKind, tenant: Option<&ClientKey>, rejected: Rejected) -> Error {
         let verdict = match rejected {
             Rejected::Malformed(_) => Verdict::Malformed,
             Rejected::Signature => Verdict::BadSignature,
@@ -444,7 +444,7 @@ impl Connect {
         request: Bound<'_>,
         client: IpAddr,
     ) -> Result<LifecycleToken, Error> {
-        let refused = |rejected| self.refused(Kind::Lifecycle, None, rejected);
+        let refused = |rejected| self.refused(TokenKind::Lifecycle, None, rejected);
         let claimed = FromAtlassian::read(token).map_err(refused)?;
         let key = self
             .install_keys
@@ -455,14 +455,14 @@ impl Connect {
                     Error::Unauthorized(_) => Verdict::UnknownSigner,
                     _ => Verdict::Undecided,
                 };
-                self.meters.token(Kind::Lifecycle, verdict);
+                self.meters.token(TokenKind::Lifecycle, verdict);
             })?;
         let audience = self.base_url.full();
         let now = self.clock.now();
         let proved = claimed
             .lifecycle(&key, &audience, &self.qsh(request), now)
             .map_err(refused)?;
-        self.meters.token(Kind::Lifecycle, Verdict::Accepted);
+        self.meters.token(TokenKind::Lifecycle, Verdict::Accepted);
         Ok(LifecycleToken {
             client_key: proved.issuer().clone(),
             signed: Signed::of(token, &proved),
@@ -502,7 +502,7 @@ impl Connect {
     /// While an admin has the app switched off, nobody is served.
     fn while_enabled(
         &self,
-        kind: Kind,
+        kind: TokenKind,
         tenant: Tenant,
         proved: &jwt::Verified,
     ) -> Result<Verified, Error> {

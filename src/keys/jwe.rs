@@ -1,8 +1,8 @@
 //! Encrypts a key to a public key: JWE (RFC 7516) with direct key agreement.
 //!
-//! `ECDH-ES` (RFC 7518, section 4.6; RFC 8037 for X25519) with `A256GCM`, in the compact form. Every
-//! value has an ephemeral key of its own, so what was sealed says nothing about what is sealed next, and
-//! only whoever has the private key opens it: this program cannot.
+//! `ECDH-ES` (RFC 7518, section 4.6; RFC 8037 for X25519) with `A256GCM`, in the compact form. Each value
+//! has its own ephemeral key, so one sealed value reveals nothing about the next. Only the owner of the
+//! private key can open a value. This program cannot.
 
 use std::str::FromStr;
 
@@ -25,7 +25,7 @@ const SPKI_P256: [u8; 26] = [
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
     0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
 ];
-/// The same of X25519 (RFC 8410); its 32 bytes follow.
+/// The same for X25519 (RFC 8410). The 32 bytes of the key follow.
 const SPKI_X25519: [u8; 12] = [
     0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x6e, 0x03, 0x21, 0x00,
 ];
@@ -49,7 +49,7 @@ impl Curve {
     }
 }
 
-/// Whom keys are sealed to.
+/// The public key that API keys are sealed to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicKey {
     curve: Curve,
@@ -58,7 +58,7 @@ pub struct PublicKey {
     kid: String,
 }
 
-/// A JWK (RFC 7517), as far as it concerns us. Fields in the order of RFC 7638.
+/// The fields of a JWK (RFC 7517) that are used here, in the order of RFC 7638.
 #[derive(Serialize, Deserialize)]
 struct Jwk {
     crv: String,
@@ -68,7 +68,7 @@ struct Jwk {
     y: Option<String>,
     #[serde(skip_serializing)]
     kid: Option<String>,
-    /// The private part. Who gives it to us has mistaken the one for the other.
+    /// The private part. A key with it is refused: the operator confused the private with the public key.
     #[serde(skip_serializing)]
     d: Option<Secret>,
 }
@@ -81,14 +81,14 @@ struct Header<'a> {
     epk: Jwk,
 }
 
-/// Why a value could not be sealed: only a bug could be the reason.
+/// A value could not be sealed. Only a bug can cause this.
 #[derive(Debug, thiserror::Error)]
 #[error("a key cannot be sealed to the public key")]
 pub struct CannotSeal;
 
 impl PublicKey {
-    /// Reads a JWK in JSON or a PEM with a public key, of P-256 or X25519. None for anything else, for a
-    /// point off the curve and for a private key.
+    /// Reads a JWK in JSON or a PEM with a public key, of P-256 or X25519. None for anything else, such as a
+    /// point off the curve or a private key.
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
         let key = if text.trim_start().starts_with('{') {
@@ -96,7 +96,7 @@ impl PublicKey {
         } else {
             Self::of_pem(text)
         }?;
-        // Agreeing on something is how the curve is asked whether this is one of its points.
+        // A trial agreement checks that the point is on the curve.
         let trial = Ephemeral::new(key.curve, &Random::seeded(0)).ok()?;
         trial.agree(&key).ok()?;
         Some(key)
@@ -147,16 +147,16 @@ impl PublicKey {
         })
     }
 
-    /// The id it goes by: that of its JWK, or else its thumbprint (RFC 7638).
+    /// The id in its JWK, or else its thumbprint (RFC 7638).
     #[must_use]
     pub fn kid(&self) -> &str {
         &self.kid
     }
 
-    /// Seals a text so that only the private key opens it.
+    /// Seals a text so that only the private key can open it.
     ///
     /// # Errors
-    /// Only for a bug: [`PublicKey::read`] has tried the key.
+    /// Only because of a bug: [`PublicKey::read`] has tried the key.
     pub fn seal(&self, random: &Random, value: &Secret) -> Result<String, CannotSeal> {
         let ephemeral = Ephemeral::new(self.curve, random)?;
         let shared = ephemeral.agree(self)?;
@@ -181,7 +181,7 @@ impl PublicKey {
             .map_err(|_| CannotSeal)?;
         let [nonce, text, tag] =
             [&nonce[..], &text[..], tag.as_ref()].map(|part| URL_SAFE_NO_PAD.encode(part));
-        // There is no encrypted key where it is agreed on (RFC 7516, section 5.1, step 5).
+        // The encrypted key is empty with direct key agreement (RFC 7516, section 5.1, step 5).
         Ok(format!("{header}..{nonce}.{text}.{tag}"))
     }
 }
@@ -204,7 +204,7 @@ struct Ephemeral {
 
 impl Ephemeral {
     fn new(curve: Curve, random: &Random) -> Result<Self, CannotSeal> {
-        // Hardly any number of 32 bytes is beyond the order of P-256: one in four thousand million.
+        // Only one in four thousand million numbers of 32 bytes is beyond the order of P-256.
         (0..8)
             .find_map(|_| {
                 let bytes = Zeroizing::new(random.bytes::<COORDINATE>());
@@ -227,7 +227,7 @@ impl Ephemeral {
     }
 }
 
-/// Concat KDF (NIST SP 800-56A, as RFC 7518 section 4.6.2 uses it), one round of it: for keys of up to 256
+/// One round of Concat KDF (NIST SP 800-56A, as RFC 7518 section 4.6.2 uses it), for keys of up to 256
 /// bits.
 fn derive(shared: &[u8], algorithm: &str, apu: &[u8], apv: &[u8], bits: u32) -> Zeroizing<Vec<u8>> {
     let mut input = Zeroizing::new(1_u32.to_be_bytes().to_vec());

@@ -4,6 +4,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 
 use crate::clock::Seconds;
 use crate::error::Error;
+use crate::meters::Subject;
 use crate::model::{
     AccountId, AsideReason, ClientKey, Credential, Link, Purpose, ReconnectReason, Tenant,
 };
@@ -64,6 +65,15 @@ pub enum Kind {
     Probe(Probe),
     /// Those whose key is only to be put into Jira.
     Unpublished,
+}
+
+impl<'a> From<&'a Claim> for Subject<'a> {
+    fn from(claim: &'a Claim) -> Self {
+        Self {
+            link: &claim.link,
+            failures: claim.failures,
+        }
+    }
 }
 
 impl Claim {

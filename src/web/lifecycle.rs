@@ -13,7 +13,7 @@ use super::extract::{FromAtlassian, FromJira, SmallBody, json};
 use crate::App;
 use crate::atlassian::connect::LifecycleBody;
 use crate::error::Error;
-use crate::events::{Event, Kind};
+use crate::events::{Event, TokenKind};
 use crate::model::{ClientKey, Heard};
 
 /// `POST /connect/installed`: also an upgrade, a new secret, a new name of the site.
@@ -23,7 +23,7 @@ pub async fn installed(
     body: SmallBody,
 ) -> Result<StatusCode, Error> {
     let call = token.call(&body.0);
-    let told = Told(&app, Kind::Lifecycle, token.client_key());
+    let told = Told(&app, TokenKind::Lifecycle, token.client_key());
     // Before the body is looked into: whatever it says, this token was for another.
     if let Some(heard) = app.parts.store.heard_before(&call).await? {
         told.is_new(heard)?;
@@ -46,7 +46,7 @@ pub async fn uninstalled(
     body: SmallBody,
 ) -> Result<StatusCode, Error> {
     let call = token.call(&body.0);
-    let told = Told(&app, Kind::Lifecycle, token.client_key());
+    let told = Told(&app, TokenKind::Lifecycle, token.client_key());
     if let Some(heard) = app.parts.store.heard_before(&call).await? {
         told.is_new(heard)?;
         return Ok(StatusCode::NO_CONTENT);
@@ -68,7 +68,7 @@ pub async fn enabled(
     body: SmallBody,
 ) -> Result<StatusCode, Error> {
     let (tenant, call) = (token.tenant(), token.call(&body.0));
-    let told = Told(&app, Kind::AppToApp, &tenant.client_key);
+    let told = Told(&app, TokenKind::AppToApp, &tenant.client_key);
     let now = app.parts.clock.now();
     if told.is_new(app.parts.store.enable(tenant, true, &call, now).await?)? {
         tracing::info!(tenant = %tenant.client_key, "the app was enabled");
@@ -84,7 +84,7 @@ pub async fn disabled(
     body: SmallBody,
 ) -> Result<StatusCode, Error> {
     let (tenant, call) = (token.tenant(), token.call(&body.0));
-    let told = Told(&app, Kind::AppToApp, &tenant.client_key);
+    let told = Told(&app, TokenKind::AppToApp, &tenant.client_key);
     let now = app.parts.clock.now();
     if told.is_new(app.parts.store.enable(tenant, false, &call, now).await?)? {
         tracing::info!(tenant = %tenant.client_key, "the app was disabled");
@@ -93,7 +93,7 @@ pub async fn disabled(
 }
 
 /// Who tells something, by which kind of token.
-struct Told<'a>(&'a App, Kind, &'a ClientKey);
+struct Told<'a>(&'a App, TokenKind, &'a ClientKey);
 
 impl Told<'_> {
     /// Whether it was done now. What is not is answered just as well.

@@ -1,7 +1,7 @@
-//! `/metrics`, on an address of its own, in the Prometheus text format.
+//! `/metrics`, on a separate address, in the Prometheus text format.
 //!
-//! What this process counts stands in `App.registry`; what is kept is counted when somebody asks
-//! ([`Meters::counted`](crate::figures::Meters::counted)), into a registry of that one answer.
+//! `App.registry` has what this process counts. The database is counted on request, into a registry of
+//! that one answer (see [`figures`](crate::figures)).
 
 use std::sync::Arc;
 
@@ -12,15 +12,16 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-use prometheus::{IntGaugeVec, Opts, Registry, TEXT_FORMAT, TextEncoder};
+use prometheus::{Registry, TEXT_FORMAT, TextEncoder};
 
 use crate::App;
 use crate::error::Error;
-use crate::figures::{QuotaScope, registered};
-use crate::model::{AsideReason, ParkReason, ReconnectReason};
-use crate::store::{CLEANUP_KINDS, Figures};
+use crate::figures::{fill, gauges};
+use crate::gate::Stance;
+use crate::meters::{Breaker, QuotaScope};
+use crate::store::Figures;
 
-/// The routes of the second address.
+/// The routes of the metrics address.
 pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
@@ -41,7 +42,7 @@ async fn metrics(State(app): State<Arc<App>>) -> Response {
     let gates = gauges(
         &registry,
         "latchkey_gate_closed_seconds",
-        "How long this process will not call Jira or the service, as they have asked to wait.",
+        "For how long this process does not call Jira or the service, because they asked to wait.",
         &["gate"],
     );
     for (gate, opens_at) in [
@@ -57,136 +58,31 @@ async fn metrics(State(app): State<Arc<App>>) -> Response {
     match TextEncoder::new().encode_to_string(&families) {
         Ok(text) => ([(CONTENT_TYPE, TEXT_FORMAT)], text).into_response(),
         Err(error) => {
-            tracing::error!(%error, "figures cannot be written");
+            tracing::error!(%error, "metrics cannot be encoded");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
 }
 
-/// Counts what is kept, and measures what all replicas share.
+/// Sets the meters of what all replicas share, and counts the database.
 async fn look(app: &App) -> Result<Figures, Error> {
     app.parts
         .meters
-        .breaker(app.parts.service.gate().look().await?);
+        .breaker(match app.parts.service.gate().look().await? {
+            Stance::Open => Breaker::Closed,
+            Stance::Shut => Breaker::Open,
+            Stance::HalfOpen => Breaker::Probing,
+        });
     app.parts.jira.writes().look().await?;
     let (taken, renewal) = app.parts.jira.quota().taken().await?;
     let limits = app.parts.jira.quota().limits();
-    // What is taken for renewals is a part of all.
     let left = (limits.quota - taken).max(0);
     app.parts.meters.quota(QuotaScope::App, taken, left);
     let left_for_renewal = (limits.renewal - renewal).clamp(0, left);
     app.parts
         .meters
         .quota(QuotaScope::Renewal, renewal, left_for_renewal);
-    app.parts
-        .meters
-        .counted(&app.parts.store, app.parts.clock.now())
+    app.counted
+        .figures(&app.parts.store, app.parts.clock.now())
         .await
-}
-
-fn gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
-    registered(registry, IntGaugeVec::new(Opts::new(name, help), labels))
-}
-
-/// Writes the figures of the database.
-fn fill(registry: &Registry, figures: &Figures) {
-    let one = |name, help, value| {
-        gauges(registry, name, help, &[])
-            .with_label_values::<&str>(&[])
-            .set(value);
-    };
-    let links = gauges(registry, "latchkey_links", "Links by state.", &["state"]);
-    for (state, count) in &figures.links {
-        links.with_label_values(&[state]).set(*count);
-    }
-    let resting = gauges(
-        registry,
-        "latchkey_links_resting",
-        "Links that are not renewed, by state and reason.",
-        &["state", "reason"],
-    );
-    let reasons = AsideReason::ALL
-        .iter()
-        .map(|why| ("aside", why.as_str()))
-        .chain(
-            ReconnectReason::ALL
-                .iter()
-                .map(|why| ("reconnect", why.as_str())),
-        );
-    for (state, reason) in reasons {
-        resting.with_label_values(&[state, reason]).set(0);
-    }
-    for (state, reason, count) in &figures.resting {
-        resting.with_label_values(&[state, reason]).set(*count);
-    }
-    one(
-        "latchkey_links_due",
-        "Live links whose renewal is due and not done.",
-        figures.due,
-    );
-    one(
-        "latchkey_links_past_due",
-        "Live links whose renewal is due for more than a minute and not done.",
-        figures.past_due,
-    );
-    one(
-        "latchkey_links_failing",
-        "Live links whose renewal has failed and is tried again.",
-        figures.failing,
-    );
-    one(
-        "latchkey_links_run_out",
-        "Live links whose key in Jira has run out.",
-        figures.run_out,
-    );
-    if let Some(at) = figures.earliest_expiry {
-        one(
-            "latchkey_earliest_expiry_seconds",
-            "When the first of the keys in Jira runs out that have not, in unix time.",
-            at,
-        );
-    }
-    one(
-        "latchkey_intents_unsettled",
-        "Token requests whose outcome is not recorded.",
-        figures.unsettled,
-    );
-    one(
-        "latchkey_cleanup_left",
-        "Revocations and deletions still to be done.",
-        figures.cleanup,
-    );
-    let entries = gauges(
-        registry,
-        "latchkey_cleanup_entries",
-        "The list of revocations and deletions by kind; held ones wait for another link of the account.",
-        &["kind"],
-    );
-    for kind in CLEANUP_KINDS {
-        entries.with_label_values(&[kind]).set(0);
-    }
-    for (kind, count) in &figures.cleanup_entries {
-        entries.with_label_values(&[kind]).set(*count);
-    }
-    let tenants = gauges(
-        registry,
-        "latchkey_tenants",
-        "Tenants that have the app installed, by whether it is switched on there.",
-        &["state"],
-    );
-    for (state, count) in &figures.tenants {
-        tenants.with_label_values(&[state]).set(*count);
-    }
-    let parked = gauges(
-        registry,
-        "latchkey_tenants_parked",
-        "Tenants whose Jira is left alone for a while, by reason.",
-        &["reason"],
-    );
-    for reason in ParkReason::ALL {
-        parked.with_label_values(&[reason.as_str()]).set(0);
-    }
-    for (reason, count) in &figures.parked {
-        parked.with_label_values(&[reason.as_str()]).add(*count);
-    }
 }
