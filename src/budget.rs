@@ -22,7 +22,10 @@ use crate::clock::{Clock, Millis, Seconds};
 use crate::config::JiraLimits;
 use crate::error::Error;
 use crate::model::ClientKey;
-use crate::store::{GateRow, Store};
+use crate::store::{Gate, GateRow, Store};
+
+pub use crate::model::Purpose;
+pub use crate::store::Probe;
 
 /// Failures in a row after which the service is only probed.
 const TRIPS_AT: i64 = 5;
@@ -36,15 +39,6 @@ const REST_WHEN_ASKED: Seconds = 10;
 /// A probe without an outcome after that long has died with its process, in seconds.
 const PROBE_LASTS: Seconds = 45;
 
-/// For whom a call is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// A person waits for it, or has waited: it may use all that there is.
-    Person,
-    /// A renewal.
-    Renewal,
-}
-
 /// How a token request ended, as far as all others are concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Report {
@@ -57,11 +51,6 @@ pub enum Report {
     /// It asks to wait, for so many seconds if it says so.
     Wait(Option<Seconds>),
 }
-
-/// The right to send one token request while all others wait, to see whether the service is back. The
-/// version of the gate that it stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Probe(i64);
 
 /// How the gate stands in front of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,16 +132,16 @@ impl GateRow {
 /// statement that lets a call go looks again.
 #[derive(Debug)]
 pub struct SharedGate {
-    name: &'static str,
+    gate: Gate,
     store: Store,
     clock: Clock,
     known: Mutex<GateRow>,
 }
 
 impl SharedGate {
-    fn new(name: &'static str, store: Store, clock: Clock) -> Self {
+    fn new(gate: Gate, store: Store, clock: Clock) -> Self {
         Self {
-            name,
+            gate,
             store,
             clock,
             known: Mutex::default(),
@@ -162,13 +151,13 @@ impl SharedGate {
     /// In front of all token requests.
     #[must_use]
     pub fn of_service(store: Store, clock: Clock) -> Self {
-        Self::new("service", store, clock)
+        Self::new(Gate::Service, store, clock)
     }
 
     /// In front of all writes to Jira.
     #[must_use]
     pub fn of_jira(store: Store, clock: Clock) -> Self {
-        Self::new("jira", store, clock)
+        Self::new(Gate::Jira, store, clock)
     }
 
     fn known(&self) -> MutexGuard<'_, GateRow> {
@@ -192,7 +181,7 @@ impl SharedGate {
     /// # Errors
     /// When the store is unavailable, as everywhere here.
     pub async fn look(&self) -> Result<Stance, Error> {
-        let row = self.store.gate(self.name).await?;
+        let row = self.store.gate(self.gate).await?;
         *self.known() = row;
         Ok(row.stance(self.clock.now()))
     }
@@ -203,12 +192,12 @@ impl SharedGate {
         next: impl Fn(&GateRow) -> Option<GateRow>,
     ) -> Result<Option<GateRow>, Error> {
         loop {
-            let seen = self.store.gate(self.name).await?;
+            let seen = self.store.gate(self.gate).await?;
             *self.known() = seen;
             let Some(next) = next(&seen) else {
                 return Ok(None);
             };
-            if self.store.change_gate(self.name, &seen, &next).await? {
+            if self.store.change_gate(self.gate, &seen, &next).await? {
                 let next = GateRow {
                     version: seen.version + 1,
                     ..next

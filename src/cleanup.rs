@@ -16,7 +16,7 @@ use crate::jira::JiraError;
 use crate::model::{ClientKey, RevocableToken, Revocation, Tokens};
 use crate::provider::{RefreshError, RevokeError};
 use crate::renewal;
-use crate::store::{Chore, Cleanup, Turn};
+use crate::store::{Chore, Cleanup, TriedFor, Turn};
 
 /// How long an entry is one process's alone, in seconds. Longer than any call takes.
 const LEASE: Seconds = 120;
@@ -114,9 +114,12 @@ async fn run(app: &App, entry: Cleanup) -> Result<(), Error> {
     };
     let backoff = (2_i64 << entry.failures.clamp(0, 12)).min(LONGEST_WAIT);
     let wait = asked.max(1 + app.random.up_to(backoff));
-    app.store
-        .cleanup_later(&entry, now + wait, waits_for_admin)
-        .await
+    let tried_for = if waits_for_admin {
+        TriedFor::AFullTime
+    } else {
+        TriedFor::TheRest
+    };
+    app.store.cleanup_later(&entry, now + wait, tried_for).await
 }
 
 /// Replaced keys of the same person that are still to be deleted: that takes an access token, which ends

@@ -14,13 +14,13 @@ use crate::clock::{Clock, Seconds, rfc3339};
 use crate::config::{Config, Database, JiraLimits};
 use crate::error::Error;
 use crate::events::Events;
-use crate::forecast::{Forecast, Level};
-use crate::model::{AsideReason, ReconnectReason};
+use crate::forecast::{Forecast, Level, SAMPLE};
+use crate::model::{LinkState, StateName};
 use crate::outbound::SIZE_LIMIT;
 use crate::provider::{Provider, RefreshError, known};
 use crate::secret::Secret;
 use crate::sites::Sites;
-use crate::store::{Figures, Schema, Store};
+use crate::store::{Figures, Inspection, Schema};
 use crate::vault::Vault;
 
 /// Of how many tenants the keys are opened.
@@ -118,7 +118,11 @@ fn settings(config: &Config, report: &mut Report<'_>) {
 }
 
 /// Opens the database; None when there is nothing to read in it.
-async fn database(config: &Config, outside: &Outside, report: &mut Report<'_>) -> Option<Store> {
+async fn database(
+    config: &Config,
+    outside: &Outside,
+    report: &mut Report<'_>,
+) -> Option<Inspection> {
     let events = Events::new(&prometheus::Registry::new(), outside.clock.clone());
     let vault = Vault::new(config.sealing_keys.clone(), outside.random.clone(), events);
     let kind = match config.database {
@@ -129,8 +133,7 @@ async fn database(config: &Config, outside: &Outside, report: &mut Report<'_>) -
         hosts: config.site_hosts.clone(),
         loopback_http: config.allow_loopback_http,
     };
-    let random = outside.random.clone();
-    let store = match Store::beside(&config.database, vault, random, sites).await {
+    let store = match Inspection::open(&config.database, vault, sites).await {
         Ok(store) => store,
         Err(error) => {
             report.say(Mark::Bad, "database", format!("{kind}: {error}"));
@@ -150,7 +153,7 @@ async fn database(config: &Config, outside: &Outside, report: &mut Report<'_>) -
             Mark::Bad,
             "a newer version of latchkey has migrated this database: use that one".to_owned(),
         ),
-        Ok(Schema::Broken) => (
+        Ok(Schema::Unfinished | Schema::Unknown(_)) => (
             Mark::Bad,
             "a migration did not end, or is not the one that this program knows".to_owned(),
         ),
@@ -166,7 +169,7 @@ async fn database(config: &Config, outside: &Outside, report: &mut Report<'_>) -
 
 /// What the database holds, and the clock of its server.
 async fn kept(
-    store: &Store,
+    store: &Inspection,
     limits: JiraLimits,
     outside: &Outside,
     report: &mut Report<'_>,
@@ -231,7 +234,8 @@ async fn kept(
         figures.cleanup
     );
     report.say(Mark::Well, "cleanup", words);
-    match Forecast::of(store, &figures, &outside.random, limits).await? {
+    let lives = store.lives_of_some_keys(&outside.random, SAMPLE).await?;
+    match Forecast::new(figures.links_in(StateName::Live), &lives, limits) {
         Some(forecast) => {
             let mark = match forecast.level() {
                 Level::Enough => Mark::Well,
@@ -253,35 +257,31 @@ fn some_of(names: &[String]) -> String {
 fn links(figures: &Figures, report: &mut Report<'_>) {
     let words = format!(
         "{} live, {} set aside, {} waiting for their person to reconnect",
-        figures.links_in("live"),
-        figures.links_in("aside"),
-        figures.links_in("reconnect")
+        figures.links_in(StateName::Live),
+        figures.links_in(StateName::Aside),
+        figures.links_in(StateName::Reconnect)
     );
     report.say(Mark::Well, "links", words);
-    for (state, reason, count) in &figures.resting {
-        let (mark, advice) = match state.as_str() {
-            "aside" => (
-                Mark::Look,
-                AsideReason::parse(reason).map(AsideReason::for_operator),
-            ),
+    for (state, count) in &figures.resting {
+        let (mark, advice) = match state {
+            LinkState::Live => continue,
+            LinkState::Aside(why) => (Mark::Look, why.for_operator()),
             // Some people always have to: grants end.
-            _ => (
-                Mark::Well,
-                ReconnectReason::parse(reason).map(ReconnectReason::for_operator),
-            ),
+            LinkState::Reconnect(why) => (Mark::Well, why.for_operator()),
         };
-        let advice = advice.unwrap_or("a newer version of latchkey knows why");
+        let reason = state.reason();
         report.say(mark, "links", format!("{count} {reason}: {advice}"));
     }
 }
 
 fn tenants(figures: &Figures, report: &mut Report<'_>) {
-    let counts: Vec<String> = figures
-        .tenants
-        .iter()
-        .map(|(state, count)| format!("{count} {state}"))
-        .collect();
-    report.say(Mark::Well, "tenants", counts.join(", "));
+    let Figures {
+        tenants_enabled: enabled,
+        tenants_disabled: disabled,
+        ..
+    } = figures;
+    let words = format!("{enabled} enabled, {disabled} disabled");
+    report.say(Mark::Well, "tenants", words);
     for (why, count) in &figures.parked {
         let words = format!("{count} left alone: {}", why.for_operator());
         report.say(Mark::Look, "tenants", words);

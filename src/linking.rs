@@ -32,6 +32,7 @@ use crate::model::{
 use crate::provider::{Brought, CallbackQuery};
 use crate::renewal::LEASE;
 use crate::secret::{Secret, same};
+use crate::store::Lease;
 use crate::{cleanup, grant, renewal};
 
 /// How long an attempt lives, in seconds.
@@ -1041,9 +1042,11 @@ pub async fn confirm(app: &Arc<App>, id: &AttemptId, page: &str) -> Result<(), F
             &attempt,
             &redeemed.identity,
             credential.clone(),
-            &app.replica,
+            Lease {
+                owner: &app.replica,
+                until: now + LEASE,
+            },
             now,
-            now + LEASE,
         )
         .await?;
     let Some(claim) = claim else {

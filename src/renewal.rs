@@ -25,7 +25,7 @@ use crate::model::{
 use crate::moments::{Moment, reach};
 use crate::provider::{MintError, RefreshError, good_until};
 use crate::signing::Signer;
-use crate::store::{Calls, Claim};
+use crate::store::{Calls, Claim, GivenBack};
 use crate::vault::Broken;
 
 /// How long a claimed link is one process's alone, in seconds. A token request ends well before
@@ -118,7 +118,9 @@ pub async fn renew(app: &App, claim: Claim) -> Result<(), Error> {
         let due_at = app.clock.now() + LOOK_AGAIN;
         app.meters
             .renewal(Outcome::LeaseLost, &claim, None, Some(due_at));
-        app.store.put_off(&claim, due_at, false, false).await?;
+        app.store
+            .put_off(&claim, due_at, GivenBack::Untried)
+            .await?;
         return Ok(());
     };
     reach(&app.clock, Moment::Claimed, &claim.link).await;
@@ -221,7 +223,7 @@ async fn next_generation(app: &App, claim: Claim, credential: Credential) -> Res
             .as_ref()
             .map_or(now, |key| key.expires_at);
         if end > now {
-            app.store.put_off(&claim, end, false, false).await?;
+            app.store.put_off(&claim, end, GivenBack::Untried).await?;
         } else {
             give_up(app, &claim, ReconnectReason::NoRefreshToken).await?;
         }
@@ -253,7 +255,7 @@ async fn next_generation(app: &App, claim: Claim, credential: Credential) -> Res
     if app.clock.now() > now + PROMPTLY {
         app.meters.renewal(Outcome::LeaseLost, &claim, None, None);
         app.store
-            .put_off(&claim, app.clock.now(), false, true)
+            .put_off(&claim, app.clock.now(), GivenBack::Answered)
             .await?;
         return Ok(None);
     }
@@ -286,7 +288,7 @@ async fn next_generation(app: &App, claim: Claim, credential: Credential) -> Res
 /// next when the service may be asked again.
 async fn held_back(app: &App, claim: &Claim) -> Result<Next, Error> {
     let due_at = app.service_gate.opens_at().max(app.clock.now() + 1);
-    app.store.put_off(claim, due_at, false, false).await?;
+    app.store.put_off(claim, due_at, GivenBack::Untried).await?;
     Ok(None)
 }
 
@@ -400,7 +402,7 @@ async fn refused(
     }
     // Where it is not about this link: but if it were, another has to be the next probe.
     let gate = || (app.service_gate.opens_at() - now).max(0) + 1 + app.random.up_to(10);
-    let (outcome, wait, failed, settled) = match &error {
+    let (outcome, wait, given_back) = match &error {
         RefreshError::InvalidGrant => {
             // With an unknown outcome before it, the likely reason is that the answer with the next
             // refresh token was lost.
@@ -413,25 +415,30 @@ async fn refused(
             };
             return give_up(app, claim, reason).await;
         }
-        RefreshError::InvalidClient(_) => (Outcome::ClientRefused, gate(), false, true),
-        RefreshError::Wait { .. } => (Outcome::ServiceWaits, gate(), false, true),
+        RefreshError::InvalidClient(_) => (Outcome::ClientRefused, gate(), GivenBack::Answered),
+        RefreshError::Wait { .. } => (Outcome::ServiceWaits, gate(), GivenBack::Answered),
         RefreshError::Refused(_) => {
             let wait = backoff(app, claim, credential, now);
-            (Outcome::Refused, wait, true, true)
+            (Outcome::Refused, wait, GivenBack::FailedAndAnswered)
         }
         RefreshError::NotSent(_) => {
             let wait = backoff(app, claim, credential, now);
-            (Outcome::NotSent, wait, true, intended)
+            let given_back = if intended {
+                GivenBack::FailedAndAnswered
+            } else {
+                GivenBack::Failed
+            };
+            (Outcome::NotSent, wait, given_back)
         }
         RefreshError::Unknown(_) => {
             let wait = backoff(app, claim, credential, now);
-            (Outcome::Unknown, wait, true, false)
+            (Outcome::Unknown, wait, GivenBack::Failed)
         }
     };
     let due_at = now + wait;
     app.meters
         .renewal(outcome, claim, Some(&error), Some(due_at));
-    app.store.put_off(claim, due_at, failed, settled).await?;
+    app.store.put_off(claim, due_at, given_back).await?;
     Ok(())
 }
 
@@ -522,7 +529,7 @@ pub async fn publish(app: &App, claim: Claim, credential: Credential) -> Result<
     if !tenant.enabled {
         // Due at once when the app is enabled again; until then nobody claims it.
         app.store
-            .put_off(&claim, app.clock.now(), false, false)
+            .put_off(&claim, app.clock.now(), GivenBack::Untried)
             .await?;
         return Ok(());
     }
@@ -531,7 +538,9 @@ pub async fn publish(app: &App, claim: Claim, credential: Credential) -> Result<
     if opens_at > now {
         // Jira has asked to wait since this was claimed, or it is a confirmation, which asks nobody.
         let due_at = opens_at + app.random.up_to(5);
-        app.store.put_off(&claim, due_at, false, false).await?;
+        app.store
+            .put_off(&claim, due_at, GivenBack::Untried)
+            .await?;
         return Ok(());
     }
     let property = Property {
@@ -659,7 +668,7 @@ async fn mint(app: &App, claim: Claim, mut credential: Credential) -> Result<Nex
     let due_at = now + wait;
     app.meters
         .renewal(Outcome::NotMinted, &claim, Some(&error), Some(due_at));
-    app.store.put_off(&claim, due_at, true, false).await?;
+    app.store.put_off(&claim, due_at, GivenBack::Failed).await?;
     Ok(None)
 }
 
@@ -728,7 +737,7 @@ async fn said_gone(app: &App, claim: &Claim) -> Result<(), Error> {
     let due_at = since + SAID_AGAIN;
     app.meters
         .renewal(Outcome::PersonMissing, claim, None, Some(due_at));
-    app.store.put_off(claim, due_at, false, false).await?;
+    app.store.put_off(claim, due_at, GivenBack::Untried).await?;
     Ok(())
 }
 
@@ -803,7 +812,7 @@ async fn unpublished(
         // It keeps its place, and that points are used up is said once.
         JiraError::UsedUp => {
             let due_at = unless_it_runs_out(credential, app.quota.next_hour(), now);
-            app.store.put_off(claim, due_at, false, false).await?;
+            app.store.put_off(claim, due_at, GivenBack::Untried).await?;
             return Ok(());
         }
         // Nothing was sent; the lease brings it back.
@@ -841,6 +850,6 @@ async fn unpublished(
     };
     app.meters
         .renewal(outcome, claim, Some(&error), Some(due_at));
-    app.store.put_off(claim, due_at, true, false).await?;
+    app.store.put_off(claim, due_at, GivenBack::Failed).await?;
     Ok(())
 }

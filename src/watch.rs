@@ -9,8 +9,9 @@ use crate::App;
 use crate::clock::{Seconds, rfc3339};
 use crate::error::Error;
 use crate::figures::Tally;
-use crate::forecast::{Forecast, Level};
+use crate::forecast::{Forecast, Level, SAMPLE};
 use crate::log::LINES_LOST;
+use crate::model::StateName;
 use crate::store::Figures;
 
 /// How often there is a summary, in seconds.
@@ -104,7 +105,9 @@ impl Warner {
 
     async fn forecast(&self, app: &App) -> Result<Option<Forecast>, Error> {
         let figures = app.meters.counted(&app.store, app.clock.now()).await?;
-        Forecast::of(&app.store, &figures, &app.random, app.quota.limits()).await
+        let lives = app.store.lives_of_some_keys(&app.random, SAMPLE).await?;
+        let links = figures.links_in(StateName::Live);
+        Ok(Forecast::new(links, &lives, app.quota.limits()))
     }
 
     fn say(&mut self, forecast: &Forecast, now: Seconds) -> bool {

@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::figures::{Outcome, Step};
 use crate::model::ClientKey;
 use crate::renewal::{self, LEASE, REST};
-use crate::store::{Claim, Kind, SignOfLife, TURN, Turn};
+use crate::store::{Claim, ClaimKind, GivenBack, Lease, SignOfLife, TURN, TenantsWith, Turn};
 
 /// How many entries are cleaned up at once.
 const CLEANUP_AT_ONCE: i64 = 16;
@@ -102,24 +102,24 @@ impl Renewals {
             return Ok(0);
         }
         let kind = match app.service_gate.stance() {
-            Stance::Open => Kind::Due,
-            Stance::Shut => Kind::Unpublished,
-            Stance::HalfOpen => Kind::Due,
+            Stance::Open => ClaimKind::Due,
+            Stance::Shut => ClaimKind::Unpublished,
+            Stance::HalfOpen => ClaimKind::Due,
         };
         let what = match kind {
-            Kind::Unpublished => What::Unpublished,
-            Kind::Due | Kind::Probe(_) => What::Due,
+            ClaimKind::Unpublished => What::Unpublished,
+            ClaimKind::Due | ClaimKind::Probe(_) => What::Due,
         };
         self.turns.look(app, what).await?;
         let kind = match app.service_gate.stance() {
             // Only with somebody there to be one.
             Stance::HalfOpen if self.turns.is_waiting() => match app.service_gate.probe().await? {
-                Some(probe) => Kind::Probe(probe),
-                None => Kind::Unpublished,
+                Some(probe) => ClaimKind::Probe(probe),
+                None => ClaimKind::Unpublished,
             },
             _ => kind,
         };
-        let free = if matches!(kind, Kind::Probe(_)) {
+        let free = if matches!(kind, ClaimKind::Probe(_)) {
             1
         } else {
             free
@@ -128,17 +128,18 @@ impl Renewals {
         let turns = self
             .turns
             .take(free, TURN, |tenant| may_begin(at_once, &under_way, tenant));
-        let (lease, rest) = (now + LEASE, now + REST);
-        let claims = app
-            .store
-            .claim(&app.replica, &turns, free, kind, now, lease, rest);
+        let lease = Lease {
+            owner: &app.replica,
+            until: now + LEASE,
+        };
+        let claims = app.store.claim(lease, &turns, free, kind, now, now + REST);
         let claims = app.meters.timed(Step::Claim, claims).await?;
         let mut claimed = HashMap::new();
         for claim in &claims {
             *claimed.entry(claim.link.client_key.clone()).or_default() += 1;
         }
         self.turns.put_back(turns, free, &claimed);
-        if let (Kind::Probe(probe), true) = (kind, claims.is_empty()) {
+        if let (ClaimKind::Probe(probe), true) = (kind, claims.is_empty()) {
             app.service_gate.release(probe).await?;
         }
         let begun = claims.len();
@@ -213,7 +214,7 @@ async fn give_back(app: &App, mut claim: Claim) {
     while app.clock.now() < lease_ends_at {
         match app
             .store
-            .put_off(&claim, app.clock.now(), false, false)
+            .put_off(&claim, app.clock.now(), GivenBack::Untried)
             .await
         {
             Ok(false) if !committed => {
@@ -297,8 +298,16 @@ impl Turns {
                 return Ok(());
             }
             let found = match what {
-                What::Due => app.store.tenants_due(&behind, false, now, most).await?,
-                What::Unpublished => app.store.tenants_due(&behind, true, now, most).await?,
+                What::Due => {
+                    app.store
+                        .tenants_due(TenantsWith::LinksDue, &behind, now, most)
+                        .await?
+                }
+                What::Unpublished => {
+                    app.store
+                        .tenants_due(TenantsWith::UnpublishedKeys, &behind, now, most)
+                        .await?
+                }
                 What::Cleanup => app.store.tenants_to_clean(&behind, now, most).await?,
             };
             if count(found.len()) == most

@@ -17,8 +17,8 @@ use prometheus::{IntGaugeVec, Opts, Registry, TEXT_FORMAT, TextEncoder};
 use crate::App;
 use crate::error::Error;
 use crate::figures::{QuotaScope, registered};
-use crate::model::{AsideReason, ParkReason, ReconnectReason};
-use crate::store::{CLEANUP_KINDS, Figures};
+use crate::model::{AsideReason, LinkState, ParkReason, ReconnectReason};
+use crate::store::{CleanupKind, Figures};
 
 /// The routes of the second address.
 pub fn router(app: Arc<App>) -> Router {
@@ -91,7 +91,7 @@ fn fill(registry: &Registry, figures: &Figures) {
     };
     let links = gauges(registry, "latchkey_links", "Links by state.", &["state"]);
     for (state, count) in &figures.links {
-        links.with_label_values(&[state]).set(*count);
+        links.with_label_values(&[state.as_str()]).set(*count);
     }
     let resting = gauges(
         registry,
@@ -99,19 +99,13 @@ fn fill(registry: &Registry, figures: &Figures) {
         "Links that are not renewed, by state and reason.",
         &["state", "reason"],
     );
-    let reasons = AsideReason::ALL
-        .iter()
-        .map(|why| ("aside", why.as_str()))
-        .chain(
-            ReconnectReason::ALL
-                .iter()
-                .map(|why| ("reconnect", why.as_str())),
-        );
-    for (state, reason) in reasons {
-        resting.with_label_values(&[state, reason]).set(0);
-    }
-    for (state, reason, count) in &figures.resting {
-        resting.with_label_values(&[state, reason]).set(*count);
+    let aside = AsideReason::ALL.iter().copied().map(LinkState::Aside);
+    let reconnect = ReconnectReason::ALL.iter().copied();
+    let none = aside.chain(reconnect.map(LinkState::Reconnect));
+    for (state, count) in none.map(|state| (state, 0)).chain(figures.resting.clone()) {
+        resting
+            .with_label_values(&[state.name().as_str(), state.reason()])
+            .set(count);
     }
     one(
         "latchkey_links_due",
@@ -156,20 +150,24 @@ fn fill(registry: &Registry, figures: &Figures) {
         "The list of revocations and deletions by kind; held ones wait for another link of the account.",
         &["kind"],
     );
-    for kind in CLEANUP_KINDS {
-        entries.with_label_values(&[kind]).set(0);
+    let none = CleanupKind::ALL.iter().map(|kind| (*kind, 0));
+    for (kind, count) in none.chain(figures.cleanup_entries.clone()) {
+        entries.with_label_values(&[kind.as_str()]).set(count);
     }
-    for (kind, count) in &figures.cleanup_entries {
-        entries.with_label_values(&[kind]).set(*count);
-    }
+    entries
+        .with_label_values(&["held"])
+        .set(figures.cleanup_held);
     let tenants = gauges(
         registry,
         "latchkey_tenants",
         "Tenants that have the app installed, by whether it is switched on there.",
         &["state"],
     );
-    for (state, count) in &figures.tenants {
-        tenants.with_label_values(&[state]).set(*count);
+    for (state, count) in [
+        ("enabled", figures.tenants_enabled),
+        ("disabled", figures.tenants_disabled),
+    ] {
+        tenants.with_label_values(&[state]).set(count);
     }
     let parked = gauges(
         registry,

@@ -329,7 +329,9 @@ async fn an_ip_allowlist_makes_the_site_wait_and_says_so(db: Db) {
     let calls = jira.calls();
     assert!(calls[before..].iter().all(|call| call.host != "auth"));
     assert!(!metrics.contains("state=\"aside\",reason=\"jira_refuses\"} 1"));
-    let lines = scene.log.lines_with(&["IP allowlist".to_owned(), "jira_allowlist".to_owned()]);
+    let lines = scene
+        .log
+        .lines_with(&["IP allowlist".to_owned(), "jira_allowlist".to_owned()]);
     assert!(!lines.is_empty(), "the log names the cause");
 
     // Nobody else is asked about meanwhile, and is told the same.
@@ -538,7 +540,13 @@ async fn each_way_to_fail_says_what_happened() {
     let returned = omar.until_returned("u-100").await;
     let mia = scene.person("acme", MIA);
     let title = "This connection was started by somebody else";
-    let problem = tells(&scene, &mia.prove(&returned).await, 403, "wrong-person", title);
+    let problem = tells(
+        &scene,
+        &mia.prove(&returned).await,
+        403,
+        "wrong-person",
+        title,
+    );
     assert_eq!(problem["signedInAs"], "Mia Chen");
     assert!(problem["instance"].is_string());
 
@@ -630,7 +638,9 @@ async fn each_way_to_fail_says_what_happened() {
         "{page}"
     );
     assert!(!referred(&page), "{page}");
-    let lines = scene.log.lines_with(&["WARN".to_owned(), "code=\"clock\" seconds=3600".to_owned()]);
+    let lines = scene
+        .log
+        .lines_with(&["WARN".to_owned(), "code=\"clock\" seconds=3600".to_owned()]);
     assert!(!lines.is_empty(), "the log names the cause");
     scene.end().await;
 }

@@ -10,7 +10,7 @@ use latchkey::App;
 use latchkey::model::{ClientKey, Credential, Tokens};
 use latchkey::renewal::{LEASE, REST};
 use latchkey::secret::Secret;
-use latchkey::store::{Claim, Kind, Turn};
+use latchkey::store::{Claim, ClaimKind, Lease, Turn};
 use latchkey::worker::Watchman;
 
 use crate::on_both_databases;
@@ -171,12 +171,14 @@ async fn claim(app: &App, tenant: &ClientKey) -> Claim {
     let claims = app
         .store
         .claim(
-            &app.replica,
+            Lease {
+                owner: &app.replica,
+                until: now + LEASE,
+            },
             &[turn],
             1,
-            Kind::Due,
+            ClaimKind::Due,
             now,
-            now + LEASE,
             now + REST,
         )
         .await;

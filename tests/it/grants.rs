@@ -6,7 +6,7 @@ use std::time::Duration;
 use latchkey::clock::parse_rfc3339;
 use latchkey::model::ClientKey;
 use latchkey::renewal::{LEASE, REST};
-use latchkey::store::{self, Turn};
+use latchkey::store::{ClaimKind, Lease, Turn};
 
 use crate::on_both_databases;
 use crate::scene::{Db, Person, Scene, Setting, eventually};
@@ -150,10 +150,13 @@ async fn what_ends_first_is_renewed_first(db: Db) {
         most: 1,
     };
     let now = app.clock.now();
-    let (lease, rest) = (now + LEASE, now + REST);
+    let lease = Lease {
+        owner: "a-test",
+        until: now + LEASE,
+    };
     let claimed = app
         .store
-        .claim("a-test", &[turn], 1, store::Kind::Due, now, lease, rest)
+        .claim(lease, &[turn], 1, ClaimKind::Due, now, now + REST)
         .await
         .expect("the database answers");
     let subjects: Vec<_> = claimed

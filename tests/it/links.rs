@@ -8,6 +8,7 @@ use latchkey::model::{
     Tenant, Tokens,
 };
 use latchkey::secret::Secret;
+use latchkey::store::Lease;
 use latchkey::{App, renewal};
 use tokio::task::JoinSet;
 
@@ -63,16 +64,17 @@ pub async fn link(app: Arc<App>, tenant: Tenant, account: String, subject: Strin
         lingering: Vec::new(),
         retiring: Vec::new(),
     };
-    let lease_until = now + renewal::LEASE;
     let claim = store
         .confirm(
             &tenant,
             &attempt,
             &identity,
             credential.clone(),
-            &app.replica,
+            Lease {
+                owner: &app.replica,
+                until: now + renewal::LEASE,
+            },
             now,
-            lease_until,
         )
         .await;
     let claim = claim.expect(DONE).expect("the attempt is not over");

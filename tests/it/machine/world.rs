@@ -18,6 +18,7 @@ use latchkey::model::{
 use latchkey::random::Random;
 use latchkey::renewal::LEASE;
 use latchkey::secret::Secret;
+use latchkey::store::Lease;
 use latchkey::{App, cleanup, renewal};
 
 use crate::database::Database;
@@ -838,9 +839,11 @@ async fn confirm(app: Arc<App>, proving: Proving) {
             &attempt,
             &redeemed.identity,
             credential,
-            &app.replica,
+            Lease {
+                owner: &app.replica,
+                until: now + LEASE,
+            },
             now,
-            now + LEASE,
         )
         .await
         .expect(DONE);

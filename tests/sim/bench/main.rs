@@ -34,7 +34,7 @@ use latchkey::config::Config;
 use latchkey::events::Events;
 use latchkey::model::Tenant;
 use latchkey::outbound::Outbound;
-use latchkey::store::{Kind, Turn};
+use latchkey::store::{ClaimKind, Lease, Turn};
 use latchkey::vault::Vault;
 use latchkey::{App, Outside};
 use tokio::time::{Instant, sleep};
@@ -177,12 +177,14 @@ async fn prepare(place: &Place, links: usize) -> Result<f64, Failure> {
         let claims = app
             .store
             .claim(
-                &app.replica,
+                Lease {
+                    owner: &app.replica,
+                    until: now + 45,
+                },
                 &turns,
                 most,
-                Kind::Due,
+                ClaimKind::Due,
                 now,
-                now + 45,
                 now + 900,
             )
             .await?;
