@@ -11,6 +11,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::clock::{Clock, Millis};
 use crate::config::Database;
 use crate::error::Error;
 use crate::random::Random;
@@ -135,10 +136,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store is unavailable.
-    pub async fn clock_ahead_of(
-        &self,
-        clock: &crate::clock::Clock,
-    ) -> Result<Option<crate::clock::Millis>, Error> {
+    pub async fn clock_ahead_of(&self, clock: &Clock) -> Result<Option<Millis>, Error> {
         self.connections.clock_ahead_of(clock).await
     }
 

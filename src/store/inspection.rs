@@ -55,7 +55,7 @@ impl Inspection {
     /// # Errors
     /// When the store is unavailable, as everywhere below.
     pub async fn schema(&self) -> Result<Schema, Error> {
-        self.connections.schema().await
+        Ok(self.connections.schema().await?)
     }
 
     /// Opens what is sealed of some tenants, `most` of them. Answers how many there were, and the names of

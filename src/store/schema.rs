@@ -2,8 +2,6 @@
 
 use sqlx::migrate::{MigrateError, Migrator};
 
-use crate::error::Error;
-
 use super::connections::{Connections, Pool};
 use super::statement::statements;
 
@@ -39,7 +37,7 @@ impl Connections {
     }
 
     /// Whether the tables are what this program expects.
-    pub(super) async fn schema(&self) -> Result<Schema, Error> {
+    pub(super) async fn schema(&self) -> Result<Schema, sqlx::Error> {
         let done = match self.all::<(i64, Vec<u8>, bool)>(&MIGRATIONS_DONE).await {
             // There is no such table: nothing was ever migrated here.
             Err(sqlx::Error::Database(error))

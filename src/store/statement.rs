@@ -117,10 +117,14 @@ impl Statement {
 
     /// The statement about this many rows, without their values yet.
     pub(super) fn about<'q>(&'static self, rows: usize) -> Query<'q> {
+        let in_a_row = match &self.form {
+            Form::Rows { types, .. } => types.len(),
+            _ => 0,
+        };
         Query {
             statement: self,
             rows,
-            values: Vec::new(),
+            values: Vec::with_capacity(rows * in_a_row),
         }
     }
 }

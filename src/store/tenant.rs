@@ -1,5 +1,7 @@
 //! Tenants: found, locked, left alone for a while, forgotten.
 
+use http::Method;
+
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::events::Event;
@@ -7,8 +9,6 @@ use crate::model::{AsideReason, ClientKey, ParkReason, Tenant, Waits};
 use crate::secret::TenantKey;
 use crate::sites::Sites;
 use crate::vault::{Broken, Place, Vault};
-
-use http::Method;
 
 use super::Store;
 use super::rows::{LinkRow, TenantRow};
