@@ -1,9 +1,11 @@
 -- Portable between SQLite and PostgreSQL: text, bigint and boolean only. Times are unix seconds;
 -- what is called sealed is ciphertext in base64 (src/vault.rs).
 
--- One Jira site with the app installed.
+-- One Jira site with the app installed, or one where it was: its row stays, so that calls that come late
+-- change nothing.
 create table tenant (
     client_key text not null primary key,
+    -- Counts the installations after an uninstall.
     installation bigint not null,
     base_url text not null,
     -- Origins, separated by spaces.
@@ -15,13 +17,42 @@ create table tenant (
     shared_secret text not null,
     installed boolean not null,
     enabled boolean not null,
+    -- Properties are written as the person.
     acts_as_user boolean not null,
-    -- Uninstalled links of it are still to be ended; then its key is destroyed.
+    -- Links of an uninstalled tenant are still to be ended; then its key is destroyed.
     draining boolean not null,
-    -- Until then Jira has asked us to stay away from this tenant.
+    -- Until then Jira has asked us to stay away from this tenant, or from this method there; and why.
     wait_until bigint not null,
+    put_wait_until bigint not null default 0,
+    delete_wait_until bigint not null default 0,
+    get_wait_until bigint not null default 0,
+    wait_reason text,
+    -- The highest generation of the links that an uninstall has ended: who was linked is forgotten with the
+    -- tenant's key, and new links count on from here.
+    generations bigint not null default 0,
+    -- When the call was signed that installed or uninstalled the app as it is now, and the one that
+    -- switched it on or off.
+    signed_at bigint not null default 0,
+    switched_at bigint not null default 0,
     updated_at bigint not null
 );
+-- The worker looks every second whether there is a tenant to be forgotten.
+create index tenant_draining on tenant (client_key) where draining;
+
+-- How often each tenant's row has been sealed, kept beside the row and never going back: an older row
+-- that is put back into `tenant` does not open, and neither does one of a tenant that was uninstalled.
+create table tenant_revision (
+    client_key text not null primary key,
+    revision bigint not null
+);
+
+-- Tokens of lifecycle calls that were taken, each with the body it came with, until they expire.
+create table lifecycle_token (
+    token_hash text not null primary key,
+    body_hash text not null,
+    expires_at bigint not null
+);
+create index lifecycle_token_expires on lifecycle_token (expires_at);
 
 -- What Jira said about people who tried to link.
 create table person (
@@ -34,7 +65,7 @@ create table person (
     primary key (client_key, account_id)
 );
 
--- A person has one try at linking at a time, the newest.
+-- People's attempts to link. A person has one at a time, the newest.
 create table attempt (
     id text not null primary key,
     client_key text not null,
@@ -49,9 +80,27 @@ create table attempt (
     kept text,
     created_at bigint not null,
     expires_at bigint not null,
+    -- Whether the person wants another account at the service than the one they are logged in to there.
+    another boolean not null default false,
     unique (client_key, account_id)
 );
 create index attempt_expires on attempt (expires_at);
+
+-- How attempts ended, for as long as somebody may look at one of their pages again.
+create table attempt_end (
+    id text not null primary key,
+    client_key text not null,
+    installation bigint not null,
+    account_id text not null,
+    issue text,
+    how text not null,
+    -- What the attempt was known by, to recognise a callback or a proof that comes again.
+    state_hash text,
+    handle_hash text,
+    handle_expires_at bigint,
+    expires_at bigint not null
+);
+create index attempt_end_expires on attempt_end (expires_at);
 
 -- Sessions of the top-level pages. The cookie's value is not stored, only its hash.
 create table session (
@@ -68,7 +117,7 @@ create table spent_token (
 );
 create index spent_token_expires on spent_token (expires_at);
 
--- A link is its own renewal job.
+-- Links between a person at a tenant and an account at the service. A link is its own renewal job.
 create table link (
     id text not null primary key,
     client_key text not null,
@@ -87,8 +136,8 @@ create table link (
     published_generation bigint not null,
     published_expires_at bigint not null,
     published_at bigint not null,
-    -- Counts how often somebody else's late write may have come to stand in Jira since the newest key
-    -- was put there; not 0 means that it has to be put again.
+    -- How many late writes by others may have replaced the newest key in Jira since it was put there. If not 0,
+    -- it has to be put again.
     put_again bigint not null,
     -- When the worker looks at it again. A claim moves it forward by the lease.
     due_at bigint not null,
@@ -104,13 +153,42 @@ create table link (
     -- An earlier token request has an outcome that nobody knows.
     unsettled boolean not null,
     created_at bigint not null,
+    -- What the person has consented to at the service: since when, and until when, however often it is renewed.
+    consented_at bigint,
+    consent_ends_at bigint,
+    -- What runs out first: the key that Jira holds, or the refresh token if nobody uses it.
+    first_end bigint not null default 0,
+    -- When Jira said of the link's person, in its own words about this person, that they are gone, and nothing
+    -- has shown them since. Only when Jira says so again, a minute later, the link is closed.
+    gone_since bigint,
     unique (client_key, account_id)
 );
 create index link_due on link (due_at);
 create index link_claimed on link (claimed_by) where claim is not null;
 create index link_subject on link (subject);
+create index link_account on link (account_id);
+-- A claim takes a tenant's links by what runs out first, or by how long they have been due; while the service
+-- must not be asked, only those with a key that Jira lacks.
+create index link_deadline on link (client_key, first_end) where state <> 'reconnect';
+create index link_turn on link (client_key, due_at) where state <> 'reconnect';
+create index link_unpublished on link (client_key, due_at)
+    where state <> 'reconnect' and (published_generation < generation or put_again > 0);
+-- Figures about all links are counted by index (src/store/figures.rs).
+create index link_expiry on link (published_expires_at) where state = 'live';
+create index link_resting on link (state, reason) where state <> 'live';
+create index link_failing on link (failures) where state = 'live' and failures > 0;
+create index link_intent on link (intent_at) where intent_at is not null;
 
--- What is left to do after something ended: tokens to revoke, properties to delete.
+-- The generation that each person's link has reached, kept beside the link and never going back: an older row
+-- that is put back into `link` is behind it and does not open, and neither does one that was deleted.
+create table link_generation (
+    client_key text not null,
+    account_id text not null,
+    generation bigint not null,
+    primary key (client_key, account_id)
+);
+
+-- What is left to do after something ended: tokens to revoke, keys and properties to delete.
 create table cleanup (
     id text not null primary key,
     kind text not null,
@@ -120,12 +198,64 @@ create table cleanup (
     -- While another link uses this account at the service, the row waits: some services end every
     -- grant of an account when one refresh token is revoked.
     held_for_subject text,
+    -- While this account in Jira has a link at any site, the row waits: its tokens are of an unknown account at
+    -- the service, and may share a grant with that link.
+    held_for_account text,
     -- Sealed beyond the tenant, whose key may be destroyed before this is done.
     revocation text,
     due_at bigint not null,
     failures bigint not null,
-    -- After that there is nothing left to end.
+    -- After that it is given up.
     expires_at bigint not null
 );
 create index cleanup_due on cleanup (due_at);
 create index cleanup_held on cleanup (held_for_subject) where held_for_subject is not null;
+create index cleanup_held_for_account on cleanup (held_for_account) where held_for_account is not null;
+create index cleanup_turn on cleanup (client_key, due_at)
+    where held_for_subject is null and held_for_account is null;
+-- Keys to delete, by whose they were: they go before the tokens that end their grant.
+create index cleanup_keys on cleanup (client_key, account_id) where kind = 'keys';
+
+-- The keys that sign what is minted here. They belong to no tenant.
+create table signing_key (
+    -- Counts from 1: of two replicas that make the next one at the same moment, one does.
+    number bigint not null primary key,
+    kid text not null unique,
+    -- Sealed by a sealing key: the private key.
+    sealed text not null,
+    -- Published before that, and until the last key that it signed has run out.
+    signs_from bigint not null,
+    -- The longest life, in seconds, of a key that it signs.
+    life bigint not null
+);
+
+-- Gates that all replicas share, closed until a moment. `service`: no token request before it. `jira`: no write
+-- to any Jira.
+create table gate (
+    name text not null primary key,
+    opens_at bigint not null,
+    -- Token requests in a row that failed because of the service. From five on it opens for single
+    -- probes only, until one succeeds.
+    failures bigint not null,
+    -- Probes in a row that failed.
+    probes bigint not null,
+    -- Counts the changes, so that none is lost.
+    version bigint not null
+);
+insert into gate (name, opens_at, failures, probes, version) values ('service', 0, 0, 0, 0);
+insert into gate (name, opens_at, failures, probes, version) values ('jira', 0, 0, 0, 0);
+
+-- Points of Jira's quota that processes have taken in an hour (unix time / 3600), over all tenants.
+create table quota (
+    hour bigint not null primary key,
+    taken bigint not null,
+    -- Those of them that are for renewals.
+    renewal bigint not null
+);
+
+-- When the next token request may leave, in unix milliseconds, where their rate is limited.
+create table pace (
+    name text not null primary key,
+    next_at bigint not null
+);
+insert into pace (name, next_at) values ('service', 0);

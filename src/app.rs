@@ -84,8 +84,7 @@ impl App {
             loopback_http: config.allow_loopback_http,
         };
         let database = &config.database;
-        let store =
-            Store::open(database, vault, random.clone(), sites.clone(), clock.now()).await?;
+        let store = Store::open(database, vault, random.clone(), sites.clone()).await?;
         follow_database(&store, &clock).await?;
         tell_who_is_not_served(&store).await?;
         let limits = Arc::new(Limits::new(&clock, events.clone()));

@@ -12,7 +12,7 @@ use crate::meters::CleanupOutcome;
 use crate::model::{ClientKey, Purpose, RevocableToken, Revocation, Tenant, Tokens};
 use crate::parts::Parts;
 use crate::service::provider::{RefreshError, RevokeError};
-use crate::store::{Chore, Cleanup, Turn};
+use crate::store::{Chore, Cleanup, TriedFor, Turn};
 
 /// How long an entry is one process's alone, in seconds. Longer than any call takes.
 const LEASE: Seconds = 120;
@@ -113,9 +113,13 @@ async fn run(parts: &Parts, entry: Cleanup) -> Result<(), Error> {
     };
     let backoff = (2_i64 << entry.failures.clamp(0, 12)).min(LONGEST_WAIT);
     let wait = asked.max(1 + parts.random.up_to(backoff));
+    let tried_for = match waits_for_admin {
+        true => TriedFor::AFullTime,
+        false => TriedFor::TheRest,
+    };
     parts
         .store
-        .cleanup_later(&entry, now + wait, waits_for_admin)
+        .cleanup_later(&entry, now + wait, tried_for)
         .await
 }
 

@@ -15,14 +15,14 @@ use crate::clock::{Clock, Seconds, rfc3339};
 use crate::config::Config;
 use crate::error::Error;
 use crate::events::Events;
-use crate::forecast::{Forecast, Level};
-use crate::model::{AsideReason, ReconnectReason};
+use crate::forecast::{Forecast, Level, SAMPLE};
+use crate::model::{LinkState, StateName};
 use crate::outbound::SIZE_LIMIT;
 use crate::secret::Secret;
 use crate::service::known;
 use crate::service::provider::{Provider, RefreshError};
 use crate::sites::Sites;
-use crate::store::{Database, Figures, Schema, Store};
+use crate::store::{Database, Figures, Inspection, Schema};
 use crate::vault::Vault;
 
 /// How many tenants' keys are opened.
@@ -124,7 +124,7 @@ async fn database(
     config: &Config,
     outside: &Outside,
     findings: &mut Findings<'_>,
-) -> Option<Store> {
+) -> Option<Inspection> {
     let events = Events::new(&prometheus::Registry::new(), outside.clock.clone());
     let vault = Vault::new(config.sealing_keys.clone(), outside.random.clone(), events);
     let kind = match config.database {
@@ -135,8 +135,7 @@ async fn database(
         hosts: config.site_hosts.clone(),
         loopback_http: config.allow_loopback_http,
     };
-    let random = outside.random.clone();
-    let store = match Store::beside(&config.database, vault, random, sites).await {
+    let store = match Inspection::open(&config.database, vault, sites).await {
         Ok(store) => store,
         Err(error) => {
             findings.say(Mark::Bad, "database", format!("{kind}: {error}"));
@@ -156,7 +155,7 @@ async fn database(
             Mark::Bad,
             "a newer version of latchkey has migrated this database: use that one".to_owned(),
         ),
-        Ok(Schema::Broken) => (
+        Ok(Schema::Unfinished | Schema::Unknown(_)) => (
             Mark::Bad,
             "a migration did not finish, or is not the one that this program knows".to_owned(),
         ),
@@ -172,7 +171,7 @@ async fn database(
 
 /// What the database holds, and the clock of its server.
 async fn kept(
-    store: &Store,
+    store: &Inspection,
     limits: JiraLimits,
     outside: &Outside,
     findings: &mut Findings<'_>,
@@ -194,12 +193,13 @@ async fn kept(
         figures.cleanup
     );
     findings.say(Mark::Well, "cleanup", words);
-    let forecast = Forecast::of(store, &figures, &outside.random, limits).await?;
+    let lives = store.lives_of_some_keys(&outside.random, SAMPLE).await?;
+    let forecast = Forecast::new(figures.links_in(StateName::Live), &lives, limits);
     quota(forecast.as_ref(), findings);
     Ok(())
 }
 
-async fn sealing_keys(store: &Store, findings: &mut Findings<'_>) -> Result<(), Error> {
+async fn sealing_keys(store: &Inspection, findings: &mut Findings<'_>) -> Result<(), Error> {
     let (looked_at, broken) = store.open_some_tenants(SOME_TENANTS).await?;
     if broken.is_empty() {
         findings.say(
@@ -222,7 +222,7 @@ async fn sealing_keys(store: &Store, findings: &mut Findings<'_>) -> Result<(), 
     Ok(())
 }
 
-async fn sites(store: &Store, findings: &mut Findings<'_>) -> Result<(), Error> {
+async fn sites(store: &Inspection, findings: &mut Findings<'_>) -> Result<(), Error> {
     let left_out = store.sites_not_allowed().await?;
     if !left_out.is_empty() {
         findings.say(
@@ -239,7 +239,7 @@ async fn sites(store: &Store, findings: &mut Findings<'_>) -> Result<(), Error> 
     Ok(())
 }
 
-async fn signing_keys(store: &Store, findings: &mut Findings<'_>) -> Result<(), Error> {
+async fn signing_keys(store: &Inspection, findings: &mut Findings<'_>) -> Result<(), Error> {
     let keys = store.signing_keys().await?;
     let closed = keys.iter().filter(|key| key.private.is_err());
     match (keys.len(), closed.count()) {
@@ -278,35 +278,31 @@ fn some_of(names: &[String]) -> String {
 fn links(figures: &Figures, findings: &mut Findings<'_>) {
     let words = format!(
         "{} live, {} set aside, {} waiting for their person to reconnect",
-        figures.links_in("live"),
-        figures.links_in("aside"),
-        figures.links_in("reconnect")
+        figures.links_in(StateName::Live),
+        figures.links_in(StateName::Aside),
+        figures.links_in(StateName::Reconnect)
     );
     findings.say(Mark::Well, "links", words);
-    for (state, reason, count) in &figures.resting {
-        let (mark, advice) = match state.as_str() {
-            "aside" => (
-                Mark::Look,
-                AsideReason::parse(reason).map(AsideReason::for_operator),
-            ),
+    for (state, count) in &figures.resting {
+        let (mark, advice) = match state {
+            LinkState::Live => continue,
+            LinkState::Aside(why) => (Mark::Look, why.for_operator()),
             // Grants end, so some people always have to reconnect.
-            _ => (
-                Mark::Well,
-                ReconnectReason::parse(reason).map(ReconnectReason::for_operator),
-            ),
+            LinkState::Reconnect(why) => (Mark::Well, why.for_operator()),
         };
-        let advice = advice.unwrap_or("a newer version of latchkey knows why");
+        let reason = state.reason();
         findings.say(mark, "links", format!("{count} {reason}: {advice}"));
     }
 }
 
 fn tenants(figures: &Figures, findings: &mut Findings<'_>) {
-    let counts: Vec<String> = figures
-        .tenants
-        .iter()
-        .map(|(state, count)| format!("{count} {state}"))
-        .collect();
-    findings.say(Mark::Well, "tenants", counts.join(", "));
+    let Figures {
+        tenants_enabled: enabled,
+        tenants_disabled: disabled,
+        ..
+    } = figures;
+    let words = format!("{enabled} enabled, {disabled} disabled");
+    findings.say(Mark::Well, "tenants", words);
     for (why, count) in &figures.parked {
         let words = format!("{count} left alone: {}", why.for_operator());
         findings.say(Mark::Look, "tenants", words);

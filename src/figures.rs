@@ -10,7 +10,7 @@ use crate::clock::Seconds;
 use crate::error::Error;
 use crate::meters;
 use crate::model::{AsideReason, ParkReason, ReconnectReason};
-use crate::store::{CLEANUP_KINDS, Figures, Store};
+use crate::store::{CleanupKind, Figures, Store};
 
 /// A count of this many rows is kept for a second.
 const ROWS_A_SECOND: i64 = 10_000;
@@ -90,33 +90,39 @@ fn fill_by_label(registry: &Registry, figures: &Figures) {
             gauges.with_label_values(&[word]).add(count);
         }
     };
-    let words = |counts| {
-        let counts: std::slice::Iter<'_, (String, i64)> = counts;
-        counts
-            .map(|(word, count)| (word.as_str(), *count))
-            .collect()
-    };
     let parked = figures.parked.iter();
     count(
         "latchkey_links",
         "Links by state.",
         "state",
         Vec::new(),
-        words(figures.links.iter()),
+        figures
+            .links
+            .iter()
+            .map(|(state, count)| (state.as_str(), *count))
+            .collect(),
     );
     count(
         "latchkey_cleanup_entries",
         "Revocations and deletions by kind. Held ones wait for another link of the account.",
         "kind",
-        CLEANUP_KINDS.into(),
-        words(figures.cleanup_entries.iter()),
+        CleanupKind::ALL.iter().map(|kind| kind.as_str()).collect(),
+        figures
+            .cleanup_entries
+            .iter()
+            .map(|(kind, count)| (kind.as_str(), *count))
+            .chain([("held", figures.cleanup_held)])
+            .collect(),
     );
     count(
         "latchkey_tenants",
         "Tenants that have the app installed, by whether it is enabled there.",
         "state",
         Vec::new(),
-        figures.tenants.clone(),
+        vec![
+            ("enabled", figures.tenants_enabled),
+            ("disabled", figures.tenants_disabled),
+        ],
     );
     count(
         "latchkey_tenants_parked",
@@ -143,8 +149,9 @@ fn fill_resting(registry: &Registry, figures: &Figures) {
             .with_label_values(&["reconnect", why.as_str()])
             .set(0);
     }
-    for (state, reason, count) in &figures.resting {
-        resting.with_label_values(&[state, reason]).set(*count);
+    for (state, count) in &figures.resting {
+        let labels = [state.name().as_str(), state.reason()];
+        resting.with_label_values(&labels).set(*count);
     }
 }
 

@@ -6,16 +6,13 @@
 
 use crate::atlassian::jira::quota::JiraLimits;
 use crate::clock::Seconds;
-use crate::error::Error;
-use crate::random::Random;
-use crate::store::{Figures, Store};
 
 /// Points for a renewal: one write of the property.
 const POINTS_A_RENEWAL: f64 = 1.0;
 /// The part of a key's life after which it is renewed, without jitter.
 const RENEWED_AFTER: f64 = 2.0 / 3.0;
 /// How many keys' lives are read.
-const SAMPLE: i64 = 1000;
+pub const SAMPLE: i64 = 1000;
 
 /// Whether the quota is enough for renewals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,24 +51,6 @@ impl Forecast {
             life: lives.len() as f64 / rates,
             limits,
         })
-    }
-
-    /// The forecast for the links in the store, from the lives of some of their keys.
-    ///
-    /// # Errors
-    /// When the store is unavailable.
-    pub async fn of(
-        store: &Store,
-        figures: &Figures,
-        random: &Random,
-        limits: JiraLimits,
-    ) -> Result<Option<Self>, Error> {
-        let links = figures.links_in("live");
-        if links == 0 {
-            return Ok(None);
-        }
-        let lives = store.lives_of_some_keys(random, SAMPLE).await?;
-        Ok(Self::new(links, &lives, limits))
     }
 
     /// Points an hour that renewals need if each key is renewed at its planned time.

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::clock::{Clock, Seconds};
 use crate::error::Error;
-use crate::store::{GateRow, Store};
+use crate::store::{Gate, GateRow, Store};
 
 pub use crate::store::Probe;
 
@@ -117,16 +117,16 @@ impl GateRow {
 /// statement that lets a call go looks again.
 #[derive(Debug)]
 pub struct SharedGate {
-    name: &'static str,
+    gate: Gate,
     store: Store,
     clock: Clock,
     known: Mutex<GateRow>,
 }
 
 impl SharedGate {
-    fn new(name: &'static str, store: Store, clock: Clock) -> Self {
+    fn new(gate: Gate, store: Store, clock: Clock) -> Self {
         Self {
-            name,
+            gate,
             store,
             clock,
             known: Mutex::default(),
@@ -136,13 +136,13 @@ impl SharedGate {
     /// In front of all token requests.
     #[must_use]
     pub fn of_service(store: Store, clock: Clock) -> Self {
-        Self::new("service", store, clock)
+        Self::new(Gate::Service, store, clock)
     }
 
     /// In front of all writes to Jira.
     #[must_use]
     pub fn of_jira(store: Store, clock: Clock) -> Self {
-        Self::new("jira", store, clock)
+        Self::new(Gate::Jira, store, clock)
     }
 
     fn known(&self) -> MutexGuard<'_, GateRow> {
@@ -166,7 +166,7 @@ impl SharedGate {
     /// # Errors
     /// When the store is unavailable, as everywhere here.
     pub async fn look(&self) -> Result<Stance, Error> {
-        let row = self.store.gate(self.name).await?;
+        let row = self.store.gate(self.gate).await?;
         *self.known() = row;
         Ok(row.stance(self.clock.now()))
     }
@@ -177,12 +177,12 @@ impl SharedGate {
         next: impl Fn(&GateRow) -> Option<GateRow>,
     ) -> Result<Option<GateRow>, Error> {
         loop {
-            let seen = self.store.gate(self.name).await?;
+            let seen = self.store.gate(self.gate).await?;
             *self.known() = seen;
             let Some(next) = next(&seen) else {
                 return Ok(None);
             };
-            if self.store.change_gate(self.name, &seen, &next).await? {
+            if self.store.change_gate(self.gate, &seen, &next).await? {
                 let next = GateRow {
                     version: seen.version + 1,
                     ..next

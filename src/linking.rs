@@ -30,7 +30,7 @@ use crate::outbound::encode;
 use crate::parts::Parts;
 use crate::secret::{Secret, same};
 use crate::service::provider::CallbackQuery;
-use crate::store::LEASE;
+use crate::store::{LEASE, Lease};
 use crate::{cleanup, grant, publishing};
 
 pub use allowed::Customers;
@@ -618,9 +618,11 @@ pub async fn confirm(linking: &Arc<Linking>, id: &AttemptId, page: &str) -> Resu
             &attempt,
             &redeemed.identity,
             credential.clone(),
-            &linking.replica,
+            Lease {
+                owner: &linking.replica,
+                until: now + LEASE,
+            },
             now,
-            now + LEASE,
         )
         .await?;
     let Some(claim) = claim else {

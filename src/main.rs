@@ -21,7 +21,7 @@ use latchkey::log::Log;
 use latchkey::random::Random;
 use latchkey::server::{Running, serve};
 use latchkey::signals::Stop;
-use latchkey::store::{Progress, Store};
+use latchkey::store::{Progress, Rotator};
 use latchkey::vault::Vault;
 use latchkey::{App, Outside};
 
@@ -209,9 +209,9 @@ async fn rotate_keys(settings: &Settings, log: &Log, mut stop: Stop) -> Result<E
     log.record(&upkeep.log.filter, upkeep.log.format);
     let events = Events::new(&Registry::new(), Clock::system());
     let vault = Vault::new(upkeep.sealing_keys, Random::system(), events);
-    let store = tokio::select! {
-        store = Store::open_beside(&upkeep.database, vault, Random::system()) => {
-            store.map_err(|error| error.to_string())?
+    let rotator = tokio::select! {
+        rotator = Rotator::open(&upkeep.database, vault) => {
+            rotator.map_err(|error| error.to_string())?
         }
         () = stop.asked() => return Err("stopped before anything was changed".to_owned()),
     };
@@ -222,11 +222,11 @@ async fn rotate_keys(settings: &Settings, log: &Log, mut stop: Stop) -> Result<E
         told.store(true, Ordering::Relaxed);
     });
     let mut show = progress_bar(log.clone());
-    let rotation = store
+    let rotation = rotator
         .rotate_keys(|| asked.load(Ordering::Relaxed), &mut show)
         .await;
     drop(show);
-    store.close().await;
+    rotator.close().await;
     let rotation = rotation.map_err(|error| format!("{error}; run it again to go on"))?;
     writeln!(stdout(), "{rotation}").ok();
     if rotation.is_complete() {

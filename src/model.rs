@@ -76,15 +76,6 @@ pub struct Tenant {
     pub key: TenantKey,
 }
 
-/// For whom a call is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// A person waits for it, or has waited: it may use all that there is.
-    Person,
-    /// A renewal.
-    Renewal,
-}
-
 /// Until when calls to a tenant's Jira wait, by method. In the past where they need not.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Waits {
@@ -311,7 +302,37 @@ pub enum Phase {
     Redeemed(Redeemed),
 }
 
+/// A [`Phase`] without what it keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PhaseName {
+    /// The person has seen who they are.
+    Begun,
+    /// The person was sent to the service.
+    Authorizing,
+    /// The service sent the person back.
+    Returned,
+    /// Jira named the person who started.
+    Proved,
+    /// The code is being redeemed.
+    Redeeming,
+    /// The code is redeemed. The only phase that holds tokens.
+    Redeemed,
+}
+
 impl Phase {
+    /// The phase without what it keeps.
+    #[must_use]
+    pub fn name(&self) -> PhaseName {
+        match self {
+            Self::Begun => PhaseName::Begun,
+            Self::Authorizing(_) => PhaseName::Authorizing,
+            Self::Returned(_) => PhaseName::Returned,
+            Self::Proved(_) => PhaseName::Proved,
+            Self::Redeeming(_) => PhaseName::Redeeming,
+            Self::Redeemed(_) => PhaseName::Redeemed,
+        }
+    }
+
     /// Fingerprint of the `state` that the service was given, from then on.
     #[must_use]
     pub fn state_hash(&self) -> Option<&str> {
@@ -675,6 +696,15 @@ pub struct Published {
     pub at: Seconds,
 }
 
+/// For whom a call is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A person waits for it, or has waited: it may use all that there is.
+    Person,
+    /// A renewal.
+    Renewal,
+}
+
 /// Whether a link is renewed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkState {
@@ -685,6 +715,57 @@ pub enum LinkState {
     Aside(AsideReason),
     /// Only the person can bring it back.
     Reconnect(ReconnectReason),
+}
+
+/// A [`LinkState`] without its reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StateName {
+    /// It is renewed.
+    Live,
+    /// It rests for a while.
+    Aside,
+    /// Only the person can bring it back.
+    Reconnect,
+}
+
+impl LinkState {
+    /// The state without its reason.
+    #[must_use]
+    pub fn name(self) -> StateName {
+        match self {
+            Self::Live => StateName::Live,
+            Self::Aside(_) => StateName::Aside,
+            Self::Reconnect(_) => StateName::Reconnect,
+        }
+    }
+
+    /// The word for the reason; empty for a live link.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Live => "",
+            Self::Aside(why) => why.as_str(),
+            Self::Reconnect(why) => why.as_str(),
+        }
+    }
+
+    /// Reads the words of state and reason. A reason that is not known is the most likely one.
+    #[must_use]
+    pub fn read(state: &str, reason: Option<&str>) -> Self {
+        match StateName::parse(state) {
+            Some(StateName::Aside) => Self::Aside(
+                reason
+                    .and_then(AsideReason::parse)
+                    .unwrap_or(AsideReason::NoOutcome),
+            ),
+            Some(StateName::Reconnect) => Self::Reconnect(
+                reason
+                    .and_then(ReconnectReason::parse)
+                    .unwrap_or(ReconnectReason::Revoked),
+            ),
+            Some(StateName::Live) | None => Self::Live,
+        }
+    }
 }
 
 /// Why a link rests.
@@ -749,6 +830,7 @@ impl ParkReason {
     }
 }
 
+/// Gives each variant of an enum its word.
 macro_rules! words {
     ($name:ident { $($variant:ident = $word:literal),* $(,)? }) => {
         impl $name {
@@ -770,11 +852,26 @@ macro_rules! words {
     };
 }
 
+pub(crate) use words;
+
 words!(AsideReason {
     Sealed = "seal_broken",
     NoOutcome = "no_outcome",
     JiraRefuses = "jira_refuses",
     SiteNotAllowed = "site_not_allowed",
+});
+words!(PhaseName {
+    Begun = "begun",
+    Authorizing = "authorizing",
+    Returned = "returned",
+    Proved = "proved",
+    Redeeming = "redeeming",
+    Redeemed = "redeemed",
+});
+words!(StateName {
+    Live = "live",
+    Aside = "aside",
+    Reconnect = "reconnect",
 });
 words!(ParkReason {
     Unauthorized = "unauthorized",

@@ -9,8 +9,8 @@ use crate::model::{ApiKey, AsideReason, Credential, Property, Purpose, Reconnect
 use crate::moments::{Moment, reach};
 use crate::parts::Parts;
 use crate::service::provider::KeyEndpointError;
-use crate::settling::{Decided, Due, Job, Progress, Then, Try, backoff, keep, settle};
-use crate::store::Claim;
+use crate::settling::{Decided, Due, Job, Progress, Then, backoff, keep, settle};
+use crate::store::{Claim, GivenBack};
 
 /// How long a link that was set aside rests before it is probed, in seconds.
 pub const REST: Seconds = 900;
@@ -76,7 +76,7 @@ async fn tenant_now(parts: &Parts, claim: &Claim) -> Progress<Tenant> {
     if !tenant.enabled {
         // Due at once when the app is enabled again; until then nobody claims it.
         let now = Due::At(parts.clock.now());
-        return Err(Decided::quietly(Then::Again(now, Try::None)).into());
+        return Err(Decided::quietly(Then::Again(now, GivenBack::Untried)).into());
     }
     Ok(tenant)
 }
@@ -126,7 +126,10 @@ async fn no_key(parts: &Parts, job: &mut Job, error: KeyEndpointError) -> Progre
     let now = parts.clock.now();
     let wait = match &error {
         KeyEndpointError::LeftAlone => {
-            return Ok(Decided::quietly(Then::Again(Due::WithService, Try::None)));
+            return Ok(Decided::quietly(Then::Again(
+                Due::WithService,
+                GivenBack::Untried,
+            )));
         }
         KeyEndpointError::Wait { seconds } => seconds.unwrap_or(WAIT_UNLESS_SAID),
         KeyEndpointError::Unauthorized | KeyEndpointError::Failed(_) => backoff(parts, job, now),
@@ -141,7 +144,7 @@ async fn no_key(parts: &Parts, job: &mut Job, error: KeyEndpointError) -> Progre
         let generation = job.claim.link.generation;
         keep(parts, job, generation, None).await?;
     }
-    let then = Then::Again(Due::At(now + wait), Try::Failed);
+    let then = Then::Again(Due::At(now + wait), GivenBack::Failed);
     Ok(Decided::with(Outcome::NotMinted, then).because(error))
 }
 
@@ -183,7 +186,7 @@ async fn unpublished(parts: &Parts, job: &Job, error: JiraError) -> Progress<Dec
     };
     let why = error.to_string();
     let soon_after = |until: Seconds, spread| Due::At(until + parts.random.up_to(spread));
-    let failed = |outcome, due| Decided::with(outcome, Then::Again(due, Try::Failed));
+    let failed = |outcome, due| Decided::with(outcome, Then::Again(due, GivenBack::Failed));
     let decided = match error {
         JiraError::NotFound => return Ok(Decided::quietly(Then::SaidGone)),
         JiraError::Forbidden => {
@@ -192,12 +195,12 @@ async fn unpublished(parts: &Parts, job: &Job, error: JiraError) -> Progress<Dec
         }
         // Nothing was sent. The link keeps its place, and why is said once elsewhere.
         JiraError::Resting { until, .. } => {
-            let then = Then::Again(soon_after(until, 5), Try::None);
+            let then = Then::Again(soon_after(until, 5), GivenBack::Untried);
             return Ok(Decided::quietly(then));
         }
         JiraError::UsedUp { until } => {
             let due = Due::At(unless_it_runs_out(&job.credential, until, now));
-            return Ok(Decided::quietly(Then::Again(due, Try::None)));
+            return Ok(Decided::quietly(Then::Again(due, GivenBack::Untried)));
         }
         // The lease brings it back.
         JiraError::Store(error) => return Err(error.into()),

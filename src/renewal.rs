@@ -23,8 +23,8 @@ use crate::publishing::{REST, publishing};
 use crate::secret::Secret;
 use crate::service::provider::{RefreshError, good_until};
 use crate::service::{Pass, Refreshed};
-use crate::settling::{Decided, Due, Job, Progress, Then, Try, backoff, keep, settle};
-use crate::store::{Claim, LEASE};
+use crate::settling::{Decided, Due, Job, Progress, Then, backoff, keep, settle};
+use crate::store::{Claim, GivenBack, LEASE};
 use crate::vault::Broken;
 
 /// After writing its intent, a process must send within this many seconds or not at all: it may have
@@ -108,7 +108,7 @@ pub async fn renew(renewing: &Renewing, claim: Claim) -> Result<(), Error> {
     let parts = &renewing.parts;
     let Some(_begun) = renewing.at_work.begin(&claim.link.id) else {
         // Its lease ran out under this process's own hands: they go on, and the row is looked at soon.
-        let then = Then::Again(Due::At(parts.clock.now() + LOOK_AGAIN), Try::None);
+        let then = Then::Again(Due::At(parts.clock.now() + LOOK_AGAIN), GivenBack::Untried);
         let ended = Ok(Decided::with(Outcome::LeaseLost, then));
         return settle(parts, &claim, ended).await;
     };
@@ -236,7 +236,7 @@ async fn next_generation(parts: &Parts, job: &mut Job) -> Progress<()> {
 fn without_refresh_token(credential: &Credential, now: Seconds) -> Decided {
     let key = credential.api_key.as_ref();
     match key.map(|key| key.expires_at).filter(|end| *end > now) {
-        Some(end) => Decided::quietly(Then::Again(Due::At(end), Try::None)),
+        Some(end) => Decided::quietly(Then::Again(Due::At(end), GivenBack::Untried)),
         None => Decided::reconnect(ReconnectReason::NoRefreshToken),
     }
 }
@@ -249,7 +249,7 @@ fn held_back(parts: &Parts, job: &Job) -> Decided {
         Some(_) => Due::At(parts.clock.now() + 1),
         None => Due::WithService,
     };
-    Decided::quietly(Then::Again(due, Try::None))
+    Decided::quietly(Then::Again(due, GivenBack::Untried))
 }
 
 /// Writes that the refresh token is about to be sent. Says when that was.
@@ -266,7 +266,7 @@ async fn intend(parts: &Parts, job: &Job) -> Progress<Seconds> {
     reach(&parts.clock, Moment::Intended, &claim.link).await;
     let later = parts.clock.now();
     if later > now + PROMPTLY {
-        let then = Then::Again(Due::At(later), Try::NoneSettled);
+        let then = Then::Again(Due::At(later), GivenBack::Answered);
         return Err(Decided::with(Outcome::LeaseLost, then).into());
     }
     Ok(now)
@@ -354,25 +354,31 @@ fn refused(parts: &Parts, job: &Job, error: RefreshError, intended: bool) -> Dec
             return Decided::reconnect(reason);
         }
         // These are not about this link.
-        RefreshError::InvalidClient(_) => {
-            (Outcome::ClientRefused, Due::AfterService, Try::NoneSettled)
-        }
-        RefreshError::Wait { .. } => (Outcome::ServiceWaits, Due::AfterService, Try::NoneSettled),
+        RefreshError::InvalidClient(_) => (
+            Outcome::ClientRefused,
+            Due::AfterService,
+            GivenBack::Answered,
+        ),
+        RefreshError::Wait { .. } => (
+            Outcome::ServiceWaits,
+            Due::AfterService,
+            GivenBack::Answered,
+        ),
         RefreshError::Refused(_) => {
             let due = Due::At(now + backoff(parts, job, now));
-            (Outcome::Refused, due, Try::FailedSettled)
+            (Outcome::Refused, due, GivenBack::FailedAndAnswered)
         }
         RefreshError::NotSent(_) => {
             let due = Due::At(now + backoff(parts, job, now));
             let tried = match intended {
-                true => Try::FailedSettled,
-                false => Try::Failed,
+                true => GivenBack::FailedAndAnswered,
+                false => GivenBack::Failed,
             };
             (Outcome::NotSent, due, tried)
         }
         RefreshError::Unknown(_) => {
             let due = Due::At(now + backoff(parts, job, now));
-            (Outcome::Unknown, due, Try::Failed)
+            (Outcome::Unknown, due, GivenBack::Failed)
         }
     };
     Decided::with(outcome, Then::Again(due, tried)).because_of_refresh(error)

@@ -14,7 +14,7 @@ use crate::moments::{Moment, reach};
 use crate::parts::Parts;
 use crate::service::News;
 use crate::service::provider::RefreshError;
-use crate::store::Claim;
+use crate::store::{Claim, GivenBack};
 
 /// How long Jira must go on saying that a person is gone to be believed, in seconds.
 const SAID_AGAIN: Seconds = 60;
@@ -79,7 +79,7 @@ pub(crate) enum Then {
     /// Nothing: the claim is over.
     Nothing,
     /// The link is given back.
-    Again(Due, Try),
+    Again(Due, GivenBack),
     /// The link is given back, and Jira may hold its newest key: a PUT had no certain outcome.
     PerhapsPublished(Seconds),
     /// The link rests until then.
@@ -102,29 +102,6 @@ pub(crate) enum Due {
     WithService,
     /// A little after the service may be asked again, so that another link is the next probe.
     AfterService,
-}
-
-/// How a try counts that is given back.
-#[derive(Clone, Copy)]
-pub(crate) enum Try {
-    /// It was none. What an earlier token request left open stays open.
-    None,
-    /// It was none, and no token request is left open.
-    NoneSettled,
-    /// It failed. A token request may be left open.
-    Failed,
-    /// It failed, and no token request is left open.
-    FailedSettled,
-}
-
-impl Try {
-    fn failed(self) -> bool {
-        matches!(self, Self::Failed | Self::FailedSettled)
-    }
-
-    fn settled(self) -> bool {
-        matches!(self, Self::NoneSettled | Self::FailedSettled)
-    }
 }
 
 impl Decided {
@@ -207,9 +184,7 @@ pub(crate) async fn settle(
         Then::Again(due, tried) => {
             let due_at = due.at(parts, now);
             count(Some(due_at));
-            store
-                .put_off(claim, due_at, tried.failed(), tried.settled())
-                .await?;
+            store.put_off(claim, due_at, tried).await?;
         }
         Then::PerhapsPublished(due_at) => {
             count(Some(due_at));
@@ -357,7 +332,7 @@ async fn said_gone(parts: &Parts, claim: &Claim) -> Result<(), Error> {
     parts
         .meters
         .renewal(Outcome::PersonMissing, claim, None, Some(due_at));
-    store.put_off(claim, due_at, false, false).await?;
+    store.put_off(claim, due_at, GivenBack::Untried).await?;
     Ok(())
 }
 

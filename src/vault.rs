@@ -196,32 +196,9 @@ impl Vault {
         self.recorded(place, opened)
     }
 
-    /// Opens what a version before has sealed, bound to its place alone. Says nothing of what does not
-    /// open: it may be sealed as it should be.
-    pub(crate) fn open_placed(
-        &self,
-        key: &TenantKey,
-        place: Place<'_>,
-        sealed: &str,
-    ) -> Result<Secret, Broken> {
-        let place = Place {
-            bound: &[],
-            ..place
-        };
-        Parts::read(sealed)
-            .and_then(|parts| parts.decrypt(&key.0, place))
-            .and_then(text)
-    }
-
     /// Where security events are recorded.
     pub(crate) fn events(&self) -> &Events {
         &self.events
-    }
-
-    /// Whether there is a sealing key of the name that a value says it was sealed by. What names none is
-    /// no sealed value, and no key would open it.
-    pub(crate) fn has_the_key_of(&self, sealed: &str) -> bool {
-        Parts::read(sealed).map_or(true, |parts| self.kids().any(|kid| kid == parts.kid))
     }
 
     fn recorded<T>(&self, place: Place<'_>, opened: Result<T, Broken>) -> Result<T, Broken> {

@@ -8,9 +8,10 @@ use tokio::sync::watch;
 use crate::App;
 use crate::clock::{Seconds, rfc3339};
 use crate::error::Error;
-use crate::forecast::{Forecast, Level};
+use crate::forecast::{Forecast, Level, SAMPLE};
 use crate::log::LINES_LOST;
 use crate::meters::Tally;
+use crate::model::StateName;
 use crate::store::Figures;
 
 /// Seconds between two summaries.
@@ -103,17 +104,12 @@ impl Warner {
     }
 
     async fn forecast(&self, app: &App) -> Result<Option<Forecast>, Error> {
-        let figures = app
-            .counted
-            .figures(&app.parts.store, app.parts.clock.now())
-            .await?;
-        Forecast::of(
-            &app.parts.store,
-            &figures,
-            &app.parts.random,
-            app.parts.jira.quota().limits(),
-        )
-        .await
+        let (store, now) = (&app.parts.store, app.parts.clock.now());
+        let figures = app.counted.figures(store, now).await?;
+        let lives = store.lives_of_some_keys(&app.parts.random, SAMPLE).await?;
+        let links = figures.links_in(StateName::Live);
+        let limits = app.parts.jira.quota().limits();
+        Ok(Forecast::new(links, &lives, limits))
     }
 
     fn say(&mut self, forecast: &Forecast, now: Seconds) -> bool {

@@ -18,7 +18,9 @@ use crate::model::ClientKey;
 use crate::parts::Parts;
 use crate::publishing::REST;
 use crate::renewal::{self, Renewing};
-use crate::store::{Claim, Kind, LEASE, SignOfLife, Store, TURN, Turn};
+use crate::store::{
+    Claim, ClaimKind, GivenBack, LEASE, Lease, SignOfLife, Store, TURN, TenantsWith, Turn,
+};
 
 /// How many entries are cleaned up at once.
 const CLEANUP_AT_ONCE: i64 = 16;
@@ -117,26 +119,26 @@ impl Renewals {
             return Ok(0);
         }
         let kind = match renewing.parts.service.gate().stance() {
-            Stance::Open => Kind::Due,
-            Stance::Shut => Kind::Unpublished,
-            Stance::HalfOpen => Kind::Due,
+            Stance::Open => ClaimKind::Due,
+            Stance::Shut => ClaimKind::Unpublished,
+            Stance::HalfOpen => ClaimKind::Due,
         };
         let what = match kind {
-            Kind::Unpublished => What::Unpublished,
-            Kind::Due | Kind::Probe(_) => What::Due,
+            ClaimKind::Unpublished => What::Unpublished,
+            ClaimKind::Due | ClaimKind::Probe(_) => What::Due,
         };
         self.turns.look(&renewing.parts, what).await?;
         let kind = match renewing.parts.service.gate().stance() {
             // Only with somebody there to be one.
             Stance::HalfOpen if self.turns.is_waiting() => {
                 match renewing.parts.service.gate().probe().await? {
-                    Some(probe) => Kind::Probe(probe),
-                    None => Kind::Unpublished,
+                    Some(probe) => ClaimKind::Probe(probe),
+                    None => ClaimKind::Unpublished,
                 }
             }
             _ => kind,
         };
-        let free = if matches!(kind, Kind::Probe(_)) {
+        let free = if matches!(kind, ClaimKind::Probe(_)) {
             1
         } else {
             free
@@ -147,19 +149,19 @@ impl Renewals {
             .take(free, TURN, |tenant| may_begin(at_once, &under_way, tenant));
         // The lease begins now: a process may have slept since the first look.
         let now = renewing.parts.clock.now();
-        let (lease, rest) = (now + LEASE, now + REST);
-        let claims =
-            renewing
-                .parts
-                .store
-                .claim(&renewing.replica, &turns, free, kind, now, lease, rest);
+        let lease = Lease {
+            owner: &renewing.replica,
+            until: now + LEASE,
+        };
+        let store = &renewing.parts.store;
+        let claims = store.claim(lease, &turns, free, kind, now, now + REST);
         let claims = renewing.parts.meters.timed(Step::Claim, claims).await?;
         let mut claimed = HashMap::new();
         for claim in &claims {
             *claimed.entry(claim.link.client_key.clone()).or_default() += 1;
         }
         self.turns.put_back(turns, free, &claimed);
-        if let (Kind::Probe(probe), true) = (kind, claims.is_empty()) {
+        if let (ClaimKind::Probe(probe), true) = (kind, claims.is_empty()) {
             renewing.parts.service.gate().release(probe).await?;
         }
         let begun = claims.len();
@@ -236,7 +238,7 @@ async fn give_back(renewing: &Renewing, mut claim: Claim) {
         match renewing
             .parts
             .store
-            .put_off(&claim, renewing.parts.clock.now(), false, false)
+            .put_off(&claim, renewing.parts.clock.now(), GivenBack::Untried)
             .await
         {
             Ok(false) if !committed => {
@@ -320,8 +322,18 @@ impl Turns {
                 return Ok(());
             }
             let found = match what {
-                What::Due => parts.store.tenants_due(&behind, false, now, most).await?,
-                What::Unpublished => parts.store.tenants_due(&behind, true, now, most).await?,
+                What::Due => {
+                    parts
+                        .store
+                        .tenants_due(TenantsWith::LinksDue, &behind, now, most)
+                        .await?
+                }
+                What::Unpublished => {
+                    parts
+                        .store
+                        .tenants_due(TenantsWith::UnpublishedKeys, &behind, now, most)
+                        .await?
+                }
                 What::Cleanup => parts.store.tenants_to_clean(&behind, now, most).await?,
             };
             if count(found.len()) == most

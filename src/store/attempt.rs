@@ -1,59 +1,50 @@
-//! Attempts, phase by phase. Each step is one statement that changes the row only while the sealed text
-//! of the phase before still stands in it, so each step happens once.
+//! Attempts, phase by phase. Each step is one statement that changes the row only while it still holds the
+//! sealed text of the phase before, so each step happens once.
 //!
-//! All columns that say whose an attempt is, how far it has come and what it is known by are bound to
+//! All columns that say whose an attempt is, which phase it is in and what it is known by are bound to
 //! that text: an attempt whose row was edited does not open, and is ended.
 
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::model::{
     AccountId, Attempt, AttemptId, ClientKey, Consent, Credential, Ended, Ending, Handle, IssueKey,
-    Phase, RevocableToken, Revocation, Tenant, Tokens,
+    Phase, PhaseName, RevocableToken, Revocation, Tenant, Tokens,
 };
 use crate::secret::TenantKey;
 use crate::vault::{Broken, Place};
 
-use super::cleanup::{NewCleanup, Owner, Wait, all_of};
-use super::rows::{AttemptEndRow, AttemptRow, TenantRow};
-use super::{Pool, Store, sealed, sql};
+use super::cleanup::{Owner, Wait, all_of};
+use super::rows::{AttemptEndRow, AttemptRow};
+use super::sealer::Sealer;
+use super::statement::statements;
+use super::transaction::{Finish, Transaction};
+use super::{Store, cleanup, sealed};
 
 /// How long the end of an attempt is remembered, in seconds: as long as the session that may ask.
 pub const END_REMEMBERED_FOR: Seconds = 3600;
 /// How often a beginning is tried while others begin for the same person.
 const TRIES: u32 = 5;
 
-/// Ends an attempt whose row this transaction has just deleted: remembers how it ended, and puts what it
-/// brought on the list of what has to be revoked.
-macro_rules! attempt_ended {
-    ($store:expr, $tx:expr, $row:expr, $key:expr, $how:expr, $now:expr) => {{
-        let row: &AttemptRow = $row;
-        let how: Option<Ending> = $how;
-        if let Some(how) = how {
-            sqlx::query(sql::ATTEMPT_END_ADD)
-                .bind(&row.id)
-                .bind(&row.client_key)
-                .bind(row.installation)
-                .bind(&row.account_id)
-                .bind(&row.issue)
-                .bind(how.as_str())
-                .bind(&row.state_hash)
-                .bind(&row.handle_hash)
-                .bind(row.handle_expires_at)
-                .bind($now + END_REMEMBERED_FOR)
-                .execute(&mut *$tx)
-                .await?;
-        }
-        if let Some((tokens, subject)) = $store.brought($key, row) {
-            let owner = Owner {
-                client_key: row.client_key.clone(),
-                installation: row.installation,
-                account_id: row.account_id.clone(),
-            };
-            add_revocation!($store, $tx, &owner, tokens_only(&tokens, &subject), $now);
-        }
-    }};
+statements! {
+    /// No row where the person has an attempt: somebody else began it at this moment.
+    ATTEMPT_BEGIN = "insert into attempt (id, client_key, installation, account_id, issue, phase, kept, \
+        created_at, expires_at, another) values ($1, $2, $3, $4, $5, 'begun', $6, $7, $8, $9) \
+        on conflict (client_key, account_id) do nothing";
+    ATTEMPT_TAKE_OF_PERSON = "delete from attempt where client_key = $1 and account_id = $2 returning *";
+    ATTEMPT_BY_ID = "select * from attempt where id = $1";
+    ATTEMPT_OF_PERSON = "select * from attempt where client_key = $1 and account_id = $2";
+    ATTEMPTS_OF_TENANT = "select * from attempt where client_key = $1";
+    /// Every step of every attempt. Each sealing gives another text, so the second of two finds no row.
+    ATTEMPT_STEP = "update attempt set phase = $4, state_hash = $5, handle_hash = $6, handle_expires_at = $7, \
+        kept = $8 where id = $1 and kept = $2 and expires_at > $3";
+    ATTEMPT_DELETE = "delete from attempt where id = $1 returning *";
+    ATTEMPT_CONFIRM = "delete from attempt where id = $1 and kept = $2 and expires_at > $3 \
+        and phase = 'redeemed' and client_key = $4 and account_id = $5 and installation = $6 returning *";
+    ATTEMPT_END_ADD = "insert into attempt_end (id, client_key, installation, account_id, issue, how, state_hash, \
+        handle_hash, handle_expires_at, expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+        on conflict (id) do nothing";
+    ATTEMPT_END_BY_ID = "select * from attempt_end where id = $1 and expires_at > $2";
 }
-pub(super) use attempt_ended;
 
 /// A text that may be absent, so that absent and empty differ.
 fn optional(text: Option<&str>) -> String {
@@ -70,7 +61,7 @@ impl AttemptRow {
             installation: attempt.installation,
             account_id: attempt.account_id.0.clone(),
             issue: attempt.issue.as_ref().map(ToString::to_string),
-            phase: sealed::phase_name(phase).to_owned(),
+            phase: phase.name().as_str().to_owned(),
             state_hash: phase.state_hash().map(str::to_owned),
             handle_hash: handle.map(|handle| handle.hash.clone()),
             handle_expires_at: handle.map(|handle| handle.expires_at),
@@ -109,11 +100,122 @@ impl AttemptRow {
     }
 }
 
-impl Store {
+/// Whose an attempt is.
+fn owner_of(row: &AttemptRow) -> Owner {
+    Owner {
+        client_key: row.client_key.clone(),
+        installation: row.installation,
+        account_id: row.account_id.clone(),
+    }
+}
+
+impl Sealer {
     fn seal_phase(&self, key: &TenantKey, row: &AttemptRow, phase: &Phase) -> String {
         row.in_place(|place| self.vault.seal(key, place, &sealed::write_phase(phase)))
     }
 
+    fn open_attempt(&self, key: &TenantKey, row: AttemptRow) -> Result<Attempt, Broken> {
+        let sealed = row.kept.clone().ok_or(Broken)?;
+        let kept = row.in_place(|place| self.vault.open(key, place, &sealed))?;
+        let handle = row.handle_hash.zip(row.handle_expires_at);
+        let handle = handle.map(|(hash, expires_at)| Handle { hash, expires_at });
+        let name = PhaseName::parse(&row.phase).ok_or(Broken)?;
+        let phase = sealed::read_phase(name, &kept, row.state_hash, handle);
+        Ok(Attempt {
+            id: AttemptId(row.id),
+            client_key: ClientKey(row.client_key),
+            installation: row.installation,
+            account_id: AccountId(row.account_id),
+            issue: row.issue.as_deref().and_then(IssueKey::parse),
+            expires_at: row.expires_at,
+            another: row.another,
+            phase: phase.map_err(|_| Broken)?,
+            sealed,
+        })
+    }
+
+    /// The tokens that an attempt holds, and whose they are.
+    fn brought(&self, key: Option<&TenantKey>, row: &AttemptRow) -> Option<(Tokens, String)> {
+        if row.phase != PhaseName::Redeemed.as_str() {
+            return None;
+        }
+        match self.open_attempt(key?, row.clone()) {
+            Ok(Attempt {
+                phase: Phase::Redeemed(redeemed),
+                ..
+            }) => Some((redeemed.tokens, redeemed.identity.subject)),
+            _ => None,
+        }
+    }
+
+    /// Settles an attempt whose row this transaction has just deleted: remembers how it ended, and lists what it
+    /// brought to be revoked.
+    pub(super) async fn attempt_ended(
+        &self,
+        tx: &mut Transaction<'_>,
+        row: &AttemptRow,
+        key: Option<&TenantKey>,
+        how: Option<Ending>,
+        now: Seconds,
+    ) -> Result<(), Error> {
+        if let Some(how) = how {
+            tx.execute(
+                ATTEMPT_END_ADD
+                    .bind(&row.id)
+                    .bind(&row.client_key)
+                    .bind(row.installation)
+                    .bind(&row.account_id)
+                    .bind(&row.issue)
+                    .bind(how.as_str())
+                    .bind(&row.state_hash)
+                    .bind(&row.handle_hash)
+                    .bind(row.handle_expires_at)
+                    .bind(now + END_REMEMBERED_FOR),
+            )
+            .await?;
+        }
+        if let Some((tokens, subject)) = self.brought(key, row) {
+            let revocations = tokens_only(&tokens, &subject);
+            self.add_revocations(tx, &owner_of(row), revocations, now)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes a redeemed attempt that is confirmed. None when it is over, or has changed since it was read.
+    pub(super) async fn attempt_confirmed(
+        &self,
+        tx: &mut Transaction<'_>,
+        attempt: &Attempt,
+        now: Seconds,
+    ) -> Result<Option<()>, Error> {
+        let confirm = ATTEMPT_CONFIRM
+            .bind(attempt.id.as_str())
+            .bind(&attempt.sealed)
+            .bind(now)
+            .bind(attempt.client_key.as_str())
+            .bind(attempt.account_id.as_str())
+            .bind(attempt.installation);
+        let taken: Option<AttemptRow> = tx.optional(confirm).await?;
+        let Some(taken) = taken else {
+            return Ok(None);
+        };
+        // What it brought now belongs to the link, so there is no key to open it with.
+        self.attempt_ended(tx, &taken, None, Some(Ending::Connected), now)
+            .await?;
+        Ok(Some(()))
+    }
+}
+
+/// The attempts of a tenant.
+pub(super) async fn attempts_of_tenant(
+    tx: &mut Transaction<'_>,
+    client_key: &str,
+) -> Result<Vec<AttemptRow>, Error> {
+    Ok(tx.all(ATTEMPTS_OF_TENANT.bind(client_key)).await?)
+}
+
+impl Store {
     /// Begins an attempt. The person's earlier one, if any, is over, and what it brought is revoked.
     pub async fn begin_attempt(
         &self,
@@ -125,7 +227,7 @@ impl Store {
         life: Seconds,
     ) -> Result<AttemptId, Error> {
         let attempt = Attempt {
-            id: AttemptId(self.random.id()),
+            id: AttemptId(self.sealer.random.id()),
             client_key: tenant.client_key.clone(),
             installation: tenant.installation,
             account_id: account.clone(),
@@ -135,42 +237,54 @@ impl Store {
             phase: Phase::Begun,
             sealed: String::new(),
         };
-        let row = AttemptRow::of(&attempt, &Phase::Begun);
-        let kept = self.seal_phase(&tenant.key, &row, &Phase::Begun);
+        let mut row = AttemptRow::of(&attempt, &Phase::Begun);
+        row.kept = Some(self.sealer.seal_phase(&tenant.key, &row, &Phase::Begun));
         for _ in 0..TRIES {
-            let begun = transaction!(self, tx => {
-                let earlier = sqlx::query_as::<_, AttemptRow>(sql::ATTEMPT_TAKE_OF_PERSON)
-                    .bind(&row.client_key)
-                    .bind(&row.account_id)
-                    .fetch_optional(&mut *tx)
-                    .await?;
-                if let Some(earlier) = &earlier {
-                    let how = Some(Ending::Replaced);
-                    attempt_ended!(self, tx, earlier, Some(&tenant.key), how, now);
-                }
-                sqlx::query(sql::ATTEMPT_BEGIN)
-                    .bind(&row.id)
-                    .bind(&row.client_key)
-                    .bind(row.installation)
-                    .bind(&row.account_id)
-                    .bind(&row.issue)
-                    .bind(&kept)
-                    .bind(now)
-                    .bind(row.expires_at)
-                    .bind(another)
-                    .execute(&mut *tx)
-                    .await?
-                    .rows_affected()
-            });
-            if begun == 1 {
+            if self.replace_attempt(&tenant.key, &row, now).await? {
                 return Ok(attempt.id);
             }
-            // Somebody began for the same person after the look at the earlier one: that is now the
+            // Somebody began for the same person after this looked for an earlier attempt: theirs is now the
             // earlier one.
         }
         Err(Error::Internal(
             "an attempt could not begin beside others".to_owned(),
         ))
+    }
+
+    /// Ends the person's earlier attempt and adds this one. False when somebody else has added one meanwhile.
+    async fn replace_attempt(
+        &self,
+        key: &TenantKey,
+        row: &AttemptRow,
+        now: Seconds,
+    ) -> Result<bool, Error> {
+        self.connections
+            .transaction(async |tx| {
+                let take = ATTEMPT_TAKE_OF_PERSON
+                    .bind(&row.client_key)
+                    .bind(&row.account_id);
+                let earlier: Option<AttemptRow> = tx.optional(take).await?;
+                if let Some(earlier) = &earlier {
+                    let how = Some(Ending::Replaced);
+                    self.sealer
+                        .attempt_ended(tx, earlier, Some(key), how, now)
+                        .await?;
+                }
+                let begun = tx.execute(
+                    ATTEMPT_BEGIN
+                        .bind(&row.id)
+                        .bind(&row.client_key)
+                        .bind(row.installation)
+                        .bind(&row.account_id)
+                        .bind(&row.issue)
+                        .bind(&row.kept)
+                        .bind(now)
+                        .bind(row.expires_at)
+                        .bind(row.another),
+                );
+                Ok(Finish::Commit(begun.await? == 1))
+            })
+            .await
     }
 
     /// An attempt that is under way, with its tenant. None once it is over, or when the tenant was
@@ -180,14 +294,12 @@ impl Store {
         id: &AttemptId,
         now: Seconds,
     ) -> Result<Option<(Tenant, Attempt)>, Error> {
-        // The id is what stands in an address. PostgreSQL calls a text with NUL an error.
+        // The id comes from an address. PostgreSQL calls a text with NUL an error.
         if id.as_str().contains('\0') {
             return Ok(None);
         }
-        let row = on!(self, pool => sqlx::query_as::<_, AttemptRow>(sql::ATTEMPT_BY_ID)
-            .bind(id.as_str())
-            .fetch_optional(pool)
-            .await)?;
+        let by_id = ATTEMPT_BY_ID.bind(id.as_str());
+        let row: Option<AttemptRow> = self.connections.optional(by_id).await?;
         let Some(row) = row.filter(|row| row.expires_at > now) else {
             return Ok(None);
         };
@@ -197,7 +309,7 @@ impl Store {
         if tenant.installation != row.installation {
             return Ok(None);
         }
-        match self.open_attempt(&tenant.key, row) {
+        match self.sealer.open_attempt(&tenant.key, row) {
             Ok(attempt) => Ok(Some((tenant, attempt))),
             Err(Broken) => {
                 tracing::error!(tenant = %tenant.client_key, attempt = %id, "an attempt does not open and is ended");
@@ -216,11 +328,8 @@ impl Store {
         if id.as_str().contains('\0') {
             return Ok(None);
         }
-        let row = on!(self, pool => sqlx::query_as::<_, AttemptEndRow>(sql::ATTEMPT_END_BY_ID)
-            .bind(id.as_str())
-            .bind(now)
-            .fetch_optional(pool)
-            .await)?;
+        let by_id = ATTEMPT_END_BY_ID.bind(id.as_str()).bind(now);
+        let row: Option<AttemptEndRow> = self.connections.optional(by_id).await?;
         let Some((row, how)) = row.and_then(|row| Ending::parse(&row.how).map(|how| (row, how)))
         else {
             return Ok(None);
@@ -249,33 +358,21 @@ impl Store {
         account: &AccountId,
         now: Seconds,
     ) -> Result<Option<AttemptId>, Error> {
-        let row = on!(self, pool => sqlx::query_as::<_, AttemptRow>(sql::ATTEMPT_OF_PERSON)
-            .bind(tenant.client_key.as_str())
-            .bind(account.as_str())
-            .fetch_optional(pool)
-            .await)?;
+        let row = self.attempt_row_of(tenant, account).await?;
         Ok(row
             .filter(|row| row.expires_at > now && row.installation == tenant.installation)
             .map(|row| AttemptId(row.id)))
     }
 
-    pub(super) fn open_attempt(&self, key: &TenantKey, row: AttemptRow) -> Result<Attempt, Broken> {
-        let sealed = row.kept.clone().ok_or(Broken)?;
-        let kept = row.in_place(|place| self.vault.open(key, place, &sealed))?;
-        let handle = row.handle_hash.zip(row.handle_expires_at);
-        let handle = handle.map(|(hash, expires_at)| Handle { hash, expires_at });
-        let phase = sealed::read_phase(&row.phase, &kept, row.state_hash, handle);
-        Ok(Attempt {
-            id: AttemptId(row.id),
-            client_key: ClientKey(row.client_key),
-            installation: row.installation,
-            account_id: AccountId(row.account_id),
-            issue: row.issue.as_deref().and_then(IssueKey::parse),
-            expires_at: row.expires_at,
-            another: row.another,
-            phase: phase.map_err(|_| Broken)?,
-            sealed,
-        })
+    pub(super) async fn attempt_row_of(
+        &self,
+        tenant: &Tenant,
+        account: &AccountId,
+    ) -> Result<Option<AttemptRow>, Error> {
+        let of_person = ATTEMPT_OF_PERSON
+            .bind(tenant.client_key.as_str())
+            .bind(account.as_str());
+        Ok(self.connections.optional(of_person).await?)
     }
 
     /// Takes an attempt to its next phase, and answers it there. None when it has ended, run out or gone
@@ -290,35 +387,33 @@ impl Store {
         now: Seconds,
     ) -> Result<Option<Attempt>, Error> {
         let row = AttemptRow::of(attempt, &next);
-        let kept = self.seal_phase(&tenant.key, &row, &next);
-        let owner = Owner {
-            client_key: row.client_key.clone(),
-            installation: row.installation,
-            account_id: row.account_id.clone(),
-        };
+        let kept = self.sealer.seal_phase(&tenant.key, &row, &next);
+        let step = ATTEMPT_STEP
+            .bind(&row.id)
+            .bind(&attempt.sealed)
+            .bind(now)
+            .bind(&row.phase)
+            .bind(&row.state_hash)
+            .bind(&row.handle_hash)
+            .bind(row.handle_expires_at)
+            .bind(&kept);
         let left_behind = match &attempt.phase {
-            Phase::Redeemed(before) => Some((&before.tokens, &before.identity.subject)),
-            _ => None,
+            Phase::Redeemed(before) => tokens_only(&before.tokens, &before.identity.subject),
+            _ => Vec::new(),
         };
-        let rows = transaction!(self, tx => {
-            let rows = sqlx::query(sql::ATTEMPT_STEP)
-                .bind(&row.id)
-                .bind(&attempt.sealed)
-                .bind(now)
-                .bind(&row.phase)
-                .bind(&row.state_hash)
-                .bind(&row.handle_hash)
-                .bind(row.handle_expires_at)
-                .bind(&kept)
-                .execute(&mut *tx)
-                .await?
-                .rows_affected();
-            if rows == 1 && let Some((tokens, subject)) = left_behind {
-                add_revocation!(self, tx, &owner, tokens_only(tokens, subject), now);
-            }
-            rows
-        });
-        Ok((rows == 1).then(|| Attempt {
+        let taken = self
+            .connections
+            .transaction(async |tx| {
+                if tx.execute(step).await? == 0 {
+                    return Ok(Finish::RollBack(false));
+                }
+                self.sealer
+                    .add_revocations(tx, &owner_of(&row), left_behind, now)
+                    .await?;
+                Ok(Finish::Commit(true))
+            })
+            .await?;
+        Ok(taken.then(|| Attempt {
             id: attempt.id.clone(),
             client_key: attempt.client_key.clone(),
             installation: attempt.installation,
@@ -331,23 +426,21 @@ impl Store {
         }))
     }
 
-    /// Ends an attempt, whatever it has come to. What it brought is revoked.
+    /// Ends an attempt in any phase. What it brought is revoked.
     pub async fn end_attempt(
         &self,
         id: &AttemptId,
         how: Ending,
         now: Seconds,
     ) -> Result<(), Error> {
-        let row = on!(self, pool => sqlx::query_as::<_, AttemptRow>(sql::ATTEMPT_BY_ID)
-            .bind(id.as_str())
-            .fetch_optional(pool)
-            .await)?;
+        let by_id = ATTEMPT_BY_ID.bind(id.as_str());
+        let row: Option<AttemptRow> = self.connections.optional(by_id).await?;
         self.end_attempts(row.into_iter().collect(), Some(how), now)
             .await
     }
 
-    /// Ends attempts. How is not remembered of those whose time is over: that is what is said of any
-    /// attempt that nothing is remembered of.
+    /// Ends attempts. For those whose time is over nothing is remembered: that is what is said of any attempt of
+    /// which nothing is remembered.
     pub(super) async fn end_attempts(
         &self,
         rows: Vec<AttemptRow>,
@@ -358,45 +451,32 @@ impl Store {
             // Opening what it brought needs the tenant's key, also of a tenant that was just
             // uninstalled.
             let key = self.tenant_key(&row.client_key).await?;
-            transaction!(self, tx => {
-                let gone = sqlx::query_as::<_, AttemptRow>(sql::ATTEMPT_DELETE)
-                    .bind(&row.id)
-                    .fetch_optional(&mut *tx)
-                    .await?;
-                if let Some(gone) = &gone {
-                    attempt_ended!(self, tx, gone, key.as_ref(), how, now);
-                }
-            });
+            self.connections
+                .transaction(async |tx| {
+                    let delete = ATTEMPT_DELETE.bind(&row.id);
+                    let gone: Option<AttemptRow> = tx.optional(delete).await?;
+                    if let Some(gone) = &gone {
+                        self.sealer
+                            .attempt_ended(tx, gone, key.as_ref(), how, now)
+                            .await?;
+                    }
+                    Ok(Finish::Commit(()))
+                })
+                .await?;
         }
         Ok(())
     }
 
-    /// The tokens that an attempt holds, and whose they are.
-    pub(super) fn brought(
+    /// The attempts of a tenant end because it was uninstalled.
+    pub(super) async fn end_attempts_of_uninstalled(
         &self,
-        key: Option<&TenantKey>,
-        row: &AttemptRow,
-    ) -> Option<(Tokens, String)> {
-        if row.phase != sealed::REDEEMED {
-            return None;
-        }
-        match self.open_attempt(key?, row.clone()) {
-            Ok(Attempt {
-                phase: Phase::Redeemed(redeemed),
-                ..
-            }) => Some((redeemed.tokens, redeemed.identity.subject)),
-            _ => None,
-        }
-    }
-
-    pub(super) async fn tenant_key(&self, client_key: &str) -> Result<Option<TenantKey>, Error> {
-        let row = on!(self, pool => sqlx::query_as::<_, TenantRow>(sql::TENANT_BY_KEY)
-            .bind(client_key)
-            .fetch_optional(pool)
-            .await)?;
-        Ok(row
-            .and_then(|row| row.data_key)
-            .and_then(|wrapped| self.vault.open_tenant_key(client_key, &wrapped).ok()))
+        client_key: &str,
+        now: Seconds,
+    ) -> Result<(), Error> {
+        let of_tenant = ATTEMPTS_OF_TENANT.bind(client_key);
+        let attempts: Vec<AttemptRow> = self.connections.all(of_tenant).await?;
+        self.end_attempts(attempts, Some(Ending::Uninstalled), now)
+            .await
     }
 
     /// Revokes tokens that no link holds. Without a subject nobody knows whose they are: they may share a
@@ -419,24 +499,28 @@ impl Store {
             installation: tenant.installation,
             account_id: account.0.clone(),
         };
-        transaction!(self, tx => if subject.is_some() {
-            add_revocation!(self, tx, &owner, [revocation], now);
-        } else {
-            for row in self.revocation_rows(&owner, revocation, Wait::Nothing, now) {
-                let id = row.id.clone();
-                add_cleanup!(tx, row);
-                sqlx::query(sql::CLEANUP_HOLD_FOR_ACCOUNT)
-                    .bind(&id)
-                    .bind(&owner.account_id)
-                    .execute(&mut *tx)
-                    .await?;
-            }
-        });
-        Ok(())
+        self.connections
+            .transaction(async |tx| {
+                if subject.is_some() {
+                    self.sealer
+                        .add_revocations(tx, &owner, vec![revocation], now)
+                        .await?;
+                    return Ok(Finish::Commit(()));
+                }
+                let rows = self
+                    .sealer
+                    .revocation_rows(&owner, revocation, Wait::Nothing, now);
+                for row in rows {
+                    cleanup::add_held_for_account(tx, row).await?;
+                }
+                Ok(Finish::Commit(()))
+            })
+            .await
     }
 }
 
-pub(super) fn tokens_only(tokens: &Tokens, subject: &str) -> Vec<Revocation> {
+/// The revocations of tokens that no link holds.
+fn tokens_only(tokens: &Tokens, subject: &str) -> Vec<Revocation> {
     let credential = Credential {
         tokens: tokens.clone(),
         consent: Consent::default(),

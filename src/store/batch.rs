@@ -1,33 +1,86 @@
 //! Group commit: writes of renewals that wait at the same moment are made in one transaction.
 //!
 //! Each step of a renewal must be on disk before the next begins, so each caller waits for its write. A
-//! transaction costs about the same for one write as for fifty, and while one is under way others come
-//! to wait; they are the next. Nobody waits for company: with little to do, each write has a transaction
-//! of its own.
+//! transaction costs about the same for one write as for fifty. Writes that arrive while one is under way are made
+//! in the next. No write waits for others to arrive: with little to do, each has a transaction of its own.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use sqlx::AssertSqlSafe;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::model::{LinkId, Revocation};
 
-use super::cleanup::{NewCleanup, Owner, Wait};
-use super::{Pool, Store, sql};
+use super::cleanup::Owner;
+use super::connections::Connections;
+use super::sealer::Sealer;
+use super::statement::{Dialect, Query, Statement, statements};
+use super::transaction::{Finish, Transaction};
 
 /// Writes in one transaction, at most: enough to share its cost, few enough that it stays short.
 const TOGETHER: usize = 64;
-/// How many rows statements are prepared for. What is in between is filled up.
+/// The numbers of rows that statements are prepared for. A number in between is filled up to the next.
 const PREPARED: [usize; 4] = [1, 4, 16, 64];
 /// Transactions at the same time. SQLite has one writer; on PostgreSQL one may write its rows while
 /// another waits for the disk.
 const AT_ONCE_SQLITE: usize = 1;
 const AT_ONCE_POSTGRES: usize = 2;
 
-/// A write about one link. What each does is said where it is asked for, in `renewal.rs`.
+// The steps of a renewal. Each statement answers whose rows it found.
+statements! {
+    /// Link, now, end of the lease, generation, claim, whether it is the one probe. Only while the lease
+    /// holds: a process that slept through it finds no row and must not send. And only while the service may be
+    /// asked, or as that probe.
+    INTENT = rows("update link set intent_at = v.column2, due_at = v.column3, \
+        unsettled = (unsettled or intent_at is not null)",
+        [text bigint bigint bigint text boolean],
+        "where link.id = v.column1 and link.generation = v.column4 and link.claim = v.column5 \
+        and link.due_at > v.column2 and exists \
+        (select 1 from tenant t where t.client_key = link.client_key and t.installed \
+        and t.installation = link.installation) and (v.column6 or not exists \
+        (select 1 from gate g where g.name = 'service' and g.opens_at > v.column2)) returning id");
+    /// Tenant, account, generation. Before the link in every transaction, like all that count generations.
+    GENERATIONS_REACHED = rows("insert into link_generation (client_key, account_id, generation) \
+        select distinct v.column1, v.column2, v.column3",
+        [text text bigint],
+        "where true on conflict (client_key, account_id) do update \
+        set generation = excluded.generation where link_generation.generation < excluded.generation \
+        returning account_id");
+    /// Link, generation that was claimed, credential, its generation, end of its key, of the consent, of
+    /// the refresh token if it is not used. Not bound to the claim: what the service has given is kept,
+    /// however late it comes.
+    COMMIT = rows("update link set credential = v.column3, generation = v.column4, \
+        key_expires_at = v.column5, consent_ends_at = v.column6, \
+        first_end = case when v.column7 < published_expires_at then v.column7 else published_expires_at end, \
+        intent_at = null, unsettled = false",
+        [text bigint text bigint bigint bigint bigint],
+        "where link.id = v.column1 and link.generation = v.column2 and exists \
+        (select 1 from tenant t where t.client_key = link.client_key and t.installed \
+        and t.installation = link.installation) returning id");
+    /// Link, generation, credential or null to leave it, end of the key, now, next time, `put_again` as
+    /// it was claimed, end of the refresh token if it is not used. A key that was asked to be put again since is
+    /// still to be put.
+    RECORD_PUBLISHED = rows("update link set state = 'live', reason = null, \
+        credential = coalesce(v.column3, credential), published_generation = generation, \
+        published_expires_at = v.column4, published_at = v.column5, \
+        first_end = case when v.column8 < v.column4 then v.column8 else v.column4 end, \
+        due_at = case when put_again = v.column7 then v.column6 else v.column5 end, \
+        put_again = case when put_again = v.column7 then 0 else put_again end, \
+        failures = 0, claims = 0, claim = null, claimed_by = null, gone_since = null",
+        [text bigint text bigint bigint bigint bigint bigint],
+        "where link.id = v.column1 and link.generation = v.column2 returning id");
+    /// Link, generation, claim, next time, failures to add, whether no token request is open any more.
+    PUT_OFF = rows("update link set due_at = v.column4, failures = failures + v.column5, claims = 0, \
+        claim = null, claimed_by = null, \
+        intent_at = case when v.column6 then null else intent_at end",
+        [text bigint text bigint bigint boolean],
+        "where link.id = v.column1 and link.generation = v.column2 and link.claim = v.column3 \
+        returning id");
+}
+
+/// A write about one link. `renewal.rs` says what each does.
 pub(super) enum Write {
     Intend(Intend),
     Commit(Commit),
@@ -40,7 +93,7 @@ pub(super) struct Intend {
     pub(super) generation: i64,
     pub(super) now: Seconds,
     pub(super) lease_until: Seconds,
-    /// As the one that may ask the service while all others wait.
+    /// Whether it is the one that may ask the service while all others wait.
     pub(super) probing: bool,
 }
 
@@ -56,7 +109,7 @@ pub(super) struct Commit {
 
 pub(super) struct Published {
     pub(super) generation: i64,
-    /// None when it stands there as it was committed.
+    /// None when the row holds it as it was committed.
     pub(super) credential: Option<String>,
     pub(super) expires_at: Seconds,
     pub(super) refresh_ends_at: Option<Seconds>,
@@ -86,18 +139,24 @@ struct Waiting {
 pub(super) struct Writer(mpsc::Sender<Waiting>);
 
 impl Writer {
-    /// Starts writing to `store`.
-    pub(super) fn start(store: Store) -> Self {
+    /// Starts the task that writes.
+    pub(super) fn start(connections: Connections, sealer: Sealer) -> Self {
         let (sender, receiver) = mpsc::channel(TOGETHER);
-        tokio::spawn(write_all(store, receiver));
+        let batches = Batches {
+            connections,
+            sealer,
+        };
+        tokio::spawn(write_all(batches, receiver));
         Self(sender)
     }
 
-    async fn write(&self, link: &str, write: Write) -> Result<bool, Error> {
+    /// Makes a write about a link, perhaps together with others, and says whether it found its row. Then
+    /// it is on disk.
+    pub(super) async fn write(&self, link: &LinkId, write: Write) -> Result<bool, Error> {
         let gone = || Error::Internal("a write was dropped".to_owned());
         let (answer, answered) = oneshot::channel();
         let waiting = Waiting {
-            link: link.to_owned(),
+            link: link.as_str().to_owned(),
             write,
             answer,
         };
@@ -106,14 +165,21 @@ impl Writer {
     }
 }
 
-async fn write_all(store: Store, mut receiver: mpsc::Receiver<Waiting>) {
-    let at_once = Arc::new(Semaphore::new(match store.pool {
-        Pool::Sqlite(_) => AT_ONCE_SQLITE,
-        Pool::Postgres(_) => AT_ONCE_POSTGRES,
+/// Makes writes together.
+#[derive(Clone)]
+struct Batches {
+    connections: Connections,
+    sealer: Sealer,
+}
+
+async fn write_all(batches: Batches, mut receiver: mpsc::Receiver<Waiting>) {
+    let at_once = Arc::new(Semaphore::new(match batches.connections.dialect() {
+        Dialect::Sqlite => AT_ONCE_SQLITE,
+        Dialect::Postgres => AT_ONCE_POSTGRES,
     }));
     let mut next = receiver.recv().await;
     while let Some(first) = next.take() {
-        // Before looking who else waits: they gather while all transactions are under way.
+        // The permit comes first: while all transactions are under way, others gather.
         let Ok(permit) = at_once.clone().acquire_owned().await else {
             return;
         };
@@ -122,7 +188,7 @@ async fn write_all(store: Store, mut receiver: mpsc::Receiver<Waiting>) {
         while batch.len() < TOGETHER
             && let Ok(waiting) = receiver.try_recv()
         {
-            // A statement about many rows changes each once: what else there is about a link comes after.
+            // A statement about many rows changes each once, so a second write about a link comes later.
             if links.insert(waiting.link.clone()) {
                 batch.push(waiting);
             } else {
@@ -130,10 +196,10 @@ async fn write_all(store: Store, mut receiver: mpsc::Receiver<Waiting>) {
                 break;
             }
         }
-        let store = store.clone();
+        let batches = batches.clone();
         // A task of its own, so that a panic ends these writes and not all that follow.
         tokio::spawn(async move {
-            settle(&store, batch).await;
+            batches.settle(batch).await;
             drop(permit);
         });
         if next.is_none() {
@@ -142,140 +208,188 @@ async fn write_all(store: Store, mut receiver: mpsc::Receiver<Waiting>) {
     }
 }
 
-/// Makes these writes and answers each. When they cannot be made together, each is tried by itself, so
-/// that none fails for another's sake; unless the database is away, which is so for all of them.
-async fn settle(store: &Store, batch: Vec<Waiting>) {
-    let mut away = match store.write_together(&batch).await {
-        Ok(Some(found)) => {
-            for Waiting { link, answer, .. } in batch {
-                answer.send(Ok(found.contains(&link))).ok();
-            }
-            return;
-        }
-        Ok(None) => false,
-        Err(error) => {
-            let away = matches!(error, Error::Unavailable(_));
-            tracing::warn!(%error, writes = batch.len(), "writes could not be made");
-            away
-        }
-    };
-    for waiting in batch {
-        let result = if away {
-            Err(Error::Unavailable(sqlx::Error::PoolTimedOut))
-        } else {
-            let found = store.write_together(std::slice::from_ref(&waiting)).await;
-            away = matches!(found, Err(Error::Unavailable(_)));
-            found.map(|found| found.is_some_and(|found| found.contains(&waiting.link)))
-        };
-        waiting.answer.send(result).ok();
-    }
+/// A link's id, and the row that is written about it.
+type About<'q, T> = (&'q str, &'q T);
+
+/// Writes of one batch by their kind.
+#[derive(Default)]
+struct ByKind<'q> {
+    intents: Vec<About<'q, Intend>>,
+    commits: Vec<About<'q, Commit>>,
+    published: Vec<About<'q, Published>>,
+    put_off: Vec<About<'q, PutOff>>,
 }
 
-/// Runs a statement about these rows, and adds the links whose rows it found to a set.
-macro_rules! about_many {
-    ($tx:expr, $found:expr, $many:expr, $rows:expr, |$query:ident, $link:ident, $row:ident| $bound:expr) => {{
-        let rows = $rows;
-        if let Some(last) = rows.last().copied() {
-            let size = PREPARED
-                .into_iter()
-                .find(|size| *size >= rows.len())
-                .unwrap_or(rows.len());
-            let mut $query = sqlx::query_scalar::<_, String>(AssertSqlSafe($many.text(size)));
-            // The last one again is nothing done twice: each row is changed once.
-            let filled = rows
-                .iter()
-                .copied()
-                .chain(std::iter::repeat(last))
-                .take(size);
-            for ($link, $row) in filled {
-                $query = $bound;
-            }
-            $found.extend($query.fetch_all(&mut *$tx).await?);
-        }
-    }};
-}
-
-impl Store {
-    /// Makes a write about a link, perhaps together with others, and says whether it found its row. Then
-    /// it is on disk.
-    pub(super) async fn write(&self, link: &LinkId, write: Write) -> Result<bool, Error> {
-        match &self.writer {
-            Some(writer) => writer.write(link.as_str(), write).await,
-            None => Err(Error::Internal("there is no writer".to_owned())),
-        }
-    }
-
-    /// Makes these writes, each about another link, in one transaction. Says whose rows were found. None
-    /// when the row of a new generation was not: then nothing was written.
-    async fn write_together(&self, batch: &[Waiting]) -> Result<Option<HashSet<String>>, Error> {
-        let (mut intents, mut commits, mut published, mut put_off) =
-            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+impl<'q> ByKind<'q> {
+    fn of(batch: &'q [Waiting]) -> Self {
+        let mut sorted = Self::default();
         for Waiting { link, write, .. } in batch {
             let link = link.as_str();
             match write {
-                Write::Intend(row) => intents.push((link, row)),
-                Write::Commit(row) => commits.push((link, row)),
-                Write::Published(row) => published.push((link, row)),
-                Write::PutOff(row) => put_off.push((link, row)),
+                Write::Intend(row) => sorted.intents.push((link, row)),
+                Write::Commit(row) => sorted.commits.push((link, row)),
+                Write::Published(row) => sorted.published.push((link, row)),
+                Write::PutOff(row) => sorted.put_off.push((link, row)),
             }
         }
-        let reached: Vec<_> = commits
-            .iter()
-            .copied()
+        sorted
+    }
+
+    /// Commits of a new generation.
+    fn reached(&self) -> Vec<About<'q, Commit>> {
+        let commits = self.commits.iter().copied();
+        commits
             .filter(|(_, row)| row.generation > row.claimed)
-            .collect();
-        Ok(transaction!(self, tx => {
-            let mut found = HashSet::new();
-            // How far these links have come, before anything about the links themselves.
-            let mut counted = HashSet::new();
-            about_many!(tx, counted, sql::GENERATIONS_REACHED, reached.as_slice(), |query, _link, row| query
-                .bind(&row.owner.client_key)
-                .bind(&row.owner.account_id)
-                .bind(row.generation));
-            about_many!(tx, found, sql::INTENT, intents, |query, link, row| query
-                .bind(link)
-                .bind(row.now)
-                .bind(row.lease_until)
-                .bind(row.generation)
-                .bind(&row.claim)
-                .bind(row.probing));
-            about_many!(tx, found, sql::COMMIT, commits, |query, link, row| query
-                .bind(link)
-                .bind(row.claimed)
-                .bind(&row.credential)
-                .bind(row.generation)
-                .bind(row.key_expires_at)
-                .bind(row.consent_ends_at)
-                .bind(row.refresh_ends_at));
-            if !reached.iter().all(|(link, _)| found.contains(*link)) {
-                // The link that lives now has not come that far: the transaction is rolled back.
-                return Ok(None);
-            }
-            about_many!(tx, found, sql::RECORD_PUBLISHED, published.as_slice(), |query, link, row| query
-                .bind(link)
-                .bind(row.generation)
-                .bind(&row.credential)
-                .bind(row.expires_at)
-                .bind(row.now)
-                .bind(row.due_at)
-                .bind(row.put_again)
-                .bind(row.refresh_ends_at));
-            about_many!(tx, found, sql::PUT_OFF, put_off, |query, link, row| query
-                .bind(link)
-                .bind(row.generation)
-                .bind(&row.claim)
-                .bind(row.due_at)
-                .bind(i64::from(row.failed))
-                .bind(row.settled));
-            for (link, row) in published {
-                let owner = &row.owner;
-                if found.contains(link) {
-                    add_revocation!(self, tx, owner, row.retiring.iter().cloned(), row.now);
-                } else {
-                    take_back!(self, tx, owner, row.now);
+            .collect()
+    }
+}
+
+fn bind_intent<'q>(query: Query<'q>, (link, row): About<'q, Intend>) -> Query<'q> {
+    query
+        .bind(link)
+        .bind(row.now)
+        .bind(row.lease_until)
+        .bind(row.generation)
+        .bind(&row.claim)
+        .bind(row.probing)
+}
+
+fn bind_reached<'q>(query: Query<'q>, (_, row): About<'q, Commit>) -> Query<'q> {
+    query
+        .bind(&row.owner.client_key)
+        .bind(&row.owner.account_id)
+        .bind(row.generation)
+}
+
+fn bind_commit<'q>(query: Query<'q>, (link, row): About<'q, Commit>) -> Query<'q> {
+    query
+        .bind(link)
+        .bind(row.claimed)
+        .bind(&row.credential)
+        .bind(row.generation)
+        .bind(row.key_expires_at)
+        .bind(row.consent_ends_at)
+        .bind(row.refresh_ends_at)
+}
+
+fn bind_published<'q>(query: Query<'q>, (link, row): About<'q, Published>) -> Query<'q> {
+    query
+        .bind(link)
+        .bind(row.generation)
+        .bind(&row.credential)
+        .bind(row.expires_at)
+        .bind(row.now)
+        .bind(row.due_at)
+        .bind(row.put_again)
+        .bind(row.refresh_ends_at)
+}
+
+fn bind_put_off<'q>(query: Query<'q>, (link, row): About<'q, PutOff>) -> Query<'q> {
+    query
+        .bind(link)
+        .bind(row.generation)
+        .bind(&row.claim)
+        .bind(row.due_at)
+        .bind(i64::from(row.failed))
+        .bind(row.settled)
+}
+
+/// Runs a statement about these rows. Answers what it found.
+async fn about_many<'q, T>(
+    tx: &mut Transaction<'_>,
+    statement: &'static Statement,
+    rows: &[About<'q, T>],
+    bind: fn(Query<'q>, About<'q, T>) -> Query<'q>,
+) -> Result<Vec<String>, Error> {
+    let Some(last) = rows.last().copied() else {
+        return Ok(Vec::new());
+    };
+    let size = PREPARED
+        .into_iter()
+        .find(|size| *size >= rows.len())
+        .unwrap_or(rows.len());
+    // To repeat the last row does nothing twice: each row is changed once.
+    let filled = rows
+        .iter()
+        .copied()
+        .chain(std::iter::repeat(last))
+        .take(size);
+    let query = filled.fold(statement.about(size), bind);
+    Ok(tx.all(query).await?)
+}
+
+impl Batches {
+    /// Makes these writes and answers each. When they cannot be made together, each is tried by itself, so
+    /// that none fails because of another; unless the database is away, which fails them all.
+    async fn settle(&self, batch: Vec<Waiting>) {
+        let mut away = match self.write_together(&batch).await {
+            Ok(Some(found)) => {
+                for Waiting { link, answer, .. } in batch {
+                    answer.send(Ok(found.contains(&link))).ok();
                 }
+                return;
             }
-            Some(found)
-        }))
+            Ok(None) => false,
+            Err(error) => {
+                let away = matches!(error, Error::Unavailable(_));
+                tracing::warn!(%error, writes = batch.len(), "writes could not be made");
+                away
+            }
+        };
+        for waiting in batch {
+            let result = if away {
+                Err(Error::Unavailable(sqlx::Error::PoolTimedOut))
+            } else {
+                let found = self.write_together(std::slice::from_ref(&waiting)).await;
+                away = matches!(found, Err(Error::Unavailable(_)));
+                found.map(|found| found.is_some_and(|found| found.contains(&waiting.link)))
+            };
+            waiting.answer.send(result).ok();
+        }
+    }
+
+    /// Makes these writes, each about another link, in one transaction. Answers whose rows were found. None
+    /// when the row of a new generation was not: then nothing was written.
+    async fn write_together(&self, batch: &[Waiting]) -> Result<Option<HashSet<String>>, Error> {
+        let rows = ByKind::of(batch);
+        let reached = rows.reached();
+        self.connections
+            .transaction(async |tx| {
+                let mut found = HashSet::new();
+                // The generations that these links reach, before anything about the links themselves.
+                about_many(tx, &GENERATIONS_REACHED, &reached, bind_reached).await?;
+                found.extend(about_many(tx, &INTENT, &rows.intents, bind_intent).await?);
+                found.extend(about_many(tx, &COMMIT, &rows.commits, bind_commit).await?);
+                if !reached.iter().all(|(link, _)| found.contains(*link)) {
+                    // The link that lives now has not reached that generation.
+                    return Ok(Finish::RollBack(None));
+                }
+                let published = &rows.published;
+                found.extend(about_many(tx, &RECORD_PUBLISHED, published, bind_published).await?);
+                found.extend(about_many(tx, &PUT_OFF, &rows.put_off, bind_put_off).await?);
+                for (link, row) in published {
+                    self.after_publishing(tx, row, found.contains(*link))
+                        .await?;
+                }
+                Ok(Finish::Commit(Some(found)))
+            })
+            .await
+    }
+
+    /// Lists what was replaced to be revoked. Where the link was not found, what was put must not stay.
+    async fn after_publishing(
+        &self,
+        tx: &mut Transaction<'_>,
+        row: &Published,
+        found: bool,
+    ) -> Result<(), Error> {
+        if !found {
+            return self.sealer.take_back(tx, &row.owner, row.now).await;
+        }
+        let retiring = row.retiring.clone();
+        self.sealer
+            .add_revocations(tx, &row.owner, retiring, row.now)
+            .await?;
+        Ok(())
     }
 }

@@ -2,12 +2,60 @@
 
 use crate::clock::Seconds;
 use crate::error::Error;
-use crate::model::{AccountId, ClientKey, Credential, MintedKey, RevocableToken, Revocation};
+use crate::model::{
+    AccountId, ClientKey, Credential, MintedKey, RevocableToken, Revocation, words,
+};
 use crate::vault::Place;
 
-use super::renewal::Turn;
+use super::claim::Turn;
 use super::rows::{CleanupRow, LinkRow};
-use super::{Pool, Store, sealed, sql};
+use super::sealer::Sealer;
+use super::statement::statements;
+use super::transaction::{Finish, Transaction};
+use super::{Store, link, sealed};
+
+statements! {
+    CLEANUP_ADD = "insert into cleanup (id, kind, client_key, installation, account_id, held_for_subject, \
+        revocation, due_at, failures, expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9)";
+    /// How many links use an account at the service, and how many of them are this person's, at
+    /// any site. It decides when tokens are revoked, not whether, and nothing is sent to anybody but the
+    /// service: somebody who changes a subject here could as well delete the link, or the entry of the list.
+    SUBJECT_IN_USE = "select count(*), count(case when account_id = $2 then 1 end) from link \
+        where subject = $1";
+    TENANTS_TO_CLEAN = "select t.client_key from tenant t where t.client_key > $2 \
+        and (select c.id from cleanup c where c.client_key = t.client_key and c.held_for_subject is null \
+        and c.held_for_account is null and c.due_at <= $1 order by c.due_at limit 1) is not null order by t.client_key limit $3";
+    CLEANUP_CLAIM = each("update cleanup set due_at = $2 where id in (select id from cleanup \
+        where client_key = $4 and due_at <= $1 and held_for_subject is null and held_for_account is null \
+        order by due_at limit $3) returning *",
+        "update cleanup set due_at = $2 where id in (select id from cleanup \
+        where client_key = $4 and due_at <= $1 and held_for_subject is null and held_for_account is null \
+        order by due_at limit $3 for update skip locked) returning *");
+    CLEANUP_CLAIM_ONE = "update cleanup set due_at = $2 where id = $3 and due_at <= $1 \
+        and held_for_subject is null and held_for_account is null returning *";
+    /// What must wait while a link uses the account: see `Wait`. Somebody may have linked since it was put
+    /// on the list.
+    CLEANUP_HOLD = "update cleanup set held_for_subject = $2 where id = $1 \
+        and (select 1 from link where subject = $2 and ($3 or account_id = $4) limit 1) is not null";
+    /// Tokens of an unknown account wait while their person has a link, at any site.
+    CLEANUP_HOLD_FOR_ACCOUNT = "update cleanup set held_for_account = $2 where id = $1 \
+        and (select 1 from link where account_id = $2 limit 1) is not null";
+    ACCOUNT_LINKED = "select count(*) from link where account_id = $1";
+    CLEANUP_KEYS = "select id from cleanup where client_key = $1 and account_id = $2 and kind = 'keys' limit 100";
+    CLEANUP_DONE = "delete from cleanup where id = $1";
+    CLEANUP_LATER = "update cleanup set due_at = $2, failures = failures + 1, expires_at = $3 where id = $1";
+    /// However long an entry was held, it is then tried for a full time.
+    /// Not `not exists`: PostgreSQL may join that with all links there are, every second.
+    CLEANUP_LET_GO = "update cleanup set held_for_subject = null, due_at = $1, expires_at = $2 \
+        where held_for_subject is not null \
+        and (select 1 from link where link.subject = cleanup.held_for_subject limit 1) is null";
+    CLEANUP_LET_GO_OF_ACCOUNT = "update cleanup set held_for_account = null, due_at = $1, expires_at = $2 \
+        where held_for_account is not null \
+        and (select 1 from link where link.account_id = cleanup.held_for_account limit 1) is null";
+    /// By tenant and account, without which nobody can be linked. Somebody who changes or adds a row keeps a
+    /// property from being deleted, or has one deleted; nothing is given away.
+    LINK_EXISTS = "select count(*) from link where client_key = $1 and account_id = $2";
+}
 
 /// After that, what could not be revoked or deleted is given up, with an error in the log.
 pub(super) const CLEANUP_LIFE: Seconds = 7 * 24 * 3600;
@@ -28,6 +76,32 @@ pub struct Cleanup {
     pub failures: i64,
     /// When there is no use in it any more.
     pub expires_at: Seconds,
+}
+
+/// What an entry of the list is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CleanupKind {
+    /// Tokens to revoke, perhaps after keys to delete.
+    Revoke,
+    /// Keys to delete, and nothing else.
+    Keys,
+    /// A user property to delete.
+    DeleteProperty,
+}
+
+words!(CleanupKind {
+    Revoke = "revoke",
+    Keys = "keys",
+    DeleteProperty = "delete_property",
+});
+
+/// How long an entry is tried that is put off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TriedFor {
+    /// For what is left of its time.
+    TheRest,
+    /// For as long as a new entry.
+    AFullTime,
 }
 
 /// Which tokens of an ended link wait until no link uses its account at the service any more.
@@ -63,9 +137,10 @@ pub(super) fn revocation_place<'a>(client_key: &'a str, id: &'a str) -> Place<'a
     }
 }
 
+/// A row to be added to the list.
 pub(super) struct NewCleanup {
     pub(super) id: String,
-    pub(super) kind: &'static str,
+    pub(super) kind: CleanupKind,
     pub(super) client_key: String,
     pub(super) installation: i64,
     pub(super) account_id: String,
@@ -136,19 +211,57 @@ pub(super) fn all_of(credential: Credential, subject: &str) -> Vec<Revocation> {
     all
 }
 
-pub(super) fn row_owner(row: &LinkRow) -> Owner {
-    Owner {
-        client_key: row.client_key.clone(),
-        installation: row.installation,
-        account_id: row.account_id.clone(),
+impl Owner {
+    pub(super) fn of(row: &LinkRow) -> Self {
+        Self {
+            client_key: row.client_key.clone(),
+            installation: row.installation,
+            account_id: row.account_id.clone(),
+        }
     }
 }
 
-impl Store {
-    pub(super) fn deletion_row(&self, owner: &Owner, due_at: Seconds) -> NewCleanup {
-        NewCleanup {
+/// Adds an entry to the list.
+async fn add(tx: &mut Transaction<'_>, row: NewCleanup) -> Result<(), Error> {
+    tx.execute(
+        CLEANUP_ADD
+            .bind(row.id)
+            .bind(row.kind.as_str())
+            .bind(row.client_key)
+            .bind(row.installation)
+            .bind(row.account_id)
+            .bind(row.held_for_subject)
+            .bind(row.revocation)
+            .bind(row.due_at)
+            .bind(row.expires_at),
+    )
+    .await?;
+    Ok(())
+}
+
+/// Adds an entry about an unknown account at the service, which waits while its person has a link at any site.
+pub(super) async fn add_held_for_account(
+    tx: &mut Transaction<'_>,
+    row: NewCleanup,
+) -> Result<(), Error> {
+    let (id, account) = (row.id.clone(), row.account_id.clone());
+    add(tx, row).await?;
+    tx.execute(CLEANUP_HOLD_FOR_ACCOUNT.bind(id).bind(account))
+        .await?;
+    Ok(())
+}
+
+impl Sealer {
+    /// Lists a person's property in Jira to be deleted. Answers the id of the entry.
+    pub(super) async fn add_deletion(
+        &self,
+        tx: &mut Transaction<'_>,
+        owner: &Owner,
+        due_at: Seconds,
+    ) -> Result<String, Error> {
+        let row = NewCleanup {
             id: self.random.id(),
-            kind: "delete_property",
+            kind: CleanupKind::DeleteProperty,
             client_key: owner.client_key.clone(),
             installation: owner.installation,
             account_id: owner.account_id.clone(),
@@ -156,11 +269,56 @@ impl Store {
             revocation: None,
             due_at,
             expires_at: due_at + CLEANUP_LIFE,
-        }
+        };
+        let id = row.id.clone();
+        add(tx, row).await?;
+        Ok(id)
     }
 
-    /// A revocation as rows: one, in which keys go first, as deleting them takes an access token,
-    /// and then what could bring new access tokens. Or two, when some tokens have to wait.
+    /// Lists revocations to be done. Answers the ids of their entries.
+    ///
+    /// Some tokens wait while a link still uses the account at the service; see [`Wait`].
+    pub(super) async fn add_revocations(
+        &self,
+        tx: &mut Transaction<'_>,
+        owner: &Owner,
+        revocations: Vec<Revocation>,
+        due_at: Seconds,
+    ) -> Result<Vec<String>, Error> {
+        let mut ids = Vec::new();
+        for revocation in revocations {
+            let in_use = SUBJECT_IN_USE
+                .bind(&revocation.subject)
+                .bind(&owner.account_id);
+            let wait = match tx.one::<(i64, i64)>(in_use).await? {
+                (0, _) => Wait::Nothing,
+                (_, 0) => Wait::RefreshTokens,
+                _ => Wait::AllTokens,
+            };
+            for row in self.revocation_rows(owner, revocation, wait, due_at) {
+                ids.push(row.id.clone());
+                add(tx, row).await?;
+            }
+        }
+        Ok(ids)
+    }
+
+    /// Makes sure that Jira does not keep what was put for a link that is no longer there: the newest key is put
+    /// again, or without a link the property is deleted.
+    pub(super) async fn take_back(
+        &self,
+        tx: &mut Transaction<'_>,
+        owner: &Owner,
+        now: Seconds,
+    ) -> Result<(), Error> {
+        if !link::put_again(tx, owner, now).await? {
+            self.add_deletion(tx, owner, now).await?;
+        }
+        Ok(())
+    }
+
+    /// A revocation as rows: one in which keys go first, because deleting them takes an access token, then the
+    /// tokens that could bring new access tokens. Or two, when some tokens have to wait.
     pub(super) fn revocation_rows(
         &self,
         owner: &Owner,
@@ -185,91 +343,44 @@ impl Store {
             keys: Vec::new(),
             tokens: waiting,
         };
-        let parts = [(at_once, None), (later, Some(subject))];
-        parts
+        [(at_once, None), (later, Some(subject))]
             .into_iter()
             .filter(|(part, _)| !part.is_empty())
             .map(|(part, held_for_subject)| {
-                let id = self.random.id();
-                let sealed = self.vault.seal_beyond_tenant(
-                    revocation_place(&owner.client_key, &id),
-                    &sealed::write_revocation(&part),
-                );
-                NewCleanup {
-                    id,
-                    kind: if part.tokens.is_empty() {
-                        "keys"
-                    } else {
-                        "revoke"
-                    },
-                    client_key: owner.client_key.clone(),
-                    installation: owner.installation,
-                    account_id: owner.account_id.clone(),
-                    held_for_subject,
-                    revocation: Some(sealed),
-                    due_at,
-                    expires_at: due_at + CLEANUP_LIFE,
-                }
+                self.revocation_row(owner, &part, held_for_subject, due_at)
             })
             .collect()
     }
 
-    /// Lets tokens go whose account at the service no link uses any more, and those of an unknown account
-    /// whose person has no link any more.
-    pub async fn let_go(&self, now: Seconds) -> Result<(), Error> {
-        for statement in [sql::CLEANUP_LET_GO, sql::CLEANUP_LET_GO_OF_ACCOUNT] {
-            on!(self, pool => sqlx::query(statement)
-                .bind(now)
-                .bind(now + CLEANUP_LIFE)
-                .execute(pool)
-                .await
-                .map(|_| ()))?;
+    fn revocation_row(
+        &self,
+        owner: &Owner,
+        revocation: &Revocation,
+        held_for_subject: Option<String>,
+        due_at: Seconds,
+    ) -> NewCleanup {
+        let id = self.random.id();
+        let place = revocation_place(&owner.client_key, &id);
+        let text = sealed::write_revocation(revocation);
+        let sealed = self.vault.seal_beyond_tenant(place, &text);
+        NewCleanup {
+            id,
+            kind: match revocation.tokens.is_empty() {
+                true => CleanupKind::Keys,
+                false => CleanupKind::Revoke,
+            },
+            client_key: owner.client_key.clone(),
+            installation: owner.installation,
+            account_id: owner.account_id.clone(),
+            held_for_subject,
+            revocation: Some(sealed),
+            due_at,
+            expires_at: due_at + CLEANUP_LIFE,
         }
-        Ok(())
     }
 
-    /// Claims what is left to do of these tenants, so many entries of each.
-    pub async fn claim_cleanup(
-        &self,
-        turns: &[Turn],
-        now: Seconds,
-        lease_until: Seconds,
-    ) -> Result<Vec<Cleanup>, Error> {
-        let statement = match &self.pool {
-            Pool::Sqlite(_) => sql::CLEANUP_CLAIM_SQLITE,
-            Pool::Postgres(_) => sql::CLEANUP_CLAIM_POSTGRES,
-        };
-        let mut rows = Vec::new();
-        transaction!(self, tx => for turn in turns {
-            rows.extend(sqlx::query_as::<_, CleanupRow>(statement)
-                .bind(now)
-                .bind(lease_until)
-                .bind(turn.most)
-                .bind(turn.tenant.as_str())
-                .fetch_all(&mut *tx)
-                .await?);
-        });
-        Ok(rows.into_iter().map(|row| self.open_cleanup(row)).collect())
-    }
-
-    /// Claims one entry, if it is due at `due_by`.
-    pub async fn claim_cleanup_of(
-        &self,
-        id: &str,
-        due_by: Seconds,
-        lease_until: Seconds,
-    ) -> Result<Option<Cleanup>, Error> {
-        let row = on!(self, pool => sqlx::query_as::<_, CleanupRow>(sql::CLEANUP_CLAIM_ONE)
-            .bind(due_by)
-            .bind(lease_until)
-            .bind(id)
-            .fetch_optional(pool)
-            .await)?;
-        Ok(row.map(|row| self.open_cleanup(row)))
-    }
-
-    pub(super) fn open_cleanup(&self, row: CleanupRow) -> Cleanup {
-        let chore = if row.kind == "delete_property" {
+    fn open_cleanup(&self, row: CleanupRow) -> Cleanup {
+        let chore = if row.kind == CleanupKind::DeleteProperty.as_str() {
             Chore::DeleteProperty
         } else {
             row.revocation
@@ -291,6 +402,68 @@ impl Store {
             expires_at: row.expires_at,
         }
     }
+}
+
+impl Store {
+    /// Lets tokens go whose account at the service no link uses any more, and those of an unknown account
+    /// whose person has no link any more.
+    pub async fn let_go(&self, now: Seconds) -> Result<(), Error> {
+        for statement in [&CLEANUP_LET_GO, &CLEANUP_LET_GO_OF_ACCOUNT] {
+            let let_go = statement.bind(now).bind(now + CLEANUP_LIFE);
+            self.connections.execute(let_go).await?;
+        }
+        Ok(())
+    }
+
+    /// Tenants of which something is left to do, behind this one in the order of their keys.
+    pub async fn tenants_to_clean(
+        &self,
+        behind: &ClientKey,
+        now: Seconds,
+        most: i64,
+    ) -> Result<Vec<ClientKey>, Error> {
+        let to_clean = TENANTS_TO_CLEAN.bind(now).bind(behind.as_str()).bind(most);
+        let keys: Vec<String> = self.connections.all(to_clean).await?;
+        Ok(keys.into_iter().map(ClientKey).collect())
+    }
+
+    /// Claims what is left to do of these tenants, as many entries of each as its turn allows.
+    pub async fn claim_cleanup(
+        &self,
+        turns: &[Turn],
+        now: Seconds,
+        lease_until: Seconds,
+    ) -> Result<Vec<Cleanup>, Error> {
+        let rows = self
+            .connections
+            .transaction(async |tx| {
+                let mut rows: Vec<CleanupRow> = Vec::new();
+                for turn in turns {
+                    let claim = CLEANUP_CLAIM
+                        .bind(now)
+                        .bind(lease_until)
+                        .bind(turn.most)
+                        .bind(turn.tenant.as_str());
+                    rows.extend(tx.all(claim).await?);
+                }
+                Ok(Finish::Commit(rows))
+            })
+            .await?;
+        let opened = rows.into_iter().map(|row| self.sealer.open_cleanup(row));
+        Ok(opened.collect())
+    }
+
+    /// Claims one entry, if it is due at `due_by`.
+    pub async fn claim_cleanup_of(
+        &self,
+        id: &str,
+        due_by: Seconds,
+        lease_until: Seconds,
+    ) -> Result<Option<Cleanup>, Error> {
+        let claim = CLEANUP_CLAIM_ONE.bind(due_by).bind(lease_until).bind(id);
+        let row = self.connections.optional(claim).await?;
+        Ok(row.map(|row| self.sealer.open_cleanup(row)))
+    }
 
     /// Whether an entry's tokens have to wait because a link uses their account at the service.
     pub async fn must_wait(
@@ -298,18 +471,13 @@ impl Store {
         cleanup: &Cleanup,
         revocation: &Revocation,
     ) -> Result<bool, Error> {
+        let account = cleanup.account_id.as_str();
         if revocation.subject.is_empty() {
-            let links: i64 = on!(self, pool => sqlx::query_scalar(sql::ACCOUNT_LINKED)
-                .bind(cleanup.account_id.as_str())
-                .fetch_one(pool)
-                .await)?;
+            let links: i64 = self.connections.one(ACCOUNT_LINKED.bind(account)).await?;
             return Ok(!revocation.tokens.is_empty() && links > 0);
         }
-        let (links, of_this_person): (i64, i64) = on!(self, pool => sqlx::query_as(sql::SUBJECT_IN_USE)
-            .bind(&revocation.subject)
-            .bind(cleanup.account_id.as_str())
-            .fetch_one(pool)
-            .await)?;
+        let in_use = SUBJECT_IN_USE.bind(&revocation.subject).bind(account);
+        let (links, of_this_person): (i64, i64) = self.connections.one(in_use).await?;
         Ok(!revocation.tokens.is_empty()
             && (of_this_person > 0 || links > 0 && revocation.has_refresh_token()))
     }
@@ -321,24 +489,16 @@ impl Store {
         cleanup: &Cleanup,
         revocation: &Revocation,
     ) -> Result<bool, Error> {
-        if revocation.subject.is_empty() {
-            let rows = on!(self, pool => sqlx::query(sql::CLEANUP_HOLD_FOR_ACCOUNT)
+        let account = cleanup.account_id.as_str();
+        let hold = match revocation.subject.as_str() {
+            "" => CLEANUP_HOLD_FOR_ACCOUNT.bind(&cleanup.id).bind(account),
+            subject => CLEANUP_HOLD
                 .bind(&cleanup.id)
-                .bind(cleanup.account_id.as_str())
-                .execute(pool)
-                .await
-                .map(|done| done.rows_affected()))?;
-            return Ok(rows > 0);
-        }
-        let rows = on!(self, pool => sqlx::query(sql::CLEANUP_HOLD)
-            .bind(&cleanup.id)
-            .bind(&revocation.subject)
-            .bind(revocation.has_refresh_token())
-            .bind(cleanup.account_id.as_str())
-            .execute(pool)
-            .await
-            .map(|done| done.rows_affected()))?;
-        Ok(rows > 0)
+                .bind(subject)
+                .bind(revocation.has_refresh_token())
+                .bind(account),
+        };
+        Ok(self.connections.execute(hold).await? > 0)
     }
 
     /// Entries of a person that delete keys and nothing else.
@@ -347,73 +507,46 @@ impl Store {
         client_key: &ClientKey,
         account: &AccountId,
     ) -> Result<Vec<String>, Error> {
-        Ok(on!(self, pool => sqlx::query_scalar(sql::CLEANUP_KEYS)
+        let keys = CLEANUP_KEYS
             .bind(client_key.as_str())
-            .bind(account.as_str())
-            .fetch_all(pool)
-            .await)?)
+            .bind(account.as_str());
+        Ok(self.connections.all(keys).await?)
     }
 
     /// An entry is done.
     pub async fn cleanup_done(&self, cleanup: &Cleanup) -> Result<(), Error> {
-        on!(self, pool => sqlx::query(sql::CLEANUP_DONE)
-            .bind(&cleanup.id)
-            .execute(pool)
-            .await
-            .map(|_| ()))?;
+        self.connections
+            .execute(CLEANUP_DONE.bind(&cleanup.id))
+            .await?;
         Ok(())
     }
 
-    /// An entry is tried again at `due_at`; `anew` for as long as one that has just been put on the list.
+    /// An entry is tried again at `due_at`.
     pub async fn cleanup_later(
         &self,
         cleanup: &Cleanup,
         due_at: Seconds,
-        anew: bool,
+        tried_for: TriedFor,
     ) -> Result<(), Error> {
-        let expires_at = if anew {
-            due_at + CLEANUP_LIFE
-        } else {
-            cleanup.expires_at
+        let expires_at = match tried_for {
+            TriedFor::TheRest => cleanup.expires_at,
+            TriedFor::AFullTime => due_at + CLEANUP_LIFE,
         };
-        on!(self, pool => sqlx::query(sql::CLEANUP_LATER)
+        let later = CLEANUP_LATER
             .bind(&cleanup.id)
             .bind(due_at)
-            .bind(expires_at)
-            .execute(pool)
-            .await
-            .map(|_| ()))?;
+            .bind(expires_at);
+        self.connections.execute(later).await?;
         Ok(())
     }
 
-    /// Whether a person of a tenant has a link, in whichever installation.
+    /// Whether a person of a tenant has a link, of any installation.
     pub async fn is_linked(
         &self,
         client_key: &ClientKey,
         account: &AccountId,
     ) -> Result<bool, Error> {
-        let links: i64 = on!(self, pool => sqlx::query_scalar(sql::LINK_EXISTS)
-            .bind(client_key.as_str())
-            .bind(account.as_str())
-            .fetch_one(pool)
-            .await)?;
-        Ok(links > 0)
-    }
-
-    /// Has the newest generation of a person's link put into Jira again.
-    pub async fn put_again(
-        &self,
-        client_key: &ClientKey,
-        account: &AccountId,
-        now: Seconds,
-    ) -> Result<(), Error> {
-        on!(self, pool => sqlx::query(sql::LINK_PUT_AGAIN)
-            .bind(client_key.as_str())
-            .bind(account.as_str())
-            .bind(now)
-            .execute(pool)
-            .await
-            .map(|_| ()))?;
-        Ok(())
+        let exists = LINK_EXISTS.bind(client_key.as_str()).bind(account.as_str());
+        Ok(self.connections.one::<i64>(exists).await? > 0)
     }
 }

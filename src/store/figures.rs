@@ -1,30 +1,60 @@
 //! Figures about everything that is kept: for `/metrics`, the summary of a minute and `latchkey doctor`.
 //!
-//! Each is counted by an index that holds just the rows it is about (`migrations/0007_figures.sql`), and
-//! none reads the table of links. Only the number of live links takes a pass over an index of all of
-//! them, and what is due takes one over what is due: see [`Figures::rows`].
+//! Each is counted by an index that holds just the rows it is about, and none reads the table of links. Only the
+//! number of live links takes a pass over an index of all of them, and what is due takes one over what is due: see
+//! [`Figures::rows`].
 
 use crate::clock::Seconds;
 use crate::error::Error;
-use crate::model::ParkReason;
+use crate::model::{LinkState, ParkReason, StateName};
 use crate::random::Random;
 
-use super::{Pool, Store, sql};
+use super::Store;
+use super::cleanup::CleanupKind;
+use super::connections::Connections;
+use super::gate::{Gate, GateRow};
+use super::statement::statements;
 
 /// A renewal that is due for longer than this is past due, in seconds.
 pub const PAST_DUE_AFTER: Seconds = 60;
 
-/// What can stand on the list of revocations and deletions: entries of these kinds, and those that are
-/// held while another link uses the account.
-pub const CLEANUP_KINDS: [&str; 4] = ["revoke", "keys", "delete_property", "held"];
+statements! {
+    LINKS_LIVE = "select count(*) from link where state = 'live'";
+    LINKS_RESTING = "select state, coalesce(reason, ''), count(*) from link where state <> 'live' \
+        group by state, reason";
+    LINKS_DUE = "select count(*), count(case when due_at <= $2 then 1 end) from link \
+        where due_at <= $1 and state = 'live' and exists (select 1 from tenant t \
+        where t.client_key = link.client_key and t.installed and t.enabled)";
+    LINKS_FAILING = "select count(*) from link where state = 'live' and failures > 0 \
+        and exists (select 1 from tenant t \
+        where t.client_key = link.client_key and t.installed and t.enabled)";
+    LINKS_UNSETTLED = "select count(*) from link where intent_at is not null";
+    EARLIEST_EXPIRY = "select l.published_expires_at from link l join tenant t on t.client_key = l.client_key \
+        where l.state = 'live' and l.published_expires_at > $1 and t.installed and t.enabled \
+        order by l.published_expires_at limit 1";
+    KEYS_RUN_OUT = "select count(*) from link where state = 'live' \
+        and published_expires_at > 0 and published_expires_at <= $1 and exists (select 1 from tenant t \
+        where t.client_key = link.client_key and t.installed and t.enabled)";
+    SOME_KEYS_FROM = "select published_at, published_expires_at from link where id >= $1 order by id limit $2";
+    SOME_KEYS_BELOW = "select published_at, published_expires_at from link where id < $1 order by id limit $2";
+    CLEANUP_LEFT = "select count(*) from cleanup where (held_for_subject is null \
+        or not exists (select 1 from link where link.subject = cleanup.held_for_subject)) \
+        and (held_for_account is null \
+        or not exists (select 1 from link where link.account_id = cleanup.held_for_account))";
+    CLEANUP_BY_KIND = "select case when held_for_subject is null and held_for_account is null then kind else 'held' end as what, count(*) \
+        from cleanup group by what";
+    TENANTS_BY_STATE = "select enabled, count(*) from tenant where installed group by enabled";
+    TENANTS_PARKED = "select coalesce(wait_reason, ''), count(*) from tenant \
+        where installed and (wait_until > $1 or put_wait_until > $1) group by wait_reason";
+}
 
 /// The figures of one moment.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Figures {
-    /// Links by state: `live`, `aside` and `reconnect`.
-    pub links: Vec<(String, i64)>,
-    /// Links that are not renewed: state, reason, how many.
-    pub resting: Vec<(String, String, i64)>,
+    /// Links by state.
+    pub links: Vec<(StateName, i64)>,
+    /// Links that are not renewed, by state and reason.
+    pub resting: Vec<(LinkState, i64)>,
     /// Live links whose time has come. Those of tenants that have the app switched off do not count here
     /// and below: nothing is to be done for them.
     pub due: i64,
@@ -40,11 +70,14 @@ pub struct Figures {
     pub unsettled: i64,
     /// Revocations and deletions still to be done, and not held.
     pub cleanup: i64,
-    /// What is on the list of revocations and deletions: `revoke`, `keys`, `delete_property`, and `held` while
-    /// another link uses the account.
-    pub cleanup_entries: Vec<(String, i64)>,
-    /// Installed tenants: `enabled`, `disabled`.
-    pub tenants: Vec<(&'static str, i64)>,
+    /// The list of revocations and deletions by kind, without those that are held.
+    pub cleanup_entries: Vec<(CleanupKind, i64)>,
+    /// Entries of that list that are held while another link uses the account.
+    pub cleanup_held: i64,
+    /// Installed tenants that have the app switched on.
+    pub tenants_enabled: i64,
+    /// Installed tenants that have it switched off.
+    pub tenants_disabled: i64,
     /// Tenants whose Jira is left alone for a while, and why.
     pub parked: Vec<(ParkReason, i64)>,
 }
@@ -58,8 +91,8 @@ impl Figures {
 
     /// Links of one state.
     #[must_use]
-    pub fn links_in(&self, state: &str) -> i64 {
-        let found = self.links.iter().find(|(known, _)| known == state);
+    pub fn links_in(&self, state: StateName) -> i64 {
+        let found = self.links.iter().find(|(known, _)| *known == state);
         found.map_or(0, |(_, count)| *count)
     }
 
@@ -67,65 +100,115 @@ impl Figures {
     #[must_use]
     pub fn rows(&self) -> i64 {
         let entries: i64 = self.cleanup_entries.iter().map(|(_, count)| count).sum();
-        self.all_links() + self.due + self.failing + self.run_out + entries
+        self.all_links() + self.due + self.failing + self.run_out + entries + self.cleanup_held
+    }
+
+    fn add_resting(&mut self, state: LinkState, count: i64) {
+        match self.resting.iter_mut().find(|(known, _)| *known == state) {
+            Some((_, sum)) => *sum += count,
+            None => self.resting.push((state, count)),
+        }
+    }
+}
+
+impl Connections {
+    /// The figures of this moment, counted.
+    pub(super) async fn figures(&self, now: Seconds) -> Result<Figures, Error> {
+        let due = LINKS_DUE.bind(now).bind(now - PAST_DUE_AFTER);
+        let (due, past_due) = self.one(due).await?;
+        let mut figures = Figures {
+            due,
+            past_due,
+            failing: self.one(&LINKS_FAILING).await?,
+            run_out: self.one(KEYS_RUN_OUT.bind(now)).await?,
+            earliest_expiry: self.optional(EARLIEST_EXPIRY.bind(now)).await?,
+            unsettled: self.one(&LINKS_UNSETTLED).await?,
+            cleanup: self.one(&CLEANUP_LEFT).await?,
+            ..Figures::default()
+        };
+        self.count_links(&mut figures).await?;
+        self.count_cleanup(&mut figures).await?;
+        self.count_tenants(&mut figures, now).await?;
+        Ok(figures)
+    }
+
+    async fn count_links(&self, figures: &mut Figures) -> Result<(), Error> {
+        let resting: Vec<(String, String, i64)> = self.all(&LINKS_RESTING).await?;
+        for (state, reason, count) in resting {
+            figures.add_resting(LinkState::read(&state, Some(&reason)), count);
+        }
+        let live = self.one(&LINKS_LIVE).await?;
+        let resting = |state| {
+            let in_state = figures.resting.iter().filter(|(s, _)| s.name() == state);
+            (state, in_state.map(|(_, count)| count).sum())
+        };
+        figures.links = vec![
+            (StateName::Live, live),
+            resting(StateName::Aside),
+            resting(StateName::Reconnect),
+        ];
+        Ok(())
+    }
+
+    async fn count_cleanup(&self, figures: &mut Figures) -> Result<(), Error> {
+        let by_kind: Vec<(String, i64)> = self.all(&CLEANUP_BY_KIND).await?;
+        for (kind, count) in by_kind {
+            match CleanupKind::parse(&kind) {
+                Some(kind) => figures.cleanup_entries.push((kind, count)),
+                None => figures.cleanup_held += count,
+            }
+        }
+        Ok(())
+    }
+
+    async fn count_tenants(&self, figures: &mut Figures, now: Seconds) -> Result<(), Error> {
+        let by_state: Vec<(bool, i64)> = self.all(&TENANTS_BY_STATE).await?;
+        for (enabled, count) in by_state {
+            match enabled {
+                true => figures.tenants_enabled = count,
+                false => figures.tenants_disabled = count,
+            }
+        }
+        let parked: Vec<(String, i64)> = self.all(TENANTS_PARKED.bind(now)).await?;
+        figures.parked = parked
+            .into_iter()
+            .map(|(reason, count)| (ParkReason::parse(&reason).unwrap_or_default(), count))
+            .collect();
+        let gate: GateRow = self.gate(Gate::Jira).await?;
+        if gate.opens_at > now {
+            let all = figures.tenants_enabled + figures.tenants_disabled;
+            figures.parked.push((ParkReason::GlobalQuota, all));
+        }
+        Ok(())
+    }
+
+    /// How long the keys of some links live, in seconds; at most `most` of them, from anywhere in the
+    /// table. Links whose first key is not in Jira yet have none.
+    pub(super) async fn lives_of_some_keys(
+        &self,
+        random: &Random,
+        most: i64,
+    ) -> Result<Vec<Seconds>, Error> {
+        // Ids are random, so to begin at a random one is as good as anywhere.
+        let somewhere = random.id();
+        let mut lives = Vec::new();
+        for statement in [&SOME_KEYS_FROM, &SOME_KEYS_BELOW] {
+            let left = most - i64::try_from(lives.len()).unwrap_or(most);
+            let some = statement.bind(&somewhere).bind(left);
+            let rows: Vec<(Seconds, Seconds)> = self.all(some).await?;
+            let with_key = rows
+                .into_iter()
+                .filter(|(at, expires_at)| *at > 0 && expires_at > at);
+            lives.extend(with_key.map(|(at, expires_at)| expires_at - at));
+        }
+        Ok(lives)
     }
 }
 
 impl Store {
     /// The figures of this moment, counted.
     pub async fn figures(&self, now: Seconds) -> Result<Figures, Error> {
-        let mut figures = on!(self, pool => {
-            let (due, past_due): (i64, i64) = sqlx::query_as(sql::LINKS_DUE)
-                .bind(now)
-                .bind(now - PAST_DUE_AFTER)
-                .fetch_one(pool)
-                .await?;
-            let live: i64 = sqlx::query_scalar(sql::LINKS_LIVE).fetch_one(pool).await?;
-            Figures {
-                links: vec![("live".to_owned(), live)],
-                resting: sqlx::query_as(sql::LINKS_RESTING).fetch_all(pool).await?,
-                due,
-                past_due,
-                failing: sqlx::query_scalar(sql::LINKS_FAILING).fetch_one(pool).await?,
-                run_out: sqlx::query_scalar(sql::KEYS_RUN_OUT).bind(now).fetch_one(pool).await?,
-                earliest_expiry: sqlx::query_scalar(sql::EARLIEST_EXPIRY)
-                    .bind(now)
-                    .fetch_optional(pool)
-                    .await?,
-                unsettled: sqlx::query_scalar(sql::LINKS_UNSETTLED).fetch_one(pool).await?,
-                cleanup: sqlx::query_scalar(sql::CLEANUP_LEFT).fetch_one(pool).await?,
-                cleanup_entries: sqlx::query_as(sql::CLEANUP_BY_KIND).fetch_all(pool).await?,
-                tenants: Vec::new(),
-                parked: Vec::new(),
-            }
-        });
-        let tenants: Vec<(bool, i64)> = on!(self, pool => sqlx::query_as(sql::TENANTS_BY_STATE)
-            .fetch_all(pool)
-            .await)?;
-        figures.tenants = [("enabled", true), ("disabled", false)]
-            .map(|(name, enabled)| {
-                let found = tenants.iter().find(|(known, _)| *known == enabled);
-                (name, found.map_or(0, |(_, count)| *count))
-            })
-            .into();
-        let parked: Vec<(String, i64)> = on!(self, pool => sqlx::query_as(sql::TENANTS_PARKED)
-            .bind(now)
-            .fetch_all(pool)
-            .await)?;
-        figures.parked = parked
-            .into_iter()
-            .map(|(reason, count)| (ParkReason::parse(&reason).unwrap_or_default(), count))
-            .collect();
-        if self.gate("jira").await?.opens_at > now {
-            let all = figures.tenants.iter().map(|(_, count)| count).sum();
-            figures.parked.push((ParkReason::GlobalQuota, all));
-        }
-        for state in ["aside", "reconnect"] {
-            let of_this = figures.resting.iter().filter(|(known, ..)| known == state);
-            let count = of_this.map(|(_, _, count)| count).sum();
-            figures.links.push((state.to_owned(), count));
-        }
-        Ok(figures)
+        self.connections.figures(now).await
     }
 
     /// How long the keys of some links live, in seconds; at most `most` of them, from anywhere in the
@@ -135,21 +218,6 @@ impl Store {
         random: &Random,
         most: i64,
     ) -> Result<Vec<Seconds>, Error> {
-        // Ids are random, so from a random one on is as good as anywhere.
-        let somewhere = random.id();
-        let mut lives = Vec::new();
-        for statement in [sql::SOME_KEYS_FROM, sql::SOME_KEYS_BELOW] {
-            let left = most - i64::try_from(lives.len()).unwrap_or(most);
-            let rows: Vec<(Seconds, Seconds)> = on!(self, pool => sqlx::query_as(statement)
-                .bind(&somewhere)
-                .bind(left)
-                .fetch_all(pool)
-                .await)?;
-            let with_key = rows
-                .into_iter()
-                .filter(|(at, expires_at)| *at > 0 && expires_at > at);
-            lives.extend(with_key.map(|(at, expires_at)| expires_at - at));
-        }
-        Ok(lives)
+        self.connections.lives_of_some_keys(random, most).await
     }
 }

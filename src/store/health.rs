@@ -1,96 +1,31 @@
-//! Which connections are used again, and whether anything can be written.
-//!
-//! A connection may be of no use any more and still answer. sqlx lowers its count of transactions only when
-//! a rollback succeeds, and SQLite may have rolled back by itself, as when the disk is full: such a connection
-//! never begins another. One that was opened while only reading was possible, at PostgreSQL after a failover,
-//! may never write. Kept in the pool, it would fail until a restart; so it is thrown away and another opened.
+//! Whether anything can be written.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use sqlx::pool::{PoolConnection, PoolConnectionMetadata};
 use tokio::time::Instant;
 
-use crate::error::{Error, is_read_only};
+use crate::error::Error;
 
-use super::{Pool, Store, sql};
+use super::Store;
+use super::gate::Gate;
+use super::statement::statements;
+use super::transaction::Finish;
 
-/// When the last try to write began, and whether it went well. The lock is held meanwhile, so that many who
+statements! {
+    /// Changes nothing, and is written all the same.
+    GATE_TOUCH = "update gate set version = version where name = $1";
+}
+
+/// When the last attempt to write began, and whether it succeeded. The lock is held meanwhile, so that many who
 /// ask at once share one.
 pub(super) type Written = Arc<tokio::sync::Mutex<Option<(Instant, bool)>>>;
 
-/// A connection that is thrown away unless it is said to be well.
-pub(super) struct Held<DB: sqlx::Database> {
-    connection: PoolConnection<DB>,
-    well: bool,
-}
-
-impl<DB: sqlx::Database> Held<DB> {
-    pub(super) fn new(connection: PoolConnection<DB>) -> Self {
-        Self {
-            connection,
-            well: false,
-        }
-    }
-
-    pub(super) fn connection(&mut self) -> &mut DB::Connection {
-        &mut self.connection
-    }
-
-    pub(super) fn is_well(&mut self) {
-        self.well = true;
-    }
-}
-
-impl<DB: sqlx::Database> Drop for Held<DB> {
-    fn drop(&mut self) {
-        if !self.well {
-            self.connection.close_on_drop();
-        }
-    }
-}
-
-/// Up to when connections must have been opened not to be trusted any more. PostgreSQL is asked each time
-/// instead; SQLite has no question for it.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Trust(Arc<Mutex<Option<Instant>>>);
-
-impl Trust {
-    /// Whether a connection was opened since the last that could only read.
-    pub(super) fn covers(&self, metadata: &PoolConnectionMetadata) -> bool {
-        let lost_at = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        lost_at.is_none_or(|at| metadata.age < at.elapsed())
-    }
-
-    pub(super) fn after(&self, done: &impl Done) {
-        if done.error().is_some_and(is_read_only) {
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-        }
-    }
-}
-
-/// What a statement or several end with.
-pub(super) trait Done {
-    fn error(&self) -> Option<&sqlx::Error> {
-        None
-    }
-}
-
-impl<T> Done for Result<T, sqlx::Error> {
-    fn error(&self) -> Option<&sqlx::Error> {
-        self.as_ref().err()
-    }
-}
-
-// Where the body itself ends with the first error.
-impl Done for () {}
-impl Done for super::Figures {}
-
 impl Store {
     /// Answers when something can be written, now. Those who ask while a write is under way share the next
-    /// one, as anybody may ask.
+    /// one, because `/readyz` needs no login.
     ///
     /// # Errors
-    /// When nothing can be.
+    /// When nothing can be written.
     pub async fn writes(&self) -> Result<(), Error> {
         let asked_at = Instant::now();
         let mut written = self.written.lock().await;
@@ -115,21 +50,31 @@ impl Store {
     }
 
     async fn touch(&self) -> Result<(), Error> {
-        transaction!(self, tx => {
-            sqlx::query(sql::GATE_TOUCH).bind("jira").execute(&mut *tx).await?;
-        });
-        Ok(())
+        self.connections
+            .transaction(async |tx| {
+                tx.execute(GATE_TOUCH.bind(Gate::Jira.as_str())).await?;
+                Ok(Finish::Commit(()))
+            })
+            .await
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::connections::Pool;
+    use super::super::statement::{Form, Statement};
     use super::*;
     use crate::clock::Clock;
     use crate::events::Events;
     use crate::random::Random;
     use crate::store::Database;
     use crate::vault::{SealingKey, Vault};
+
+    static ROLLBACK: Statement = Statement::new("ROLLBACK", Form::Same("rollback"));
+    static IS_MARKED: Statement = Statement::new(
+        "IS_MARKED",
+        Form::Same("select count(*) from temp.sqlite_master where name = 'mark'"),
+    );
 
     async fn opened(directory: &tempfile::TempDir) -> Store {
         let key = SealingKey::new("k1".to_owned(), &[1; 32]).expect("a key");
@@ -138,20 +83,20 @@ mod tests {
         let file = directory.path().join("latchkey.db");
         let database = Database::Sqlite(file.display().to_string());
         let sites = crate::sites::Sites::default();
-        Store::open(&database, vault, Random::system(), sites, 0)
+        Store::open(&database, vault, Random::system(), sites)
             .await
             .expect("it opens")
     }
 
-    /// All that stand in the pool can only read.
-    async fn only_read(store: &Store) {
-        let Pool::Sqlite(pool) = &store.pool else {
+    /// Runs a statement on each connection of the pool.
+    async fn on_each(store: &Store, statement: &'static str) {
+        let Pool::Sqlite(pool) = &store.connections.pool else {
             unreachable!("it is SQLite");
         };
         let mut all = Vec::new();
         for _ in 0..pool.options().get_max_connections() {
             let mut connection = pool.acquire().await.expect("a connection");
-            sqlx::query("pragma query_only = 1")
+            sqlx::query(statement)
                 .execute(&mut *connection)
                 .await
                 .expect("it can be told");
@@ -163,7 +108,7 @@ mod tests {
     async fn f3_after_one_statement_that_may_only_read_no_old_connection_is_used() {
         let directory = tempfile::tempdir().expect("a directory");
         let store = opened(&directory).await;
-        only_read(&store).await;
+        on_each(&store, "pragma query_only = 1").await;
         let refused = store.create_session("one", "data", 10).await;
         assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
         for id in ["two", "three", "four", "five"] {
@@ -176,7 +121,7 @@ mod tests {
     async fn f3_a_connection_whose_transaction_failed_is_not_used_again() {
         let directory = tempfile::tempdir().expect("a directory");
         let store = opened(&directory).await;
-        only_read(&store).await;
+        on_each(&store, "pragma query_only = 1").await;
         let mut refusals = 0;
         for _ in 0..20 {
             if let Err(error) = store.touch().await {
@@ -191,24 +136,46 @@ mod tests {
         store.writes().await.expect("it is written");
     }
 
-    /// As SQLite does it by itself where a disk is full: sqlx goes on counting a transaction.
+    /// SQLite ends a transaction by itself where a disk is full: sqlx goes on counting one.
     #[tokio::test]
-    async fn f3_a_transaction_that_is_over_without_a_word_is_in_nobodys_way() {
+    async fn f3_a_transaction_that_sqlite_ended_by_itself_blocks_no_later_one() {
         let directory = tempfile::tempdir().expect("a directory");
         let store = opened(&directory).await;
-        let over = async || -> Result<(), Error> {
-            transaction!(store, tx => {
-                sqlx::query("rollback").execute(&mut *tx).await?;
-            });
-            Ok(())
-        };
         for _ in 0..5 {
-            over().await.expect_err("there is nothing to commit");
+            let over = store.connections.transaction(async |tx| {
+                tx.execute(&ROLLBACK).await?;
+                Ok(Finish::Commit(()))
+            });
+            over.await.expect_err("there is nothing to commit");
         }
         store.writes().await.expect("it is written");
         assert_eq!(
             store.create_session("one", "data", 10).await.ok(),
             Some(true)
         );
+    }
+
+    #[tokio::test]
+    async fn a_rollback_that_is_meant_writes_nothing_and_keeps_its_connection() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let store = opened(&directory).await;
+        on_each(&store, "create temporary table mark (it text)").await;
+        for _ in 0..20 {
+            let answer = store.connections.transaction(async |tx| {
+                tx.execute(GATE_TOUCH.bind("jira")).await?;
+                Ok(Finish::RollBack(tx.one::<i64>(&IS_MARKED).await?))
+            });
+            // A connection that was opened since has no such table.
+            assert_eq!(answer.await.ok(), Some(1));
+        }
+        for _ in 0..20 {
+            let failed = store.connections.transaction(async |tx| {
+                tx.execute(GATE_TOUCH.bind("jira")).await?;
+                Err::<Finish<()>, _>(Error::Internal("it failed".to_owned()))
+            });
+            failed.await.expect_err("it failed");
+        }
+        let answer = store.connections.one::<i64>(&IS_MARKED).await;
+        assert_eq!(answer.ok(), Some(0), "all of them were closed");
     }
 }

@@ -1,18 +1,69 @@
 //! Links: made, taken away, asked about.
+//!
+//! The columns `subject`, `display_name`, `installation` and `id` are in clear; the credential is sealed beside them.
+//! Whatever gives something away or shows a name opens the credential first. The other statements only count
+//! or find rows by these columns, and say why it does no harm where somebody has changed one.
 
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::model::{
-    AccountId, Attempt, Credential, Ending, Identity, Link, LinkId, LinkState, Purpose, Tenant,
+    AccountId, Attempt, ClientKey, Credential, Ending, Identity, Link, LinkId, LinkState, Purpose,
+    Revocation, Tenant,
 };
 use crate::secret::TenantKey;
 use crate::vault::{Broken, Place};
 
-use super::attempt::{END_REMEMBERED_FOR, attempt_ended, tokens_only};
-use super::cleanup::{NewCleanup, Owner, Wait, all_of, row_owner};
-use super::renewal::Claim;
-use super::rows::{AttemptRow, ClaimedRow, LinkRow, TenantRow};
-use super::{Pool, Store, sealed, sql};
+use super::claim::Claim;
+use super::cleanup::{Owner, all_of};
+use super::rows::{ClaimedRow, LinkRow};
+use super::sealer::Sealer;
+use super::statement::statements;
+use super::transaction::{Finish, Transaction};
+use super::{Store, sealed, tenant};
+
+statements! {
+    LINK_OF_PERSON_ANY = "select * from link where client_key = $1 and account_id = $2";
+    LINK_WITH_REACH = "select l.*, (select g.generation from link_generation g \
+        where g.client_key = l.client_key and g.account_id = l.account_id) as reached from link l \
+        where l.client_key = $1 and l.account_id = $2 and l.installation = $3";
+    /// A hint on a page: names of people at Jira, by subjects that are not opened. A subject that was changed
+    /// leaves a name out, or shows the name of a colleague who uses another account; nothing is decided by it.
+    OTHERS_LINKED = "select p.display_name from link l join person p on p.client_key = l.client_key \
+        and p.account_id = l.account_id where l.subject = $1 and l.client_key = $2 and l.account_id <> $3 \
+        and l.installation = $4 and l.state <> 'reconnect' limit 3";
+    LINK_PUT = "insert into link (id, client_key, installation, account_id, subject, display_name, state, \
+        generation, credential, key_expires_at, published_generation, published_expires_at, published_at, \
+        put_again, due_at, failures, claims, claim, claimed_by, unsettled, created_at, consented_at, \
+        consent_ends_at, first_end) \
+        values ($1, $2, $3, $4, $5, $6, 'live', $7, $8, $9, 0, 0, 0, 0, $10, 0, 1, $11, $12, false, $13, $14, \
+        $15, 0) \
+        on conflict (client_key, account_id) do update set id = excluded.id, \
+        installation = excluded.installation, subject = excluded.subject, \
+        display_name = excluded.display_name, state = excluded.state, reason = null, \
+        generation = excluded.generation, credential = excluded.credential, \
+        key_expires_at = excluded.key_expires_at, published_generation = 0, published_expires_at = 0, \
+        published_at = 0, put_again = 0, due_at = excluded.due_at, failures = 0, claims = 1, claim = excluded.claim, \
+        claimed_by = excluded.claimed_by, intent_at = null, unsettled = false, \
+        consented_at = excluded.consented_at, consent_ends_at = excluded.consent_ends_at, first_end = 0, \
+        gone_since = null";
+    LINK_DELETE = "delete from link where client_key = $1 and account_id = $2 returning *";
+    LINK_DELETE_BY_ID = "delete from link where id = $1 returning *";
+    /// For the next link, or past the end of one. Before the link in every transaction, so that two of
+    /// them never wait for one another.
+    GENERATION_NEXT = "insert into link_generation (client_key, account_id, generation) \
+        values ($1, $2, 1 + coalesce((select t.generations from tenant t where t.client_key = $1), 0)) \
+        on conflict (client_key, account_id) do update set generation = link_generation.generation + 1 \
+        returning generation";
+    GENERATION_REACHED = "insert into link_generation (client_key, account_id, generation) \
+        values ($1, $2, $3) on conflict (client_key, account_id) do update \
+        set generation = excluded.generation where link_generation.generation < excluded.generation";
+    /// The newest generation is put again. A claim on the row stays with its holder.
+    LINK_PUT_AGAIN = "update link set put_again = put_again + 1, \
+        due_at = case when claim is null then $3 else due_at end \
+        where client_key = $1 and account_id = $2";
+    LINK_RENEW_NOW = "update link set due_at = case when claim is null then $4 else due_at end, failures = 0 \
+        where client_key = $1 and account_id = $2 and installation = $3 and state in ('live', 'aside')";
+}
 
 /// Where a credential is sealed, and beside what: whose it is, and of which account at the service.
 pub(super) struct CredentialPlace<'a> {
@@ -68,67 +119,184 @@ impl<'a> CredentialPlace<'a> {
     }
 }
 
+/// The next generation of a person's link: for a new one, or past the end of one, whose row then never opens
+/// again, wherever it may come back from.
+async fn next_generation(
+    tx: &mut Transaction<'_>,
+    client_key: &str,
+    account_id: &str,
+) -> Result<i64, Error> {
+    let next = GENERATION_NEXT.bind(client_key).bind(account_id);
+    Ok(tx.one(next).await?)
+}
+
+/// From here on no row of an earlier generation opens.
+async fn generation_reached(
+    tx: &mut Transaction<'_>,
+    client_key: &str,
+    account_id: &str,
+    generation: i64,
+) -> Result<(), Error> {
+    let reached = GENERATION_REACHED
+        .bind(client_key)
+        .bind(account_id)
+        .bind(generation);
+    tx.execute(reached).await?;
+    Ok(())
+}
+
+/// Has the newest generation of a person's link put into Jira again. False when there is no link.
+pub(super) async fn put_again(
+    tx: &mut Transaction<'_>,
+    owner: &Owner,
+    now: Seconds,
+) -> Result<bool, Error> {
+    let again = LINK_PUT_AGAIN
+        .bind(&owner.client_key)
+        .bind(&owner.account_id)
+        .bind(now);
+    Ok(tx.execute(again).await? > 0)
+}
+
+impl Sealer {
+    /// Seals what a link holds as this generation, beside the columns that the row has or is to have.
+    pub(super) fn seal_credential(
+        &self,
+        key: &TenantKey,
+        link: &Link,
+        generation: i64,
+        credential: &Credential,
+    ) -> String {
+        let text = sealed::write_credential(credential);
+        CredentialPlace::of_link(link, generation).with(|place| self.vault.seal(key, place, &text))
+    }
+
+    /// Opens a credential only beside the columns that it was sealed with: one whose row was edited does not
+    /// open. `reached` is the generation that is counted outside of the row.
+    pub(super) fn open_credential(
+        &self,
+        key: &TenantKey,
+        row: &LinkRow,
+        reached: i64,
+    ) -> Result<Credential, Broken> {
+        // A row that is behind is an older one that was put back, or one that was deleted.
+        let generation = row.generation.max(reached);
+        let opened = CredentialPlace::of_row(row, generation)
+            .with(|place| self.vault.open(key, place, &row.credential))?;
+        sealed::read_credential(&opened).map_err(|_| Broken)
+    }
+
+    /// The generation of a person's new link, and what the link that it replaces held at the service.
+    async fn replaced(
+        &self,
+        tx: &mut Transaction<'_>,
+        tenant: &Tenant,
+        account_id: &str,
+    ) -> Result<(i64, Vec<Revocation>), Error> {
+        let client_key = tenant.client_key.as_str();
+        let generation = next_generation(tx, client_key, account_id).await?;
+        let of_person = LINK_OF_PERSON_ANY.bind(client_key).bind(account_id);
+        let old: Option<LinkRow> = tx.optional(of_person).await?;
+        let Some(old) = old else {
+            return Ok((generation, Vec::new()));
+        };
+        // The generation of a row that does not open is not believed.
+        let Ok(held) = self.open_credential(&tenant.key, &old, generation - 1) else {
+            return Ok((generation, Vec::new()));
+        };
+        let revocations = all_of(held, &old.subject);
+        if old.generation < generation {
+            return Ok((generation, revocations));
+        }
+        let generation = old.generation + 1;
+        generation_reached(tx, client_key, account_id, generation).await?;
+        Ok((generation, revocations))
+    }
+}
+
+/// Who claims a link, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub struct Lease<'a> {
+    /// The process.
+    pub owner: &'a str,
+    /// Until when nobody else takes the link.
+    pub until: Seconds,
+}
+
 impl Store {
-    /// A person's link, to be shown. Of one whose credential does not open beside its columns it is only
-    /// said that there is one ([`Identity::unreadable`]), and that it is set aside.
+    /// A person's link, to be shown. When the credential does not open beside its columns, the answer only says
+    /// that there is a link ([`Identity::unreadable`]), and that it is set aside.
     pub async fn link(&self, tenant: &Tenant, account: &AccountId) -> Result<Option<Link>, Error> {
-        let row = on!(self, pool => sqlx::query_as::<_, ClaimedRow>(sql::LINK_WITH_REACH)
-            .bind(tenant.client_key.as_str())
-            .bind(account.as_str())
-            .bind(tenant.installation)
-            .fetch_optional(pool)
-            .await)?;
+        let row = self.link_row_with_reach(tenant, account).await?;
         Ok(row.map(|ClaimedRow { link, reached }| {
-            match self.open_credential(&tenant.key, &link, reached.unwrap_or(0)) {
+            match self
+                .sealer
+                .open_credential(&tenant.key, &link, reached.unwrap_or(0))
+            {
                 Ok(_) => link.link(),
                 Err(Broken) => link.unreadable_link(),
             }
         }))
     }
 
+    /// The row of a person's link, with the generation that is counted outside of it.
+    pub(super) async fn link_row_with_reach(
+        &self,
+        tenant: &Tenant,
+        account: &AccountId,
+    ) -> Result<Option<ClaimedRow>, Error> {
+        let with_reach = LINK_WITH_REACH
+            .bind(tenant.client_key.as_str())
+            .bind(account.as_str())
+            .bind(tenant.installation);
+        Ok(self.connections.optional(with_reach).await?)
+    }
+
+    /// The row of a person's link, of any installation.
+    pub(super) async fn link_row(
+        &self,
+        client_key: &ClientKey,
+        account: &AccountId,
+    ) -> Result<Option<LinkRow>, Error> {
+        let of_person = LINK_OF_PERSON_ANY
+            .bind(client_key.as_str())
+            .bind(account.as_str());
+        Ok(self.connections.optional(of_person).await?)
+    }
+
     /// Names of others at this tenant whose links use the same account at the service and work, as Jira
-    /// gave them; three at most. Of other tenants nobody learns anything here.
+    /// gave them; three at most. Nobody learns anything of other tenants here.
     pub async fn others_linked(
         &self,
         tenant: &Tenant,
         account: &AccountId,
         subject: &str,
     ) -> Result<Vec<String>, Error> {
-        let names = on!(self, pool => sqlx::query_scalar(sql::OTHERS_LINKED)
+        let others = OTHERS_LINKED
             .bind(subject)
             .bind(tenant.client_key.as_str())
             .bind(account.as_str())
-            .bind(tenant.installation)
-            .fetch_all(pool)
-            .await)?;
-        Ok(names)
+            .bind(tenant.installation);
+        Ok(self.connections.all(others).await?)
     }
 
-    /// Turns a redeemed attempt into a link, claimed by `owner` until `lease_until`, so that its key can
-    /// be published at once. None when the attempt is over: confirming twice makes one link.
+    /// Turns a redeemed attempt into a link, claimed by `lease`, so that its key can be published at once. None
+    /// when the attempt is over: confirming twice makes one link.
     ///
     /// A link the person had is replaced; its generation goes on, and what it held at the service is
     /// revoked as soon as Jira has the new key.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each is a different fact of one event"
-    )]
     pub async fn confirm(
         &self,
         tenant: &Tenant,
         attempt: &Attempt,
         identity: &Identity,
-        credential: Credential,
-        owner: &str,
+        mut credential: Credential,
+        lease: Lease<'_>,
         now: Seconds,
-        lease_until: Seconds,
     ) -> Result<Option<Claim>, Error> {
-        let client_key = tenant.client_key.as_str();
-        let account_id = attempt.account_id.as_str();
-        let token = self.random.id();
-        let mut credential = credential;
+        let token = self.sealer.random.id();
         let mut link = Link {
-            id: LinkId(self.random.id()),
+            id: LinkId(self.sealer.random.id()),
             client_key: tenant.client_key.clone(),
             installation: tenant.installation,
             account_id: attempt.account_id.clone(),
@@ -138,66 +306,27 @@ impl Store {
             published: None,
             consent: credential.consent,
         };
-        link.generation = transaction!(self, tx => {
+        let confirmed = self.connections.transaction(async |tx| {
             // Locks the tenant, so that an uninstall comes before or after, not between.
-            let current: TenantRow = sqlx::query_as(sql::TENANT_LOCK)
-                .bind(client_key)
-                .bind(now)
-                .fetch_one(&mut *tx)
-                .await?;
+            let current = tenant::lock(tx, tenant.client_key.as_str(), now).await?;
             if !current.installed || current.installation != tenant.installation {
-                return Ok(None);
+                return Ok(Finish::RollBack(false));
             }
-            let taken = sqlx::query_as::<_, AttemptRow>(sql::ATTEMPT_CONFIRM)
-                .bind(attempt.id.as_str())
-                .bind(&attempt.sealed)
-                .bind(now)
-                .bind(client_key)
-                .bind(account_id)
-                .bind(attempt.installation)
-                .fetch_optional(&mut *tx)
-                .await?;
-            let Some(taken) = taken else {
-                return Ok(None);
-            };
-            // What it brought is the link's now, so there is no key to open it with.
-            attempt_ended!(self, tx, &taken, None, Some(Ending::Connected), now);
-            let mut generation = next_generation!(tx, client_key, account_id);
-            let old = sqlx::query_as::<_, LinkRow>(sql::LINK_OF_PERSON_ANY)
-                .bind(client_key)
-                .bind(account_id)
-                .fetch_optional(&mut *tx)
-                .await?;
-            // What does not open says nothing about how far it has come.
-            if let Some(old) = &old
-                && let Ok(held) = self.open_credential(&tenant.key, old, generation - 1)
-            {
-                credential.retiring.extend(all_of(held, &old.subject));
-                if old.generation >= generation {
-                    generation = old.generation + 1;
-                    generation_reached!(tx, client_key, account_id, generation);
-                }
+            let taken = self.sealer.attempt_confirmed(tx, attempt, now).await?;
+            if taken.is_none() {
+                return Ok(Finish::RollBack(false));
             }
-            sqlx::query(sql::LINK_PUT)
-                .bind(link.id.as_str())
-                .bind(client_key)
-                .bind(link.installation)
-                .bind(account_id)
-                .bind(&link.identity.subject)
-                .bind(&link.identity.display_name)
-                .bind(generation)
-                .bind(self.seal_credential(&tenant.key, &link, generation, &credential))
-                .bind(credential.api_key.as_ref().map(|key| key.expires_at))
-                .bind(lease_until)
-                .bind(&token)
-                .bind(owner)
-                .bind(now)
-                .bind(credential.consent.since)
-                .bind(credential.consent.ends_at)
-                .execute(&mut *tx)
+            let account_id = attempt.account_id.as_str();
+            let (generation, replaced) = self.sealer.replaced(tx, tenant, account_id).await?;
+            link.generation = generation;
+            credential.retiring.extend(replaced);
+            self.put_link(tx, tenant, &link, &credential, &token, lease, now)
                 .await?;
-            generation
+            Ok(Finish::Commit(true))
         });
+        if !confirmed.await? {
+            return Ok(None);
+        }
         Ok(Some(Claim {
             tenant: tenant.clone(),
             link,
@@ -212,31 +341,42 @@ impl Store {
         }))
     }
 
-    /// Seals what a link holds as this generation, beside the columns that the row has or is to have.
-    pub(super) fn seal_credential(
+    /// Writes a new link, claimed with `token`, in place of the one that the person had.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a different fact of one row"
+    )]
+    async fn put_link(
         &self,
-        key: &TenantKey,
+        tx: &mut Transaction<'_>,
+        tenant: &Tenant,
         link: &Link,
-        generation: i64,
         credential: &Credential,
-    ) -> String {
-        let text = sealed::write_credential(credential);
-        CredentialPlace::of_link(link, generation).with(|place| self.vault.seal(key, place, &text))
-    }
-
-    /// Only beside the columns that it was sealed with: what was changed in the row does not open. `reached` is how far the person's link has come, which does not stand in its row.
-    pub(super) fn open_credential(
-        &self,
-        key: &TenantKey,
-        row: &LinkRow,
-        reached: i64,
-    ) -> Result<Credential, Broken> {
-        // A row that lies behind is an older one that was put back, or one that was taken away. It may
-        // be ahead: while versions change, a replica may renew that does not keep count.
-        let generation = row.generation.max(reached);
-        let opened = CredentialPlace::of_row(row, generation)
-            .with(|place| self.vault.open(key, place, &row.credential))?;
-        sealed::read_credential(&opened).map_err(|_| Broken)
+        token: &str,
+        lease: Lease<'_>,
+        now: Seconds,
+    ) -> Result<(), Error> {
+        let sealed = self
+            .sealer
+            .seal_credential(&tenant.key, link, link.generation, credential);
+        let put = LINK_PUT
+            .bind(link.id.as_str())
+            .bind(link.client_key.as_str())
+            .bind(link.installation)
+            .bind(link.account_id.as_str())
+            .bind(&link.identity.subject)
+            .bind(&link.identity.display_name)
+            .bind(link.generation)
+            .bind(sealed)
+            .bind(credential.api_key.as_ref().map(|key| key.expires_at))
+            .bind(lease.until)
+            .bind(token)
+            .bind(lease.owner)
+            .bind(now)
+            .bind(credential.consent.since)
+            .bind(credential.consent.ends_at);
+        tx.execute(put).await?;
+        Ok(())
     }
 
     /// Takes a person's link and attempt away. Returns the ids of what is left to do: revoking what it
@@ -248,45 +388,88 @@ impl Store {
         now: Seconds,
         hands_off_until: Seconds,
     ) -> Result<Vec<String>, Error> {
-        let attempts = on!(self, pool => sqlx::query_as::<_, AttemptRow>(sql::ATTEMPT_OF_PERSON)
-            .bind(tenant.client_key.as_str())
-            .bind(account.as_str())
-            .fetch_all(pool)
-            .await)?;
-        self.end_attempts(attempts, Some(Ending::Disconnected), now)
-            .await?;
-        let mut left = Vec::new();
-        transaction!(self, tx => {
-            let past = next_generation!(tx, tenant.client_key.as_str(), account.as_str());
-            let row = sqlx::query_as::<_, LinkRow>(sql::LINK_DELETE)
-                .bind(tenant.client_key.as_str())
-                .bind(account.as_str())
-                .fetch_optional(&mut *tx)
-                .await?;
-            let Some(row) = row else {
-                // There was none: rolled back.
-                return Ok(left);
-            };
-                let owner = row_owner(&row);
-                match self.open_credential(&tenant.key, &row, past - 1) {
-                    Ok(credential) => {
-                        if row.generation >= past {
-                            generation_reached!(tx, &row.client_key, &row.account_id, row.generation + 1);
-                        }
-                        let all = all_of(credential, &row.subject);
-                        left.extend(add_revocation!(self, tx, &owner, all, hands_off_until));
-                    }
-                    Err(Broken) => tracing::error!(
+        let attempt = self.attempt_row_of(tenant, account).await?;
+        self.end_attempts(
+            attempt.into_iter().collect(),
+            Some(Ending::Disconnected),
+            now,
+        )
+        .await?;
+        let (client_key, account) = (tenant.client_key.as_str(), account.as_str());
+        self.connections
+            .transaction(async |tx| {
+                let past = next_generation(tx, client_key, account).await?;
+                let delete = LINK_DELETE.bind(client_key).bind(account);
+                let Some(row) = tx.optional::<LinkRow>(delete).await? else {
+                    // There was no link, and no generation is counted.
+                    return Ok(Finish::RollBack(Vec::new()));
+                };
+                let ended = self
+                    .end_deleted(tx, &row, &tenant.key, past, hands_off_until)
+                    .await?;
+                let mut left = ended.unwrap_or_else(|Broken| {
+                    tracing::error!(
                         tenant = %row.client_key,
                         account = %row.account_id,
                         "a link is removed whose credential does not open; its tokens cannot be revoked"
-                    ),
+                    );
+                    Vec::new()
+                });
+                let owner = Owner::of(&row);
+                left.push(self.sealer.add_deletion(tx, &owner, hands_off_until).await?);
+                Ok(Finish::Commit(left))
+            })
+            .await
+    }
+
+    /// Deletes one link of an uninstalled tenant; its tokens are revoked later.
+    pub(super) async fn end_link(
+        &self,
+        link: LinkRow,
+        key: Option<&TenantKey>,
+        now: Seconds,
+    ) -> Result<(), Error> {
+        self.connections
+            .transaction(async |tx| {
+                let past = next_generation(tx, &link.client_key, &link.account_id).await?;
+                let delete = LINK_DELETE_BY_ID.bind(&link.id);
+                let Some(row) = tx.optional::<LinkRow>(delete).await? else {
+                    // Somebody else has ended or replaced it, and has counted the generation.
+                    return Ok(Finish::RollBack(()));
+                };
+                if let Some(key) = key {
+                    // Where it does not open there is nothing to revoke with.
+                    self.end_deleted(tx, &row, key, past, now).await?.ok();
                 }
-                let new = self.deletion_row(&owner, hands_off_until);
-                left.push(new.id.clone());
-                add_cleanup!(tx, new);
-        });
-        Ok(left)
+                Ok(Finish::Commit(()))
+            })
+            .await
+    }
+
+    /// Ends a link whose row was just deleted: its row never opens again, and what it held is listed to be
+    /// revoked. Answers the ids of these entries, unless the credential does not open.
+    async fn end_deleted(
+        &self,
+        tx: &mut Transaction<'_>,
+        row: &LinkRow,
+        key: &TenantKey,
+        past: i64,
+        due_at: Seconds,
+    ) -> Result<Result<Vec<String>, Broken>, Error> {
+        let credential = match self.sealer.open_credential(key, row, past - 1) {
+            Ok(credential) => credential,
+            Err(Broken) => return Ok(Err(Broken)),
+        };
+        if row.generation >= past {
+            let next = row.generation + 1;
+            generation_reached(tx, &row.client_key, &row.account_id, next).await?;
+        }
+        let all = all_of(credential, &row.subject);
+        let owner = Owner::of(row);
+        Ok(Ok(self
+            .sealer
+            .add_revocations(tx, &owner, all, due_at)
+            .await?))
     }
 
     /// Brings a renewal forward. False when there is nothing to renew.
@@ -296,14 +479,26 @@ impl Store {
         account: &AccountId,
         now: Seconds,
     ) -> Result<bool, Error> {
-        let rows = on!(self, pool => sqlx::query(sql::LINK_RENEW_NOW)
+        let renew_now = LINK_RENEW_NOW
             .bind(tenant.client_key.as_str())
             .bind(account.as_str())
             .bind(tenant.installation)
-            .bind(now)
-            .execute(pool)
-            .await
-            .map(|done| done.rows_affected()))?;
-        Ok(rows == 1)
+            .bind(now);
+        Ok(self.connections.execute(renew_now).await? == 1)
+    }
+
+    /// Has the newest generation of a person's link put into Jira again.
+    pub async fn put_again(
+        &self,
+        client_key: &ClientKey,
+        account: &AccountId,
+        now: Seconds,
+    ) -> Result<(), Error> {
+        let again = LINK_PUT_AGAIN
+            .bind(client_key.as_str())
+            .bind(account.as_str())
+            .bind(now);
+        self.connections.execute(again).await?;
+        Ok(())
     }
 }

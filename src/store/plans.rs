@@ -1,11 +1,69 @@
-//! How a database goes about each statement, for the test that none of them reads a table from end to
-//! end.
+//! The register of all statements, and how a database would run each: for the tests that every statement
+//! fits both databases, and that none reads a table from end to end.
 
-use sqlx::{AssertSqlSafe, Connection as _, Row as _};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _, SqlSafeStr as _};
 
-use super::{Pool, Store, sql};
+use super::Store;
+use super::connections::Pool;
+use super::statement::{Dialect, Statement};
+
+macro_rules! register {
+    ($($module:ident)*) => {
+        /// Every module that has statements, and its statements. Each is in it, because the macro that declares a
+        /// statement lists it.
+        static REGISTER: &[(&str, &[&Statement])] =
+            &[$((stringify!($module), super::$module::STATEMENTS)),*];
+    };
+}
+
+register! {
+    attempt batch claim cleanup clock connections figures gate
+    health inspection life lifecycle link person quota renewal
+    rotation schema session signing sweep tenant
+}
+
+/// Before a statement, to be told how it would be run.
+const EXPLAIN_SQLITE: &str = "explain query plan";
+const EXPLAIN_POSTGRES: &str = "explain (costs off) execute";
+const PLAN_POSTGRES: &str = "set enable_seqscan = off; set plan_cache_mode = force_generic_plan";
+
+/// Of a statement about several rows this many are prepared and planned here.
+const ROWS: usize = 2;
+
+/// Name and text of every statement that a database is asked.
+pub fn statements(dialect: Dialect) -> impl Iterator<Item = (&'static str, String)> {
+    let all = REGISTER.iter().flat_map(|(_, statements)| *statements);
+    all.filter_map(move |statement| {
+        let text = statement.text(dialect, ROWS)?;
+        Some((statement.name(), text.into_owned()))
+    })
+}
 
 impl Store {
+    /// Prepares every statement on this database. Answers how many there are.
+    ///
+    /// # Errors
+    /// Names the statement that does not fit.
+    pub async fn prepare_all(&self) -> Result<usize, String> {
+        let mut prepared = 0;
+        for (name, text) in statements(self.connections.dialect()) {
+            let failed = |error: sqlx::Error| format!("{name}: {error}");
+            let text = AssertSqlSafe(text).into_sql_str();
+            match &self.connections.pool {
+                Pool::Sqlite(pool) => {
+                    let mut connection = pool.acquire().await.map_err(failed)?;
+                    connection.prepare(text).await.map_err(failed)?;
+                }
+                Pool::Postgres(pool) => {
+                    let mut connection = pool.acquire().await.map_err(failed)?;
+                    connection.prepare(text).await.map_err(failed)?;
+                }
+            }
+            prepared += 1;
+        }
+        Ok(prepared)
+    }
+
     /// Every statement's name, and its plan line by line as the database words it. PostgreSQL is asked
     /// for plans that hold for any values and avoid reading tables wherever an index allows it: on the
     /// small tables of a test it would do otherwise.
@@ -14,49 +72,103 @@ impl Store {
     /// Names the statement that cannot be planned.
     pub async fn plans(&self) -> Result<Vec<(&'static str, Vec<String>)>, String> {
         let mut plans = Vec::new();
-        for (name, statement) in sql::everything() {
-            let failed = |error: sqlx::Error| format!("{name}: {error}");
-            let lines = match &self.pool {
-                Pool::Sqlite(_) if name.ends_with("_POSTGRES") => continue,
-                Pool::Postgres(_) if name.ends_with("_SQLITE") => continue,
-                Pool::Sqlite(pool) => {
-                    let explain = AssertSqlSafe(format!("{} {statement}", sql::EXPLAIN_SQLITE));
-                    let rows = sqlx::raw_sql(explain).fetch_all(pool).await;
-                    let rows = rows.map_err(failed)?;
-                    rows.iter()
-                        .map(|row| row.try_get("detail"))
-                        .collect::<Result<_, _>>()
-                        .map_err(failed)?
-                }
-                Pool::Postgres(pool) => {
-                    // A connection of its own: it is not left in a state that others expect.
-                    let mut connection = pool.acquire().await.map_err(failed)?.detach();
-                    let values = (1..)
-                        .take_while(|number| statement.contains(&format!("${number}")))
-                        .map(|_| "null")
-                        .collect::<Vec<_>>();
-                    let values = match values.len() {
-                        0 => String::new(),
-                        _ => format!("({})", values.join(", ")),
-                    };
-                    let explain = format!(
-                        "{}; prepare planned as {statement}; {} planned{values}",
-                        sql::PLAN_POSTGRES,
-                        sql::EXPLAIN_POSTGRES
-                    );
-                    let rows = sqlx::raw_sql(AssertSqlSafe(explain))
-                        .fetch_all(&mut connection)
-                        .await
-                        .map_err(failed)?;
-                    connection.close().await.map_err(failed)?;
-                    rows.iter()
-                        .map(|row| row.try_get(0))
-                        .collect::<Result<_, _>>()
-                        .map_err(failed)?
-                }
-            };
-            plans.push((name, lines));
+        for (name, text) in statements(self.connections.dialect()) {
+            let plan = self.plan(&text).await;
+            plans.push((name, plan.map_err(|error| format!("{name}: {error}"))?));
         }
         Ok(plans)
+    }
+
+    async fn plan(&self, text: &str) -> Result<Vec<String>, sqlx::Error> {
+        match &self.connections.pool {
+            Pool::Sqlite(pool) => {
+                let explain = AssertSqlSafe(format!("{EXPLAIN_SQLITE} {text}"));
+                let rows = sqlx::raw_sql(explain).fetch_all(pool).await?;
+                rows.iter().map(|row| row.try_get("detail")).collect()
+            }
+            Pool::Postgres(pool) => {
+                // A connection of its own: its settings are not what others expect.
+                let mut connection = pool.acquire().await?.detach();
+                let values = (1..)
+                    .take_while(|number| text.contains(&format!("${number}")))
+                    .map(|_| "null")
+                    .collect::<Vec<_>>();
+                let values = match values.len() {
+                    0 => String::new(),
+                    _ => format!("({})", values.join(", ")),
+                };
+                let explain = format!(
+                    "{PLAN_POSTGRES}; prepare planned as {text}; {EXPLAIN_POSTGRES} planned{values}"
+                );
+                let rows = sqlx::raw_sql(AssertSqlSafe(explain))
+                    .fetch_all(&mut connection)
+                    .await?;
+                connection.close().await?;
+                rows.iter().map(|row| row.try_get(0)).collect()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::path::Path;
+
+    /// Name and text of each file of the store, without its tests.
+    fn sources() -> Vec<(String, String)> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store");
+        let files = fs::read_dir(folder).expect("the folder is there");
+        let read = files.map(|file| {
+            let path = file.expect("it can be listed").path();
+            let name = path.file_stem().expect("it has a name").to_string_lossy();
+            let text = fs::read_to_string(&path).expect("it can be read");
+            let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+            (name.into_owned(), text.to_owned())
+        });
+        read.collect()
+    }
+
+    #[test]
+    fn every_module_with_statements_is_in_the_register() {
+        for (name, text) in sources() {
+            let declares = text.lines().any(|line| line == "statements! {");
+            let registered = REGISTER.iter().any(|(module, _)| *module == name);
+            assert_eq!(declares, registered, "{name}");
+        }
+    }
+
+    #[test]
+    fn no_statement_is_made_or_run_but_through_the_register() {
+        for (name, text) in sources() {
+            let makes = text.contains("Statement::new(") || text.contains("Form::");
+            assert!(!makes || name == "statement", "{name}");
+            let runs = ["sqlx::query", "raw_sql(", ".fetch_", ".prepare("];
+            let runs = runs.iter().any(|call| text.contains(call));
+            assert!(
+                !runs || ["connections", "plans"].contains(&name.as_str()),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_statement_has_a_name_of_its_own_and_is_used() {
+        let mut names = std::collections::BTreeSet::new();
+        let sources = sources();
+        for (module, statements) in REGISTER {
+            for statement in *statements {
+                let name = statement.name();
+                assert!(names.insert(name), "{name} is there twice");
+                let (_, text) = sources
+                    .iter()
+                    .find(|(source, _)| source == module)
+                    .expect("it has a source");
+                let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+                let found = words.filter(|word| *word == name).count();
+                assert!(found > 1, "{name} is declared and not used");
+            }
+        }
     }
 }

@@ -1,9 +1,8 @@
-//! Changing the sealing keys while servers run: what they seal themselves is sealed anew by the first.
+//! Changing the sealing keys while servers run: the first key seals again what the others sealed.
 //!
-//! That is each tenant's key, the signing keys, and what is still to be revoked; all else is sealed by the tenants' keys
-//! and stays as it is. A value is only replaced while it is still the one that was read, so nothing that
-//! a server writes meanwhile is undone, and a batch that never came changes nothing: it can end at any
-//! moment and be run again.
+//! The sealing keys themselves seal each tenant's key, the signing keys, and what is still to be revoked; everything
+//! else is sealed by the tenants' keys and stays as it is. A value is only replaced while it is still the one that
+//! was read, so nothing that a server writes meanwhile is undone. It can end at any moment and be run again.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,15 +11,41 @@ use std::time::Duration;
 use sqlx::FromRow;
 
 use crate::error::Error;
-use crate::vault::{Place, tenant_key_place};
+use crate::vault::{Place, Vault, tenant_key_place};
 
+use super::Database;
+use super::OpenError;
 use super::cleanup::revocation_place;
+use super::connections::{Connections, readable_rows};
+use super::schema::Schema;
 use super::signing::signing_key_place;
-use super::{Pool, Store, sql};
+use super::statement::{Statement, statements};
+use super::transaction::Finish;
 
-/// Rows of one transaction: short enough for a server to wait for.
+statements! {
+    WRAPPED_COUNT = "select (select count(*) from tenant where data_key is not null) \
+        + (select count(*) from cleanup where revocation is not null) \
+        + (select count(*) from signing_key)";
+    TENANT_KEYS_PAGE = "select client_key as id, client_key, data_key as sealed from tenant \
+        where data_key is not null and client_key > $1 order by client_key limit $2";
+    REVOCATIONS_PAGE = "select id, client_key, revocation as sealed from cleanup \
+        where revocation is not null and id > $1 order by id limit $2";
+    SIGNING_KEYS_PAGE = "select kid as id, '' as client_key, sealed from signing_key \
+        where kid > $1 order by kid limit $2";
+    /// Never waits for a row, so that it cannot block anybody: the next pass finds it.
+    TENANT_KEY_REWRAP = each("update tenant set data_key = $3 where client_key = $1 and data_key = $2",
+        "update tenant set data_key = $3 where data_key = $2 and client_key in \
+        (select client_key from tenant where client_key = $1 for update skip locked)");
+    REVOCATION_REWRAP = each("update cleanup set revocation = $3 where id = $1 and revocation = $2",
+        "update cleanup set revocation = $3 where revocation = $2 and id in \
+        (select id from cleanup where id = $1 for update skip locked)");
+    /// There are a few, and no server changes one.
+    SIGNING_KEY_REWRAP = "update signing_key set sealed = $3 where kid = $1 and sealed = $2";
+}
+
+/// Rows of one transaction: few enough that a server can wait for it.
 const BATCH: i64 = 100;
-/// Between two batches, so that a server's writes find their turn on SQLite.
+/// The pause between two batches, so that a server gets to write on SQLite.
 const BREATH: Duration = Duration::from_millis(20);
 /// Passes before it gives up on servers that go on sealing with another key.
 const PASSES: u32 = 10;
@@ -106,7 +131,7 @@ impl fmt::Display for Rotation {
                 (_, 0, Some(broken)) => write!(
                     f,
                     "\n{kid} opens nothing, and is named by {} that do not open: keep it until they \
-                     are mended",
+                     are repaired",
                     values(*broken)
                 )?,
                 (_, opens, _) => write!(
@@ -156,25 +181,24 @@ struct Wrapped {
     sealed: String,
 }
 
+readable_rows!(Wrapped);
+
 impl Column {
     const ALL: [Self; 3] = [Self::TenantKey, Self::Revocation, Self::SigningKey];
 
-    fn page(self) -> &'static str {
+    fn page(self) -> &'static Statement {
         match self {
-            Self::TenantKey => sql::TENANT_KEYS_PAGE,
-            Self::Revocation => sql::REVOCATIONS_PAGE,
-            Self::SigningKey => sql::SIGNING_KEYS_PAGE,
+            Self::TenantKey => &TENANT_KEYS_PAGE,
+            Self::Revocation => &REVOCATIONS_PAGE,
+            Self::SigningKey => &SIGNING_KEYS_PAGE,
         }
     }
 
-    fn rewrap(self, pool: &Pool) -> &'static str {
-        match (self, pool) {
-            (Self::TenantKey, Pool::Sqlite(_)) => sql::TENANT_KEY_REWRAP_SQLITE,
-            (Self::TenantKey, Pool::Postgres(_)) => sql::TENANT_KEY_REWRAP_POSTGRES,
-            (Self::Revocation, Pool::Sqlite(_)) => sql::REVOCATION_REWRAP_SQLITE,
-            (Self::Revocation, Pool::Postgres(_)) => sql::REVOCATION_REWRAP_POSTGRES,
-            // There are a few, and no server changes one.
-            (Self::SigningKey, _) => sql::SIGNING_KEY_REWRAP,
+    fn rewrap(self) -> &'static Statement {
+        match self {
+            Self::TenantKey => &TENANT_KEY_REWRAP,
+            Self::Revocation => &REVOCATION_REWRAP,
+            Self::SigningKey => &SIGNING_KEY_REWRAP,
         }
     }
 
@@ -187,13 +211,41 @@ impl Column {
     }
 }
 
-impl Store {
-    /// Seals by the first sealing key whatever another has sealed, then looks at every value again.
+/// Changes the sealing keys of a database beside the servers that use it.
+pub struct Rotator {
+    connections: Connections,
+    vault: Vault,
+}
+
+impl Rotator {
+    /// Opens the database. It is not migrated, and on SQLite no lock is taken: only what is safe beside a server may
+    /// be done.
+    ///
+    /// # Errors
+    /// When the database cannot be opened, or its tables are not those of this version.
+    pub async fn open(database: &Database, vault: Vault) -> Result<Self, OpenError> {
+        let connections = Connections::to_write_beside(database).await?;
+        match connections.schema().await? {
+            Schema::Current => Ok(Self { connections, vault }),
+            Schema::Behind(_) | Schema::Unfinished => Err(OpenError::Older),
+            Schema::Ahead => Err(OpenError::Newer),
+            Schema::Unknown(version) => {
+                Err(sqlx::migrate::MigrateError::VersionMismatch(version).into())
+            }
+        }
+    }
+
+    /// Closes every connection.
+    pub async fn close(&self) {
+        self.connections.close().await;
+    }
+
+    /// Seals by the first sealing key whatever another has sealed, then checks every value.
     ///
     /// Between batches it asks `stop`, and tells `progress`.
     ///
     /// # Errors
-    /// When the store is unavailable; what was done until then stands.
+    /// When the store is unavailable; what was done until then stays done.
     pub async fn rotate_keys(
         &self,
         stop: impl Fn() -> bool,
@@ -206,36 +258,10 @@ impl Store {
             broken: BTreeMap::new(),
         };
         for pass in 1..=PASSES {
-            let total: i64 = on!(self, pool => sqlx::query_scalar(sql::WRAPPED_COUNT)
-                .fetch_one(pool)
-                .await)?;
-            let mut now = Progress {
-                pass,
-                seen: 0,
-                total: total.unsigned_abs(),
-                rewrapped: rotation.rewrapped,
-            };
-            let mut found = 0;
-            for column in Column::ALL {
-                let mut after = String::new();
-                while let Some((page, last)) = self.page(column, &after).await? {
-                    after = last;
-                    progress(now);
-                    if stop() {
-                        rotation.stopped = true;
-                        return Ok(rotation);
-                    }
-                    let (others, rewrapped) = self.rewrap(column, &page).await?;
-                    found += others;
-                    now.seen += page.len() as u64;
-                    now.rewrapped += rewrapped;
-                    rotation.rewrapped += rewrapped;
-                    if others > 0 {
-                        tokio::time::sleep(BREATH).await;
-                    }
-                }
+            let found = self.pass(pass, &mut rotation, &stop, &mut progress).await?;
+            if rotation.stopped {
+                return Ok(rotation);
             }
-            progress(now);
             if found == 0 {
                 break;
             }
@@ -244,22 +270,58 @@ impl Store {
         Ok(rotation)
     }
 
+    /// Goes through all values once. Answers how many another key had sealed.
+    async fn pass(
+        &self,
+        pass: u32,
+        rotation: &mut Rotation,
+        stop: &impl Fn() -> bool,
+        progress: &mut impl FnMut(Progress),
+    ) -> Result<u64, Error> {
+        let total: i64 = self.connections.one(&WRAPPED_COUNT).await?;
+        let mut now = Progress {
+            pass,
+            seen: 0,
+            total: total.unsigned_abs(),
+            rewrapped: rotation.rewrapped,
+        };
+        let mut found = 0;
+        for column in Column::ALL {
+            let mut after = String::new();
+            while let Some((page, last)) = self.page(column, &after).await? {
+                after = last;
+                progress(now);
+                if stop() {
+                    rotation.stopped = true;
+                    return Ok(found);
+                }
+                let (others, rewrapped) = self.rewrap(column, &page).await?;
+                found += others;
+                now.seen += page.len() as u64;
+                now.rewrapped += rewrapped;
+                rotation.rewrapped += rewrapped;
+                if others > 0 {
+                    tokio::time::sleep(BREATH).await;
+                }
+            }
+        }
+        progress(now);
+        Ok(found)
+    }
+
     /// The rows after `after`, and the last of their ids.
     async fn page(
         &self,
         column: Column,
         after: &str,
     ) -> Result<Option<(Vec<Wrapped>, String)>, Error> {
-        let rows = on!(self, pool => sqlx::query_as::<_, Wrapped>(column.page())
-            .bind(after)
-            .bind(BATCH)
-            .fetch_all(pool)
-            .await)?;
+        let page = column.page().bind(after).bind(BATCH);
+        let rows: Vec<Wrapped> = self.connections.all(page).await?;
         let last = rows.last().map(|row| row.id.clone());
         Ok(last.map(|last| (rows, last)))
     }
 
-    /// How many of these another key had sealed, and how many of them are sealed anew. The others were
+    /// How many of these another key had sealed, and how many of them the first key seals now. The others were
     /// changed by somebody else in between.
     async fn rewrap(&self, column: Column, page: &[Wrapped]) -> Result<(u64, u64), Error> {
         let others: Vec<(&Wrapped, String)> = page
@@ -273,16 +335,17 @@ impl Store {
         if others.is_empty() {
             return Ok((0, 0));
         }
-        let mut rewrapped = 0;
-        transaction!(self, tx => for (row, sealed) in &others {
-            rewrapped += sqlx::query(column.rewrap(&self.pool))
-                .bind(&row.id)
-                .bind(&row.sealed)
-                .bind(sealed)
-                .execute(&mut *tx)
-                .await?
-                .rows_affected();
-        });
+        let rewrapped = self
+            .connections
+            .transaction(async |tx| {
+                let mut rewrapped = 0;
+                for (row, sealed) in &others {
+                    let rewrap = column.rewrap().bind(&row.id).bind(&row.sealed).bind(sealed);
+                    rewrapped += tx.execute(rewrap).await?;
+                }
+                Ok(Finish::Commit(rewrapped))
+            })
+            .await?;
         Ok((others.len() as u64, rewrapped))
     }
 

@@ -1,11 +1,22 @@
-//! What stands in the tables, column by column.
+//! The rows of the tables, column by column.
 
 use sqlx::FromRow;
 
 use crate::model::{
     AccountId, AsideReason, ClientKey, Consent, Identity, Link, LinkId, LinkState, Published,
-    ReconnectReason,
 };
+
+use super::connections::readable_rows;
+
+readable_rows!(
+    TenantRow,
+    PersonRow,
+    AttemptRow,
+    AttemptEndRow,
+    LinkRow,
+    ClaimedRow,
+    CleanupRow,
+);
 
 #[derive(FromRow)]
 pub(super) struct TenantRow {
@@ -24,15 +35,15 @@ pub(super) struct TenantRow {
     pub(super) put_wait_until: i64,
     pub(super) delete_wait_until: i64,
     pub(super) get_wait_until: i64,
-    /// The gate of all tenants, where it is read along.
+    /// The gate of all tenants, where the statement reads it too.
     #[sqlx(default)]
     pub(super) jira_opens_at: i64,
-    /// What `tenant_revision` says, where it is read along: without it the secret does not open.
+    /// From `tenant_revision`, where the statement reads it too: without it the secret does not open.
     #[sqlx(default)]
     pub(super) revision: Option<i64>,
-    /// When the call was signed that has installed or uninstalled the app.
+    /// When the call was signed that installed or uninstalled the app.
     pub(super) signed_at: i64,
-    /// When the call was signed that has switched it on or off.
+    /// When the call was signed that switched it on or off.
     pub(super) switched_at: i64,
 }
 
@@ -102,12 +113,12 @@ pub(super) struct LinkRow {
 pub(super) struct ClaimedRow {
     #[sqlx(flatten)]
     pub(super) link: LinkRow,
-    /// What `link_generation` says.
+    /// From `link_generation`.
     pub(super) reached: Option<i64>,
 }
 
 impl LinkRow {
-    /// As it may be shown where its credential does not open: what its row says of the account is not
+    /// The link as it may be shown where its credential does not open: nothing in its row about the account is
     /// believed.
     pub(super) fn unreadable_link(&self) -> Link {
         let link = self.link();
@@ -122,7 +133,6 @@ impl LinkRow {
     }
 
     pub(super) fn link(&self) -> Link {
-        let reason = self.reason.as_deref();
         Link {
             id: LinkId(self.id.clone()),
             client_key: ClientKey(self.client_key.clone()),
@@ -132,19 +142,7 @@ impl LinkRow {
                 subject: self.subject.clone(),
                 display_name: self.display_name.clone(),
             },
-            state: match self.state.as_str() {
-                "reconnect" => LinkState::Reconnect(
-                    reason
-                        .and_then(ReconnectReason::parse)
-                        .unwrap_or(ReconnectReason::Revoked),
-                ),
-                "aside" => LinkState::Aside(
-                    reason
-                        .and_then(AsideReason::parse)
-                        .unwrap_or(AsideReason::NoOutcome),
-                ),
-                _ => LinkState::Live,
-            },
+            state: LinkState::read(&self.state, self.reason.as_deref()),
             generation: self.generation,
             published: (self.published_generation > 0).then_some(Published {
                 generation: self.published_generation,

@@ -9,7 +9,8 @@ use zeroize::Zeroizing;
 use crate::clock::Seconds;
 use crate::model::{
     ApiKey, Authorizing, Code, Consent, Credential, Handle, Identity, Lingering, MintedKey, Phase,
-    Proved, Redeemed, Redeeming, Returned, RevocableToken, Revocation, Round, Tokens, Whereabouts,
+    PhaseName, Proved, Redeemed, Redeeming, Returned, RevocableToken, Revocation, Round, Tokens,
+    Whereabouts,
 };
 use crate::secret::Secret;
 
@@ -285,21 +286,6 @@ pub(super) fn read_credential(text: &Secret) -> Result<Credential, Unreadable> {
     })
 }
 
-/// The name of [`Phase::Redeemed`], the only phase that holds tokens.
-pub(super) const REDEEMED: &str = "redeemed";
-
-/// The name of a phase in its column.
-pub(super) fn phase_name(phase: &Phase) -> &'static str {
-    match phase {
-        Phase::Begun => "begun",
-        Phase::Authorizing(_) => "authorizing",
-        Phase::Returned(_) => "returned",
-        Phase::Proved(_) => "proved",
-        Phase::Redeeming(_) => "redeeming",
-        Phase::Redeemed(_) => REDEEMED,
-    }
-}
-
 impl<'a> From<&'a Code> for CodeText<&'a str> {
     fn from(code: &'a Code) -> Self {
         Self {
@@ -318,16 +304,6 @@ impl From<CodeText<Secret>> for Code {
             nonce: text.nonce,
         }
     }
-}
-
-/// What a version before has written of an attempt that had tokens: whose they are, and the tokens.
-pub(super) fn read_proved_before(text: &Secret) -> Result<(String, Tokens), Unreadable> {
-    #[derive(Deserialize)]
-    struct ProvedBefore {
-        subject: String,
-        tokens: TokensText<Secret>,
-    }
-    read::<ProvedBefore>(text).map(|text| (text.subject, text.tokens.into()))
 }
 
 /// What a phase keeps beside its columns.
@@ -361,18 +337,18 @@ pub(super) fn write_phase(phase: &Phase) -> Secret {
     }
 }
 
-/// The phase of this name, of what it kept and of its columns.
+/// The phase of this name, from what it kept and from its columns.
 pub(super) fn read_phase(
-    name: &str,
+    name: PhaseName,
     text: &Secret,
     state_hash: Option<String>,
     handle: Option<Handle>,
 ) -> Result<Phase, Unreadable> {
-    if name == "begun" {
+    if name == PhaseName::Begun {
         return read::<BegunText>(text).map(|_| Phase::Begun);
     }
     let state_hash = state_hash.ok_or(Unreadable)?;
-    if name == "authorizing" {
+    if name == PhaseName::Authorizing {
         let text: AuthorizingText<Secret> = read(text)?;
         return Ok(Phase::Authorizing(Authorizing {
             state_hash,
@@ -381,39 +357,49 @@ pub(super) fn read_phase(
         }));
     }
     let handle = handle.ok_or(Unreadable)?;
+    if name == PhaseName::Returned {
+        let text: ReturnedText<Secret> = read(text)?;
+        return Ok(Phase::Returned(Returned {
+            code: text.code.into(),
+            from: Whereabouts {
+                network: text.network,
+                agent: text.agent,
+            },
+            state_hash,
+            handle,
+        }));
+    }
+    read_proved_phase(name, text, state_hash, handle)
+}
+
+/// The phases from the proof on.
+fn read_proved_phase(
+    name: PhaseName,
+    text: &Secret,
+    state_hash: String,
+    handle: Handle,
+) -> Result<Phase, Unreadable> {
     let round = |proved_elsewhere| Round {
-        state_hash: state_hash.clone(),
-        handle: handle.clone(),
+        state_hash,
+        handle,
         proved_elsewhere,
     };
     match name {
-        "returned" => {
-            let text: ReturnedText<Secret> = read(text)?;
-            Ok(Phase::Returned(Returned {
-                code: text.code.into(),
-                from: Whereabouts {
-                    network: text.network,
-                    agent: text.agent,
-                },
-                state_hash,
-                handle,
-            }))
-        }
-        "proved" => {
+        PhaseName::Proved => {
             let text: ProvedText<Secret> = read(text)?;
             Ok(Phase::Proved(Proved {
                 round: round(text.proved_elsewhere),
                 code: text.code.into(),
             }))
         }
-        "redeeming" => {
+        PhaseName::Redeeming => {
             let text: RedeemingText = read(text)?;
             Ok(Phase::Redeeming(Redeeming {
                 round: round(text.proved_elsewhere),
                 since: text.since,
             }))
         }
-        REDEEMED => {
+        PhaseName::Redeemed => {
             let text: RedeemedText<Secret> = read(text)?;
             Ok(Phase::Redeemed(Redeemed {
                 round: round(text.proved_elsewhere),
@@ -425,7 +411,7 @@ pub(super) fn read_phase(
                 page: text.page,
             }))
         }
-        _ => Err(Unreadable),
+        PhaseName::Begun | PhaseName::Authorizing | PhaseName::Returned => Err(Unreadable),
     }
 }
 

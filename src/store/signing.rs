@@ -1,4 +1,4 @@
-//! Signing keys, and whether what they have signed still stands.
+//! Signing keys, and whether what they have signed is still good.
 
 use sqlx::FromRow;
 
@@ -6,12 +6,31 @@ use crate::clock::Seconds;
 use crate::error::Error;
 use crate::model::{AccountId, ApiKey, ClientKey, Tenant};
 use crate::secret::Secret;
-use crate::vault::{Broken, Place};
+use crate::vault::{Broken, Place, Vault};
 
+use super::Store;
+use super::connections::{Connections, readable_rows};
 use super::rows::ClaimedRow;
-use super::{Pool, Store, sql};
+use super::statement::statements;
 
-/// Where a signing key stands. It is nobody's but the deployment's.
+statements! {
+    SIGNING_KEYS = "select number, kid, sealed, signs_from, life from signing_key where number > $1 order by number";
+    /// The number decides which of two replicas makes the next.
+    SIGNING_KEY_ADD = "insert into signing_key (number, kid, sealed, signs_from, life) \
+        values ($1, $2, $3, $4, $5) on conflict (number) do nothing";
+    SIGNING_KEY_LIFE = "update signing_key set life = $2 where kid = $1 and life < $2";
+    SIGNING_KEY_FORGET = "delete from signing_key where kid = $1";
+    /// Whether its credential opens beside these columns is checked afterwards.
+    LINK_HONOURED = "select l.*, (select g.generation from link_generation g \
+        where g.client_key = l.client_key and g.account_id = l.account_id) as reached from link l join tenant t on t.client_key = l.client_key \
+        where l.id = $1 and l.client_key = $2 and l.account_id = $3 and l.subject = $4 \
+        and $5 <= l.generation and ($5 >= l.generation - 1 or $5 >= l.published_generation) \
+        and l.state <> 'reconnect' and t.installed and t.installation = l.installation \
+        and not exists (select 1 from link_generation g where g.client_key = l.client_key \
+        and g.account_id = l.account_id and g.generation > l.generation)";
+}
+
+/// Where a signing key is sealed. It belongs to no tenant.
 pub(super) fn signing_key_place(kid: &str) -> Place<'_> {
     Place {
         column: "signing_key.sealed",
@@ -45,24 +64,28 @@ struct SigningKeyRow {
     life: i64,
 }
 
-impl Store {
+readable_rows!(SigningKeyRow);
+
+impl Connections {
     /// All signing keys, in their order.
-    pub async fn signing_keys(&self) -> Result<Vec<KeptSigningKey>, Error> {
+    pub(super) async fn signing_keys(&self, vault: &Vault) -> Result<Vec<KeptSigningKey>, Error> {
         let before_the_first = 0_i64;
-        let rows = on!(self, pool => sqlx::query_as::<_, SigningKeyRow>(sql::SIGNING_KEYS)
-            .bind(before_the_first)
-            .fetch_all(pool)
-            .await)?;
+        let rows: Vec<SigningKeyRow> = self.all(SIGNING_KEYS.bind(before_the_first)).await?;
         let keys = rows.into_iter().map(|row| KeptSigningKey {
-            private: self
-                .vault
-                .open_beyond_tenant(signing_key_place(&row.kid), &row.sealed),
+            private: vault.open_beyond_tenant(signing_key_place(&row.kid), &row.sealed),
             number: row.number,
             kid: row.kid,
             signs_from: row.signs_from,
             life: row.life,
         });
         Ok(keys.collect())
+    }
+}
+
+impl Store {
+    /// All signing keys, in their order.
+    pub async fn signing_keys(&self) -> Result<Vec<KeptSigningKey>, Error> {
+        self.connections.signing_keys(&self.sealer.vault).await
     }
 
     /// Keeps a new signing key, unless there is one of this number.
@@ -74,45 +97,37 @@ impl Store {
         signs_from: Seconds,
         life: Seconds,
     ) -> Result<(), Error> {
-        let text = self
-            .vault
-            .seal_beyond_tenant(signing_key_place(kid), private);
-        on!(self, pool => sqlx::query(sql::SIGNING_KEY_ADD)
+        let vault = &self.sealer.vault;
+        let sealed = vault.seal_beyond_tenant(signing_key_place(kid), private);
+        let add = SIGNING_KEY_ADD
             .bind(number)
             .bind(kid)
-            .bind(&text)
+            .bind(sealed)
             .bind(signs_from)
-            .bind(life)
-            .execute(pool)
-            .await
-            .map(|_| ()))?;
+            .bind(life);
+        self.connections.execute(add).await?;
         Ok(())
     }
 
-    /// From here on a signing key may sign what lives for so many seconds.
+    /// From here on a signing key may sign keys that live for this many seconds.
     pub async fn signing_key_lives(&self, kid: &str, life: Seconds) -> Result<(), Error> {
-        on!(self, pool => sqlx::query(sql::SIGNING_KEY_LIFE)
-            .bind(kid)
-            .bind(life)
-            .execute(pool)
-            .await
-            .map(|_| ()))?;
+        self.connections
+            .execute(SIGNING_KEY_LIFE.bind(kid).bind(life))
+            .await?;
         Ok(())
     }
 
     /// Forgets a signing key.
     pub async fn forget_signing_key(&self, kid: &str) -> Result<(), Error> {
-        on!(self, pool => sqlx::query(sql::SIGNING_KEY_FORGET)
-            .bind(kid)
-            .execute(pool)
-            .await
-            .map(|_| ()))?;
+        self.connections
+            .execute(SIGNING_KEY_FORGET.bind(kid))
+            .await?;
         Ok(())
     }
 
-    /// Whether a key of this link and generation is still honoured: the link stands, its tenant has the
+    /// Whether a key of this link and generation is still honoured: there is a link, its tenant has the
     /// app, nobody has to reconnect, and the generation is the newest, the one before, or one that Jira
-    /// may still hold. A row that lies behind what was counted beside it, as one that was put back, is no
+    /// may still hold. A row that is behind the generation counted beside it, as one that was put back, is no
     /// link, and neither is one whose credential does not open beside its columns.
     pub async fn honours(
         &self,
@@ -122,14 +137,13 @@ impl Store {
         subject: &str,
         generation: i64,
     ) -> Result<bool, Error> {
-        let row = on!(self, pool => sqlx::query_as::<_, ClaimedRow>(sql::LINK_HONOURED)
+        let honoured = LINK_HONOURED
             .bind(link)
             .bind(client_key)
             .bind(account)
             .bind(subject)
-            .bind(generation)
-            .fetch_optional(pool)
-            .await)?;
+            .bind(generation);
+        let row: Option<ClaimedRow> = self.connections.optional(honoured).await?;
         let Some(ClaimedRow { link, reached }) = row else {
             return Ok(false);
         };
@@ -138,27 +152,25 @@ impl Store {
             return Ok(false);
         };
         Ok(self
+            .sealer
             .open_credential(&tenant.key, &link, reached.unwrap_or(0))
             .is_ok())
     }
 
-    /// The newest key of a person's link and its generation; none while there is no link or no key, or
+    /// The newest key of a person's link and its generation. None while there is no link or no key, or
     /// where they do not open.
     pub async fn api_key(
         &self,
         tenant: &Tenant,
         account: &AccountId,
     ) -> Result<Option<(ApiKey, i64)>, Error> {
-        let row = on!(self, pool => sqlx::query_as::<_, ClaimedRow>(sql::LINK_WITH_REACH)
-            .bind(tenant.client_key.as_str())
-            .bind(account.as_str())
-            .bind(tenant.installation)
-            .fetch_optional(pool)
-            .await)?;
+        let row = self.link_row_with_reach(tenant, account).await?;
         let Some(ClaimedRow { link, reached }) = row else {
             return Ok(None);
         };
-        let credential = self.open_credential(&tenant.key, &link, reached.unwrap_or(0));
+        let credential = self
+            .sealer
+            .open_credential(&tenant.key, &link, reached.unwrap_or(0));
         let key = credential.ok().and_then(|credential| credential.api_key);
         Ok(key.map(|key| (key, link.generation)))
     }

@@ -10,8 +10,7 @@ use latchkey::App;
 use latchkey::model::{ClientKey, Credential, Tokens};
 use latchkey::publishing::REST;
 use latchkey::secret::Secret;
-use latchkey::store::LEASE;
-use latchkey::store::{Claim, Kind, Turn};
+use latchkey::store::{Claim, ClaimKind, LEASE, Lease, Turn};
 use latchkey::worker::Watchman;
 
 use crate::on_both_databases;
@@ -173,12 +172,14 @@ async fn claim(app: &App, tenant: &ClientKey) -> Claim {
         .parts
         .store
         .claim(
-            &app.renewing.replica,
+            Lease {
+                owner: &app.renewing.replica,
+                until: now + LEASE,
+            },
             &[turn],
             1,
-            Kind::Due,
+            ClaimKind::Due,
             now,
-            now + LEASE,
             now + REST,
         )
         .await;

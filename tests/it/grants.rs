@@ -6,8 +6,7 @@ use std::time::Duration;
 use latchkey::clock::parse_rfc3339;
 use latchkey::model::ClientKey;
 use latchkey::publishing::REST;
-use latchkey::store::LEASE;
-use latchkey::store::{self, Turn};
+use latchkey::store::{ClaimKind, LEASE, Lease, Turn};
 
 use crate::on_both_databases;
 use crate::scene::{Db, Person, Scene, Setting, eventually};
@@ -151,11 +150,14 @@ async fn what_ends_first_is_renewed_first(db: Db) {
         most: 1,
     };
     let now = app.parts.clock.now();
-    let (lease, rest) = (now + LEASE, now + REST);
+    let lease = Lease {
+        owner: "a-test",
+        until: now + LEASE,
+    };
     let claimed = app
         .parts
         .store
-        .claim("a-test", &[turn], 1, store::Kind::Due, now, lease, rest)
+        .claim(lease, &[turn], 1, ClaimKind::Due, now, now + REST)
         .await
         .expect("the database answers");
     let subjects: Vec<_> = claimed

@@ -18,7 +18,7 @@ use latchkey::model::{ClientKey, Tenant, Tokens};
 use latchkey::renewal;
 use latchkey::secret::Secret;
 use latchkey::service::pace::ServicePace;
-use latchkey::store::{self, Turn};
+use latchkey::store::{ClaimKind, Dialect, Gate, Lease, Turn, statements};
 use latchkey::worker;
 
 use crate::child::Latchkey;
@@ -151,13 +151,19 @@ impl Scene {
 
     /// Probes in a row that failed.
     async fn failed_probes(&self) -> i64 {
-        let gate = self.app().parts.store.gate("service").await;
+        let gate = self.app().parts.store.gate(Gate::Service).await;
         gate.expect(DONE).probes
     }
 
     /// Everybody may ask the service, and not one at a time.
     async fn service_is_open(&self) {
-        let gate = self.app().parts.store.gate("service").await.expect(DONE);
+        let gate = self
+            .app()
+            .parts
+            .store
+            .gate(Gate::Service)
+            .await
+            .expect(DONE);
         assert_eq!((gate.failures, gate.probes), (0, 0));
     }
 
@@ -671,12 +677,14 @@ async fn r9_after_a_429_no_replica_calls_before_it_may(db: Db) {
             .parts
             .store
             .claim(
-                &second.renewing.replica,
+                Lease {
+                    owner: &second.renewing.replica,
+                    until,
+                },
                 &[turn],
                 1,
-                store::Kind::Due,
+                ClaimKind::Due,
                 now,
-                until,
                 until,
             )
             .await;
@@ -908,20 +916,19 @@ async fn r10_a_claim_reads_no_table_whole(db: Db) {
     )
     .await;
     scene.execute("analyze").await;
-    let claims = latchkey::store::STATEMENTS.iter().filter(|(name, _)| {
+    let postgres = db == Db::Postgres;
+    let dialect = if postgres {
+        Dialect::Postgres
+    } else {
+        Dialect::Sqlite
+    };
+    let claims = statements(dialect).filter(|(name, _)| {
         name.starts_with("CLAIM")
             || name.starts_with("CLEANUP_CLAIM")
             || ["TENANTS_DUE", "TENANTS_UNPUBLISHED", "TENANTS_TO_CLEAN"].contains(name)
     });
     let mut seen = 0;
     for (name, statement) in claims {
-        let postgres = db == Db::Postgres;
-        if name.ends_with("_SQLITE") && postgres {
-            continue;
-        }
-        if name.ends_with("_POSTGRES") && !postgres {
-            continue;
-        }
         seen += 1;
         let url = scene.database_url();
         if postgres {

@@ -9,6 +9,7 @@ use latchkey::model::{
     Tenant, Tokens,
 };
 use latchkey::secret::Secret;
+use latchkey::store::{LEASE, Lease};
 use tokio::task::JoinSet;
 
 use crate::scene::Scene;
@@ -63,16 +64,17 @@ pub async fn link(app: Arc<App>, tenant: Tenant, account: String, subject: Strin
         lingering: Vec::new(),
         retiring: Vec::new(),
     };
-    let lease_until = now + latchkey::store::LEASE;
     let claim = store
         .confirm(
             &tenant,
             &attempt,
             &identity,
             credential.clone(),
-            &app.renewing.replica,
+            Lease {
+                owner: &app.renewing.replica,
+                until: now + LEASE,
+            },
             now,
-            lease_until,
         )
         .await;
     let claim = claim.expect(DONE).expect("the attempt is not over");

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use latchkey::clock::{parse_rfc3339, rfc3339};
+use latchkey::model::StateName;
 
 use crate::moments::Moments;
 use crate::on_both_databases;
@@ -100,11 +101,9 @@ impl Scene {
         .await;
     }
 
-    async fn links(&self, state: &str) -> i64 {
+    async fn links(&self, state: StateName) -> i64 {
         let figures = self.app().parts.store.figures(self.clock.now()).await;
-        let links = figures.expect("the store is there").links;
-        let found = links.iter().find(|(known, _)| known == state);
-        found.map_or(0, |(_, count)| *count)
+        figures.expect("the store is there").links_in(state)
     }
 
     async fn puts_by(&self, person: &Person<'_>) -> Vec<(Option<Caller>, Option<u16>)> {
@@ -262,8 +261,8 @@ async fn r2_a_lost_answer_of_a_strict_service_costs_exactly_this_link(db: Db) {
 
     mia.renewed().await;
     works(&mia, "u-200");
-    assert_eq!(scene.links("live").await, 1);
-    assert_eq!(scene.links("reconnect").await, 1);
+    assert_eq!(scene.links(StateName::Live).await, 1);
+    assert_eq!(scene.links(StateName::Reconnect).await, 1);
 
     let asked = service.calls_to(Endpoint::Refresh);
     scene.advance(1800);
@@ -477,7 +476,7 @@ async fn r13_a_service_that_refuses_the_app_touches_no_link(db: Db) {
         assert_eq!(omar.property(), property);
         let link = omar.stored_link().await.expect("it is still there");
         assert_eq!(link.generation, before, "{refusal:?}");
-        assert_eq!(scene.links("live").await, 2);
+        assert_eq!(scene.links(StateName::Live).await, 2);
         assert_eq!(service.calls_to(Endpoint::Refresh), asked, "{refusal:?}");
         works(&omar, "u-100");
         // The operator mends it.
@@ -584,7 +583,7 @@ async fn f_jira_403_both_ways_lets_the_link_rest(db: Db) {
     jira.fault(jira::Fault::status(403).on_property("PUT").account(OMAR));
     omar.renew().await.is(202);
     eventually("the link rests", async || {
-        (scene.links("aside").await == 1).then_some(())
+        (scene.links(StateName::Aside).await == 1).then_some(())
     })
     .await;
     assert_eq!(omar.state().await, "linked", "the key in Jira still works");

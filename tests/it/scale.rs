@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use latchkey::clock::Seconds;
 use latchkey::model::ClientKey;
-use latchkey::store::{Claim, Kind, Turn};
+use latchkey::store::{Claim, ClaimKind, GivenBack, Lease, Turn};
 
 use crate::on_both_databases;
 use crate::scene::{Db, Scene, Setting};
@@ -33,7 +33,7 @@ const SMALL: [&str; 4] = [
 ];
 
 /// What neither the worker nor a page asks for.
-const RARE: [&str; 17] = [
+const RARE: [&str; 13] = [
     // Figures: each reads an index of the rows that it is about (tests/it/watching.rs).
     "LINKS_LIVE",
     "LINKS_DUE",
@@ -49,12 +49,7 @@ const RARE: [&str; 17] = [
     "TENANTS_SOME",
     // How much there is to do for `rotate-keys`.
     "WRAPPED_COUNT",
-    // What is done once, after an upgrade, to a table that holds ten minutes of attempts.
-    "ATTEMPTS_OF_BEFORE",
-    "ATTEMPTS_DELETE",
-    "SESSIONS_DELETE",
     // A table with a row for each migration.
-    "MIGRATIONS_APPLIED",
     "MIGRATIONS_DONE",
 ];
 
@@ -143,12 +138,14 @@ async fn claim(scene: &Scene, most: i64, by: Seconds) -> Vec<Claim> {
     let store = &scene.app().parts.store;
     store
         .claim(
-            &scene.app().renewing.replica,
+            Lease {
+                owner: &scene.app().renewing.replica,
+                until: by + 600,
+            },
             &[turn],
             most,
-            Kind::Due,
+            ClaimKind::Due,
             by,
-            by + 600,
             by + 600,
         )
         .await
@@ -196,7 +193,7 @@ async fn r3_writes_made_together_find_their_own_rows(db: Db) {
     // Every third claim is over before anybody intends to send.
     let mut over = HashSet::new();
     for claim in claims.iter().step_by(3) {
-        let put_off = store.put_off(claim, now + 3600, false, true).await;
+        let put_off = store.put_off(claim, now + 3600, GivenBack::Answered).await;
         assert!(put_off.expect("the store is there"));
         over.insert(claim.link.id.clone());
     }
@@ -258,7 +255,7 @@ async fn r4_of_two_writes_about_one_link_one_is_late(db: Db) {
     for claim in claims.iter().chain(&claims).cloned() {
         let store = store.clone();
         writes.spawn(async move {
-            let put_off = store.put_off(&claim, later, false, true).await;
+            let put_off = store.put_off(&claim, later, GivenBack::Answered).await;
             (claim.link.id, put_off.expect("the store is there"))
         });
     }
@@ -317,7 +314,7 @@ async fn a_claim_takes_no_more_than_there_is_room_for(db: Db) {
     let store = &scene.app().parts.store;
     let now = scene.clock.now();
     for claim in &claims {
-        let put_off = store.put_off(claim, now + 3600, false, true).await;
+        let put_off = store.put_off(claim, now + 3600, GivenBack::Answered).await;
         assert!(put_off.expect("the store is there"));
     }
     let (most, by) = (4, now + 3 * 3600);
@@ -327,12 +324,14 @@ async fn a_claim_takes_no_more_than_there_is_room_for(db: Db) {
     };
     let claims = store
         .claim(
-            &scene.app().renewing.replica,
+            Lease {
+                owner: &scene.app().renewing.replica,
+                until: by + 600,
+            },
             &[turn(3), turn(3)],
             most,
-            Kind::Due,
+            ClaimKind::Due,
             by,
-            by + 600,
             by + 600,
         )
         .await

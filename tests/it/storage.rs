@@ -7,6 +7,7 @@ use reqwest::Method;
 use std::time::Duration;
 
 use latchkey::config::Config;
+use latchkey::model::StateName;
 use latchkey::outbound::Outbound;
 use latchkey::random::Random;
 use latchkey::store::OpenError;
@@ -26,7 +27,6 @@ on_both_databases!(
     t18_an_older_row_put_back_does_not_open,
     t18_a_row_put_back_after_its_end_does_not_live_again,
     t18_a_damaged_tenant_stops_no_other,
-    links_of_the_version_before_go_on,
     a_new_sealing_key_in_front_opens_what_the_old_one_sealed,
 );
 
@@ -97,8 +97,7 @@ async fn set_aside(scene: &Scene, count: i64) {
             .figures(scene.clock.now())
             .await
             .ok()?;
-        let links = figures.links;
-        links.contains(&("aside".to_owned(), count)).then_some(())
+        (figures.links_in(StateName::Aside) == count).then_some(())
     })
     .await;
 }
@@ -495,41 +494,6 @@ async fn t18_a_row_put_back_after_its_end_does_not_live_again(db: Db) {
     put_back().await;
     set_aside(&scene, 1).await;
     execute(&scene, "drop table ended").await;
-    scene.end().await;
-}
-
-/// Rows as the migration finds them, and as a replica of the version before writes them meanwhile.
-async fn links_of_the_version_before_go_on(db: Db) {
-    let mut scene = Scene::start(db, Setting::keys_live(3 * 3600)).await;
-    {
-        let omar = scene.person("acme", OMAR);
-        omar.link("u-100").await;
-        omar.renewed().await;
-        omar.recorded().await;
-        scene.person("globex", MIA).link("u-200").await;
-        scene.person("globex", MIA).recorded().await;
-    }
-    execute(&scene, "drop table link_generation").await;
-    execute(&scene, "alter table tenant drop column generations").await;
-    execute(&scene, "delete from _sqlx_migrations where version = 2").await;
-    scene.restart().await;
-    let omar = scene.person("acme", OMAR);
-    let mia = scene.person("globex", MIA);
-    omar.renewed().await;
-    omar.recorded().await;
-    // A replica that does not keep count has renewed his, and linked her.
-    execute(&scene, "update link_generation set generation = 2").await;
-    execute(
-        &scene,
-        &format!("delete from link_generation where {}", row_of(&mia)),
-    )
-    .await;
-    omar.renewed().await;
-    mia.renewed().await;
-    assert_eq!(omar.recorded().await, 4);
-    omar.disconnect().await;
-    mia.disconnect().await;
-    assert!(scene.world.service.ledger().live_grants().is_empty());
     scene.end().await;
 }
 

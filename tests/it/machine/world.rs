@@ -17,7 +17,7 @@ use latchkey::model::{
 };
 use latchkey::random::Random;
 use latchkey::secret::Secret;
-use latchkey::store::LEASE;
+use latchkey::store::{LEASE, Lease};
 use latchkey::{App, cleanup};
 
 use crate::database::Database;
@@ -850,9 +850,11 @@ async fn confirm(app: Arc<App>, proving: Proving) {
             &attempt,
             &redeemed.identity,
             credential,
-            &app.renewing.replica,
+            Lease {
+                owner: &app.renewing.replica,
+                until: now + LEASE,
+            },
             now,
-            now + LEASE,
         )
         .await
         .expect(DONE);

@@ -34,7 +34,7 @@ use latchkey::config::Config;
 use latchkey::events::Events;
 use latchkey::model::Tenant;
 use latchkey::outbound::Outbound;
-use latchkey::store::{Kind, Turn};
+use latchkey::store::{ClaimKind, Lease, Turn};
 use latchkey::vault::Vault;
 use latchkey::{App, Outside};
 use tokio::time::{Instant, sleep};
@@ -178,12 +178,14 @@ async fn prepare(place: &Place, links: usize) -> Result<f64, Failure> {
             .parts
             .store
             .claim(
-                &app.renewing.replica,
+                Lease {
+                    owner: &app.renewing.replica,
+                    until: now + 45,
+                },
                 &turns,
                 most,
-                Kind::Due,
+                ClaimKind::Due,
                 now,
-                now + 45,
                 now + 900,
             )
             .await?;

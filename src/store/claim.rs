@@ -1,0 +1,318 @@
+//! Claims on links that are due. The lease is `due_at`: while it lies ahead, nobody else takes the row.
+//!
+//! Tenants take turns, so a claim is about one tenant. It takes what is due by its first end: that of the key that
+//! Jira holds, or of the refresh token if nobody uses it. So that it costs the same however many links there are,
+//! it looks at the first links in that order and at those that have been due for longest.
+
+use crate::clock::Seconds;
+use crate::error::Error;
+use crate::meters::Subject;
+use crate::model::{ClientKey, Credential, Link, Purpose, Tenant};
+use crate::vault::Broken;
+
+use super::Store;
+use super::cleanup::Owner;
+use super::gate::Probe;
+use super::link::Lease;
+use super::rows::ClaimedRow;
+use super::statement::statements;
+use super::transaction::Finish;
+
+/// Takes links for a replica: $1 now, $2 end of the lease, $3 the claim, $4 the replica, $5 how many, $6
+/// the tenant, $7 whether it is for the one probe.
+macro_rules! claim {
+    () => {
+        "update link set due_at = $2, claims = claims + 1, claim = $3, claimed_by = $4 \
+        where id in (select l.id from link l where l.id in "
+    };
+}
+
+/// Candidates among all that are due, for a turn ([`TURN`]). Of the first in order most are due if
+/// any are, but those that are under way are among them too. There are more than a turn is for, since another
+/// replica may just be taking some. Plain numbers: where they are parameters, PostgreSQL takes them to be
+/// a tenth of all there are, and plans for that.
+macro_rules! due {
+    () => {
+        "(select id from (select id, first_end from (select id, first_end, due_at \
+        from link where client_key = $6 and state <> 'reconnect' \
+        order by first_end limit 32) as head where due_at <= $1 \
+        union select id, first_end from (select id, first_end from link \
+        where client_key = $6 and state <> 'reconnect' \
+        and due_at <= $1 order by due_at limit 8) as oldest) as candidate \
+        order by first_end limit 16) \
+        and ($7 or not exists (select 1 from gate g where g.name = 'service' and g.opens_at > $1))"
+    };
+}
+
+/// Candidates among those that have a key which Jira lacks: they do not need the service.
+macro_rules! unpublished {
+    () => {
+        "(select id from link where client_key = $6 and state <> 'reconnect' \
+        and (published_generation < generation or put_again > 0) and due_at <= $1 order by due_at limit 16) \
+        and $7"
+    };
+}
+
+macro_rules! claim_in_order {
+    () => {
+        " and l.due_at <= $1 and l.state <> 'reconnect' and l.installation = (select t.installation \
+        from tenant t where t.client_key = $6 and t.installed and t.enabled and t.wait_until <= $1 \
+        and t.put_wait_until <= $1) \
+        and not exists (select 1 from gate g where g.name = 'jira' and g.opens_at > $1) \
+        order by l.first_end limit $5"
+    };
+}
+
+/// What a claim answers.
+macro_rules! claimed {
+    () => {
+        " returning *, (select g.generation from link_generation g where g.client_key = link.client_key \
+        and g.account_id = link.account_id) as reached"
+    };
+}
+
+statements! {
+    CLAIM = each(concat!(claim!(), due!(), claim_in_order!(), ")", claimed!()),
+        concat!(claim!(), due!(), claim_in_order!(), " for update of l skip locked)", claimed!()));
+    CLAIM_UNPUBLISHED = each(concat!(claim!(), unpublished!(), claim_in_order!(), ")", claimed!()),
+        concat!(claim!(), unpublished!(), claim_in_order!(), " for update of l skip locked)", claimed!()));
+    /// In the order of the tenants' keys; each process goes round by itself.
+    TENANTS_DUE = "select t.client_key from tenant t where t.client_key > $2 and t.installed and t.enabled \
+        and t.wait_until <= $1 and t.put_wait_until <= $1 \
+        and (select l.id from link l where l.client_key = t.client_key and l.state <> 'reconnect' \
+        and l.due_at <= $1 order by l.due_at limit 1) is not null order by t.client_key limit $3";
+    TENANTS_UNPUBLISHED = "select t.client_key from tenant t where t.client_key > $2 and t.installed and t.enabled \
+        and t.wait_until <= $1 and t.put_wait_until <= $1 \
+        and (select l.id from link l where l.client_key = t.client_key and l.state <> 'reconnect' \
+        and (l.published_generation < l.generation or l.put_again > 0) \
+        and l.due_at <= $1 order by l.due_at limit 1) is not null order by t.client_key limit $3";
+}
+
+/// A link that this process may renew until its lease ends.
+#[derive(Clone)]
+pub struct Claim {
+    /// Its tenant.
+    pub tenant: Tenant,
+    /// The link as it was claimed.
+    pub link: Link,
+    /// Its credential, unless that does not open.
+    pub credential: Result<Credential, Broken>,
+    /// Failures in a row before this claim.
+    pub failures: i64,
+    /// Claims in a row, this one included, that had no outcome yet.
+    pub claims: i64,
+    /// Whether an earlier token request has an outcome that nobody knows.
+    pub unsettled: bool,
+    /// For whom it is claimed.
+    pub purpose: Purpose,
+    /// Whether this is the one that may ask the service while all others wait.
+    pub probe: Option<Probe>,
+    pub(super) put_again: i64,
+    pub(super) token: String,
+}
+
+/// How long a claimed link is one process's alone, in seconds. A token request ends well before
+/// (`outbound::TIME_LIMIT`), so two are never in flight.
+pub const LEASE: Seconds = 45;
+
+impl<'a> From<&'a Claim> for Subject<'a> {
+    fn from(claim: &'a Claim) -> Self {
+        Self {
+            link: &claim.link,
+            failures: claim.failures,
+        }
+    }
+}
+
+/// A turn is for this many links at most: one by one they would cost a statement each, and the statements
+/// look at as many as this needs.
+pub const TURN: i64 = 8;
+
+/// A tenant's turn in a claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// The tenant.
+    pub tenant: ClientKey,
+    /// How many of its links may be claimed, up to [`TURN`].
+    pub most: i64,
+}
+
+/// Which links are claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClaimKind {
+    /// All that are due, while the service may be asked.
+    Due,
+    /// The one that may ask the service while all others wait.
+    Probe(Probe),
+    /// Those whose key is only to be put into Jira.
+    Unpublished,
+}
+
+impl ClaimKind {
+    fn probe(self) -> Option<Probe> {
+        match self {
+            Self::Probe(probe) => Some(probe),
+            Self::Due | Self::Unpublished => None,
+        }
+    }
+}
+
+/// Which tenants are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TenantsWith {
+    /// Those that have links to renew.
+    LinksDue,
+    /// Those that have a key which Jira lacks.
+    UnpublishedKeys,
+}
+
+impl Claim {
+    /// Whether Jira does not hold the newest generation, or may not.
+    #[must_use]
+    pub fn is_unpublished(&self) -> bool {
+        self.put_again > 0
+            || self
+                .link
+                .published
+                .is_none_or(|published| published.generation < self.link.generation)
+    }
+
+    pub(super) fn owner(&self) -> Owner {
+        Owner {
+            client_key: self.tenant.client_key.0.clone(),
+            installation: self.tenant.installation,
+            account_id: self.link.account_id.0.clone(),
+        }
+    }
+}
+
+impl Store {
+    /// Tenants that have something to do for the worker and may be called, behind this one in the order of their
+    /// keys.
+    pub async fn tenants_due(
+        &self,
+        with: TenantsWith,
+        behind: &ClientKey,
+        now: Seconds,
+        most: i64,
+    ) -> Result<Vec<ClientKey>, Error> {
+        let statement = match with {
+            TenantsWith::LinksDue => &TENANTS_DUE,
+            TenantsWith::UnpublishedKeys => &TENANTS_UNPUBLISHED,
+        };
+        let due = statement.bind(now).bind(behind.as_str()).bind(most);
+        let keys: Vec<String> = self.connections.all(due).await?;
+        Ok(keys.into_iter().map(ClientKey).collect())
+    }
+
+    /// Claims links whose time has come, of these tenants, one after the other until there are `most`; of
+    /// each tenant those first whose key in Jira, or refresh token, ends first. Links of a tenant that is set
+    /// aside are set aside with it until `rest_until`.
+    pub async fn claim(
+        &self,
+        lease: Lease<'_>,
+        turns: &[Turn],
+        most: i64,
+        kind: ClaimKind,
+        now: Seconds,
+        rest_until: Seconds,
+    ) -> Result<Vec<Claim>, Error> {
+        if turns.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut rows = self.claim_rows(lease, turns, most, kind, now).await?;
+        rows.sort_by_key(|row| row.link.first_end);
+        let mut claims: Vec<Claim> = Vec::with_capacity(rows.len());
+        for row in rows {
+            let found = claims
+                .iter()
+                .rev()
+                .find(|claim| claim.tenant.client_key.as_str() == row.link.client_key)
+                .map(|claim| claim.tenant.clone());
+            let tenant = match found {
+                Some(tenant) => Some(tenant),
+                None => self.tenant_of_claimed(&row, rest_until).await?,
+            };
+            if let Some(tenant) = tenant {
+                claims.push(self.opened_claim(tenant, row, kind));
+            }
+        }
+        Ok(claims)
+    }
+
+    async fn claim_rows(
+        &self,
+        lease: Lease<'_>,
+        turns: &[Turn],
+        most: i64,
+        kind: ClaimKind,
+        now: Seconds,
+    ) -> Result<Vec<ClaimedRow>, Error> {
+        let token = self.sealer.random.id();
+        let statement = match kind {
+            ClaimKind::Unpublished => &CLAIM_UNPUBLISHED,
+            ClaimKind::Due | ClaimKind::Probe(_) => &CLAIM,
+        };
+        let past_the_gate = kind != ClaimKind::Due;
+        self.connections
+            .transaction(async |tx| {
+                let mut rows: Vec<ClaimedRow> = Vec::new();
+                let mut left = most;
+                for turn in turns {
+                    if left <= 0 {
+                        break;
+                    }
+                    let claim = statement
+                        .bind(now)
+                        .bind(lease.until)
+                        .bind(&token)
+                        .bind(lease.owner)
+                        .bind(turn.most.min(left))
+                        .bind(turn.tenant.as_str())
+                        .bind(past_the_gate);
+                    let claimed = tx.all(claim).await?;
+                    left -= i64::try_from(claimed.len()).unwrap_or(i64::MAX);
+                    rows.extend(claimed);
+                }
+                Ok(Finish::Commit(rows))
+            })
+            .await
+    }
+
+    /// The tenant of a row that was just claimed. None when the link cannot be renewed now.
+    async fn tenant_of_claimed(
+        &self,
+        row: &ClaimedRow,
+        rest_until: Seconds,
+    ) -> Result<Option<Tenant>, Error> {
+        let row = &row.link;
+        match self.find_tenant(&ClientKey(row.client_key.clone())).await? {
+            Some(Ok(tenant)) => Ok(Some(tenant)),
+            // Uninstalled at this moment. If the link is still there, it is due again when the lease ends.
+            None => Ok(None),
+            // The tenant is set aside, and an event says so. Only this link rests, so that no other waits for it.
+            Some(Err(why)) => {
+                let claim = row.claim.as_deref().unwrap_or_default();
+                self.rest(&row.link(), claim, why, rest_until).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    fn opened_claim(&self, tenant: Tenant, claimed: ClaimedRow, kind: ClaimKind) -> Claim {
+        let ClaimedRow { link: row, reached } = claimed;
+        let reached = reached.unwrap_or(0);
+        Claim {
+            link: row.link(),
+            credential: self.sealer.open_credential(&tenant.key, &row, reached),
+            failures: row.failures,
+            claims: row.claims,
+            unsettled: row.unsettled || row.intent_at.is_some(),
+            purpose: Purpose::Renewal,
+            probe: kind.probe(),
+            put_again: row.put_again,
+            token: row.claim.unwrap_or_default(),
+            tenant,
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Looking at the database beside a server that uses it: nothing is migrated, locked or written.
+
+use crate::clock::{Clock, Millis, Seconds};
+use crate::error::Error;
+use crate::model::AsideReason;
+use crate::random::Random;
+use crate::sites::Sites;
+use crate::vault::Vault;
+
+use super::Database;
+use super::connections::Connections;
+use super::rows::TenantRow;
+use super::schema::Schema;
+use super::signing::KeptSigningKey;
+use super::statement::statements;
+use super::{Figures, OpenError, tenant};
+
+/// How many sites one statement reads.
+const SITES_AT_ONCE: i64 = 1000;
+
+statements! {
+    TENANTS_SOME = "select t.*, (select r.revision from tenant_revision r \
+        where r.client_key = t.client_key) as revision from tenant t where t.installed limit $1";
+    TENANT_SITES = "select client_key, base_url from tenant where installed and client_key > $1 \
+        order by client_key limit $2";
+}
+
+/// A database that is only read, for `latchkey doctor`.
+pub struct Inspection {
+    connections: Connections,
+    vault: Vault,
+    sites: Sites,
+}
+
+impl Inspection {
+    /// Opens the database to look at it.
+    ///
+    /// # Errors
+    /// When it cannot be opened, for example because it is not there.
+    pub async fn open(database: &Database, vault: Vault, sites: Sites) -> Result<Self, OpenError> {
+        Ok(Self {
+            connections: Connections::to_read_beside(database).await?,
+            vault,
+            sites,
+        })
+    }
+
+    /// Closes every connection.
+    pub async fn close(&self) {
+        self.connections.close().await;
+    }
+
+    /// Whether the tables are what this program expects.
+    ///
+    /// # Errors
+    /// When the store is unavailable, as everywhere below.
+    pub async fn schema(&self) -> Result<Schema, Error> {
+        Ok(self.connections.schema().await?)
+    }
+
+    /// Opens what is sealed of some tenants, `most` of them. Answers how many there were, and the names of
+    /// those whose keys do not open.
+    pub async fn open_some_tenants(&self, most: i64) -> Result<(usize, Vec<String>), Error> {
+        let some = TENANTS_SOME.bind(most);
+        let rows: Vec<TenantRow> = self.connections.all(some).await?;
+        let count = rows.len();
+        let broken = rows.into_iter().filter_map(|row| {
+            let name = row.base_url.clone();
+            match tenant::open(&self.vault, &self.sites, row) {
+                Err(AsideReason::SiteNotAllowed) | Ok(_) => None,
+                Err(_) => Some(name),
+            }
+        });
+        Ok((count, broken.collect()))
+    }
+
+    /// Base URLs of installed tenants that are not of an allowed host.
+    pub async fn sites_not_allowed(&self) -> Result<Vec<String>, Error> {
+        self.connections.sites_not_allowed(&self.sites).await
+    }
+
+    /// All signing keys, in their order.
+    pub async fn signing_keys(&self) -> Result<Vec<KeptSigningKey>, Error> {
+        self.connections.signing_keys(&self.vault).await
+    }
+
+    /// How far the database server's clock is ahead of this one. None on SQLite.
+    pub async fn clock_ahead_of(&self, clock: &Clock) -> Result<Option<Millis>, Error> {
+        self.connections.clock_ahead_of(clock).await
+    }
+
+    /// The figures of this moment, counted.
+    pub async fn figures(&self, now: Seconds) -> Result<Figures, Error> {
+        self.connections.figures(now).await
+    }
+
+    /// How long the keys of some links live, in seconds; at most `most` of them.
+    pub async fn lives_of_some_keys(
+        &self,
+        random: &Random,
+        most: i64,
+    ) -> Result<Vec<Seconds>, Error> {
+        self.connections.lives_of_some_keys(random, most).await
+    }
+}
+
+impl Connections {
+    /// Base URLs of installed tenants that are not of an allowed host.
+    pub(super) async fn sites_not_allowed(&self, sites: &Sites) -> Result<Vec<String>, Error> {
+        let (mut left_out, mut after) = (Vec::new(), String::new());
+        loop {
+            let page = TENANT_SITES.bind(&after).bind(SITES_AT_ONCE);
+            let page: Vec<(String, String)> = self.all(page).await?;
+            let Some((last, _)) = page.last() else {
+                return Ok(left_out);
+            };
+            after.clone_from(last);
+            let base_urls = page.into_iter().map(|(_, base_url)| base_url);
+            left_out.extend(base_urls.filter(|base_url| !tenant::serves(sites, base_url)));
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What all replicas use up together: the points of Jira's quota, and the time of token requests.
+
+use crate::clock::{Millis, Seconds};
+use crate::error::Error;
+
+use super::Store;
+use super::statement::statements;
+use super::transaction::Finish;
+
+/// How long the points of an hour are kept, in hours.
+const HOURS_KEPT: i64 = 24;
+
+statements! {
+    /// The first of an hour has all points before it.
+    QUOTA_TAKE = "insert into quota (hour, taken, renewal) values ($1, $2, $3) on conflict (hour) do update \
+        set taken = quota.taken + excluded.taken, renewal = quota.renewal + excluded.renewal \
+        where quota.taken + excluded.taken <= $4 and quota.renewal + excluded.renewal <= $5";
+    QUOTA_TAKEN = "select taken, renewal from quota where hour = $1";
+    QUOTAS_PAST = "delete from quota where hour < $1";
+    PACE_RESERVE = "update pace set next_at = $2 + case when next_at > $1 then next_at else $1 end \
+        where name = 'service' and next_at <= $3 returning next_at";
+}
+
+impl Store {
+    /// Takes points of an hour's quota for this process. No more than `total` may be taken by everything, and
+    /// no more than `renewal`, if it is given, by renewals. False when not enough are left.
+    pub async fn take_points(
+        &self,
+        hour: i64,
+        points: i64,
+        total: i64,
+        renewal: Option<i64>,
+    ) -> Result<bool, Error> {
+        if points > renewal.unwrap_or(total).min(total) {
+            return Ok(false);
+        }
+        let by_renewals = if renewal.is_some() { points } else { 0 };
+        // In the queue of writes, since all calls to Jira wait for this.
+        let rows = self
+            .connections
+            .transaction(async |tx| {
+                let rows = tx.execute(
+                    QUOTA_TAKE
+                        .bind(hour)
+                        .bind(points)
+                        .bind(by_renewals)
+                        .bind(total)
+                        .bind(renewal.unwrap_or(i64::MAX)),
+                );
+                Ok(Finish::Commit(rows.await?))
+            })
+            .await?;
+        Ok(rows == 1)
+    }
+
+    /// Points of an hour that processes have taken, and how many of them for renewals.
+    pub async fn points_taken(&self, hour: i64) -> Result<(i64, i64), Error> {
+        let taken = self.connections.optional(QUOTA_TAKEN.bind(hour)).await?;
+        Ok(taken.unwrap_or_default())
+    }
+
+    /// Forgets the points of hours that are long over.
+    pub(super) async fn forget_points(&self, now: Seconds) -> Result<(), Error> {
+        let first_kept = now.div_euclid(3600) - HOURS_KEPT;
+        self.connections
+            .execute(QUOTAS_PAST.bind(first_kept))
+            .await?;
+        Ok(())
+    }
+
+    /// Reserves a stretch of time in which nobody else sends token requests. Returns when it begins:
+    /// now, or when the last reserved stretch ends. None when that is after `latest`.
+    pub async fn reserve_time(
+        &self,
+        now: Millis,
+        stretch: Millis,
+        latest: Millis,
+    ) -> Result<Option<Millis>, Error> {
+        let reserve = PACE_RESERVE.bind(now).bind(stretch).bind(latest);
+        let end: Option<Millis> = self.connections.optional(reserve).await?;
+        Ok(end.map(|end| end - stretch))
+    }
+}

@@ -1,0 +1,267 @@
+//! Statements, and the values that go into them.
+//!
+//! A statement is written once, for SQLite and PostgreSQL, directly above the functions that run it. What keeps
+//! it portable: `$1` parameters, no functions that only one database has, `true` and `false` for booleans,
+//! times as bound numbers. A claim is one statement; PostgreSQL adds `for update skip locked` where replicas
+//! would otherwise wait for one another.
+//!
+//! The macro [`statements!`] is the only way to make one. It also lists it in the `STATEMENTS` of its module, and
+//! `store.rs` puts these lists together into one register: the tests prepare every statement in it on both
+//! databases and look at its plan.
+
+use std::borrow::Cow;
+
+use sqlx::database::Database;
+use sqlx::{Arguments as _, AssertSqlSafe, Encode, SqlSafeStr as _, SqlStr, Type};
+
+/// Declares statements, and lists them in the `STATEMENTS` of the module.
+///
+/// The text is a literal where both databases take the same, `each(…, …)` with one for SQLite and one for
+/// PostgreSQL, `postgres(…)` where only PostgreSQL is asked, and `rows(…, […], …)` where one statement is about
+/// several rows with values of their own: what comes before the values, their types, and what comes after.
+macro_rules! statements {
+    ($($(#[$doc:meta])* $vis:vis $name:ident =
+        $($text:literal)?
+        $(each($sqlite:expr, $postgres:expr))?
+        $(postgres($only:expr))?
+        $(rows($head:literal, [$($kind:ident)*], $tail:literal))?
+    ;)*) => {
+        $(
+            $(#[$doc])*
+            $vis static $name: $crate::store::statement::Statement =
+                $crate::store::statement::Statement::new(
+                    stringify!($name),
+                    $($crate::store::statement::Form::Same($text))?
+                    $($crate::store::statement::Form::Each { sqlite: $sqlite, postgres: $postgres })?
+                    $($crate::store::statement::Form::Postgres($only))?
+                    $($crate::store::statement::Form::Rows {
+                        head: $head,
+                        types: &[$(stringify!($kind)),*],
+                        tail: $tail,
+                    })?
+                );
+        )*
+
+        /// The statements of this module.
+        pub(super) static STATEMENTS: &[&$crate::store::statement::Statement] = &[$(&$name),*];
+    };
+}
+pub(super) use statements;
+
+/// Which of the two databases it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// SQLite.
+    Sqlite,
+    /// PostgreSQL.
+    Postgres,
+}
+
+/// The text of a statement.
+pub(super) enum Form {
+    /// The same on both databases.
+    Same(&'static str),
+    /// One for each.
+    Each {
+        sqlite: &'static str,
+        postgres: &'static str,
+    },
+    /// SQLite is not asked.
+    Postgres(&'static str),
+    /// About some rows at once, each with values of its own. Both databases call the columns of `values` `column1`,
+    /// `column2` and so on.
+    Rows {
+        head: &'static str,
+        /// The types of one row's values.
+        types: &'static [&'static str],
+        tail: &'static str,
+    },
+}
+
+/// A statement. Only [`statements!`] makes one.
+pub(super) struct Statement {
+    name: &'static str,
+    form: Form,
+}
+
+impl Statement {
+    /// For [`statements!`] alone, which registers it.
+    pub(super) const fn new(name: &'static str, form: Form) -> Self {
+        Self { name, form }
+    }
+
+    /// What it is called in the sources.
+    pub(super) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Its text on a database, about this many rows. None where that database is not asked.
+    pub(super) fn text(&self, dialect: Dialect, rows: usize) -> Option<Cow<'static, str>> {
+        let text = match (&self.form, dialect) {
+            (Form::Same(text), _) => text,
+            (Form::Each { sqlite, .. }, Dialect::Sqlite) => sqlite,
+            (Form::Each { postgres, .. }, Dialect::Postgres) => postgres,
+            (Form::Postgres(text), Dialect::Postgres) => text,
+            (Form::Postgres(_), Dialect::Sqlite) => return None,
+            (Form::Rows { head, types, tail }, _) => {
+                return Some(Cow::Owned(text_about(rows, head, types, tail)));
+            }
+        };
+        Some(Cow::Borrowed(*text))
+    }
+
+    /// The statement with its first value.
+    pub(super) fn bind<'q>(&'static self, value: impl Into<Value<'q>>) -> Query<'q> {
+        Query::from(self).bind(value)
+    }
+
+    /// The statement about this many rows, without their values yet.
+    pub(super) fn about<'q>(&'static self, rows: usize) -> Query<'q> {
+        let in_a_row = match &self.form {
+            Form::Rows { types, .. } => types.len(),
+            _ => 0,
+        };
+        Query {
+            statement: self,
+            rows,
+            values: Vec::with_capacity(rows * in_a_row),
+        }
+    }
+}
+
+/// The values of the rows are its parameters, row by row.
+fn text_about(rows: usize, head: &str, types: &[&str], tail: &str) -> String {
+    let mut text = format!("{head} from (values ");
+    for row in 0..rows {
+        text.push_str(if row == 0 { "(" } else { ", (" });
+        for (at, kind) in types.iter().enumerate() {
+            let comma = if at == 0 { "" } else { ", " };
+            let number = row * types.len() + at + 1;
+            text.push_str(&format!("{comma}cast(${number} as {kind})"));
+        }
+        text.push(')');
+    }
+    text.push_str(") as v ");
+    text.push_str(tail);
+    text
+}
+
+/// A value of one of the three types that columns have.
+pub(super) enum Value<'q> {
+    Text(Option<Cow<'q, str>>),
+    Number(Option<i64>),
+    Truth(Option<bool>),
+}
+
+impl<'q> From<&'q str> for Value<'q> {
+    fn from(text: &'q str) -> Self {
+        Self::Text(Some(Cow::Borrowed(text)))
+    }
+}
+
+impl<'q> From<&'q String> for Value<'q> {
+    fn from(text: &'q String) -> Self {
+        Self::Text(Some(Cow::Borrowed(text)))
+    }
+}
+
+impl From<String> for Value<'_> {
+    fn from(text: String) -> Self {
+        Self::Text(Some(Cow::Owned(text)))
+    }
+}
+
+impl<'q> From<Option<&'q str>> for Value<'q> {
+    fn from(text: Option<&'q str>) -> Self {
+        Self::Text(text.map(Cow::Borrowed))
+    }
+}
+
+impl<'q> From<&'q Option<String>> for Value<'q> {
+    fn from(text: &'q Option<String>) -> Self {
+        Self::from(text.as_deref())
+    }
+}
+
+impl From<Option<String>> for Value<'_> {
+    fn from(text: Option<String>) -> Self {
+        Self::Text(text.map(Cow::Owned))
+    }
+}
+
+impl From<i64> for Value<'_> {
+    fn from(number: i64) -> Self {
+        Self::Number(Some(number))
+    }
+}
+
+impl From<Option<i64>> for Value<'_> {
+    fn from(number: Option<i64>) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<bool> for Value<'_> {
+    fn from(truth: bool) -> Self {
+        Self::Truth(Some(truth))
+    }
+}
+
+/// A statement with its values, in the order of its parameters.
+pub(super) struct Query<'q> {
+    statement: &'static Statement,
+    /// How many rows it is about; 1 unless it is one of those.
+    rows: usize,
+    values: Vec<Value<'q>>,
+}
+
+impl From<&'static Statement> for Query<'_> {
+    fn from(statement: &'static Statement) -> Self {
+        statement.about(1)
+    }
+}
+
+impl<'q> Query<'q> {
+    /// Adds the next value.
+    pub(super) fn bind(mut self, value: impl Into<Value<'q>>) -> Self {
+        self.values.push(value.into());
+        self
+    }
+
+    /// Text and values as a database takes them.
+    pub(super) fn for_database<DB: Database>(
+        self,
+        dialect: Dialect,
+    ) -> Result<(SqlStr, DB::Arguments), sqlx::Error>
+    where
+        Option<Cow<'q, str>>: Encode<'q, DB> + Type<DB>,
+        Option<i64>: Encode<'q, DB> + Type<DB>,
+        Option<bool>: Encode<'q, DB> + Type<DB>,
+    {
+        let Self {
+            statement,
+            rows,
+            values,
+        } = self;
+        let text = match statement.text(dialect, rows) {
+            Some(Cow::Borrowed(text)) => text.into_sql_str(),
+            // It is put together from literals and numbers.
+            Some(Cow::Owned(text)) => AssertSqlSafe(text).into_sql_str(),
+            None => {
+                let name = statement.name;
+                return Err(sqlx::Error::Protocol(format!("{name} is not for SQLite")));
+            }
+        };
+        let mut arguments = DB::Arguments::default();
+        arguments.reserve(values.len(), 0);
+        for value in values {
+            match value {
+                Value::Text(text) => arguments.add(text),
+                Value::Number(number) => arguments.add(number),
+                Value::Truth(truth) => arguments.add(truth),
+            }
+            .map_err(sqlx::Error::Encode)?;
+        }
+        Ok((text, arguments))
+    }
+}

@@ -1,0 +1,55 @@
+//! The sweep of what has expired.
+
+use crate::clock::Seconds;
+use crate::error::Error;
+
+use super::Store;
+use super::rows::AttemptRow;
+use super::statement::statements;
+
+/// How many rows of a table are swept at once.
+const SWEPT: u32 = 1000;
+/// How many attempts with something to revoke are swept at once; each is a transaction of its own.
+const SWEPT_REDEEMED: u32 = 100;
+
+statements! {
+    /// A redeemed attempt holds tokens, which must be revoked; the others leave nothing behind.
+    ATTEMPTS_EXPIRED_REDEEMED = "select * from attempt where expires_at <= $1 and phase = 'redeemed' \
+        order by expires_at limit $2";
+    ATTEMPTS_EXPIRED = "delete from attempt where id in \
+        (select id from attempt where expires_at <= $1 and phase <> 'redeemed' limit $2)";
+    ATTEMPT_ENDS_EXPIRED = "delete from attempt_end where id in \
+        (select id from attempt_end where expires_at <= $1 limit $2)";
+    SESSIONS_EXPIRED = "delete from session where id_hash in \
+        (select id_hash from session where expires_at <= $1 limit $2)";
+    TOKENS_EXPIRED = "delete from spent_token where token_hash in \
+        (select token_hash from spent_token where expires_at <= $1 limit $2)";
+    LIFECYCLE_EXPIRED = "delete from lifecycle_token where token_hash in \
+        (select token_hash from lifecycle_token where expires_at <= $1 limit $2)";
+}
+
+impl Store {
+    /// Deletes what has expired, some at a time, so that nobody waits long for the database. True when there
+    /// may be more.
+    pub async fn sweep(&self, now: Seconds) -> Result<bool, Error> {
+        let expired = ATTEMPTS_EXPIRED_REDEEMED
+            .bind(now)
+            .bind(i64::from(SWEPT_REDEEMED));
+        let redeemed: Vec<AttemptRow> = self.connections.all(expired).await?;
+        let mut more = redeemed.len() >= SWEPT_REDEEMED as usize;
+        self.end_attempts(redeemed, None, now).await?;
+        for statement in [
+            &ATTEMPTS_EXPIRED,
+            &ATTEMPT_ENDS_EXPIRED,
+            &SESSIONS_EXPIRED,
+            &TOKENS_EXPIRED,
+            &LIFECYCLE_EXPIRED,
+        ] {
+            let expired = statement.bind(now).bind(i64::from(SWEPT));
+            let swept = self.connections.execute(expired).await?;
+            more |= swept >= u64::from(SWEPT);
+        }
+        self.forget_points(now).await?;
+        Ok(more)
+    }
+}

@@ -1,0 +1,158 @@
+//! Transactions, on either database.
+//!
+//! A connection is only used again after its transaction ended as it was meant to. sqlx lowers its count of
+//! transactions only when a rollback succeeds, and SQLite may have rolled back by itself, as when the disk is full:
+//! such a connection never begins another. One that was opened while only reading was possible, at PostgreSQL
+//! after a failover, may never write. In the pool it would fail until a restart, so it is closed and another is
+//! opened.
+
+use sqlx::pool::PoolConnection;
+use sqlx::{Connection as _, Postgres, Sqlite};
+
+use crate::error::Error;
+
+use super::connections::{Connections, Pool, Readable, all, execute, optional};
+use super::statement::Query;
+
+/// How the body of a transaction wants it to end.
+pub(super) enum Finish<T> {
+    /// What it wrote is kept.
+    Commit(T),
+    /// Nothing that it wrote is kept.
+    RollBack(T),
+}
+
+/// A transaction that is under way.
+pub(super) enum Transaction<'c> {
+    Sqlite(sqlx::Transaction<'c, Sqlite>),
+    Postgres(sqlx::Transaction<'c, Postgres>),
+}
+
+/// A connection that is closed when it is dropped, unless it is known to be good.
+struct Held<DB: sqlx::Database> {
+    connection: PoolConnection<DB>,
+    good: bool,
+}
+
+impl<DB: sqlx::Database> Held<DB> {
+    fn new(connection: PoolConnection<DB>) -> Self {
+        Self {
+            connection,
+            good: false,
+        }
+    }
+}
+
+impl<DB: sqlx::Database> Drop for Held<DB> {
+    fn drop(&mut self) {
+        if !self.good {
+            self.connection.close_on_drop();
+        }
+    }
+}
+
+impl Connections {
+    /// Runs `body` in a transaction, which ends as the body says; with an error it is rolled back.
+    pub(super) async fn transaction<T>(
+        &self,
+        body: impl AsyncFnOnce(&mut Transaction<'_>) -> Result<Finish<T>, Error>,
+    ) -> Result<T, Error> {
+        match &self.pool {
+            Pool::Sqlite(pool) => {
+                // SQLite has one write lock. A connection that waits for it only checks now and then whether it is
+                // free, and may never find it so while others keep writing; so transactions of this process
+                // queue here.
+                let _turn = self.writing.lock().await;
+                let mut held = Held::new(pool.acquire().await?);
+                // An immediate transaction takes the write lock at once; a deferred one could fail halfway with
+                // "database is locked".
+                let begun = held.connection.begin_with("begin immediate").await?;
+                let (value, good) = settle(Transaction::Sqlite(begun), body).await?;
+                held.good = good;
+                Ok(value)
+            }
+            Pool::Postgres(pool) => {
+                let mut held = Held::new(pool.acquire().await?);
+                let begun = held.connection.begin().await?;
+                let (value, good) = settle(Transaction::Postgres(begun), body).await?;
+                held.good = good;
+                Ok(value)
+            }
+        }
+    }
+}
+
+/// What the body answers, and whether the connection may be used again.
+async fn settle<T>(
+    mut transaction: Transaction<'_>,
+    body: impl AsyncFnOnce(&mut Transaction<'_>) -> Result<Finish<T>, Error>,
+) -> Result<(T, bool), Error> {
+    match body(&mut transaction).await? {
+        Finish::Commit(value) => {
+            transaction.commit().await?;
+            Ok((value, true))
+        }
+        // Where it fails the connection is closed, which rolls back too.
+        Finish::RollBack(value) => Ok((value, transaction.roll_back().await.is_ok())),
+    }
+}
+
+impl Transaction<'_> {
+    async fn commit(self) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite(transaction) => transaction.commit().await,
+            Self::Postgres(transaction) => transaction.commit().await,
+        }
+    }
+
+    async fn roll_back(self) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite(transaction) => transaction.rollback().await,
+            Self::Postgres(transaction) => transaction.rollback().await,
+        }
+    }
+
+    /// Runs a statement. Says how many rows it changed.
+    pub(super) async fn execute(
+        &mut self,
+        query: impl Into<Query<'_>>,
+    ) -> Result<u64, sqlx::Error> {
+        let query = query.into();
+        match self {
+            Self::Sqlite(transaction) => execute(&mut **transaction, query).await,
+            Self::Postgres(transaction) => execute(&mut **transaction, query).await,
+        }
+    }
+
+    /// The row that a statement answers, if it answers one.
+    pub(super) async fn optional<R: Readable>(
+        &mut self,
+        query: impl Into<Query<'_>>,
+    ) -> Result<Option<R>, sqlx::Error> {
+        let query = query.into();
+        match self {
+            Self::Sqlite(transaction) => optional(&mut **transaction, query).await,
+            Self::Postgres(transaction) => optional(&mut **transaction, query).await,
+        }
+    }
+
+    /// The row that a statement answers.
+    pub(super) async fn one<R: Readable>(
+        &mut self,
+        query: impl Into<Query<'_>>,
+    ) -> Result<R, sqlx::Error> {
+        self.optional(query).await?.ok_or(sqlx::Error::RowNotFound)
+    }
+
+    /// Every row that a statement answers.
+    pub(super) async fn all<R: Readable>(
+        &mut self,
+        query: impl Into<Query<'_>>,
+    ) -> Result<Vec<R>, sqlx::Error> {
+        let query = query.into();
+        match self {
+            Self::Sqlite(transaction) => all(&mut **transaction, query).await,
+            Self::Postgres(transaction) => all(&mut **transaction, query).await,
+        }
+    }
+}
