@@ -5,11 +5,11 @@ use std::sync::Arc;
 use prometheus::Registry;
 use tokio::sync::Notify;
 
-use crate::Outside;
 use crate::atlassian::connect::descriptor::IssueModule;
 use crate::atlassian::connect::install_keys::InstallKeys;
 use crate::atlassian::connect::{Connect, Signer};
 use crate::atlassian::jira::Jira;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::Error;
 use crate::events::Events;
@@ -19,8 +19,11 @@ use crate::keys::signing::Signing;
 use crate::limits::Limits;
 use crate::linking::Linking;
 use crate::meters::Meters;
+use crate::moments;
+use crate::outbound::Outbound;
 use crate::parts::Parts;
 use crate::proxies::Proxies;
+use crate::random::Random;
 use crate::renewal::Renewing;
 use crate::service::Service;
 use crate::service::provider::Provider;
@@ -28,6 +31,31 @@ use crate::sites::Sites;
 use crate::store::{OpenError, Store};
 use crate::vault::Vault;
 use crate::worker::follow_database;
+
+/// What comes from outside the process and is passed in.
+#[derive(Debug, Clone)]
+pub struct Outside {
+    /// The time.
+    pub clock: Clock,
+    /// Chance.
+    pub random: Random,
+    /// The HTTP client.
+    pub http: Outbound,
+}
+
+impl Outside {
+    /// The real ones.
+    ///
+    /// # Errors
+    /// When the TLS backend cannot be set up.
+    pub fn real(config: &Config) -> Result<Self, reqwest::Error> {
+        Ok(Self {
+            clock: moments::clock(),
+            random: Random::system(),
+            http: Outbound::new(config.allow_loopback_http)?,
+        })
+    }
+}
 
 /// The parts of a running process.
 pub struct App {

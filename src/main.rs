@@ -15,12 +15,12 @@ use tokio::sync::watch;
 
 use latchkey::clock::Clock;
 use latchkey::config::{Config, Settings, Upkeep};
-use latchkey::doctor::{self, Finding, Mark};
 use latchkey::events::Events;
 use latchkey::log::Log;
+use latchkey::operate::doctor::{self, Finding, Mark};
 use latchkey::random::Random;
+use latchkey::server::signals::Stop;
 use latchkey::server::{Running, serve};
-use latchkey::signals::Stop;
 use latchkey::store::{Progress, Rotator};
 use latchkey::vault::Vault;
 use latchkey::{App, Outside};

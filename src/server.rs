@@ -1,5 +1,7 @@
 //! Web server and worker, started and stopped together; and what a connection may cost.
 
+pub mod signals;
+
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -21,7 +23,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Sleep, sleep};
 
-use crate::App;
+use crate::app::App;
 use crate::web::{BodyWithin, Peer};
 
 /// How long requests that are under way may take after a stop.
@@ -96,7 +98,8 @@ impl Running {
         ));
         let worker = tokio::spawn(crate::worker::run(app.renewing.clone(), stopped.clone()));
         let watched = app.clone();
-        let watch = tokio::spawn(async move { crate::watch::run(&watched, stopped).await });
+        let watch =
+            tokio::spawn(async move { crate::operate::watch::run(&watched, stopped).await });
         Ok(Self {
             app,
             address,
@@ -138,7 +141,7 @@ impl Running {
         if watch.is_err() {
             tracing::error!("the watch has panicked");
         }
-        crate::watch::last_words(&self.app);
+        crate::operate::watch::last_words(&self.app);
         self.app.parts.store.close().await;
     }
 }

@@ -29,7 +29,7 @@ use serde_json::Value;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::trace::TraceLayer;
 
-use crate::App;
+use crate::app::App;
 use crate::atlassian::connect::descriptor::{Facts, descriptor};
 use crate::error::Error;
 

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 
 use super::extract::SmallBody;
-use crate::App;
+use crate::app::App;
 use crate::atlassian::connect::Viewer;
 use crate::error::Error;
 use crate::linking;

@@ -13,7 +13,7 @@ use axum::http::{Extensions, HeaderMap};
 use axum::middleware::Next;
 use axum::response::Response;
 
-use crate::App;
+use crate::app::App;
 use crate::proxies::Proxies;
 
 /// Who is at the other end of the connection. The server puts it on every request.

@@ -16,7 +16,7 @@ use url::form_urlencoded;
 
 use super::LARGEST_BODY;
 use super::client::Client;
-use crate::App;
+use crate::app::App;
 use crate::atlassian::connect::{AppToAppToken, Bound, IframeToken, LifecycleToken, Viewer};
 use crate::error::Error;
 use crate::events::Event;

@@ -10,7 +10,7 @@ use super::extract::{Framed, Query};
 use super::headers;
 use super::linking::initials;
 use super::pages::{FinishPage, GlancePage, asset, page};
-use crate::App;
+use crate::app::App;
 use crate::error::{Error, Refusal};
 use crate::model::{AttemptId, IssueKey};
 

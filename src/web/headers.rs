@@ -9,7 +9,7 @@ use axum::http::header::{
 use axum::middleware::Next;
 use axum::response::Response;
 
-use crate::App;
+use crate::app::App;
 use crate::model::Tenant;
 
 /// For answers that are no page: they load nothing and stand in no frame.

@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::extract::{Form, SmallBody};
-use crate::App;
+use crate::app::App;
 use crate::atlassian::connect::Viewer;
 use crate::clock::rfc3339;
 use crate::error::Error;

@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 
 use super::extract::{FromAtlassian, FromJira, SmallBody, json};
-use crate::App;
+use crate::app::App;
 use crate::atlassian::connect::LifecycleBody;
 use crate::error::Error;
 use crate::events::{Event, TokenKind};

@@ -13,7 +13,7 @@ use tower_sessions::Session;
 use super::extract::{Form, Handle, Opened, OwnForm, Query, SameSite, SmallBody, json};
 use super::pages::{BothPage, LinkPage, OverPage, WaitingPage, asset, page};
 use super::{headers, session};
-use crate::App;
+use crate::app::App;
 use crate::atlassian::connect::Viewer;
 use crate::error::Error;
 use crate::events::Event;

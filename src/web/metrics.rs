@@ -14,7 +14,7 @@ use axum::routing::get;
 
 use prometheus::{Registry, TEXT_FORMAT, TextEncoder};
 
-use crate::App;
+use crate::app::App;
 use crate::error::Error;
 use crate::figures::{fill, gauges};
 use crate::gate::Stance;

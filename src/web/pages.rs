@@ -17,7 +17,7 @@ use super::client::Client;
 use super::extract::refuse_large;
 use super::headers;
 use super::linking::address;
-use crate::App;
+use crate::app::App;
 use crate::error::Error;
 use crate::linking::{BothAccounts, Failed, Over};
 use crate::model::{Ending, Identity, LinkStatus};

@@ -14,7 +14,7 @@ use tower_sessions::session::{Id, Record};
 use tower_sessions::session_store::{self, SessionStore};
 use tower_sessions::{Expiry, Session, SessionManagerLayer};
 
-use crate::App;
+use crate::app::App;
 use crate::clock::{Clock, Seconds};
 use crate::error::Error;
 use crate::model::AttemptId;

@@ -126,10 +126,7 @@ async fn t18_a_column_of_a_tenant_that_was_changed_sets_it_aside(db: Db) {
         scene.metrics().await;
         let said = Latchkey::run(&["doctor"], &scene.settings().to_vec()).await;
         let said = said.stdout;
-        assert!(
-            said.contains("1 of 2 tenants that were looked at"),
-            "{said}"
-        );
+        assert!(said.contains("1 of 2 tenants that were checked"), "{said}");
         no_stranger_was_called(&scene);
 
         // Put right, it goes on.

@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 
 /// The floors of the house, from the bottom to the top. A module uses its own floor and those below.
 const FLOORS: &[&[&str]] = &[
-    &["clock", "error", "log", "random", "secret", "signals"],
-    &["model", "grant", "moments", "words"],
-    &["events", "limits", "outbound", "proxies", "sites", "vault"],
+    &["clock", "error", "log", "random", "secret"],
+    &["model", "grant", "moments"],
+    &[
+        "events", "meters", "limits", "outbound", "proxies", "sites", "vault",
+    ],
     &["store"],
-    &["gate", "meters"],
+    &["gate", "figures"],
     &["atlassian", "keys", "service"],
     &["parts", "settling", "publishing"],
     &["cleanup", "linking", "renewal"],

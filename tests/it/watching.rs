@@ -13,8 +13,8 @@ use tower::ServiceExt as _;
 
 use latchkey::clock::rfc3339;
 use latchkey::config::Config;
-use latchkey::doctor::{self, Mark};
 use latchkey::model::{AccountId, ClientKey};
+use latchkey::operate::doctor::{self, Mark};
 use latchkey::outbound::Outbound;
 use latchkey::random::Random;
 use latchkey::store::{Dialect, statements};

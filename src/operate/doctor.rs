@@ -9,14 +9,14 @@ use std::fmt;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
-use crate::Outside;
+use crate::app::Outside;
 use crate::atlassian::jira::quota::JiraLimits;
 use crate::clock::{Clock, Seconds, rfc3339};
 use crate::config::Config;
 use crate::error::Error;
 use crate::events::Events;
-use crate::forecast::{Forecast, Level, SAMPLE};
 use crate::model::{LinkState, StateName};
+use crate::operate::forecast::{Forecast, Level, SAMPLE};
 use crate::outbound::SIZE_LIMIT;
 use crate::secret::Secret;
 use crate::service::known;

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::App;
+use crate::app::App;
 use crate::clock::{Seconds, rfc3339};
 use crate::error::Error;
-use crate::forecast::{Forecast, Level, SAMPLE};
 use crate::log::LINES_LOST;
 use crate::meters::Tally;
 use crate::model::StateName;
+use crate::operate::forecast::{Forecast, Level, SAMPLE};
 use crate::store::Figures;
 
 /// Seconds between two summaries.
