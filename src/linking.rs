@@ -24,13 +24,14 @@ use crate::events::{Event, Events};
 use crate::limits::Limits;
 use crate::model::{
     Attempt, AttemptId, Authorizing, Code, Credential, Ending, Handle, IssueKey, Phase, Proved,
-    Returned, Round, Tenant, Whereabouts,
+    Redeemed, Returned, Round, Tenant, Whereabouts,
 };
 use crate::outbound::encode;
 use crate::parts::Parts;
 use crate::secret::{Secret, same};
+use crate::service::Service;
 use crate::service::provider::CallbackQuery;
-use crate::store::{LEASE, Lease};
+use crate::store::{Claim, LEASE, Lease};
 use crate::{cleanup, grant, publishing};
 
 pub use allowed::Customers;
@@ -244,7 +245,7 @@ pub async fn returned(
         Some(state_hash) => of_this_state(linking, begun, state_hash).await?,
         None => None,
     };
-    let (tenant, attempt) = match found {
+    let (tenant, attempt, authorizing) = match found {
         Some(Answered::UnderWay(found)) => *found,
         // What was used before is used up, and what it says now counts for nothing.
         Some(Answered::Before(id)) => return Ok(WayOn::Attempt(id)),
@@ -255,37 +256,8 @@ pub async fn returned(
         .limits
         .act(&tenant, &attempt.account_id)
         .map_err(failed)?;
-    let Phase::Authorizing(authorizing) = &attempt.phase else {
-        return Ok(WayOn::Attempt(attempt.id));
-    };
-    let id = &attempt.id;
-    let now = linking.parts.clock.now();
-    if let Err(error) = linking.parts.service.check_issuer(&callback).await {
-        // Somebody else may hold the state by now.
-        if matches!(error, Error::CameBack(_)) {
-            linking
-                .events
-                .record(Event::WrongIssuer(&tenant.client_key, &attempt.account_id));
-            linking
-                .parts
-                .store
-                .end_attempt(id, Ending::Failed, now)
-                .await?;
-        }
-        return Err(failed(error));
-    }
-    if let Some(error) = callback.error {
-        linking
-            .parts
-            .store
-            .end_attempt(id, Ending::Failed, now)
-            .await?;
-        let still = linked_as(linking, &tenant, &attempt.account_id).await?;
-        return Err(Failed {
-            still,
-            ..failed(refused_by_service(&error))
-        });
-    }
+    no_refusal(linking, &tenant, &attempt, &callback).await?;
+    let (id, now) = (&attempt.id, linking.parts.clock.now());
     let code = callback
         .code
         .filter(|code| (1..=LONGEST_CODE).contains(&code.expose().len()));
@@ -294,15 +266,15 @@ pub async fn returned(
     };
     let handle = linking.parts.random.token();
     let next = Phase::Returned(Returned {
-        state_hash: authorizing.state_hash.clone(),
+        state_hash: authorizing.state_hash,
         handle: Handle {
             hash: handle.fingerprint(),
             expires_at: now + HANDLE_LIFE,
         },
         code: Code {
             code,
-            code_verifier: authorizing.code_verifier.clone(),
-            nonce: authorizing.nonce.clone(),
+            code_verifier: authorizing.code_verifier,
+            nonce: authorizing.nonce,
         },
         from,
     });
@@ -315,18 +287,56 @@ pub async fn returned(
         // The same callback twice at the same moment: the other one has the handle.
         return Ok(WayOn::Attempt(attempt.id));
     }
-    Ok(WayOn::Jira(format!(
+    let app_key = &linking.app_key;
+    Ok(WayOn::Jira(finish_page(app_key, &tenant, id, &handle)))
+}
+
+/// The address of the finish page in Jira.
+fn finish_page(app_key: &str, tenant: &Tenant, id: &AttemptId, handle: &Secret) -> String {
+    format!(
         "{}/plugins/servlet/ac/{}/{FINISH_MODULE}?ac.attempt={}&ac.handle={}",
         tenant.base_url,
-        encode(&linking.app_key),
+        encode(app_key),
         encode(id.as_str()),
         encode(handle.expose()),
-    )))
+    )
+}
+
+/// Whether the answer is the service's own and says neither no nor that something failed. Otherwise the
+/// attempt is over, unless the issuer could not be found out.
+async fn no_refusal(
+    linking: &Linking,
+    tenant: &Tenant,
+    attempt: &Attempt,
+    callback: &CallbackQuery,
+) -> Result<(), Failed> {
+    let Parts { store, service, .. } = &linking.parts;
+    let failed = |error| Failed::of(error, tenant, attempt.issue.as_ref());
+    let now = linking.parts.clock.now();
+    if let Err(error) = service.check_issuer(callback).await {
+        // Somebody else may hold the state by now.
+        if matches!(error, Error::CameBack(_)) {
+            linking
+                .events
+                .record(Event::WrongIssuer(&tenant.client_key, &attempt.account_id));
+            store.end_attempt(&attempt.id, Ending::Failed, now).await?;
+        }
+        return Err(failed(error));
+    }
+    let Some(error) = &callback.error else {
+        return Ok(());
+    };
+    store.end_attempt(&attempt.id, Ending::Failed, now).await?;
+    Err(Failed {
+        still: linked_as(linking, tenant, &attempt.account_id).await?,
+        ..failed(refused_by_service(error))
+    })
 }
 
 /// An attempt whose `state` an answer carries.
 enum Answered {
-    UnderWay(Box<(Tenant, Attempt)>),
+    /// It waits for this answer.
+    UnderWay(Box<(Tenant, Attempt, Authorizing)>),
     /// It has been answered with this state, or is over.
     Before(AttemptId),
 }
@@ -344,8 +354,11 @@ async fn of_this_state(
             if !hash.is_some_and(|hash| same(hash, state_hash)) {
                 continue;
             }
-            return Ok(Some(match attempt.phase {
-                Phase::Authorizing(_) => Answered::UnderWay(Box::new((tenant, attempt))),
+            return Ok(Some(match &attempt.phase {
+                Phase::Authorizing(authorizing) => {
+                    let authorizing = authorizing.clone();
+                    Answered::UnderWay(Box::new((tenant, attempt, authorizing)))
+                }
                 _ => Answered::Before(attempt.id),
             }));
         }
@@ -517,22 +530,14 @@ pub async fn prove(
             .await?;
         return Err(Error::TimedOut("the handle has expired"));
     }
+    let tenant = viewer.tenant();
     let proved_elsewhere = returned.from != from;
     if proved_elsewhere {
-        let tenant = viewer.tenant();
         linking
             .events
             .record(Event::ProvedElsewhere(&tenant.client_key, viewer.account()));
     }
-    let next = Phase::Proved(Proved {
-        round: Round {
-            state_hash: returned.state_hash.clone(),
-            handle: returned.handle.clone(),
-            proved_elsewhere,
-        },
-        code: returned.code.clone(),
-    });
-    let tenant = viewer.tenant();
+    let next = proved(returned, proved_elsewhere);
     let stepped = linking
         .parts
         .store
@@ -545,6 +550,18 @@ pub async fn prove(
     of_this_viewer(linking, &viewer, id, handle)
         .await
         .map(|_| ())
+}
+
+/// The phase after the proof.
+fn proved(returned: &Returned, proved_elsewhere: bool) -> Phase {
+    Phase::Proved(Proved {
+        round: Round {
+            state_hash: returned.state_hash.clone(),
+            handle: returned.handle.clone(),
+            proved_elsewhere,
+        },
+        code: returned.code.clone(),
+    })
 }
 
 /// Whether an attempt that was connected was proved by this viewer with this handle, which still lives.
@@ -598,18 +615,7 @@ pub async fn confirm(linking: &Arc<Linking>, id: &AttemptId, page: &str) -> Resu
             .record(Event::WrongPage(&tenant.client_key, account));
         return Err(failed(Error::OutOfDate));
     }
-    let (consent, refresh_ends_at) =
-        grant::begun(&redeemed.tokens, linking.parts.service.grant_lives());
-    let credential = Credential {
-        tokens: redeemed.tokens.clone(),
-        consent,
-        refresh_ends_at,
-        previous_refresh_token: None,
-        lingering: Vec::new(),
-        api_key: (!linking.parts.service.makes_keys())
-            .then(|| linking.parts.service.token_as_key(&redeemed.tokens)),
-        retiring: Vec::new(),
-    };
+    let credential = credential_of(&linking.parts.service, redeemed);
     let claim = linking
         .parts
         .store
@@ -637,20 +643,44 @@ pub async fn confirm(linking: &Arc<Linking>, id: &AttemptId, page: &str) -> Resu
         Ok(with_what_it_replaces) => with_what_it_replaces.clone(),
         Err(_) => credential,
     };
+    publish_first_key(linking, claim, credential)
+        .await
+        .map_err(failed)
+}
+
+/// The credential of a new link.
+fn credential_of(service: &Service, redeemed: &Redeemed) -> Credential {
+    let tokens = &redeemed.tokens;
+    let (consent, refresh_ends_at) = grant::begun(tokens, service.grant_lives());
+    Credential {
+        tokens: tokens.clone(),
+        consent,
+        refresh_ends_at,
+        previous_refresh_token: None,
+        lingering: Vec::new(),
+        api_key: (!service.makes_keys()).then(|| service.token_as_key(tokens)),
+        retiring: Vec::new(),
+    }
+}
+
+/// Publishes in a task of its own, which goes on when the browser hangs up.
+async fn publish_first_key(
+    linking: &Arc<Linking>,
+    claim: Claim,
+    credential: Credential,
+) -> Result<(), Error> {
     let task = tokio::spawn({
         let linking = linking.clone();
         async move { publishing::publish(&linking.parts, claim, credential).await }
     });
     match task.await {
         Ok(Ok(())) => Ok(()),
-        // The link stands; its lease brings it back to the worker.
+        // The link is there; its lease brings it back to the worker.
         Ok(Err(error)) => {
             tracing::warn!(%error, "the first key was not recorded yet");
             Ok(())
         }
-        Err(_) => Err(failed(Error::Internal(
-            "publishing a key panicked".to_owned(),
-        ))),
+        Err(_) => Err(Error::Internal("publishing a key panicked".to_owned())),
     }
 }
 

@@ -378,6 +378,7 @@ pub struct Whereabouts {
 }
 
 /// See [`Phase::Authorizing`].
+#[derive(Clone)]
 pub struct Authorizing {
     /// Fingerprint of `state`.
     pub state_hash: String,

@@ -118,30 +118,10 @@ impl Renewals {
         if free == 0 {
             return Ok(0);
         }
-        let kind = match renewing.parts.service.gate().stance() {
-            Stance::Open => ClaimKind::Due,
-            Stance::Shut => ClaimKind::Unpublished,
-            Stance::HalfOpen => ClaimKind::Due,
-        };
-        let what = match kind {
-            ClaimKind::Unpublished => What::Unpublished,
-            ClaimKind::Due | ClaimKind::Probe(_) => What::Due,
-        };
-        self.turns.look(&renewing.parts, what).await?;
-        let kind = match renewing.parts.service.gate().stance() {
-            // Only with somebody there to be one.
-            Stance::HalfOpen if self.turns.is_waiting() => {
-                match renewing.parts.service.gate().probe().await? {
-                    Some(probe) => ClaimKind::Probe(probe),
-                    None => ClaimKind::Unpublished,
-                }
-            }
-            _ => kind,
-        };
-        let free = if matches!(kind, ClaimKind::Probe(_)) {
-            1
-        } else {
-            free
+        let kind = self.kind_of_claim(&renewing.parts).await?;
+        let free = match kind {
+            ClaimKind::Probe(_) => 1,
+            ClaimKind::Due | ClaimKind::Unpublished => free,
         };
         let (at_once, under_way) = (renewing.at_once, self.under_way.clone());
         let turns = self
@@ -169,6 +149,24 @@ impl Renewals {
             self.spawn(renewing, claim);
         }
         Ok(begun)
+    }
+
+    /// Lets tenants join the line, and says which links may be claimed as the service's gate is now.
+    async fn kind_of_claim(&mut self, parts: &Parts) -> Result<ClaimKind, Error> {
+        let gate = parts.service.gate();
+        let (kind, what) = match gate.stance() {
+            Stance::Open | Stance::HalfOpen => (ClaimKind::Due, What::Due),
+            Stance::Shut => (ClaimKind::Unpublished, What::Unpublished),
+        };
+        self.turns.look(parts, what).await?;
+        // A probe is only taken when there is a tenant whose link could be it.
+        if gate.stance() != Stance::HalfOpen || !self.turns.is_waiting() {
+            return Ok(kind);
+        }
+        Ok(match gate.probe().await? {
+            Some(probe) => ClaimKind::Probe(probe),
+            None => ClaimKind::Unpublished,
+        })
     }
 
     /// Waits until everything that has begun has ended.

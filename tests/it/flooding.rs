@@ -838,7 +838,8 @@ async fn t23_a_flood_of_garbage_grows_nothing_and_honest_people_go_on(db: Db) {
     assert_eq!(sent, rate * seconds / WORKERS * WORKERS);
     assert!(answers.contains_key(&429), "{answers:?}");
     let ours = answers.keys().find(|status| **status >= 500);
-    assert_eq!(ours, None, "a fault of ours: {answers:?}");
+    let said = || scene.log.lines_with(&[" ERROR ".to_owned()]).join("\n");
+    assert_eq!(ours, None, "a fault of ours: {answers:?}\n{}", said());
     assert!(people > 0);
     assert!(
         peak.saturating_sub(before) < 20_000,

@@ -66,7 +66,7 @@ async fn f12_each_way_to_stop_finishes_what_is_in_flight_and_no_other_signal_doe
             scene
                 .child()
                 .output()
-                .contains("stopping: what is")
+                .contains("stopping: work under way")
                 .then_some(())
         })
         .await;

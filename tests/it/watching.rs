@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use reqwest::Method;
@@ -510,6 +511,9 @@ fn tells_of(person: &Person<'_>, outcome: &str) {
     assert_eq!(line.contains("next_try=\""), tried_again, "{line}");
 }
 
+/// How the line of a minute begins.
+const SUMMARY: &str = "renewals since the last summary";
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_minute_in_which_something_happened_is_summed_up_and_no_other() {
     // A life of its own, so that the end of the key tells this story's lines from others.
@@ -529,17 +533,24 @@ async fn a_minute_in_which_something_happened_is_summed_up_and_no_other() {
         (omar.generation() == Some(3)).then_some(())
     })
     .await;
-    omar.recorded().await;
-    let link = omar.stored_link().await.expect("it is there");
-    let end = link.published.expect("it is published").expires_at;
-    scene.advance(61);
-    let words = [
-        "renewals since the last summary".to_owned(),
-        format!("earliest_expiry=\"{}\"", rfc3339(end)),
-    ];
+    // A minute may end between a renewal and its figures; then the next one is asked.
     let lines = eventually("the summary", async || {
-        let lines = scene.log.lines_with(&words);
-        (!lines.is_empty()).then_some(lines)
+        let before = omar.recorded().await;
+        omar.renew().await.is(202);
+        omar.property_of_generation(before + 1).await;
+        omar.recorded().await;
+        let link = omar.stored_link().await.expect("it is there");
+        let end = link.published.expect("it is published").expires_at;
+        scene.advance(61);
+        let words = [SUMMARY, &format!("earliest_expiry=\"{}\"", rfc3339(end))];
+        for _ in 0..50 {
+            let lines = scene.log.lines_with(&words.map(str::to_owned));
+            if !lines.is_empty() {
+                return Some(lines);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        None
     })
     .await;
     // Where a minute ended in the middle there are two, and together they say it all.
@@ -550,7 +561,7 @@ async fn a_minute_in_which_something_happened_is_summed_up_and_no_other() {
         });
         numbers.sum()
     };
-    assert!((1..=3).contains(&total("renewed")), "{lines:?}");
+    assert!(total("renewed") >= 1, "{lines:?}");
     assert!(
         lines.iter().any(|line| line.contains(" due=0 ")),
         "{lines:?}"
@@ -579,7 +590,7 @@ async fn a_minute_in_which_something_happened_is_summed_up_and_no_other() {
     }
     let summaries = |latchkey: &Latchkey| -> Vec<String> {
         let output = latchkey.output();
-        let lines = output.lines().filter(|line| line.contains(&words[0]));
+        let lines = output.lines().filter(|line| line.contains(SUMMARY));
         lines.map(str::to_owned).collect()
     };
     scene.no_work_left().await;
