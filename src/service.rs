@@ -103,7 +103,7 @@ impl Service {
     /// # Errors
     /// When the store is unavailable.
     pub async fn admit_renewal(&self, probe: Option<Probe>) -> Result<Option<Pass>, Error> {
-        if self.gate.stance() != Stance::Open && probe.is_none() {
+        if !self.may_be_asked(probe) {
             return Ok(None);
         }
         Ok(self.pace.pass().await?.then_some(Pass(probe)))
@@ -115,7 +115,7 @@ impl Service {
         self.gate.stance() == Stance::Open || probe.is_some()
     }
 
-    /// Gives a pass back that was not used. Whoever asks next may be the probe.
+    /// Gives back a pass that was not used. The next request may then be the probe.
     ///
     /// # Errors
     /// When the store is unavailable.

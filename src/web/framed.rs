@@ -12,6 +12,7 @@ use super::linking::initials;
 use super::pages::{FinishPage, GlancePage, asset, page};
 use crate::app::App;
 use crate::error::{Error, Refusal};
+use crate::linking;
 use crate::model::{AttemptId, IssueKey};
 
 /// `GET /connect/glance`.
@@ -51,8 +52,7 @@ pub async fn finish(
     let Some(account) = token.account() else {
         return Err(Error::NotAllowed(Refusal::Anonymous));
     };
-    let person = app.parts.store.person(tenant, account).await?;
-    let person = person.map_or_else(|| account.to_string(), |(person, _)| person.display_name);
+    let person = linking::name_in_jira(&app.linking, tenant, account).await?;
     let attempt = query.only("attempt").unwrap_or_default();
     // The issue is only told to the site it is of.
     let issue = app
