@@ -182,10 +182,10 @@ pub fn is_unavailable(error: &sqlx::Error) -> bool {
         // A transaction that could not be ended is in the way of the next.
         | sqlx::Error::BeginFailed
         | sqlx::Error::InvalidSavePointStatement => true,
-        // PostgreSQL: connection, resources, shutdown; 25P02: a transaction that has failed; 25P03: this
-        // process was asleep in one. SQLite: busy, locked, I/O, full.
+        // PostgreSQL: connection, a transaction that lost to another, resources, shutdown; 25P02: a transaction
+        // that has failed; 25P03: this process was asleep in one. SQLite: busy, locked, I/O, full.
         sqlx::Error::Database(said) => said.code().is_some_and(|code| {
-            ["08", "53", "57", "58", "25P02", "25P03"]
+            ["08", "40", "53", "57", "58", "25P02", "25P03"]
                 .iter()
                 .any(|class| code.len() == 5 && code.starts_with(class))
                 || code.parse::<u32>().is_ok_and(|code| {

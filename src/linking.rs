@@ -501,17 +501,22 @@ pub async fn prove(
     from: Whereabouts,
 ) -> Result<(), Error> {
     linking.limits.act(viewer.tenant(), viewer.account())?;
+    match prove_once(linking, &viewer, id, handle, from).await {
+        // Its page says what became of it, also when the proof is loaded again after that.
+        Err(Error::AttemptOver(_)) if was_proved_by(linking, &viewer, id, handle).await? => Ok(()),
+        proved => proved,
+    }
+}
+
+async fn prove_once(
+    linking: &Linking,
+    viewer: &Viewer,
+    id: &AttemptId,
+    handle: &Secret,
+    from: Whereabouts,
+) -> Result<(), Error> {
+    let attempt = of_this_viewer(linking, viewer, id, handle).await?;
     let now = linking.parts.clock.now();
-    let attempt = match of_this_viewer(linking, &viewer, id, handle).await {
-        Err(Error::AttemptOver(why)) => {
-            // Its page says what became of it, also when the proof is loaded again after that.
-            return match was_proved_by(linking, &viewer, id, handle).await? {
-                true => Ok(()),
-                false => Err(Error::AttemptOver(why)),
-            };
-        }
-        attempt => attempt?,
-    };
     let too_old = attempt
         .phase
         .handle()
@@ -547,7 +552,7 @@ pub async fn prove(
         return Ok(());
     }
     // The same proof twice at the same moment, or the attempt has ended in it.
-    of_this_viewer(linking, &viewer, id, handle)
+    of_this_viewer(linking, viewer, id, handle)
         .await
         .map(|_| ())
 }
@@ -592,12 +597,25 @@ async fn was_proved_by(
 /// [`Error::OutOfDate`] when the page is not the one with these accounts, or nothing is there to be
 /// confirmed; [`Error::AttemptOver`], [`Error::TimedOut`] and [`Error::TooMany`].
 pub async fn confirm(linking: &Arc<Linking>, id: &AttemptId, page: &str) -> Result<(), Failed> {
-    let now = linking.parts.clock.now();
-    if let Some((_, ended)) = linking.parts.store.attempt_end(id, now).await?
-        && ended.how == Ending::Connected
-    {
-        return Ok(());
+    match link(linking, id, page).await {
+        // It is linked by another click, of before or of the same moment: at any step of this one.
+        Err(Failed {
+            error: Error::OutOfDate | Error::AttemptOver(_),
+            ..
+        }) if is_connected(linking, id).await? => Ok(()),
+        linked => linked,
     }
+}
+
+/// Whether an attempt has ended with a link.
+async fn is_connected(linking: &Linking, id: &AttemptId) -> Result<bool, Error> {
+    let now = linking.parts.clock.now();
+    let end = linking.parts.store.attempt_end(id, now).await?;
+    Ok(end.is_some_and(|(_, ended)| ended.how == Ending::Connected))
+}
+
+/// Makes a link of an attempt, if the page that was clicked shows both of its accounts.
+async fn link(linking: &Arc<Linking>, id: &AttemptId, page: &str) -> Result<(), Failed> {
     let (tenant, attempt) = under_way(linking, id).await?;
     let failed = |error| Failed::of(error, &tenant, attempt.issue.as_ref());
     linking
@@ -610,33 +628,25 @@ pub async fn confirm(linking: &Arc<Linking>, id: &AttemptId, page: &str) -> Resu
     let account = &attempt.account_id;
     let replaces = replaces(linking, &tenant, account, &redeemed.identity).await?;
     if !same(page, &page_token(redeemed, replaces.as_ref())) {
-        linking
-            .events
-            .record(Event::WrongPage(&tenant.client_key, account));
+        // What it replaces is replaced once another click has linked.
+        if !is_connected(linking, id).await? {
+            linking
+                .events
+                .record(Event::WrongPage(&tenant.client_key, account));
+        }
         return Err(failed(Error::OutOfDate));
     }
     let credential = credential_of(&linking.parts.service, redeemed);
-    let claim = linking
-        .parts
-        .store
-        .confirm(
-            &tenant,
-            &attempt,
-            &redeemed.identity,
-            credential.clone(),
-            Lease {
-                owner: &linking.replica,
-                until: now + LEASE,
-            },
-            now,
-        )
-        .await?;
-    let Some(claim) = claim else {
-        // Confirmed by a second click in the same moment, or ended.
-        return match linking.parts.store.attempt_end(id, now).await? {
-            Some((_, ended)) if ended.how == Ending::Connected => Ok(()),
-            _ => Err(failed(Error::AttemptOver("it ended meanwhile"))),
-        };
+    let now = linking.parts.clock.now();
+    let lease = Lease {
+        owner: &linking.replica,
+        until: now + LEASE,
+    };
+    let store = &linking.parts.store;
+    let (identity, sealed) = (&redeemed.identity, credential.clone());
+    let claim = store.confirm(&tenant, &attempt, identity, sealed, lease, now);
+    let Some(claim) = claim.await? else {
+        return Err(failed(Error::AttemptOver("it ended meanwhile")));
     };
     tracing::info!(tenant = %tenant.client_key, account = %account, attempt = %id, "an account was linked");
     let credential = match &claim.credential {

@@ -18,18 +18,14 @@ use super::rows::{AttemptEndRow, AttemptRow};
 use super::sealer::Sealer;
 use super::statement::statements;
 use super::transaction::{Finish, Transaction};
-use super::{Store, cleanup, sealed};
+use super::{Store, cleanup, sealed, tenant};
 
 /// How long the end of an attempt is remembered, in seconds: as long as the session that may ask.
 pub const END_REMEMBERED_FOR: Seconds = 3600;
-/// How often a beginning is tried while others begin for the same person.
-const TRIES: u32 = 5;
 
 statements! {
-    /// No row where the person has an attempt: somebody else began it at this moment.
     ATTEMPT_BEGIN = "insert into attempt (id, client_key, installation, account_id, issue, phase, kept, \
-        created_at, expires_at, another) values ($1, $2, $3, $4, $5, 'begun', $6, $7, $8, $9) \
-        on conflict (client_key, account_id) do nothing";
+        created_at, expires_at, another) values ($1, $2, $3, $4, $5, 'begun', $6, $7, $8, $9)";
     ATTEMPT_TAKE_OF_PERSON = "delete from attempt where client_key = $1 and account_id = $2 returning *";
     ATTEMPT_BY_ID = "select * from attempt where id = $1";
     ATTEMPT_OF_PERSON = "select * from attempt where client_key = $1 and account_id = $2";
@@ -217,6 +213,9 @@ pub(super) async fn attempts_of_tenant(
 
 impl Store {
     /// Begins an attempt. The person's earlier one, if any, is over, and what it brought is revoked.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`] where the app was uninstalled or installed again since the tenant was read.
     pub async fn begin_attempt(
         &self,
         tenant: &Tenant,
@@ -239,52 +238,53 @@ impl Store {
         };
         let mut row = AttemptRow::of(&attempt, &Phase::Begun);
         row.kept = Some(self.sealer.seal_phase(&tenant.key, &row, &Phase::Begun));
-        for _ in 0..TRIES {
-            if self.replace_attempt(&tenant.key, &row, now).await? {
-                return Ok(attempt.id);
+        let begun = self.connections.transaction(async |tx| {
+            // Of any number of beginnings for one person in the same moment each finds the one before.
+            let current = tenant::lock(tx, &row.client_key, now).await?;
+            if !current.installed || current.installation != tenant.installation {
+                return Ok(Finish::RollBack(false));
             }
-            // Somebody began for the same person after this looked for an earlier attempt: theirs is now the
-            // earlier one.
+            self.replace_attempt(tx, &tenant.key, &row, now).await?;
+            Ok(Finish::Commit(true))
+        });
+        match begun.await? {
+            true => Ok(attempt.id),
+            false => Err(Error::Unauthorized("the site was uninstalled meanwhile")),
         }
-        Err(Error::Internal(
-            "an attempt could not begin beside others".to_owned(),
-        ))
     }
 
-    /// Ends the person's earlier attempt and adds this one. False when somebody else has added one meanwhile.
+    /// Ends the person's earlier attempt and adds this one.
     async fn replace_attempt(
         &self,
+        tx: &mut Transaction<'_>,
         key: &TenantKey,
         row: &AttemptRow,
         now: Seconds,
-    ) -> Result<bool, Error> {
-        self.connections
-            .transaction(async |tx| {
-                let take = ATTEMPT_TAKE_OF_PERSON
-                    .bind(&row.client_key)
-                    .bind(&row.account_id);
-                let earlier: Option<AttemptRow> = tx.optional(take).await?;
-                if let Some(earlier) = &earlier {
-                    let how = Some(Ending::Replaced);
-                    self.sealer
-                        .attempt_ended(tx, earlier, Some(key), how, now)
-                        .await?;
-                }
-                let begun = tx.execute(
-                    ATTEMPT_BEGIN
-                        .bind(&row.id)
-                        .bind(&row.client_key)
-                        .bind(row.installation)
-                        .bind(&row.account_id)
-                        .bind(&row.issue)
-                        .bind(&row.kept)
-                        .bind(now)
-                        .bind(row.expires_at)
-                        .bind(row.another),
-                );
-                Ok(Finish::Commit(begun.await? == 1))
-            })
-            .await
+    ) -> Result<(), Error> {
+        let take = ATTEMPT_TAKE_OF_PERSON
+            .bind(&row.client_key)
+            .bind(&row.account_id);
+        let earlier: Option<AttemptRow> = tx.optional(take).await?;
+        if let Some(earlier) = &earlier {
+            let how = Some(Ending::Replaced);
+            self.sealer
+                .attempt_ended(tx, earlier, Some(key), how, now)
+                .await?;
+        }
+        tx.execute(
+            ATTEMPT_BEGIN
+                .bind(&row.id)
+                .bind(&row.client_key)
+                .bind(row.installation)
+                .bind(&row.account_id)
+                .bind(&row.issue)
+                .bind(&row.kept)
+                .bind(now)
+                .bind(row.expires_at)
+                .bind(row.another),
+        )
+        .await?;
+        Ok(())
     }
 
     /// An attempt that is under way, with its tenant. None once it is over, or when the tenant was

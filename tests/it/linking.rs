@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 use reqwest::header::COOKIE;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use latchkey::model::{AccountId, ClientKey, Ending};
 
 use crate::on_both_databases;
 use crate::scene::{
@@ -29,6 +32,8 @@ on_both_databases!(
     t1_the_starter_without_the_handle_ends_the_attempt,
     t13_whoever_asks_at_the_same_time_makes_one_link,
     t13_clicks_in_a_row_and_two_tabs_make_one_link,
+    t13_clicks_on_another_account_connect_it_once,
+    t13_many_begin_at_the_same_time,
     t7_the_newest_attempt_replaces_the_one_before,
     t7_a_token_in_an_address_begins_once,
     t7_whoever_replays_a_token_completes_nothing_without_the_proof,
@@ -674,6 +679,66 @@ async fn t13_clicks_in_a_row_and_two_tabs_make_one_link(db: Db) {
     assert_eq!(service.ledger().token_requests().len(), 1);
     assert_eq!(omar.status().await["subject"], "u-100");
     omar.disconnect().await;
+    scene.end().await;
+}
+
+/// A click that finds what another has just linked must not take its own page for an old one.
+async fn t13_clicks_on_another_account_connect_it_once(db: Db) {
+    let scene = Scene::start(db, Setting::default()).await;
+    for (tenant, account) in ["acme", "globex"].map(|site| (site, OMAR)) {
+        let omar = scene.person(tenant, account);
+        omar.link("u-100").await;
+        for subject in ["u-200", "u-100", "u-200"] {
+            let returned = omar.until_returned(subject).await;
+            let both = omar.both(&returned).await;
+            assert!(both.replaces.is_some());
+            let click = || omar.confirm_page(&returned, &both.page);
+            let clicks = tokio::join!(click(), click(), click(), click(), click(), click());
+            for answer in Into::<[Answer; 6]>::into(clicks) {
+                assert_eq!(answer.leads_to(), format!("/link/{}", returned.id));
+            }
+            assert_eq!(omar.status().await["subject"], subject);
+        }
+    }
+    let events = scene.log.lines_with(&["wrong_page".to_owned()]);
+    assert_eq!(events, Vec::<String>::new());
+    scene.end().await;
+}
+
+/// Each finds the attempt before it and ends it; none is turned away because of the others.
+async fn t13_many_begin_at_the_same_time(db: Db) {
+    let scene = Scene::start(db, Setting::default()).await;
+    let app = scene.app();
+    let key = ClientKey(scene.client_key("acme"));
+    let store = &app.parts.store;
+    let tenant = store.tenant(&key).await.expect("the database answers");
+    let tenant = tenant.expect("it is installed");
+    let now = app.parts.clock.now();
+    let mut beginning = JoinSet::new();
+    for _ in 0..40 {
+        let (app, tenant) = (app.clone(), tenant.clone());
+        beginning.spawn(async move {
+            let (store, account) = (&app.parts.store, AccountId(OMAR.to_owned()));
+            let begun = store.begin_attempt(&tenant, &account, None, false, now, 600);
+            begun.await.expect("it begins")
+        });
+    }
+    let mut left = 0;
+    for id in &beginning.join_all().await {
+        let attempt = store.attempt(id, now).await.expect("the database answers");
+        let ended = store.attempt_end(id, now).await;
+        let ended = ended.expect("the database answers");
+        match (attempt, ended) {
+            (Some(_), None) => left += 1,
+            (None, Some((_, ended))) => assert_eq!(ended.how, Ending::Replaced),
+            (attempt, ended) => panic!(
+                "there are of {id}: the attempt {}, its end {}",
+                attempt.is_some(),
+                ended.is_some()
+            ),
+        }
+    }
+    assert_eq!(left, 1);
     scene.end().await;
 }
 
