@@ -1,7 +1,7 @@
-//! The routes, on one page. What a route takes as proof stands in its handler's arguments.
+//! The routes, on one page. The arguments of a handler show what it takes as proof.
 //!
-//! An error is one value with two faces: a problem document where a program asks, a page where a person
-//! looks. Which one is a matter of the group a route is in.
+//! An error is one value with two faces: a problem document for programs, a page for people. The group of a
+//! route decides which.
 
 mod api;
 mod assets;
@@ -49,7 +49,7 @@ const READY_PATIENCE: Duration = Duration::from_secs(2);
 pub fn router(app: Arc<App>) -> Router {
     let faced = |face| from_fn_with_state((app.clone(), face), pages::give_face);
 
-    // For programs: Jira's own calls, our scripts in Jira's frames, and whoever watches us.
+    // For programs: Jira's own calls, our scripts in Jira's frames, and monitoring.
     let programs = Router::new()
         .route("/atlassian-connect.json", get(app_descriptor))
         .route("/connect/installed", post(lifecycle::installed))
@@ -123,15 +123,14 @@ async fn count(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
     response
 }
 
-/// Method, route and where it comes from, on every line of a request. Nothing of the address that was
-/// asked for: it may hold a token.
+/// Method, route and client, on every log line of a request. Not the address, which may hold a token.
 fn span(request: &Request) -> tracing::Span {
     let route = request
         .extensions()
         .get::<MatchedPath>()
         .map_or("-", MatchedPath::as_str);
     let Client(client) = Client::of(request.extensions());
-    // Of the level that is always written, because it says of whom the lines inside speak.
+    // Of the level that is always written, because it belongs to every line inside.
     tracing::error_span!("request", method = %request.method(), route, %client)
 }
 

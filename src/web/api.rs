@@ -1,5 +1,5 @@
-//! What the glance's script calls. The proof is a context token in a header that no form of another
-//! site can send.
+//! What the glance's script calls. The proof is a context token in a header, which a form of another site
+//! cannot send.
 
 use std::sync::Arc;
 
@@ -19,7 +19,6 @@ pub async fn status(
     State(app): State<Arc<App>>,
     viewer: Viewer,
 ) -> Result<Json<LinkStatus>, Error> {
-    // Not in `status`, which `confirm` asks too.
     app.limits.look(viewer.tenant(), viewer.account())?;
     linking::status(&app.linking, &viewer).await.map(Json)
 }

@@ -1,9 +1,9 @@
 //! Where a request comes from: for the log and for the limits of addresses, and for nothing else.
 //!
 //! It is the peer of the connection, unless that is a proxy named in `LATCHKEY_TRUSTED_PROXIES`. Then it
-//! is the right-most address in `X-Forwarded-For` that is not such a proxy: what stands further left was
-//! there when the request reached the first of them, and anybody can write anything there. `Host`,
-//! `Forwarded`, `X-Forwarded-Host` and `X-Forwarded-Proto` are believed of nobody.
+//! is the right-most address in `X-Forwarded-For` that is not such a proxy. The sender of the request can write
+//! anything to the left of it. `Host`, `Forwarded`, `X-Forwarded-Host` and `X-Forwarded-Proto` are ignored, even
+//! from a proxy.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use axum::response::Response;
 use crate::app::App;
 use crate::proxies::Proxies;
 
-/// Who is at the other end of the connection. The server puts it on every request.
+/// The other end of the connection. The server puts it on every request.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub IpAddr);
 
@@ -32,7 +32,7 @@ impl Client {
     }
 }
 
-/// Finds it out, for everything that follows.
+/// Finds the client, for everything that follows.
 pub async fn find(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     if let Some(Peer(peer)) = request.extensions().get().copied() {
         let client = forwarded_by(&app.proxies, peer.to_canonical(), request.headers());
@@ -51,7 +51,7 @@ fn forwarded_by(proxies: &Proxies, peer: IpAddr, headers: &HeaderMap) -> IpAddr 
         match entry.trim().parse::<IpAddr>().map(|ip| ip.to_canonical()) {
             Ok(address) if proxies.include(address) => {}
             Ok(address) => return address,
-            // A proxy of ours writes no such thing.
+            // Our proxies write addresses only.
             Err(_) => return peer,
         }
     }

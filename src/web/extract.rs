@@ -12,6 +12,7 @@ use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, ORIGIN, USER_AGENT};
 use axum::http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use tower_sessions::Session;
 use url::form_urlencoded;
 
 use super::LARGEST_BODY;
@@ -20,11 +21,16 @@ use crate::app::App;
 use crate::atlassian::connect::{AppToAppToken, Bound, IframeToken, LifecycleToken, Viewer};
 use crate::error::Error;
 use crate::events::Event;
-use crate::model::Whereabouts;
+use crate::model::{AttemptId, Whereabouts};
 use crate::secret::{Secret, fingerprint};
 
 /// How long a body may take to arrive where the server does not say.
 const SLOWEST_BODY: Duration = Duration::from_secs(10);
+
+/// Where a session keeps its attempts.
+const ATTEMPTS: &str = "attempts";
+/// How many attempts a session carries. The oldest makes room.
+const CARRIED: usize = 8;
 
 /// How long the body of a request may take to arrive. The server puts it on every request.
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +39,7 @@ pub struct BodyWithin(pub Duration);
 /// `Authorization: JWT …`, the scheme Atlassian uses.
 fn jwt_header(parts: &Parts) -> Result<&str, Error> {
     let mut values = parts.headers.get_all(AUTHORIZATION).iter();
-    // Two are none: nobody can tell which was meant.
+    // With two it is unclear which one counts, so neither does.
     let (Some(value), None) = (values.next(), values.next()) else {
         return Err(Error::Unauthorized("there is no token, or more than one"));
     };
@@ -60,7 +66,7 @@ fn bound(parts: &Parts) -> Bound<'_> {
     }
 }
 
-/// Somebody in Jira, by a context token in the header.
+/// A person in Jira, by a context token in the header.
 impl FromRequestParts<Arc<App>> for Viewer {
     type Rejection = Error;
 
@@ -112,7 +118,7 @@ impl FromRequestParts<Arc<App>> for FromAtlassian {
     }
 }
 
-/// The query of an address, where a name must not stand twice.
+/// The query of an address, in which a name counts only if it occurs once.
 pub struct Query(Vec<(String, String)>);
 
 impl Query {
@@ -126,7 +132,7 @@ impl Query {
         )
     }
 
-    /// The value of a name that stands there once. Two are none: nobody can tell which was meant.
+    /// The value of a name that occurs once. With two it is unclear which one counts, so neither does.
     pub fn only(&self, name: &str) -> Option<String> {
         let mut values = self.0.iter().filter(|(known, _)| known == name);
         match (values.next(), values.next()) {
@@ -166,8 +172,8 @@ impl FromRequestParts<Arc<App>> for OwnForm {
     }
 }
 
-/// `Sec-Fetch-Site` decides where the browser sends it. Where it does not, `Origin` may be missing, ours,
-/// or `null`, which our own pages send, as their referrer policy is `no-referrer`.
+/// `Sec-Fetch-Site` decides if the browser sends it. If not, `Origin` may be missing, ours, or `null`: our own
+/// pages send `null`, because their referrer policy is `no-referrer`.
 fn posted_by(parts: &Parts, app: &App, sites: &[&[u8]]) -> Result<(), Error> {
     let header = |name| parts.headers.get(name).map(|value| value.as_bytes());
     let ours = match header("sec-fetch-site") {
@@ -183,11 +189,68 @@ fn posted_by(parts: &Parts, app: &App, sites: &[&[u8]]) -> Result<(), Error> {
     Err(Error::CrossSite)
 }
 
-/// A page that a person opens, now. For addresses where looking spends something that works once.
+/// The browser of a request, by its session cookie.
 ///
-/// A browser that loads a page before anybody asked for it says so (`Sec-Purpose`, and older ones
-/// `Purpose` or `X-Moz`); it is refused, so that it asks again when somebody does. What is loaded into a
-/// frame or by a script is no page that anybody looks at.
+/// Its session holds one thing, the ids of the attempts that began last in this browser. There may be a few, of
+/// different people or sites, so that an attempt that an attacker planted does not end an honest one.
+pub struct Browser(Session);
+
+impl<S: Send + Sync> FromRequestParts<S> for Browser {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        let session = Session::from_request_parts(parts, state).await;
+        session
+            .map(Self)
+            .map_err(|(_, why)| Error::Internal(why.to_owned()))
+    }
+}
+
+impl Browser {
+    /// The attempts that began in this browser, the newest last.
+    pub async fn attempts(&self) -> Result<Vec<AttemptId>, Error> {
+        let ids = self.0.get::<Vec<String>>(ATTEMPTS).await;
+        let ids = ids.map_err(unavailable)?.unwrap_or_default();
+        Ok(ids.into_iter().map(AttemptId).collect())
+    }
+
+    /// The attempt in the address, if it began in this browser, and all attempts that did.
+    pub async fn own(&self, app: &App, id: String) -> Result<(AttemptId, Vec<AttemptId>), Error> {
+        let begun = self.attempts().await?;
+        match begun.iter().find(|own| own.as_str() == id) {
+            Some(own) => Ok((own.clone(), begun)),
+            None => {
+                app.events.record(Event::WrongBrowser);
+                Err(Error::WrongBrowser)
+            }
+        }
+    }
+
+    /// Adds an attempt that begins here, under a new session id: an attacker may know the id with which the
+    /// browser came.
+    pub async fn begins(&self, attempt: &AttemptId) -> Result<(), Error> {
+        let Self(session) = self;
+        let begun = self.attempts().await?;
+        let mut ids: Vec<String> = begun.into_iter().map(|id| id.0).collect();
+        ids.push(attempt.0.clone());
+        let too_many = ids.len().saturating_sub(CARRIED);
+        ids.drain(..too_many);
+        // Not `flush`: it deletes the row, but the next insert would use the same id.
+        session.clear().await;
+        session.cycle_id().await.map_err(unavailable)?;
+        session.insert(ATTEMPTS, ids).await.map_err(unavailable)
+    }
+}
+
+fn unavailable(error: tower_sessions::session::Error) -> Error {
+    Error::Unavailable(sqlx::Error::Io(std::io::Error::other(error.to_string())))
+}
+
+/// A page that a person opens now. For addresses where a look uses up something that works once.
+///
+/// A browser that loads a page before the person asks for it says so (`Sec-Purpose`, older ones `Purpose` or
+/// `X-Moz`). It is refused, and asks again when the person opens the page. A request by a frame or a script is
+/// refused too, because no person looks at its answer.
 pub enum Opened {
     /// By a GET.
     ToBeSeen,
@@ -267,7 +330,7 @@ impl<S: Sync> FromRequest<S> for SmallBody {
     }
 }
 
-/// Refuses by what a request says of itself, before anything of it is read.
+/// Refuses a body by its announced length, before it is read.
 pub fn refuse_large(request: &Request<Body>) -> Result<(), Error> {
     let says = request
         .headers()
@@ -292,7 +355,7 @@ fn is_length_limit(error: &axum::Error) -> bool {
     false
 }
 
-/// Reads JSON; what is wrong with it is the program's business.
+/// Reads JSON. The error does not say what is wrong with it.
 pub fn json<T: DeserializeOwned>(body: &SmallBody) -> Result<T, Error> {
     serde_json::from_slice(&body.0)
         .map_err(|_| Error::BadRequest("The body is not the JSON that is expected"))
@@ -315,7 +378,7 @@ impl Form {
         Self(Query(fields))
     }
 
-    /// The value of a field that stands there once.
+    /// The value of a field that occurs once.
     pub fn only(&self, name: &str) -> Option<String> {
         self.0.only(name)
     }

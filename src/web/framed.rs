@@ -1,19 +1,34 @@
-//! The pages that Jira frames. They hold no data of anybody but, on the finish page, the name of the person
-//! whom the frame's own token names: their scripts ask for the rest with a context token of that person.
+//! The pages that Jira frames. The only personal data on them is, on the finish page, the name of the person whom
+//! the frame's own token names. Their scripts ask for the rest with a context token of that person.
 
 use std::sync::Arc;
 
+use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 
 use super::extract::{Framed, Query};
 use super::headers;
-use super::linking::initials;
-use super::pages::{FinishPage, GlancePage, asset, page};
+use super::pages::{asset, initials, page};
 use crate::app::App;
 use crate::error::{Error, Refusal};
 use crate::linking;
 use crate::model::{AttemptId, IssueKey};
+
+/// The glance in the issue.
+#[derive(Template)]
+#[template(path = "glance.html")]
+struct GlancePage {
+    app_name: String,
+    service: String,
+    connect_js: String,
+    css: String,
+    icon: String,
+    frame_js: String,
+    js: String,
+    base: String,
+    issue: String,
+}
 
 /// `GET /connect/glance`.
 pub async fn glance(
@@ -21,7 +36,7 @@ pub async fn glance(
     Framed(token): Framed,
     query: Query,
 ) -> Result<Response, Error> {
-    // Jira's bridge has no token for a visitor, so the script could never say why.
+    // Jira's bridge gives no token to an anonymous visitor, so the script could not explain this.
     if token.is_anonymous() {
         return Err(Error::NotAllowed(Refusal::Anonymous));
     }
@@ -42,6 +57,27 @@ pub async fn glance(
     page(&template, &headers::framed_by(&app, token.tenant()))
 }
 
+/// The page in Jira that proves who came back, and leads on.
+#[derive(Template)]
+#[template(path = "finish.html")]
+struct FinishPage {
+    app_name: String,
+    service: String,
+    connect_js: String,
+    css: String,
+    icon: String,
+    frame_js: String,
+    js: String,
+    base: String,
+    attempt: String,
+    handle: String,
+    back: String,
+    /// The person whom the token of this frame names: the one who is signed in here.
+    person: String,
+    avatar_initials: String,
+    site: String,
+}
+
 /// `GET /connect/finish`.
 pub async fn finish(
     State(app): State<Arc<App>>,
@@ -54,7 +90,7 @@ pub async fn finish(
     };
     let person = linking::name_in_jira(&app.linking, tenant, account).await?;
     let attempt = query.only("attempt").unwrap_or_default();
-    // The issue is only told to the site it is of.
+    // The issue is told only to its own site.
     let issue = app
         .parts
         .store

@@ -12,11 +12,11 @@ use axum::response::Response;
 use crate::app::App;
 use crate::model::Tenant;
 
-/// For answers that are no page: they load nothing and stand in no frame.
+/// For answers that are not pages: they load nothing and may not be framed.
 const NOTHING: &str =
     "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Puts the headers on that Atlassian and good sense ask for. Pages bring their own policy.
+/// Sets the security headers that Atlassian requires and OWASP recommends. Pages bring their own policy.
 pub async fn on_every_answer(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
@@ -40,8 +40,8 @@ pub async fn on_every_answer(request: Request, next: Next) -> Response {
 
 /// For a page in a tab of its own.
 ///
-/// `form-action` covers redirects in Chromium, and the form of the linking page is redirected to the
-/// service, which may lead on to wherever it has people log in. So any https address may come.
+/// `form-action` covers redirects in Chromium. The form of the linking page is redirected to the service, and the
+/// service may redirect to any address where its people log in. So every https address is allowed.
 pub fn top_level(app: &App) -> String {
     let loopback = if app.connect.base_url.origin().starts_with("http://") {
         " http:"
@@ -59,7 +59,7 @@ pub fn top_level_with_script(app: &App) -> String {
     format!("{}; script-src 'self'", top_level(app))
 }
 
-/// For a page that a tenant frames: that tenant's hosts and nobody else.
+/// For a page that a tenant frames: only that tenant's hosts may.
 pub fn framed_by(app: &App, tenant: &Tenant) -> String {
     let hosts: Vec<&str> = std::iter::once(tenant.base_url.as_str())
         .chain(tenant.display_urls.iter().map(String::as_str))
@@ -67,8 +67,8 @@ pub fn framed_by(app: &App, tenant: &Tenant) -> String {
     framed(app, &hosts.join(" "))
 }
 
-/// For an error page before the tenant is known: any Jira site may show it, as there is nothing on it
-/// to click and nothing of anybody's.
+/// For an error page before the tenant is known. Any Jira site may frame it, because it holds nothing to
+/// click and no personal data.
 pub fn framed_by_any_site(app: &App) -> String {
     let loopback = app.connect.base_url.origin().starts_with("http://");
     let hosts: Vec<String> = app

@@ -1,5 +1,5 @@
-//! Keys that programs ask about: the vendor's service, about those that are signed here, and the vendor's
-//! own frames, about that of their viewer.
+//! Keys that programs ask about. The vendor's service asks about keys that are signed here; the vendor's own
+//! frames ask for the key of their viewer.
 
 use std::sync::Arc;
 
@@ -22,8 +22,8 @@ use crate::keys::property::PropertyMode;
 use crate::keys::signing::Claims;
 use crate::secret::{Secret, same};
 
-/// `GET /.well-known/jwks.json` (RFC 7517), where keys are signed here. Public keys are no secret, but no
-/// answer of ours is kept by what lies between; verifiers remember the set as long as they see fit.
+/// `GET /.well-known/jwks.json` (RFC 7517), if keys are signed here. Public keys are no secret, but proxies and
+/// caches must not keep any of our answers. Verifiers choose for how long they remember the set.
 pub async fn published(State(app): State<Arc<App>>) -> Result<Response, Error> {
     let signing = app.parts.keys.signing.as_ref().ok_or(Error::NotFound)?;
     let set = signing.key_set().await?;
@@ -39,8 +39,8 @@ struct Active {
     claims: Claims,
 }
 
-/// `POST /oauth/introspect` (RFC 7662), where keys are signed here and there is a secret for it. Of a key
-/// that is not good it says only that.
+/// `POST /oauth/introspect` (RFC 7662), if keys are signed here and a secret for it is set. About a key that is
+/// not active the answer says nothing else.
 pub async fn introspect(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
@@ -49,7 +49,7 @@ pub async fn introspect(
     let signing = app.parts.keys.signing.as_ref().ok_or(Error::NotFound)?;
     let secret = signing.introspection_secret().ok_or(Error::NotFound)?;
     let given = presented(&headers).ok_or(Error::UnknownCaller)?;
-    // Hashes have one length, and so do not tell that of the secret.
+    // Hashes have one length, so the time of the comparison does not tell the length of the secret.
     if !same(&given.fingerprint(), &secret.fingerprint()) {
         return Err(Error::UnknownCaller);
     }
@@ -68,10 +68,10 @@ pub async fn introspect(
     })
 }
 
-/// The secret that a caller presents: as password of HTTP Basic, whoever it says it is, or as bearer token.
+/// The secret that a caller presents: as bearer token, or as password of HTTP Basic with any user name.
 fn presented(headers: &HeaderMap) -> Option<Secret> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
-    // Two are none: nobody can tell which was meant.
+    // With two it is unclear which one counts, so neither does.
     let (Some(value), None) = (values.next(), values.next()) else {
         return None;
     };
@@ -89,8 +89,8 @@ fn presented(headers: &HeaderMap) -> Option<Secret> {
     Some(Secret::new(password))
 }
 
-/// `GET /api/link/key`: the key of the viewer's own link, where Jira does not hold it. A key that stands in
-/// the property is not given away a second time.
+/// `GET /api/link/key`: the key of the viewer's own link, if the property does not hold the key. If it
+/// does, this route answers 404.
 pub async fn of_viewer(State(app): State<Arc<App>>, viewer: Viewer) -> Result<Response, Error> {
     if app.parts.keys.property != PropertyMode::Handle {
         return Err(Error::NotFound);

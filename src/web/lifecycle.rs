@@ -1,8 +1,9 @@
-//! What Atlassian tells about installations. Anything but 200 or 204 to `installed` fails the
-//! installation; the other three are notices that do not come twice.
+//! Atlassian's lifecycle calls. Any answer to `installed` but 200 or 204 fails the installation; Atlassian does
+//! not repeat the other three.
 //!
-//! A token is good for one body, which is not signed: the same again is answered and not done again, and
-//! another body is refused. What was signed before the present state changes nothing (`store/tenant.rs`).
+//! The body is not signed, so a token is good for one body: the same call again is answered and has no effect, and
+//! another body is refused. A call that was signed before the present state changes nothing
+//! (`store/lifecycle.rs`).
 
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ pub async fn installed(
 ) -> Result<StatusCode, Error> {
     let call = token.call(&body.0);
     let told = Told(&app, TokenKind::Lifecycle, token.client_key());
-    // Before the body is looked into: whatever it says, this token was for another.
+    // Checked before the body is used: the token came with another body before.
     if let Some(heard) = app.parts.store.heard_before(&call).await? {
         told.is_new(heard)?;
         return Ok(StatusCode::NO_CONTENT);
@@ -77,7 +78,7 @@ pub async fn enabled(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `POST /connect/disabled`: an admin has switched the app off; nothing is renewed meanwhile.
+/// `POST /connect/disabled`: an admin has switched the app off. Nothing is renewed until it is on again.
 pub async fn disabled(
     State(app): State<Arc<App>>,
     FromJira(token): FromJira,
@@ -92,11 +93,11 @@ pub async fn disabled(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Who tells something, by which kind of token.
+/// A tenant's call, by the kind of its token.
 struct Told<'a>(&'a App, TokenKind, &'a ClientKey);
 
 impl Told<'_> {
-    /// Whether it was done now. What is not is answered just as well.
+    /// Whether the call has an effect now. One that has none is answered in the same way.
     ///
     /// # Errors
     /// [`Error::Unauthorized`] for a token that came with another body before.

@@ -2,23 +2,23 @@
 
 use std::sync::Arc;
 
+use askama::Template;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::http::header::{HeaderName, LOCATION};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json as json_value};
-use tower_sessions::Session;
 
-use super::extract::{Form, Handle, Opened, OwnForm, Query, SameSite, SmallBody, json};
-use super::pages::{BothPage, LinkPage, OverPage, WaitingPage, asset, page};
-use super::{headers, session};
+use super::extract::{Browser, Form, Handle, Opened, OwnForm, Query, SameSite, SmallBody, json};
+use super::headers;
+use super::pages::{address, asset, initials, page};
 use crate::app::App;
 use crate::atlassian::connect::Viewer;
 use crate::error::Error;
 use crate::events::Event;
-use crate::linking::{self, BothAccounts, Failed, Introduction, Travelled, View, WayOn};
-use crate::model::{AttemptId, IssueKey, Whereabouts};
+use crate::linking::{self, BothAccounts, Failed, Introduction, Over, Travelled, View, WayOn};
+use crate::model::{AttemptId, Ending, Identity, IssueKey, LinkStatus, Whereabouts};
 use crate::secret::Secret;
 use crate::service::provider::CallbackQuery;
 
@@ -33,7 +33,7 @@ fn see_other(location: &str) -> Response {
 pub async fn begin(
     State(app): State<Arc<App>>,
     _: OwnForm,
-    session: Session,
+    browser: Browser,
     body: SmallBody,
 ) -> Result<Response, Failed> {
     let form = Form::of(&body);
@@ -43,14 +43,14 @@ pub async fn begin(
         another: form.only("another").is_some_and(|value| !value.is_empty()),
         travelled: Travelled::InForm,
     };
-    start(&app, &session, beginning).await
+    start(&app, &browser, beginning).await
 }
 
 /// `GET /link?jwt=`, for callers that can only open an address.
 pub async fn begin_by_address(
     State(app): State<Arc<App>>,
     opened: Opened,
-    session: Session,
+    browser: Browser,
     query: Query,
 ) -> Result<Response, Failed> {
     if matches!(opened, Opened::HeadOnly) {
@@ -62,7 +62,7 @@ pub async fn begin_by_address(
         another: query.only("another").is_some_and(|value| !value.is_empty()),
         travelled: Travelled::InAddress,
     };
-    start(&app, &session, beginning).await
+    start(&app, &browser, beginning).await
 }
 
 /// What an attempt begins with.
@@ -73,7 +73,7 @@ struct Beginning {
     travelled: Travelled,
 }
 
-async fn start(app: &App, session: &Session, beginning: Beginning) -> Result<Response, Failed> {
+async fn start(app: &App, browser: &Browser, beginning: Beginning) -> Result<Response, Failed> {
     let token = beginning
         .token
         .ok_or(Error::Unauthorized("there is no token"))?;
@@ -84,43 +84,22 @@ async fn start(app: &App, session: &Session, beginning: Beginning) -> Result<Res
     let id = linking::begin(&app.linking, token, travelled, issue, another)
         .await
         .map_err(|error| Failed {
-            // What anybody can bring about says nothing of a site.
+            // An error that anyone can cause must not name a site.
             back: error.has_reference().then_some(back),
             ..Failed::from(error)
         })?;
-    session::begun(session, &id).await?;
+    browser.begins(&id).await?;
     Ok(see_other(&address(app, &id)))
-}
-
-/// The address of an attempt's pages.
-pub fn address(app: &App, id: &AttemptId) -> String {
-    format!("{}/link/{id}", app.connect.base_url.path())
-}
-
-/// The attempt in the address, if this browser began it, and all that it began.
-async fn own(
-    app: &App,
-    session: &Session,
-    id: String,
-) -> Result<(AttemptId, Vec<AttemptId>), Error> {
-    let begun = session::attempts(session).await?;
-    match begun.iter().find(|own| own.as_str() == id) {
-        Some(own) => Ok((own.clone(), begun)),
-        None => {
-            app.events.record(Event::WrongBrowser);
-            Err(Error::WrongBrowser)
-        }
-    }
 }
 
 /// `GET /link/{id}`: what the attempt has come to. Once it is proved, the first look redeems the code.
 pub async fn look(
     State(app): State<Arc<App>>,
     opened: Opened,
-    session: Session,
+    browser: Browser,
     Path(id): Path<String>,
 ) -> Result<Response, Failed> {
-    let (id, begun) = own(&app, &session, id).await?;
+    let (id, begun) = browser.own(&app, id).await?;
     if matches!(opened, Opened::HeadOnly) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
@@ -160,7 +139,7 @@ fn introduce(app: &App, id: &AttemptId, introduction: Introduction) -> Result<Re
         action: address(app, id),
         issue: introduction.issue.map(|issue| issue.to_string()),
         another: introduction.another,
-        // Who came for another account is asked at the service; others may say so here.
+        // People who came for another account choose at the service; others may ask for that here.
         offers_another: linked && introduction.may_choose && !introduction.another,
         log_out_first: (introduction.another || linked) && !introduction.may_choose,
         awaits_jira: introduction.awaits_jira,
@@ -189,28 +168,16 @@ fn show_both(app: &App, id: &AttemptId, both: BothAccounts) -> Result<Response, 
     page(&template, &headers::top_level_with_script(app))
 }
 
-/// What stands for a person without a picture: the first letters of their first and last name.
-pub fn initials(name: &str) -> String {
-    let mut words = name.split_whitespace();
-    let first = words.next().and_then(|word| word.chars().next());
-    let last = words.next_back().and_then(|word| word.chars().next());
-    first
-        .into_iter()
-        .chain(last)
-        .flat_map(char::to_uppercase)
-        .collect()
-}
-
 /// `POST /link/{id}`: on to the service, by one button to choose another account there; or an end to it,
 /// at any step.
 pub async fn authorize(
     State(app): State<Arc<App>>,
     _: SameSite,
-    session: Session,
+    browser: Browser,
     Path(id): Path<String>,
     body: SmallBody,
 ) -> Result<Response, Failed> {
-    let (id, _) = own(&app, &session, id).await?;
+    let (id, _) = browser.own(&app, id).await?;
     let form = Form::of(&body);
     if form.only("cancel").is_some() {
         linking::turn_back(&app.linking, &id).await?;
@@ -223,7 +190,7 @@ pub async fn authorize(
         .map_err(|failed| leads_back(failed, &id))
 }
 
-/// A page that is out of date leads to the same page as it is now, which says what became of the attempt.
+/// A page that is out of date leads to the same page as it is now, which shows the attempt as it is.
 fn leads_back(failed: Failed, id: &AttemptId) -> Failed {
     match failed.error {
         Error::OutOfDate | Error::AttemptOver(_) => Failed {
@@ -238,11 +205,11 @@ fn leads_back(failed: Failed, id: &AttemptId) -> Failed {
 pub async fn confirm(
     State(app): State<Arc<App>>,
     _: SameSite,
-    session: Session,
+    browser: Browser,
     Path(id): Path<String>,
     body: SmallBody,
 ) -> Result<Response, Failed> {
-    let (id, _) = own(&app, &session, id).await?;
+    let (id, _) = browser.own(&app, id).await?;
     let shown = Form::of(&body).only("page").unwrap_or_default();
     let confirmed = linking::confirm(&app.linking, &id, &shown).await;
     confirmed
@@ -254,11 +221,11 @@ pub async fn confirm(
 pub async fn returned(
     State(app): State<Arc<App>>,
     opened: Opened,
-    session: Session,
+    browser: Browser,
     from: Whereabouts,
     query: Query,
 ) -> Result<Response, Failed> {
-    let begun = session::attempts(&session).await?;
+    let begun = browser.attempts().await?;
     if begun.is_empty() {
         app.events.record(Event::WrongBrowser);
         return Err(Error::WrongBrowser.into());
@@ -306,3 +273,202 @@ pub async fn cancel(
     linking::cancel(&app.linking, &viewer, &AttemptId(id), &handle).await?;
     Ok(StatusCode::NO_CONTENT)
 }
+
+/// The linking page.
+#[derive(Template)]
+#[template(path = "link.html")]
+struct LinkPage {
+    app_name: String,
+    service: String,
+    css: String,
+    icon: String,
+    site: String,
+    person: String,
+    avatar_initials: String,
+    action: String,
+    issue: Option<String>,
+    notice: Option<String>,
+    another: bool,
+    offers_another: bool,
+    log_out_first: bool,
+    awaits_jira: bool,
+}
+
+/// The page with both accounts.
+#[derive(Template)]
+#[template(path = "both.html")]
+struct BothPage {
+    app_name: String,
+    service: String,
+    css: String,
+    icon: String,
+    js: String,
+    action: String,
+    confirm: String,
+    person_initials: String,
+    service_initials: String,
+    both: BothAccounts,
+}
+
+impl BothPage {
+    /// Two accounts may share a display name; then the subject tells old from new.
+    fn full(&self, identity: &Identity) -> String {
+        let same = self
+            .both
+            .replaces
+            .as_ref()
+            .is_some_and(|replaced| replaced.display_name == self.both.identity.display_name);
+        match same {
+            true => format!("{} ({})", identity.display_name, identity.subject),
+            false => identity.display_name.clone(),
+        }
+    }
+}
+
+/// While a code is being redeemed.
+#[derive(Template)]
+#[template(path = "waiting.html")]
+struct WaitingPage {
+    app_name: String,
+    service: String,
+    css: String,
+    icon: String,
+    site: String,
+}
+
+/// What became of an attempt.
+#[derive(Template)]
+#[template(path = "over.html")]
+struct OverPage {
+    app_name: String,
+    css: String,
+    icon: String,
+    /// Shown with a check mark.
+    connected: bool,
+    title: String,
+    lines: Vec<String>,
+    code: Option<&'static str>,
+    /// An attempt of this browser that goes on.
+    newest: Option<String>,
+    back: String,
+    back_label: String,
+}
+
+impl OverPage {
+    /// In words, of the current state.
+    fn of(app: &App, outcome: Over, newest: Option<String>) -> Self {
+        let service = app.parts.service.name();
+        let (how, link) = (outcome.how, outcome.link.as_ref());
+        let works = link.filter(|link| link.state != "reconnect");
+        let (title, lines) = match (how, works, link) {
+            (Ending::Connected, Some(link), _) => connected(app, link, outcome.issue.as_ref()),
+            (Ending::Connected, None, lost) => connected_once(service, lost),
+            (how, works, _) => not_connected(how, service, works),
+        };
+        let done_by_the_person = matches!(how, Ending::Connected | Ending::Cancelled);
+        let back_label = match &outcome.issue {
+            Some(issue) => format!("Back to {issue}"),
+            None => "Back to Jira".to_owned(),
+        };
+        Self {
+            app_name: app.appearance.app_name.clone(),
+            css: asset(app, "latchkey.css"),
+            icon: asset(app, "icon.svg"),
+            connected: how == Ending::Connected && works.is_some(),
+            title,
+            lines,
+            code: (!done_by_the_person).then_some(OVER),
+            newest: newest.filter(|_| how == Ending::Replaced),
+            back: outcome.back,
+            back_label,
+        }
+    }
+
+    /// 410 where the page is of no use any more. What the person did themselves is no error.
+    fn status(&self) -> StatusCode {
+        match self.code {
+            Some(_) => StatusCode::GONE,
+            None => StatusCode::OK,
+        }
+    }
+}
+
+/// A title, and the lines below it.
+type Wording = (String, Vec<String>);
+
+fn name(link: &LinkStatus) -> &str {
+    link.display_name.as_deref().unwrap_or_default()
+}
+
+fn connected(app: &App, link: &LinkStatus, issue: Option<&IssueKey>) -> Wording {
+    let where_to = match issue {
+        Some(issue) => format!("{issue} or any other issue"),
+        None => "any issue".to_owned(),
+    };
+    let waits = (link.state == "linking").then(|| {
+        "Jira hasn't taken the key yet. Retrying automatically. The issue shows when it is there."
+            .to_owned()
+    });
+    let renews = format!(
+        "{} renews your key until you disconnect, which you can do in {where_to}.",
+        app.appearance.app_name
+    );
+    let lines = waits.into_iter().chain([renews]).collect();
+    (format!("Connected as {}", name(link)), lines)
+}
+
+/// The attempt connected an account; its link needs its person now, or is gone.
+fn connected_once(service: &str, lost: Option<&LinkStatus>) -> Wording {
+    match lost {
+        Some(link) => (
+            format!("Reconnect {service}"),
+            vec![
+                link.reason.clone().unwrap_or_default(),
+                "Open an issue in Jira and select Reconnect there.".to_owned(),
+            ],
+        ),
+        None => (
+            format!("You have disconnected {service}"),
+            vec!["This connected your account, and it was disconnected since. To connect it again, open an issue in Jira and select Connect.".to_owned()],
+        ),
+    }
+}
+
+fn not_connected(how: Ending, service: &str, works: Option<&LinkStatus>) -> Wording {
+    let holds = match works {
+        Some(link) => format!("You are still connected to {service} as {}.", name(link)),
+        None => "Nothing was connected.".to_owned(),
+    };
+    let ended = "That ended this attempt.".to_owned();
+    let (title, lines) = match how {
+        Ending::Connected | Ending::Cancelled => ("Cancelled", vec![holds]),
+        Ending::Replaced => (
+            "You began again in another tab",
+            vec!["This page is the older one and can't be used any more.".to_owned(), holds],
+        ),
+        Ending::Refused => (
+            "This attempt was stopped",
+            vec![
+                "It did not come back to Jira as it was started, so it was stopped for your safety.".to_owned(),
+                holds,
+            ],
+        ),
+        Ending::Failed => (
+            "This attempt is over",
+            vec![
+                format!("{service} did not complete it, or it took too long."),
+                holds,
+                "To try again, open an issue in Jira and select Connect.".to_owned(),
+            ],
+        ),
+        Ending::Disconnected => ("You disconnected meanwhile", vec![ended, holds]),
+        Ending::Uninstalled => (
+            "The app was installed again or removed meanwhile",
+            vec![ended, holds],
+        ),
+    };
+    (title.to_owned(), lines)
+}
+
+/// The code of every attempt that is over.
+const OVER: &str = "attempt-over";

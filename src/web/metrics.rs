@@ -1,7 +1,7 @@
 //! `/metrics`, on a separate address, in the Prometheus text format.
 //!
-//! `App.registry` has what this process counts. The database is counted on request, into a registry of
-//! that one answer (see [`figures`](crate::figures)).
+//! `App.registry` has what this process counts. What the database holds is counted for each request, into a
+//! registry of its own (see [`figures`](crate::figures)).
 
 use std::sync::Arc;
 

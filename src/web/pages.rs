@@ -1,4 +1,4 @@
-//! Pages, and the two faces of an error.
+//! How a page is rendered, and the two faces of an error: a problem document (RFC 9457) and a page.
 
 use std::sync::Arc;
 
@@ -16,11 +16,10 @@ use serde_json::json;
 use super::client::Client;
 use super::extract::refuse_large;
 use super::headers;
-use super::linking::address;
 use crate::app::App;
 use crate::error::Error;
-use crate::linking::{BothAccounts, Failed, Over};
-use crate::model::{Ending, Identity, LinkStatus};
+use crate::linking::Failed;
+use crate::model::AttemptId;
 
 /// Names of problems begin with this.
 const PROBLEM: &str = "urn:latchkey:problem:";
@@ -38,230 +37,7 @@ pub enum Face {
     FramedPage,
 }
 
-/// The glance in the issue.
-#[derive(Template)]
-#[template(path = "glance.html")]
-pub struct GlancePage {
-    pub app_name: String,
-    pub service: String,
-    pub connect_js: String,
-    pub css: String,
-    pub icon: String,
-    pub frame_js: String,
-    pub js: String,
-    pub base: String,
-    pub issue: String,
-}
-
-/// The page in Jira that proves who came back, and leads on.
-#[derive(Template)]
-#[template(path = "finish.html")]
-pub struct FinishPage {
-    pub app_name: String,
-    pub service: String,
-    pub connect_js: String,
-    pub css: String,
-    pub icon: String,
-    pub frame_js: String,
-    pub js: String,
-    pub base: String,
-    pub attempt: String,
-    pub handle: String,
-    pub back: String,
-    /// Whom the token of this frame names: who is signed in here.
-    pub person: String,
-    pub avatar_initials: String,
-    pub site: String,
-}
-
-/// The linking page.
-#[derive(Template)]
-#[template(path = "link.html")]
-pub struct LinkPage {
-    pub app_name: String,
-    pub service: String,
-    pub css: String,
-    pub icon: String,
-    pub site: String,
-    pub person: String,
-    pub avatar_initials: String,
-    pub action: String,
-    pub issue: Option<String>,
-    pub notice: Option<String>,
-    pub another: bool,
-    pub offers_another: bool,
-    pub log_out_first: bool,
-    pub awaits_jira: bool,
-}
-
-/// The page with both accounts.
-#[derive(Template)]
-#[template(path = "both.html")]
-pub struct BothPage {
-    pub app_name: String,
-    pub service: String,
-    pub css: String,
-    pub icon: String,
-    pub js: String,
-    pub action: String,
-    pub confirm: String,
-    pub person_initials: String,
-    pub service_initials: String,
-    pub both: BothAccounts,
-}
-
-impl BothPage {
-    /// Two accounts may share a display name; then the subject tells old from new.
-    fn full(&self, identity: &Identity) -> String {
-        let same = self
-            .both
-            .replaces
-            .as_ref()
-            .is_some_and(|replaced| replaced.display_name == self.both.identity.display_name);
-        match same {
-            true => format!("{} ({})", identity.display_name, identity.subject),
-            false => identity.display_name.clone(),
-        }
-    }
-}
-
-/// While a code is being redeemed.
-#[derive(Template)]
-#[template(path = "waiting.html")]
-pub struct WaitingPage {
-    pub app_name: String,
-    pub service: String,
-    pub css: String,
-    pub icon: String,
-    pub site: String,
-}
-
-/// What became of an attempt.
-#[derive(Template)]
-#[template(path = "over.html")]
-pub struct OverPage {
-    app_name: String,
-    css: String,
-    icon: String,
-    /// Shown with a check mark.
-    connected: bool,
-    title: String,
-    lines: Vec<String>,
-    code: Option<&'static str>,
-    /// An attempt of this browser that goes on.
-    newest: Option<String>,
-    back: String,
-    back_label: String,
-}
-
-impl OverPage {
-    /// In words, of what holds now.
-    pub fn of(app: &App, outcome: Over, newest: Option<String>) -> Self {
-        let service = app.parts.service.name();
-        let link = outcome.link.as_ref();
-        let works = link.filter(|link| link.state != "reconnect");
-        let name = |link: &LinkStatus| link.display_name.clone().unwrap_or_default();
-        let holds = match works {
-            Some(link) => format!("You are still connected to {service} as {}.", name(link)),
-            None => "Nothing was connected.".to_owned(),
-        };
-        let (title, lines, code) = match (outcome.how, works, link) {
-            (Ending::Connected, Some(link), _) => {
-                let where_to = match &outcome.issue {
-                    Some(issue) => format!("{issue} or any other issue"),
-                    None => "any issue".to_owned(),
-                };
-                let mut lines = Vec::new();
-                if link.state == "linking" {
-                    lines.push(
-                        "Jira hasn't taken the key yet. Retrying automatically. The issue shows when it is there."
-                            .to_owned(),
-                    );
-                }
-                lines.push(format!(
-                    "{} renews your key until you disconnect, which you can do in {where_to}.",
-                    app.appearance.app_name
-                ));
-                (format!("Connected as {}", name(link)), lines, None)
-            }
-            (Ending::Connected, None, Some(link)) => (
-                format!("Reconnect {service}"),
-                vec![
-                    link.reason.clone().unwrap_or_default(),
-                    "Open an issue in Jira and select Reconnect there.".to_owned(),
-                ],
-                None,
-            ),
-            (Ending::Connected, None, None) => (
-                format!("You have disconnected {service}"),
-                vec!["This connected your account, and it was disconnected since. To connect it again, open an issue in Jira and select Connect.".to_owned()],
-                None,
-            ),
-            (Ending::Cancelled, ..) => ("Cancelled".to_owned(), vec![holds], None),
-            (Ending::Replaced, ..) => (
-                "You began again in another tab".to_owned(),
-                vec!["This page is the older one and can't be used any more.".to_owned(), holds],
-                Some(OVER),
-            ),
-            (Ending::Refused, ..) => (
-                "This attempt was stopped".to_owned(),
-                vec![
-                    "It did not come back to Jira as it was started, so it was stopped for your safety.".to_owned(),
-                    holds,
-                ],
-                Some(OVER),
-            ),
-            (Ending::Failed, ..) => (
-                "This attempt is over".to_owned(),
-                vec![
-                    format!("{service} did not complete it, or it took too long."),
-                    holds,
-                    "To try again, open an issue in Jira and select Connect.".to_owned(),
-                ],
-                Some(OVER),
-            ),
-            (Ending::Disconnected, ..) => (
-                "You disconnected meanwhile".to_owned(),
-                vec!["That ended this attempt.".to_owned(), holds],
-                Some(OVER),
-            ),
-            (Ending::Uninstalled, ..) => (
-                "The app was installed again or removed meanwhile".to_owned(),
-                vec!["That ended this attempt.".to_owned(), holds],
-                Some(OVER),
-            ),
-        };
-        let back_label = match &outcome.issue {
-            Some(issue) => format!("Back to {issue}"),
-            None => "Back to Jira".to_owned(),
-        };
-        Self {
-            app_name: app.appearance.app_name.clone(),
-            css: asset(app, "latchkey.css"),
-            icon: asset(app, "icon.svg"),
-            connected: outcome.how == Ending::Connected && works.is_some(),
-            title,
-            lines,
-            code,
-            newest: newest.filter(|_| outcome.how == Ending::Replaced),
-            back: outcome.back,
-            back_label,
-        }
-    }
-
-    /// 410 where the page is of no use any more; what the person did themselves is no error.
-    pub fn status(&self) -> StatusCode {
-        match self.code {
-            Some(_) => StatusCode::GONE,
-            None => StatusCode::OK,
-        }
-    }
-}
-
-/// The code of every attempt that is over.
-const OVER: &str = "attempt-over";
-
-/// What a person sees when something is wrong.
+/// The page of an error.
 #[derive(Template)]
 #[template(path = "error.html")]
 struct ErrorPage {
@@ -275,11 +51,11 @@ struct ErrorPage {
     message: String,
     code: String,
     reference: Option<String>,
-    /// What stays connected all the same.
+    /// The account that stays connected.
     still: Option<String>,
-    /// Where a form begins the same attempt again.
+    /// The address whose form begins the same attempt again.
     again: Option<String>,
-    /// Where the page is that says what holds now.
+    /// The page that shows the current state.
     look: Option<String>,
     back: Option<String>,
 }
@@ -287,6 +63,23 @@ struct ErrorPage {
 /// The address of an asset.
 pub fn asset(app: &App, name: &str) -> String {
     format!("{}/static/{name}", app.connect.base_url.path())
+}
+
+/// The address of an attempt's pages.
+pub fn address(app: &App, id: &AttemptId) -> String {
+    format!("{}/link/{id}", app.connect.base_url.path())
+}
+
+/// What is shown instead of a person's picture: the first letters of their first and last name.
+pub fn initials(name: &str) -> String {
+    let mut words = name.split_whitespace();
+    let first = words.next().and_then(|word| word.chars().next());
+    let last = words.next_back().and_then(|word| word.chars().next());
+    first
+        .into_iter()
+        .chain(last)
+        .flat_map(char::to_uppercase)
+        .collect()
 }
 
 /// Renders a page under its policy.
@@ -299,7 +92,7 @@ pub fn page(template: &impl Template, policy: &str) -> Result<Response, Error> {
     Ok(([(CONTENT_SECURITY_POLICY, policy)], Html(html)).into_response())
 }
 
-/// An error on its way to its face, which [`give_face`] knows.
+/// An error on its way to [`give_face`].
 #[derive(Clone)]
 struct Unfaced(Arc<Failed>);
 
@@ -317,7 +110,7 @@ impl IntoResponse for Failed {
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(CONNECTION, close);
             }
-            // RFC 7662, section 2.3: as RFC 6750 has it.
+            // RFC 7662 section 2.3 refers to RFC 6750.
             Error::UnknownCaller => {
                 let schemes = HeaderValue::from_static("Basic realm=\"latchkey\", Bearer");
                 response.headers_mut().insert(WWW_AUTHENTICATE, schemes);
@@ -335,7 +128,7 @@ impl IntoResponse for Error {
     }
 }
 
-/// Whether an answer says that the request was not in order.
+/// Whether an answer refuses the request.
 fn refuses(status: StatusCode) -> bool {
     matches!(
         status.as_u16(),
@@ -343,8 +136,8 @@ fn refuses(status: StatusCode) -> bool {
     )
 }
 
-/// Gives errors of a group of routes their face, and refuses bodies that say they are too large. An
-/// address that has been refused too often is told so instead; what is in order stays as it is.
+/// Gives errors of a group of routes their face, and refuses bodies whose announced length is too large. An
+/// address that has been refused too often gets 429 instead of its next refusal; other answers stay as they are.
 pub async fn give_face(
     State((app, face)): State<(Arc<App>, Face)>,
     request: Request,
@@ -375,7 +168,7 @@ pub async fn give_face(
     };
     let (mut parts, _) = response.into_parts();
     let (faced_parts, body) = faced.into_parts();
-    // The length is that of the body which is replaced.
+    // It is the length of the body that is replaced.
     parts.headers.remove(axum::http::header::CONTENT_LENGTH);
     parts.headers.extend(faced_parts.headers);
     Response::from_parts(parts, body)

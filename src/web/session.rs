@@ -1,9 +1,7 @@
 //! Sessions of the top-level pages: tower-sessions, kept in the database.
 //!
-//! A session holds one thing, the ids of the attempts that this browser began last. There may be a few,
-//! of different people or sites, so that one which somebody planted does not end an honest one. Its
-//! cookie is `__Host-latchkey`: no other host can set it, scripts cannot read it, and it goes along when
-//! the service sends the person back (`Lax`), but not with another site's forms. The database knows only
+//! The cookie is `__Host-latchkey`: no other host can set it, scripts cannot read it, and browsers send it
+//! when the service sends the person back (`Lax`), but not with another site's forms. The database holds only
 //! the hash of its value.
 
 use async_trait::async_trait;
@@ -12,21 +10,17 @@ use tower_sessions::cookie::SameSite;
 use tower_sessions::cookie::time::Duration;
 use tower_sessions::session::{Id, Record};
 use tower_sessions::session_store::{self, SessionStore};
-use tower_sessions::{Expiry, Session, SessionManagerLayer};
+use tower_sessions::{Expiry, SessionManagerLayer};
 
 use crate::app::App;
 use crate::clock::{Clock, Seconds};
 use crate::error::Error;
-use crate::model::AttemptId;
 use crate::secret::fingerprint;
 use crate::store::{END_REMEMBERED_FOR, Store};
 
 const COOKIE: &str = "__Host-latchkey";
-const ATTEMPTS: &str = "attempts";
-/// How many attempts a session carries. The oldest makes room.
-const CARRIED: usize = 8;
-/// How long a session lasts after its last attempt began, in seconds. Attempts end long before; until
-/// then their pages say what became of them.
+/// How long a session lasts after its last attempt began, in seconds. Attempts end long before; for the rest of
+/// the time their pages say how they ended.
 const SESSION_LIFE: Seconds = END_REMEMBERED_FOR;
 
 /// The layer that reads and sets the cookie.
@@ -44,35 +38,7 @@ pub fn layer(app: &App) -> SessionManagerLayer<Sessions> {
         .with_expiry(Expiry::OnInactivity(Duration::seconds(SESSION_LIFE)))
 }
 
-/// Adds an attempt to what this browser began, under a new session id: somebody else may know the one it
-/// came with.
-pub async fn begun(session: &Session, attempt: &AttemptId) -> Result<(), Error> {
-    let mut ids: Vec<String> = attempts(session)
-        .await?
-        .into_iter()
-        .map(|id| id.0)
-        .collect();
-    ids.push(attempt.0.clone());
-    let too_many = ids.len().saturating_sub(CARRIED);
-    ids.drain(..too_many);
-    // Not `flush`: it deletes the row, but what is inserted next goes by the same id again.
-    session.clear().await;
-    session.cycle_id().await.map_err(failed)?;
-    session.insert(ATTEMPTS, ids).await.map_err(failed)
-}
-
-/// The attempts that this browser began, the newest last.
-pub async fn attempts(session: &Session) -> Result<Vec<AttemptId>, Error> {
-    let ids = session.get::<Vec<String>>(ATTEMPTS).await;
-    let ids = ids.map_err(failed)?.unwrap_or_default();
-    Ok(ids.into_iter().map(AttemptId).collect())
-}
-
-fn failed(error: tower_sessions::session::Error) -> Error {
-    Error::Unavailable(sqlx::Error::Io(std::io::Error::other(error.to_string())))
-}
-
-/// The sessions' table as tower-sessions wants to see it.
+/// The table of sessions, as a store of tower-sessions.
 #[derive(Debug, Clone)]
 pub struct Sessions {
     store: Store,
@@ -80,7 +46,7 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// A record has an end of its own, but by the system's clock, and sessions go by ours.
+    /// The record has an end too, but by the system's clock; this one goes by the clock that is passed in.
     fn expires_at(&self) -> Seconds {
         self.clock.now() + SESSION_LIFE
     }

@@ -1,0 +1,91 @@
+//! What a person sees and does in the issue: the status, Renew now, Disconnect.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::atlassian::connect::Viewer;
+use crate::cleanup;
+use crate::clock::Seconds;
+use crate::error::Error;
+use crate::model::LinkStatus;
+
+use super::{Linking, refused, refused_by_id};
+
+/// How long a person who disconnects waits for the service and Jira. What takes longer goes on without them.
+const UNLINK_PATIENCE: Duration = Duration::from_secs(10);
+/// How long the worker leaves to that request what it cleans up, in seconds.
+const HANDS_OFF: Seconds = 15;
+
+/// What a person sees in the issue.
+///
+/// # Errors
+/// [`Error::NotAllowed`] for a person who may not link, as far as is known.
+pub async fn status(linking: &Linking, viewer: &Viewer) -> Result<LinkStatus, Error> {
+    let (now, store) = (linking.now(), linking.store());
+    let (tenant, account) = (viewer.tenant(), viewer.account());
+    let service = linking.parts.service.name();
+    if let Some(link) = store.link(tenant, account).await? {
+        return Ok(LinkStatus::of(&link, tenant, service, now));
+    }
+    may_look(linking, viewer).await?;
+    let attempt = store.attempt_of_person(tenant, account, now).await?;
+    Ok(LinkStatus::without_link(service, attempt.is_some()))
+}
+
+/// Refuses by what is known. Jira is not asked: looking at an issue must not cost a call.
+async fn may_look(linking: &Linking, viewer: &Viewer) -> Result<(), Error> {
+    let (tenant, account) = (viewer.tenant(), viewer.account());
+    let person = linking.store().person(tenant, account).await?;
+    let why = refused_by_id(linking, account)
+        .or_else(|| person.and_then(|(person, _)| refused(linking, &person)));
+    match why {
+        Some(why) => Err(Error::NotAllowed(why)),
+        None => Ok(()),
+    }
+}
+
+/// Takes a link away. It is gone when this returns. Its tokens are revoked and the property is deleted
+/// now or, where that fails, later by the worker.
+///
+/// # Errors
+/// [`Error::TooMany`], and when the store is unavailable.
+pub async fn unlink(linking: &Arc<Linking>, viewer: &Viewer) -> Result<(), Error> {
+    let (tenant, account) = (viewer.tenant(), viewer.account());
+    linking.limits.act(tenant, account)?;
+    let now = linking.now();
+    let hands_off_until = now + HANDS_OFF;
+    let left = linking
+        .store()
+        .unlink(tenant, account, now, hands_off_until)
+        .await?;
+    if left.is_empty() {
+        return Ok(());
+    }
+    tracing::info!(tenant = %tenant.client_key, %account, "an account was unlinked");
+    let task = tokio::spawn({
+        let linking = linking.clone();
+        async move { cleanup::run_these(&linking.parts, &left, hands_off_until).await }
+    });
+    match tokio::time::timeout(UNLINK_PATIENCE, task).await {
+        Ok(Ok(Ok(()))) => {}
+        Ok(Ok(Err(error))) => tracing::warn!(%error, "cleaning up after an unlink goes on later"),
+        Ok(Err(_)) => return Err(Error::Internal("cleaning up panicked".to_owned())),
+        Err(_) => tracing::warn!("cleaning up after an unlink takes long and goes on"),
+    }
+    Ok(())
+}
+
+/// Brings a renewal forward.
+///
+/// # Errors
+/// [`Error::NotLinked`] when there is nothing to renew, [`Error::TooMany`].
+pub async fn renew(linking: &Linking, viewer: &Viewer) -> Result<(), Error> {
+    let (tenant, account) = (viewer.tenant(), viewer.account());
+    linking.limits.renew(tenant, account)?;
+    let store = linking.store();
+    if !store.renew_now(tenant, account, linking.now()).await? {
+        return Err(Error::NotLinked);
+    }
+    linking.parts.wake.notify_one();
+    Ok(())
+}
