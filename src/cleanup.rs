@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::meters::CleanupOutcome;
 use crate::model::{ClientKey, Purpose, RevocableToken, Revocation, Tenant, Tokens};
 use crate::parts::Parts;
-use crate::service::provider::{RefreshError, RevokeError};
+use crate::service::failures::{RefreshError, RevokeError};
 use crate::store::{Chore, Cleanup, TriedFor, Turn};
 
 /// How long an entry is one process's alone, in seconds. Longer than any call takes.

@@ -8,7 +8,7 @@ use crate::meters::{Outcome, Step};
 use crate::model::{ApiKey, AsideReason, Credential, Property, Purpose, ReconnectReason, Tenant};
 use crate::moments::{Moment, reach};
 use crate::parts::Parts;
-use crate::service::provider::KeyEndpointError;
+use crate::service::failures::KeyEndpointError;
 use crate::settling::{Decided, Due, Job, Progress, Then, backoff, keep, settle};
 use crate::store::{Claim, GivenBack};
 

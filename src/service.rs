@@ -8,6 +8,7 @@
 
 pub mod answers;
 pub mod discovery;
+pub mod failures;
 pub mod habits;
 pub mod id_token;
 pub mod known;
@@ -16,6 +17,7 @@ pub mod pace;
 pub mod provider;
 pub mod registration;
 pub mod token_response;
+mod transport;
 
 use crate::clock::{Clock, Seconds};
 use crate::error::Error;
@@ -25,9 +27,10 @@ use crate::model::{ApiKey, Identity, RevocableToken, Tokens};
 use crate::secret::Secret;
 use crate::store::Store;
 
+use failures::{KeyEndpointError, RedeemError, RefreshError, RevokeError};
 use known::Known;
 use pace::ServicePace;
-use provider::{CallbackQuery, KeyEndpointError, Provider, RedeemError, RefreshError, RevokeError};
+use provider::{CallbackQuery, Provider};
 
 /// The service, as everybody else sees it.
 pub struct Service {

@@ -13,7 +13,7 @@ use crate::model::{AsideReason, Credential, ReconnectReason};
 use crate::moments::{Moment, reach};
 use crate::parts::Parts;
 use crate::service::News;
-use crate::service::provider::RefreshError;
+use crate::service::failures::RefreshError;
 use crate::store::{Claim, GivenBack};
 
 /// How long Jira must go on saying that a person is gone to be believed, in seconds.

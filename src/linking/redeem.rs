@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::model::{Attempt, Code, Ending, Phase, Redeemed, Redeeming, Round, Tenant};
 use crate::secret::same;
 use crate::service::Pass;
-use crate::service::provider::Brought;
+use crate::service::failures::Brought;
 
 use super::look::{View, both_accounts, linked_as};
 use super::{Failed, Linking};

@@ -7,13 +7,13 @@
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::model::{
-    AccountId, Attempt, AttemptId, ClientKey, Consent, Credential, Ended, Ending, Handle, IssueKey,
-    Phase, PhaseName, RevocableToken, Revocation, Tenant, Tokens,
+    AccountId, Attempt, AttemptId, ClientKey, Ended, Ending, Handle, IssueKey, Phase, PhaseName,
+    RevocableToken, Revocation, Tenant, Tokens,
 };
 use crate::secret::TenantKey;
 use crate::vault::{Broken, Place};
 
-use super::cleanup::{Owner, Wait, all_of};
+use super::cleanup::{Owner, Wait};
 use super::rows::{AttemptEndRow, AttemptRow};
 use super::sealer::Sealer;
 use super::statement::statements;
@@ -171,7 +171,7 @@ impl Sealer {
             .await?;
         }
         if let Some((tokens, subject)) = self.brought(key, row) {
-            let revocations = tokens_only(&tokens, &subject);
+            let revocations = vec![of_tokens(tokens.revocable(), &subject)];
             self.add_revocations(tx, &owner_of(row), revocations, now)
                 .await?;
         }
@@ -398,7 +398,10 @@ impl Store {
             .bind(row.handle_expires_at)
             .bind(&kept);
         let left_behind = match &attempt.phase {
-            Phase::Redeemed(before) => tokens_only(&before.tokens, &before.identity.subject),
+            Phase::Redeemed(before) => {
+                let subject = &before.identity.subject;
+                vec![of_tokens(before.tokens.revocable(), subject)]
+            }
             _ => Vec::new(),
         };
         let taken = self
@@ -489,11 +492,7 @@ impl Store {
         tokens: &[RevocableToken],
         now: Seconds,
     ) -> Result<(), Error> {
-        let revocation = Revocation {
-            subject: subject.unwrap_or_default().to_owned(),
-            keys: Vec::new(),
-            tokens: tokens.to_vec(),
-        };
+        let revocation = of_tokens(tokens.to_vec(), subject.unwrap_or_default());
         let owner = Owner {
             client_key: tenant.client_key.0.clone(),
             installation: tenant.installation,
@@ -519,16 +518,11 @@ impl Store {
     }
 }
 
-/// The revocations of tokens that no link holds.
-fn tokens_only(tokens: &Tokens, subject: &str) -> Vec<Revocation> {
-    let credential = Credential {
-        tokens: tokens.clone(),
-        consent: Consent::default(),
-        refresh_ends_at: None,
-        previous_refresh_token: None,
-        lingering: Vec::new(),
-        api_key: None,
-        retiring: Vec::new(),
-    };
-    all_of(credential, subject)
+/// The revocation of tokens that no link holds.
+fn of_tokens(tokens: Vec<RevocableToken>, subject: &str) -> Revocation {
+    Revocation {
+        subject: subject.to_owned(),
+        keys: Vec::new(),
+        tokens,
+    }
 }
