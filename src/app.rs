@@ -32,19 +32,19 @@ use crate::store::{OpenError, Store};
 use crate::vault::Vault;
 use crate::worker::follow_database;
 
-/// What comes from outside the process and is passed in.
+/// What the process gets from outside.
 #[derive(Debug, Clone)]
 pub struct Outside {
     /// The time.
     pub clock: Clock,
-    /// Chance.
+    /// Random numbers.
     pub random: Random,
     /// The HTTP client.
     pub http: Outbound,
 }
 
 impl Outside {
-    /// The real ones.
+    /// The real clock, random numbers and HTTP client.
     ///
     /// # Errors
     /// When the TLS backend cannot be set up.
@@ -59,34 +59,34 @@ impl Outside {
 
 /// The parts of a running process.
 pub struct App {
-    /// What the verbs work with.
+    /// The parts that the verbs share.
     pub parts: Parts,
-    /// What linking works with.
+    /// Links accounts.
     pub linking: Arc<Linking>,
-    /// What the worker renews with.
+    /// Renews links.
     pub renewing: Renewing,
     /// Verifies what Atlassian sends.
     pub connect: Connect,
-    /// Counts what anybody may do only so often.
+    /// Limits how often callers may do what costs something.
     pub limits: Arc<Limits>,
     /// Records security events.
     pub events: Events,
-    /// Figures that this process counts itself.
+    /// Metrics that this process counts itself.
     pub registry: Registry,
-    /// What is collected from the database for an operator.
+    /// Metrics that are collected from the database.
     pub counted: Counted,
-    /// Who is believed about where a request comes from.
+    /// The proxies that are trusted to name a request's address.
     pub proxies: Proxies,
-    /// What pages say and load.
+    /// What pages show and load.
     pub appearance: Appearance,
 }
 
-/// What pages say of the app, and load.
+/// What pages show of the app, and load.
 #[derive(Debug, Clone)]
 pub struct Appearance {
     /// Name of the app in Jira.
     pub app_name: String,
-    /// Which module stands in the issue.
+    /// The module in the issue.
     pub issue_module: IssueModule,
     /// The Connect bridge.
     pub connect_js: url::Url,
@@ -244,7 +244,7 @@ async fn warn_of_sites_left_out(store: &Store) -> Result<(), Error> {
     for site in left_out.iter().take(NAMED) {
         tracing::warn!(
             %site,
-            "a tenant is not served: its base URL is not of a host in LATCHKEY_SITE_HOSTS"
+            "a tenant is not served: the host of its base URL is not in LATCHKEY_SITE_HOSTS"
         );
     }
     if left_out.len() > NAMED {

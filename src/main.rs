@@ -88,7 +88,7 @@ fn begin(log: &Log) -> Result<ExitCode, String> {
             command => run(command, &line.settings, log, stop).await,
         }
     });
-    // Tasks that still run have had their time. A shutdown that waits would wait for DNS lookups.
+    // Tasks that are still running have had their time. A shutdown that waits would wait for DNS lookups.
     runtime.shutdown_background();
     done
 }
@@ -153,7 +153,7 @@ async fn run(
             if migrate {
                 return Err("stopped before the database was up to date".to_owned());
             }
-            tracing::info!("stopping: nothing was under way yet");
+            tracing::info!("stopping: nothing had started yet");
             return Ok(ExitCode::SUCCESS);
         }
     };
@@ -179,7 +179,7 @@ async fn serve_until_stopped(
     let running = Running::start(app, bind(listen).await?).map_err(|error| error.to_string())?;
     tracing::info!(address = %running.address(), "serving");
     stop.asked().await;
-    tracing::info!("stopping: work under way is finished first");
+    tracing::info!("stopping after the work in progress is finished");
     stop_metrics.send_replace(true);
     running.stop().await;
     Ok(ExitCode::SUCCESS)

@@ -112,7 +112,7 @@ impl Provider {
         self.config.known
     }
 
-    /// How long grants last, as far as the operator knows.
+    /// How long grants last, as far as the operator set it.
     #[must_use]
     pub fn grant_lives(&self) -> Lives {
         Lives {
@@ -121,7 +121,7 @@ impl Provider {
         }
     }
 
-    /// Whether API keys are made by a step of their own: at a key endpoint, or signed here.
+    /// Whether API keys differ from access tokens: the key endpoint issues them, or Latchkey signs them.
     #[must_use]
     pub fn makes_keys(&self) -> bool {
         !matches!(self.config.api_key, ApiKeySource::AccessToken)
@@ -535,7 +535,7 @@ impl Provider {
         }
     }
 
-    /// The API key of an access token: the token itself, or one that the key endpoint makes for it.
+    /// The API key for an access token: the token itself, or a key that the key endpoint issues for it.
     pub async fn api_key(&self, tokens: &Tokens) -> Result<ApiKey, KeyEndpointError> {
         let url = match &self.config.api_key {
             ApiKeySource::AccessToken => return Ok(self.token_as_key(tokens)),

@@ -51,7 +51,7 @@ impl Transport<'_> {
             .headers(headers)
             .body(body);
         let (answer, broke_off) = self.http.send_for_part(request, SIZE_LIMIT).await?;
-        // Tokens that have arrived are kept, however the connection ended.
+        // Tokens that arrived are kept, even if the connection broke afterwards.
         let is_token_answer = |answer: &Answer| {
             answer.status.is_success()
                 && lenient::read(&answer.body).is_some_and(|fields| lenient::holds_tokens(&fields))

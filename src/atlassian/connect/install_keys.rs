@@ -1,9 +1,9 @@
-//! The public keys of lifecycle tokens, fetched by kid and remembered.
+//! The public keys of lifecycle tokens, fetched by kid and cached.
 //!
-//! A kid never changes its key, so what was fetched once is kept. What a caller can make us do is
-//! bounded: the kid must be a short plain token before it becomes part of an address, one fetch runs at
-//! a time, a kid that is not there is not asked for again for a minute, and an address can ask for so
-//! many only ([`Limits::fetch`]), so that kids made up by one do not keep everybody else's waiting.
+//! The key of a kid never changes, so a fetched key is kept. A caller can cause only a bounded number of
+//! fetches: a kid must be a short plain token before it becomes part of a URL, one fetch runs at a time, a
+//! kid that was not found is not fetched again for a minute, and each address may cause only so many fetches
+//! ([`Limits::fetch`]). So made-up kids from one address do not delay other callers.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -16,14 +16,14 @@ use crate::error::Error;
 use crate::limits::Limits;
 use crate::outbound::{Answer, Outbound};
 
-/// How many kids are remembered, found or not. Atlassian has a handful.
+/// How many kids are cached, found or not. Atlassian uses a handful.
 const REMEMBERED: usize = 64;
 /// How long a kid counts as unknown after it was not found, in seconds.
 const UNKNOWN_FOR: Seconds = 60;
-/// A PEM of an RSA key has less than a kilobyte.
+/// A PEM of an RSA key is smaller than a kilobyte.
 const LARGEST_KEY: usize = 16 * 1024;
 
-/// Fetches and remembers.
+/// Fetches and caches the keys.
 #[derive(Debug)]
 pub struct InstallKeys {
     url: String,
@@ -63,15 +63,14 @@ impl InstallKeys {
         }
     }
 
-    /// The key of a kid that this client has named.
+    /// The key of a kid that this client named.
     ///
     /// # Errors
     /// [`Error::Unauthorized`] for a kid that is malformed or unknown, [`Error::TooMany`] when the client
-    /// names too many that are not known yet, [`Error::JiraUnreachable`] when the key server does not
-    /// answer.
+    /// names too many unknown kids, [`Error::JiraUnreachable`] when the key server does not answer.
     pub async fn key(&self, kid: &str, client: IpAddr) -> Result<DecodingKey, Error> {
         let plain = (1..=128).contains(&kid.len())
-            // Dots alone would be a step in a path.
+            // A segment of dots would change the path.
             && !kid.starts_with('.')
             && !kid.contains("..")
             && kid
@@ -129,7 +128,7 @@ impl InstallKeys {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         if known.len() >= REMEMBERED {
-            // Made-up kids must not push real keys out.
+            // Made-up kids must not evict real keys.
             known.retain(|_, what| matches!(what, Known::Key(_)));
         }
         if known.len() < REMEMBERED {

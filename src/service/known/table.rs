@@ -1,11 +1,11 @@
-//! The table itself. Everything here was looked up in November 2026.
+//! The table of known services, as looked up in November 2026.
 
 use super::{
     Answers, ClientAuth, Endpoints, Ends, Failing, IdentityFrom, Known, Means, Parameter, Refresh,
     Revocation, RevokedBy, Rotation, STANDARD_ANSWERS, Scopes, Source, said, unconfirmed,
 };
 
-/// Every service, in the order of their keys; last whichever else speaks OpenID Connect.
+/// Every service, ordered by key; the last one is any other OpenID provider.
 pub const ALL: &[&Known] = &[
     &ASANA, &AUTH0, &BITBUCKET, &ENTRA, &FIGMA, &GITHUB, &GITLAB, &GOOGLE, &KEYCLOAK, &LINEAR,
     &NOTION, &OKTA, &SLACK, &ZOOM, &OIDC,
@@ -78,7 +78,7 @@ const fn error_unconfirmed(name: &'static str, means: Means, why: &'static str) 
     }
 }
 
-/// Any OpenID provider, and any other service that is described by settings alone.
+/// Any other OpenID provider, and any service that is described by settings alone.
 pub const OIDC: Known = Known {
     key: "oidc",
     name: None,
@@ -137,7 +137,7 @@ const ASANA: Known = Known {
     pkce: said(true, ASANA_OAUTH),
     authorize: said(&[], ASANA_OAUTH),
     choose: unconfirmed(None, NO_PARAMETER),
-    // The page wants the redirect address with every request for tokens.
+    // The service requires the redirect address with every token request.
     refresh: said(
         Refresh {
             path: None,
@@ -210,7 +210,7 @@ const AUTH0: Known = Known {
     ),
     identity: said(IdentityFrom::Standard, OIDC_CORE),
     headers: &[],
-    // Defaults, which its operator can change.
+    // Defaults that the service's operator can change.
     access_life: said(
         Some(86_400),
         "https://auth0.com/docs/secure/tokens/access-tokens/update-access-token-lifetime",
@@ -237,7 +237,7 @@ const AUTH0: Known = Known {
     errors: &[error_unconfirmed(
         "mfa_required",
         Means::Refused,
-        "a person may have to do something, and no page that could be read says whether linking anew is it",
+        "a person may have to act, and no page that could be read says whether linking again is enough",
     )],
     notes: &[
         "The issuer ends with a slash.",
@@ -344,7 +344,7 @@ const ENTRA: Known = Known {
     errors: &[
         error("interaction_required", Means::GrantEnded, ENTRA_FLOW),
         error("consent_required", Means::GrantEnded, ENTRA_FLOW),
-        // The app is not in the directory of this person: one company's affair, not everybody's.
+        // The app is not in this person's directory: that concerns one company, not all.
         error("unauthorized_client", Means::Refused, ENTRA_FLOW),
         error("temporarily_unavailable", Means::Trouble, ENTRA_FLOW),
     ],
@@ -411,7 +411,7 @@ const FIGMA: Known = Known {
     revoking_access_ends: unconfirmed(Ends::Itself, NOT_SAID),
     errors: &[],
     notes: &[
-        "A code is good for half a minute, as far as is known: whoever takes longer on the way back through Jira has to begin again.",
+        "A code is good for half a minute, as far as is known: a person who takes longer on the way back through Jira has to begin again.",
         "Keys live for 90 days and cannot be ended early.",
         "See https://developers.figma.com/docs/rest-api/oauth-apps/ for what could not be read here.",
     ],
@@ -435,7 +435,7 @@ const GITHUB: Known = Known {
         },
         GITHUB_TOKEN,
     ),
-    // What a GitHub App may do are its permissions.
+    // A GitHub App's permissions take the place of scopes.
     scopes: said(scopes(""), GITHUB_TOKEN),
     client_auth: said(Some(ClientAuth::Body), GITHUB_REFRESH),
     pkce: said(true, GITHUB_TOKEN),
@@ -509,7 +509,7 @@ const GITLAB: Known = Known {
         },
         GITLAB_OPENID,
     ),
-    // There is no `offline_access`: every grant has a refresh token.
+    // No `offline_access`: every grant has a refresh token.
     scopes: said(scopes("openid profile"), GITLAB_METADATA),
     client_auth: said(Some(ClientAuth::Body), GITLAB_OAUTH),
     pkce: said(true, GITLAB_OAUTH),
@@ -539,7 +539,7 @@ const GITLAB: Known = Known {
     ],
 };
 
-// Google says the same of every API; these are the pages of which whole texts could be read.
+// Google documents this once for each API; these pages could be read in full.
 const GOOGLE_WEB: &str =
     "https://developers.google.com/youtube/v3/guides/auth/server-side-web-apps";
 const GOOGLE_REVOKE: &str =
@@ -564,7 +564,7 @@ const GOOGLE: Known = Known {
         true,
         "https://accounts.google.com/.well-known/openid-configuration",
     ),
-    // A refresh token comes with the first consent alone, unless it is asked for again.
+    // Only the first consent brings a refresh token, unless consent is requested again.
     authorize: said(
         &[
             always("access_type", "offline"),
@@ -615,7 +615,7 @@ const KEYCLOAK: Known = Known {
     scopes: said(OPENID_SCOPES, KEYCLOAK_OFFLINE),
     client_auth: said(None, OIDC_DISCOVERY),
     pkce: said(true, RFC_7636),
-    // Offline access is a role there, and needs no consent.
+    // Offline access is a role in Keycloak and needs no consent.
     authorize: unconfirmed(&[], AS_THE_STANDARD),
     choose: said(Some(("prompt", "login")), OIDC_REQUEST),
     refresh: said(STANDARD_REFRESH, KEYCLOAK_OFFLINE),
@@ -667,7 +667,7 @@ const LINEAR: Known = Known {
     client_auth: said(Some(ClientAuth::Body), LINEAR_OAUTH),
     pkce: said(true, LINEAR_OAUTH),
     authorize: said(&[], LINEAR_OAUTH),
-    // Its page for consent lets people take another workspace.
+    // Its consent page lets people choose another workspace.
     choose: said(Some(("prompt", "consent")), LINEAR_OAUTH),
     refresh: said(STANDARD_REFRESH, LINEAR_OAUTH),
     answers: unconfirmed(STANDARD_ANSWERS, AS_THE_STANDARD),
@@ -720,7 +720,7 @@ const NOTION: Known = Known {
         },
         NOTION_AUTHORIZATION,
     ),
-    // What an integration may do are its capabilities and the pages that a person picks.
+    // An integration's capabilities, and the pages that a person picks, take the place of scopes.
     scopes: said(
         scopes(""),
         "https://developers.notion.com/reference/capabilities",
@@ -848,7 +848,7 @@ const SLACK: Known = Known {
     identity: said(
         IdentityFrom::Api {
             post: Some(""),
-            // A user's id is unique in its workspace only.
+            // A user id is unique within a workspace only.
             subject: &["/team_id", "/user_id"],
             names: &["/user"],
         },
@@ -896,7 +896,7 @@ const SLACK: Known = Known {
     ],
 };
 
-// What Zoom itself gives to those who build on it.
+// Zoom publishes this for developers.
 const ZOOM_OAUTH: &str = "https://github.com/zoom/skills";
 const ZOOM_SUPPORT: &str = "https://devsupport.zoom.us/hc/en-us/articles/360060332931-Extending-the-expiration-for-an-OAuth-access-token";
 
@@ -912,7 +912,7 @@ const ZOOM: Known = Known {
         },
         ZOOM_OAUTH,
     ),
-    // They belong to the app.
+    // The app's registration sets the scopes.
     scopes: unconfirmed(
         scopes(""),
         "not sent, so that those of the app count; Zoom's own texts differ on whether they may be",
