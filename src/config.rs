@@ -177,7 +177,7 @@ pub struct Settings {
     #[arg(long, value_name = "METHOD")]
     provider_client_auth: Setting<Choice<ClientAuth>>,
 
-    /// Most renewals under way at once, for each replica
+    /// Most renewals at once, for each replica
     #[arg(long, value_name = "NUMBER", default_value = "32")]
     provider_concurrency: Setting<Whole<1, 10_000>>,
 
@@ -221,7 +221,7 @@ pub struct Settings {
     minted_key_rotation: Setting<Span<600, 31_536_000>>,
 
     /// With `minted`: secret with which your service asks whether a key is still good, 16 characters or more
-    /// [default: none, and nobody can ask]
+    /// [default: none, and introspection is off]
     #[arg(long, value_name = "SECRET")]
     introspection_secret: Setting<LongSecret>,
 
@@ -643,7 +643,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_signed_here_is_for_somebody_and_for_a_while() {
+    fn signed_keys_need_an_audience_and_a_life() {
         let minted = |name, value| {
             with(&[
                 ("LATCHKEY_API_KEY_FROM", "minted"),

@@ -22,7 +22,7 @@ pub enum Error {
     NotAllowed(Refusal),
 
     /// Another person finished the attempt than started it.
-    #[error("the attempt was started by somebody else")]
+    #[error("another person started the attempt")]
     WrongPerson {
         /// The display name of the person signed in to Jira, if Jira gave it.
         signed_in_as: Option<String>,
@@ -124,7 +124,7 @@ pub enum Error {
     IpAllowlist,
 
     /// Jira limits this app's calls, at this site or at all sites.
-    #[error("Jira has to be left alone for {retry_after} s")]
+    #[error("Jira must not be called for {retry_after} s")]
     JiraBusy {
         /// When to try again, in seconds.
         retry_after: Seconds,
@@ -146,7 +146,7 @@ pub enum Error {
 /// Why a person may not link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// Nobody is signed in to Jira.
+    /// No person is signed in to Jira.
     Anonymous,
     /// A portal customer, while `LATCHKEY_CUSTOMERS` denies them.
     Customer,

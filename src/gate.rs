@@ -121,7 +121,7 @@ pub struct SharedGate {
     gate: Gate,
     store: Store,
     clock: Clock,
-    known: Mutex<GateRow>,
+    copy: Mutex<GateRow>,
 }
 
 impl SharedGate {
@@ -130,7 +130,7 @@ impl SharedGate {
             gate,
             store,
             clock,
-            known: Mutex::default(),
+            copy: Mutex::default(),
         }
     }
 
@@ -146,20 +146,20 @@ impl SharedGate {
         Self::new(Gate::Jira, store, clock)
     }
 
-    fn known(&self) -> MutexGuard<'_, GateRow> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn copy(&self) -> MutexGuard<'_, GateRow> {
+        self.copy.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// When it opens, as far as this process knows. In the past if it is open.
     #[must_use]
     pub fn opens_at(&self) -> Seconds {
-        self.known().opens_at
+        self.copy().opens_at
     }
 
     /// Its state, as far as this process knows.
     #[must_use]
     pub fn stance(&self) -> Stance {
-        self.known().stance(self.clock.now())
+        self.copy().stance(self.clock.now())
     }
 
     /// Reads its current state.
@@ -168,7 +168,7 @@ impl SharedGate {
     /// When the store is unavailable, as for all functions here.
     pub async fn look(&self) -> Result<Stance, Error> {
         let row = self.store.gate(self.gate).await?;
-        *self.known() = row;
+        *self.copy() = row;
         Ok(row.stance(self.clock.now()))
     }
 
@@ -179,7 +179,7 @@ impl SharedGate {
     ) -> Result<Option<GateRow>, Error> {
         loop {
             let seen = self.store.gate(self.gate).await?;
-            *self.known() = seen;
+            *self.copy() = seen;
             let Some(next) = next(&seen) else {
                 return Ok(None);
             };
@@ -188,7 +188,7 @@ impl SharedGate {
                     version: seen.version + 1,
                     ..next
                 };
-                *self.known() = next;
+                *self.copy() = next;
                 return Ok(Some(next));
             }
         }
@@ -245,7 +245,7 @@ impl SharedGate {
         };
         probe
             .map(Some)
-            .ok_or_else(|| Error::ServiceUnreachable("it is left alone for now".to_owned()))
+            .ok_or_else(|| Error::ServiceUnreachable("no requests are sent for now".to_owned()))
     }
 
     /// Tells all replicas how a token request ended. Returns for how long the gate is closed now, if that
@@ -255,7 +255,7 @@ impl SharedGate {
         report: Report,
         probe: Option<Probe>,
     ) -> Result<Option<Seconds>, Error> {
-        if report == Report::Answered && probe.is_none() && self.known().failures == 0 {
+        if report == Report::Answered && probe.is_none() && self.copy().failures == 0 {
             return Ok(None);
         }
         let now = self.clock.now();

@@ -161,7 +161,7 @@ mod tests {
     fn an_end_that_moves_is_idle_and_one_that_stays_is_the_last() {
         let lives = Lives::default();
         let once = told(&[(0, 30 * DAY)], lives);
-        assert_eq!(once, (None, Some(30 * DAY)), "nobody can tell yet");
+        assert_eq!(once, (None, Some(30 * DAY)), "one answer does not tell");
         // GitHub: six months from each renewal.
         let moves = told(&[(0, 180 * DAY), (DAY, 180 * DAY)], lives);
         assert_eq!(moves, (None, Some(181 * DAY)));

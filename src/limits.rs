@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_back_locks_nobody_out() {
+    fn a_clock_that_is_set_back_keeps_no_caller_waiting() {
         let clock = Clock::movable();
         let limit = Limit::new(SLOW, KEYS, clock.clone());
         for _ in 0..3 {
@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_comes_when_the_map_is_full_is_counted_together_with_others() {
+    fn new_keys_share_their_count_when_the_map_is_full() {
         let clock = Clock::movable();
         let limit = Limit::new(SLOW, 100, clock.clone());
         let keys = |from: u64| (from..).map(|number| number * COMMON);

@@ -21,7 +21,7 @@ use latchkey::operate::doctor::{self, Finding, Mark};
 use latchkey::random::Random;
 use latchkey::server::signals::Stop;
 use latchkey::server::{Running, serve};
-use latchkey::store::{Progress, Rotator};
+use latchkey::store::{RotationProgress, Rotator};
 use latchkey::vault::Vault;
 use latchkey::{App, Outside};
 
@@ -61,7 +61,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let done = begin(&log);
+    let done = run_command(&log);
     if let Err(message) = &done {
         log.say(&format!("latchkey: {message}"));
     }
@@ -69,7 +69,7 @@ fn main() -> ExitCode {
     done.unwrap_or(ExitCode::FAILURE)
 }
 
-fn begin(log: &Log) -> Result<ExitCode, String> {
+fn run_command(log: &Log) -> Result<ExitCode, String> {
     // Before anything that takes time: from now on no signal ends this process in the middle of its work.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -237,7 +237,7 @@ async fn rotate_keys(settings: &Settings, log: &Log, mut stop: Stop) -> Result<E
 }
 
 /// Shows a bar on a terminal, and elsewhere one line for each pass.
-fn progress_bar(log: Log) -> impl FnMut(Progress) {
+fn progress_bar(log: Log) -> impl FnMut(RotationProgress) {
     let terminal = stderr().is_terminal();
     let style = ProgressStyle::with_template("pass {prefix} {wide_bar} {pos}/{len} {msg}");
     let bar = style.map_or_else(

@@ -50,7 +50,7 @@ labels! {
         Renewed = "renewed",
         /// Jira holds the first key of a link.
         FirstKey = "first_key",
-        /// The link ended or was connected again meanwhile. The new key is discarded.
+        /// The link ended or was connected again in the meantime. The new key is discarded.
         Superseded = "superseded",
         /// The person is gone from Jira, and the link with them.
         PersonGone = "person_gone",

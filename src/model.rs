@@ -930,7 +930,7 @@ impl ReconnectReason {
         }
     }
 
-    /// Words for the operator: what it means and what to do.
+    /// Words for the operator: the cause, and what to do.
     #[must_use]
     pub fn for_operator(self) -> &'static str {
         match self {
@@ -956,7 +956,7 @@ impl ReconnectReason {
 }
 
 impl AsideReason {
-    /// Words for the person, for when their key has run out meanwhile.
+    /// Words for the person, for when their key has expired.
     #[must_use]
     pub fn explain(self, service: &str) -> String {
         match self {
@@ -997,7 +997,7 @@ impl AsideReason {
         }
     }
 
-    /// Words for the operator: what it means and what to do.
+    /// Words for the operator: the cause, and what to do.
     #[must_use]
     pub fn for_operator(self) -> &'static str {
         match self {
@@ -1022,7 +1022,7 @@ impl AsideReason {
 }
 
 impl ParkReason {
-    /// Words for the person, for when their key has run out meanwhile.
+    /// Words for the person, for when their key has expired.
     #[must_use]
     pub fn explain(self) -> &'static str {
         match self {
@@ -1078,7 +1078,7 @@ impl ParkReason {
         }
     }
 
-    /// Words for the operator: what it means and what to do.
+    /// Words for the operator: the cause, and what to do.
     #[must_use]
     pub fn for_operator(self) -> &'static str {
         match self {
@@ -1260,7 +1260,7 @@ mod tests {
     }
 
     #[test]
-    fn every_reason_has_words_of_its_own_for_everybody() {
+    fn every_reason_has_its_own_words_for_each_reader() {
         let mut all = Vec::new();
         for why in AsideReason::ALL {
             assert_eq!(AsideReason::parse(why.as_str()), Some(*why));

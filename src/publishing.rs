@@ -58,7 +58,7 @@ pub(crate) async fn publishing(parts: &Parts, job: &mut Job) -> Progress<Decided
     match parts.meters.timed(Step::Put, put).await {
         Ok(()) => {
             reach(&parts.clock, Moment::BeforeRecord, &claim.link).await;
-            let due_at = due_at(parts, key, &job.credential, parts.clock.now());
+            let due_at = next_due(parts, key, &job.credential, parts.clock.now());
             let credential = Box::new(job.credential.clone());
             Ok(Decided::quietly(Then::Published(credential, due_at)))
         }
@@ -84,7 +84,7 @@ async fn tenant_now(parts: &Parts, claim: &Claim) -> Progress<Tenant> {
 /// When a link is due again: two thirds of the key's life after it was requested, up to a tenth earlier, so
 /// that keys of one moment spread out; sooner if the refresh token would expire unused or the consent ends.
 /// At least a second from now.
-fn due_at(parts: &Parts, key: &ApiKey, credential: &Credential, now: Seconds) -> Seconds {
+fn next_due(parts: &Parts, key: &ApiKey, credential: &Credential, now: Seconds) -> Seconds {
     let life = (key.expires_at - key.requested_at).max(1);
     let due_at = key.requested_at + life * 2 / 3 - parts.random.up_to(life / 10);
     let refresh = grant::due_at(credential, &parts.random);
@@ -100,7 +100,7 @@ fn due_at(parts: &Parts, key: &ApiKey, credential: &Credential, now: Seconds) ->
 async fn make_key(parts: &Parts, job: &mut Job) -> Progress<()> {
     // A link that ended since then gets no key: its grant may have ended too, and then the key could not be
     // deleted.
-    if !parts.store.stands(&job.claim).await? {
+    if !parts.store.is_current(&job.claim).await? {
         return Err(Decided::quietly(Then::Nothing).into());
     }
     let generation = job.claim.link.generation;
@@ -148,7 +148,7 @@ async fn no_key(parts: &Parts, job: &mut Job, error: KeyEndpointError) -> Progre
 }
 
 /// What Jira says about a person when it refuses a write.
-enum Seen {
+enum PersonInJira {
     /// They left or were deactivated: nothing may be done on their behalf.
     Left,
     /// Nothing about the person: the site is not there.
@@ -157,7 +157,7 @@ enum Seen {
     NotLeft,
 }
 
-async fn look_for_person(parts: &Parts, claim: &Claim) -> Seen {
+async fn look_for_person(parts: &Parts, claim: &Claim) -> PersonInJira {
     let about = About {
         tenant: &claim.tenant,
         account: &claim.link.account_id,
@@ -165,10 +165,10 @@ async fn look_for_person(parts: &Parts, claim: &Claim) -> Seen {
         failures: claim.failures,
     };
     match parts.jira.person(&about).await {
-        Ok(person) if !person.active => Seen::Left,
-        Err(JiraError::NotFound) => Seen::Left,
-        Err(error @ JiraError::NotJira { .. }) => Seen::NoSite(error),
-        Ok(_) | Err(_) => Seen::NotLeft,
+        Ok(person) if !person.active => PersonInJira::Left,
+        Err(JiraError::NotFound) => PersonInJira::Left,
+        Err(error @ JiraError::NotJira { .. }) => PersonInJira::NoSite(error),
+        Ok(_) | Err(_) => PersonInJira::NotLeft,
     }
 }
 
@@ -177,9 +177,9 @@ async fn unpublished(parts: &Parts, job: &Job, error: JiraError) -> Progress<Dec
     let now = parts.clock.now();
     let error = match error {
         JiraError::Forbidden => match look_for_person(parts, &job.claim).await {
-            Seen::Left => return Ok(Decided::quietly(Then::SaidGone)),
-            Seen::NoSite(error) => error,
-            Seen::NotLeft => JiraError::Forbidden,
+            PersonInJira::Left => return Ok(Decided::quietly(Then::SaidGone)),
+            PersonInJira::NoSite(error) => error,
+            PersonInJira::NotLeft => JiraError::Forbidden,
         },
         error => error,
     };

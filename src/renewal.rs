@@ -215,14 +215,14 @@ async fn next_generation(parts: &Parts, job: &mut Job) -> Progress<()> {
     // Before the intent: discovery may take as long as a token request, and the lease allows for one request.
     let pass = match parts.service.prepare(pass).await {
         Ok(pass) => pass,
-        Err((error, news)) => return Err(refused(parts, job, error, false).telling(news).into()),
+        Err((error, news)) => return Err(no_tokens(parts, job, error, false).telling(news).into()),
     };
     let signer = parts.keys.signer().await?;
     let now = intend(parts, job).await?;
     let Refreshed { answer, news } = send(parts, pass, &refresh_token).await;
     let tokens = match answer {
         Ok(tokens) => tokens,
-        Err(error) => return Err(refused(parts, job, error, true).telling(news).into()),
+        Err(error) => return Err(no_tokens(parts, job, error, true).telling(news).into()),
     };
     reach(&parts.clock, Moment::Answered, &job.claim.link).await;
     let credential = &mut job.credential;
@@ -339,7 +339,7 @@ fn lasts(parts: &Parts, credential: &mut Credential, before: &Tokens) {
 
 /// The service gave no tokens. `intended` says whether this claim wrote an intent. If not, an intent in the
 /// row belongs to an earlier request with an unknown outcome, and it stays.
-fn refused(parts: &Parts, job: &Job, error: RefreshError, intended: bool) -> Decided {
+fn no_tokens(parts: &Parts, job: &Job, error: RefreshError, intended: bool) -> Decided {
     let now = parts.clock.now();
     let (outcome, due, tried) = match &error {
         RefreshError::InvalidGrant => {

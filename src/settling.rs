@@ -28,23 +28,23 @@ pub(crate) struct Job {
 }
 
 /// A step goes on, or ends the renewal.
-pub(crate) type Progress<T> = Result<T, Stop>;
+pub(crate) type Progress<T> = Result<T, Halt>;
 
 /// Why a renewal ends before its last step.
-pub(crate) enum Stop {
+pub(crate) enum Halt {
     /// Nothing more can be done now.
     Decided(Box<Decided>),
     /// The store is unavailable. The link is due again when the lease expires.
     Error(Error),
 }
 
-impl From<Error> for Stop {
+impl From<Error> for Halt {
     fn from(error: Error) -> Self {
         Self::Error(error)
     }
 }
 
-impl From<Decided> for Stop {
+impl From<Decided> for Halt {
     fn from(decided: Decided) -> Self {
         Self::Decided(Box::new(decided))
     }
@@ -160,8 +160,8 @@ pub(crate) async fn settle(
 ) -> Result<(), Error> {
     let decided = match ended {
         Ok(decided) => decided,
-        Err(Stop::Decided(decided)) => *decided,
-        Err(Stop::Error(error)) => return Err(error),
+        Err(Halt::Decided(decided)) => *decided,
+        Err(Halt::Error(error)) => return Err(error),
     };
     let Decided {
         outcome,
@@ -207,7 +207,7 @@ pub(crate) async fn settle(
             parts.wake_cleanup.notify_one();
         }
         Then::Published(credential, due_at) => {
-            published(parts, claim, &credential, due_at).await?;
+            record_published(parts, claim, &credential, due_at).await?;
         }
     }
     Ok(())
@@ -287,7 +287,7 @@ async fn tell(parts: &Parts, news: News, why: Option<&Why>) -> Result<(), Error>
 }
 
 /// Records that Jira holds the newest key.
-async fn published(
+async fn record_published(
     parts: &Parts,
     claim: &Claim,
     credential: &Credential,

@@ -63,7 +63,7 @@ pub use life::SignOfLife;
 pub use link::Lease;
 pub use plans::statements;
 pub use renewal::GivenBack;
-pub use rotation::{KeyUse, Progress, Rotation, Rotator};
+pub use rotation::{KeyUse, Rotation, RotationProgress, Rotator};
 pub use schema::Schema;
 pub use signing::KeptSigningKey;
 pub use statement::Dialect;
@@ -108,7 +108,7 @@ impl Store {
         sites: Sites,
     ) -> Result<Self, OpenError> {
         let lock = match database {
-            Database::Sqlite(file) => Some(Arc::new(lock(file).await?)),
+            Database::Sqlite(file) => Some(Arc::new(lock_file(file).await?)),
             Database::Postgres(_) => None,
         };
         let connections = Connections::to_serve(database).await?;
@@ -178,7 +178,7 @@ pub enum OpenError {
 }
 
 /// Locks `{file}.lock`. The operating system releases the lock when the process ends, even if it crashes.
-async fn lock(file: &str) -> Result<std::fs::File, OpenError> {
+async fn lock_file(file: &str) -> Result<std::fs::File, OpenError> {
     let lock = std::fs::File::options()
         .create(true)
         .truncate(false)

@@ -186,7 +186,7 @@ impl Vault {
 
     /// Opens a value of a tenant.
     pub fn open(&self, key: &TenantKey, place: Place<'_>, sealed: &str) -> Result<Secret, Broken> {
-        let opened = Parts::read(sealed)
+        let opened = Envelope::read(sealed)
             .and_then(|parts| match parts.kid.as_str() {
                 TENANT_KID => parts.decrypt(&key.0, place),
                 _ => Err(Broken),
@@ -230,7 +230,7 @@ impl Vault {
     /// The same value sealed by the first sealing key. None if it already is. For values that the sealing
     /// keys seal directly: tenants' keys and those of [`Vault::seal_beyond_tenant`].
     pub fn rewrap(&self, place: Place<'_>, sealed: &str) -> Result<Option<String>, Broken> {
-        if Parts::read(sealed)?.kid == self.keys[0].kid {
+        if Envelope::read(sealed)?.kid == self.keys[0].kid {
             return Ok(None);
         }
         let value = self.open_root(place, sealed)?;
@@ -240,7 +240,7 @@ impl Vault {
     /// Which sealing keys a value needs: the id that it names, if it can be parsed, and for each key whether
     /// it opens the value. A value that its own key does not open is recorded.
     pub fn try_each(&self, place: Place<'_>, sealed: &str) -> Tried {
-        let parts = Parts::read(sealed).ok();
+        let parts = Envelope::read(sealed).ok();
         let opens = self
             .keys
             .iter()
@@ -263,7 +263,7 @@ impl Vault {
     }
 
     fn open_root(&self, place: Place<'_>, sealed: &str) -> Result<Zeroizing<Vec<u8>>, Broken> {
-        let parts = Parts::read(sealed)?;
+        let parts = Envelope::read(sealed)?;
         let key = self
             .keys
             .iter()
@@ -320,14 +320,14 @@ fn cipher(key: &Key) -> XChaCha20Poly1305 {
 }
 
 /// A sealed value, parsed but not opened.
-struct Parts {
+struct Envelope {
     version: u8,
     kid: String,
     nonce: [u8; NONCE],
     ciphertext: Vec<u8>,
 }
 
-impl Parts {
+impl Envelope {
     fn read(sealed: &str) -> Result<Self, Broken> {
         let bytes = STANDARD.decode(sealed).map_err(|_| Broken)?;
         let [

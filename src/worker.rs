@@ -181,10 +181,10 @@ impl Renewals {
     }
 
     fn spawn(&mut self, renewing: &Renewing, claim: Claim) {
-        let place = Place::take(&self.under_way, &claim.link.client_key);
+        let running = RunningRenewal::take(&self.under_way, &claim.link.client_key);
         let renewing = renewing.clone();
         self.tasks.spawn(async move {
-            let _place = place;
+            let _running = running;
             let probe = claim.probe;
             if let Err(error) = renewal::renew(&renewing, claim.clone()).await {
                 renewing.parts.meters.count(Outcome::Interrupted);
@@ -265,9 +265,9 @@ fn count(number: usize) -> i64 {
 }
 
 /// Counts one running renewal of a tenant until it is dropped.
-struct Place(UnderWay, ClientKey);
+struct RunningRenewal(UnderWay, ClientKey);
 
-impl Place {
+impl RunningRenewal {
     fn take(all: &UnderWay, tenant: &ClientKey) -> Self {
         let mut under_way = all.lock().unwrap_or_else(PoisonError::into_inner);
         *under_way.entry(tenant.clone()).or_default() += 1;
@@ -275,7 +275,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for RunningRenewal {
     fn drop(&mut self) {
         let mut under_way = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = under_way.get_mut(&self.1) {
@@ -487,7 +487,7 @@ impl Watchman {
             self.compared_clocks_at = renewing.parts.clock.now();
         }
         if let Some(life) = &mut self.life
-            && !life.stands().await
+            && !life.is_held().await
         {
             self.life = None;
             self.cut_off_at = Some(now);
@@ -578,7 +578,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_has_more_goes_to_the_end() {
+    fn a_tenant_with_more_to_do_goes_to_the_end() {
         let mut turns = line(&["a", "b", "c"]);
         let may_have = |tenant: &ClientKey| if tenant.as_str() == "c" { 2 } else { 99 };
         let taken = turns.take(30, 8, may_have);

@@ -26,7 +26,7 @@ use crate::secret::{fingerprint, fingerprint_of};
 use crate::store::Store;
 
 use install_keys::InstallKeys;
-use jwt::{FromAtlassian, FromTenant, Rejected};
+use jwt::{Rejected, UnverifiedHs256, UnverifiedRs256};
 
 use crate::sites::SiteHosts;
 
@@ -154,12 +154,12 @@ impl Viewer {
 }
 
 /// The tenant and the account of a verified token. An anonymous visitor has no account.
-struct Verified {
+struct Sender {
     tenant: Tenant,
     account: Option<AccountId>,
 }
 
-impl Verified {
+impl Sender {
     fn viewer(self) -> Result<Viewer, Error> {
         let account = self.account.ok_or(Error::NotAllowed(Refusal::Anonymous))?;
         Ok(Viewer {
@@ -171,7 +171,7 @@ impl Verified {
 
 /// A verified token from `AP.context.getToken()`.
 pub struct ContextToken {
-    verified: Verified,
+    verified: Sender,
     /// Identifies the token, so that a second use is recognised.
     pub fingerprint: String,
     /// When it expires.
@@ -195,7 +195,7 @@ impl ContextToken {
 }
 
 /// A verified token from the URL of a page that Jira frames.
-pub struct IframeToken(Verified);
+pub struct IframeToken(Sender);
 
 impl IframeToken {
     /// The tenant that frames the page.
@@ -371,10 +371,10 @@ impl Connect {
         &self,
         kind: TokenKind,
         token: &str,
-        verify: impl FnOnce(&FromTenant<'_>, &Tenant) -> Result<jwt::Verified, Rejected>,
+        verify: impl FnOnce(&UnverifiedHs256<'_>, &Tenant) -> Result<jwt::Verified, Rejected>,
     ) -> Result<(Tenant, jwt::Verified), Error> {
         let claimed =
-            FromTenant::read(token).map_err(|rejected| self.refused(kind, None, rejected))?;
+            UnverifiedHs256::read(token).map_err(|rejected| self.refused(kind, None, rejected))?;
         let tenant = self
             .store
             .tenant(claimed.issuer())
@@ -445,7 +445,7 @@ impl Connect {
         client: IpAddr,
     ) -> Result<LifecycleToken, Error> {
         let refused = |rejected| self.refused(TokenKind::Lifecycle, None, rejected);
-        let claimed = FromAtlassian::read(token).map_err(refused)?;
+        let claimed = UnverifiedRs256::read(token).map_err(refused)?;
         let key = self
             .install_keys
             .key(claimed.kid(), client)
@@ -505,13 +505,13 @@ impl Connect {
         kind: TokenKind,
         tenant: Tenant,
         proved: &jwt::Verified,
-    ) -> Result<Verified, Error> {
+    ) -> Result<Sender, Error> {
         if !tenant.enabled {
             self.meters.token(kind, Verdict::Disabled);
             return Err(Error::Unauthorized("the app is disabled at the tenant"));
         }
         self.meters.token(kind, Verdict::Accepted);
-        Ok(Verified {
+        Ok(Sender {
             tenant,
             account: proved.account().cloned(),
         })

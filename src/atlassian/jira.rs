@@ -67,7 +67,7 @@ pub struct About<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum JiraError {
     /// An earlier answer forbids calls for now. Nothing was sent.
-    #[error("Jira is left alone ({})", why.as_str())]
+    #[error("Jira is not called for now ({})", why.as_str())]
     Resting {
         /// Until when.
         until: Seconds,
@@ -499,7 +499,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_that_nobody_said_double_from_two_seconds_to_thirty() {
+    fn waits_of_unstated_length_double_from_two_seconds_to_thirty() {
         let random = Random::seeded(4);
         for (failures, around) in [(0, 2), (1, 4), (2, 8), (3, 16), (4, 30), (99, 30)] {
             for _ in 0..50 {

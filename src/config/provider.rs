@@ -72,11 +72,11 @@ fn fill_in(config: &mut ProviderConfig) {
             revoke,
         } => {
             let id = encode(&config.client_id);
-            let known = |template: &str| Url::parse(&template.replace("{client_id}", &id)).ok();
-            config.authorize_url = config.authorize_url.take().or_else(|| known(authorize));
-            config.token_url = config.token_url.take().or_else(|| known(token));
-            config.identity_url = config.identity_url.take().or_else(|| known(identity));
-            config.revoke_url = config.revoke_url.take().or_else(|| known(revoke?));
+            let url_of = |template: &str| Url::parse(&template.replace("{client_id}", &id)).ok();
+            config.authorize_url = config.authorize_url.take().or_else(|| url_of(authorize));
+            config.token_url = config.token_url.take().or_else(|| url_of(token));
+            config.identity_url = config.identity_url.take().or_else(|| url_of(identity));
+            config.revoke_url = config.revoke_url.take().or_else(|| url_of(revoke?));
         }
     }
 }

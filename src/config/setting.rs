@@ -122,7 +122,7 @@ impl Setting<ServerUrl> {
 }
 
 /// A type that a setting can have.
-pub trait Value: Clone + Send + Sync + Sized + 'static {
+pub trait SettingType: Clone + Send + Sync + Sized + 'static {
     /// Parses a text that is not blank and has no surrounding white space.
     ///
     /// # Errors
@@ -136,7 +136,7 @@ pub trait Value: Clone + Send + Sync + Sized + 'static {
     }
 }
 
-impl<T> Value for T
+impl<T> SettingType for T
 where
     T: FromStr + Clone + Send + Sync + 'static,
     T::Err: Into<ShouldBe>,
@@ -168,7 +168,7 @@ impl From<ParseBoolError> for ShouldBe {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Choice<T>(pub(super) T);
 
-impl<T: ValueEnum + Send + Sync + 'static> Value for Choice<T> {
+impl<T: ValueEnum + Send + Sync + 'static> SettingType for Choice<T> {
     fn read(text: &str) -> Result<Self, ShouldBe> {
         let quoted = |choice: &PossibleValue| format!("`{}`", choice.get_name());
         T::from_str(text, false).map(Self).map_err(|_| {
@@ -234,7 +234,9 @@ impl FromStr for LongSecret {
 
     fn from_str(text: &str) -> Result<Self, ShouldBe> {
         if text.len() < SHORTEST_SECRET {
-            return Err(ShouldBe::new("16 characters or more that nobody can guess"));
+            return Err(ShouldBe::new(
+                "16 characters or more that cannot be guessed",
+            ));
         }
         Ok(Self(Secret::new(text)))
     }
@@ -299,7 +301,7 @@ impl From<Url> for Prefix {
     }
 }
 
-impl<T: Value> ValueParserFactory for Setting<T> {
+impl<T: SettingType> ValueParserFactory for Setting<T> {
     type Parser = Reader<T>;
 
     fn value_parser() -> Reader<T> {
@@ -316,7 +318,7 @@ impl<T> Clone for Reader<T> {
     }
 }
 
-impl<T: Value> TypedValueParser for Reader<T> {
+impl<T: SettingType> TypedValueParser for Reader<T> {
     type Value = Setting<T>;
 
     fn parse_ref(

@@ -86,7 +86,7 @@ pub struct KeySigner<'a> {
 
 /// The claims of a key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Claims {
+pub struct KeyClaims {
     /// The issuer: the base URL.
     pub iss: String,
     /// The audience: `LATCHKEY_MINTED_AUDIENCE`.
@@ -117,10 +117,10 @@ pub struct Claims {
 /// A key could not be signed, which only a bug can cause.
 #[derive(Debug, thiserror::Error)]
 #[error("a key cannot be signed")]
-pub struct CannotSign;
+pub struct CannotSignKey;
 
-impl From<CannotSign> for Error {
-    fn from(error: CannotSign) -> Self {
+impl From<CannotSignKey> for Error {
+    fn from(error: CannotSignKey) -> Self {
         Self::Internal(error.to_string())
     }
 }
@@ -180,7 +180,7 @@ impl Signing {
                 .signing_key_lives(&current.kid, self.terms.life)
                 .await?;
         }
-        let der = current.pair.to_pkcs8().map_err(|_| CannotSign)?;
+        let der = current.pair.to_pkcs8().map_err(|_| CannotSignKey)?;
         Ok(KeySigner {
             signing: self,
             kid: current.kid,
@@ -215,14 +215,14 @@ impl Signing {
     ///
     /// # Errors
     /// When the store is unavailable.
-    pub async fn introspect(&self, token: &str) -> Result<Option<Claims>, Error> {
+    pub async fn introspect(&self, token: &str) -> Result<Option<KeyClaims>, Error> {
         let now = self.clock.now();
         let keys = self.keys(now).await?;
-        let known = |kid: &str| {
+        let key_of = |kid: &str| {
             let key = keys.iter().find(|key| key.kid == kid)?;
             Some(DecodingKey::from_ed_der(key.pair.public_key().as_ref()))
         };
-        let Some(claims) = verify(token, known, &self.issuer, &self.terms.audience, now) else {
+        let Some(claims) = verify(token, key_of, &self.issuer, &self.terms.audience, now) else {
             return Ok(None);
         };
         let honoured = self
@@ -315,7 +315,12 @@ impl KeySigner<'_> {
     ///
     /// # Errors
     /// Only because of a bug.
-    pub fn key(&self, link: &Link, generation: i64, tokens: &Tokens) -> Result<ApiKey, CannotSign> {
+    pub fn key(
+        &self,
+        link: &Link,
+        generation: i64,
+        tokens: &Tokens,
+    ) -> Result<ApiKey, CannotSignKey> {
         let signing = self.signing;
         let now = signing.clock.now();
         let life = now + signing.terms.life;
@@ -323,7 +328,7 @@ impl KeySigner<'_> {
             Some(_) => life,
             None => life.min(good_until(tokens)),
         };
-        let claims = Claims {
+        let claims = KeyClaims {
             iss: signing.issuer.clone(),
             aud: signing.terms.audience.clone(),
             sub: link.identity.subject.clone(),
@@ -340,7 +345,7 @@ impl KeySigner<'_> {
         let mut header = Header::new(Algorithm::EdDSA);
         header.typ = Some(TYPE.to_owned());
         header.kid = Some(self.kid.clone());
-        let key = jsonwebtoken::encode(&header, &claims, &self.key).map_err(|_| CannotSign)?;
+        let key = jsonwebtoken::encode(&header, &claims, &self.key).map_err(|_| CannotSignKey)?;
         Ok(ApiKey {
             key: Secret::new(key),
             requested_at: now,
@@ -355,11 +360,11 @@ impl KeySigner<'_> {
 #[must_use]
 pub fn verify(
     token: &str,
-    known: impl Fn(&str) -> Option<DecodingKey>,
+    key_of: impl Fn(&str) -> Option<DecodingKey>,
     issuer: &str,
     audience: &str,
     now: Seconds,
-) -> Option<Claims> {
+) -> Option<KeyClaims> {
     if token.len() > LONGEST_TOKEN {
         return None;
     }
@@ -371,13 +376,13 @@ pub fn verify(
     {
         return None;
     }
-    let key = known(&header.kid?)?;
+    let key = key_of(&header.kid?)?;
     let mut validation = Validation::new(Algorithm::EdDSA);
     // Times are checked below, against the time that was passed in.
     validation.validate_exp = false;
     validation.validate_aud = false;
     validation.required_spec_claims.clear();
-    let claims = jsonwebtoken::decode::<Claims>(token, &key, &validation)
+    let claims = jsonwebtoken::decode::<KeyClaims>(token, &key, &validation)
         .ok()?
         .claims;
     let is_ours = claims.iss == issuer && claims.aud == audience;

@@ -305,7 +305,7 @@ fn tenants(figures: &Figures, findings: &mut Findings<'_>) {
     let words = format!("{enabled} enabled, {disabled} disabled");
     findings.say(Mark::Well, "tenants", words);
     for (why, count) in &figures.parked {
-        let words = format!("{count} left alone: {}", why.for_operator());
+        let words = format!("{count} not called for now: {}", why.for_operator());
         findings.say(Mark::Look, "tenants", words);
     }
 }
@@ -457,14 +457,14 @@ async fn install_keys(config: &Config, outside: &Outside, findings: &mut Finding
         Ok(answer) => (
             Mark::Bad,
             format!(
-                "{} answers {}: nobody can install the app",
+                "{} answers {}: the app cannot be installed",
                 config.install_keys_url, answer.status
             ),
         ),
         Err(error) => (
             Mark::Bad,
             format!(
-                "{}: {error}: nobody can install the app",
+                "{}: {error}: the app cannot be installed",
                 config.install_keys_url
             ),
         ),

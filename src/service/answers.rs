@@ -128,7 +128,7 @@ fn text_or_number(value: Value) -> Option<String> {
 }
 
 /// Whether a refusal to revoke says that there is nothing left to revoke. An unknown token counts as revoked
-/// (RFC 7009 section 2.2), in whichever form a service says so.
+/// (RFC 7009 section 2.2), in any form that a service uses.
 #[must_use]
 pub fn is_gone(body: &[u8]) -> bool {
     #[derive(Deserialize)]

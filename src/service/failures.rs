@@ -62,7 +62,7 @@ pub enum KeyEndpointError {
         seconds: Option<Seconds>,
     },
     /// The gate is closed. Nothing was sent.
-    #[error("the service is left alone")]
+    #[error("no requests are sent to the service for now")]
     LeftAlone,
     /// Anything else.
     #[error("the key endpoint failed: {0}")]

@@ -5,7 +5,7 @@ use http::StatusCode;
 use serde_json::{Map, Value};
 
 use super::answers::{is_gone, named, subject};
-use super::known::{Answers, IdentityFrom, Known, Revocation};
+use super::known::{Answers, IdentityFrom, Known, Revoking};
 use super::lenient;
 
 /// A form as JSON, for services that take JSON.
@@ -110,7 +110,7 @@ pub enum Revoked {
 /// Reads a revocation endpoint's answer.
 #[must_use]
 pub fn revoked(known: &Known, status: StatusCode, body: &[u8]) -> Revoked {
-    let Revocation {
+    let Revoking {
         gone, gone_status, ..
     } = known.revocation.value;
     if gone_status.contains(&status.as_u16()) {
@@ -217,10 +217,10 @@ mod tests {
         let bad = r#"{"ok":false,"error":"invalid_refresh_token"}"#;
         let refusal = (400, r#"{"error":"invalid_refresh_token"}"#.to_owned());
         assert_eq!(answer("slack", 200, bad), refusal);
-        // Tokens are tokens, whatever is said beside them.
+        // Tokens count, whatever the other fields say.
         let odd = r#"{"access_token":"a","error":"deprecated"}"#;
         assert_eq!(answer("github", 200, odd), (200, odd.to_owned()));
-        // What is no answer at all stays unknown.
+        // A body that is not an answer stays as it is.
         assert_eq!(answer("github", 200, "<html>"), (200, "<html>".to_owned()));
         assert_eq!(answer("slack", 200, "{}"), (200, "{}".to_owned()));
     }
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_without_a_name_asks_nobody_to_do_anything() {
+    fn a_refusal_without_a_name_concerns_one_request_only() {
         for body in [r#"{"error":true,"message":"no"}"#, r#"{"error":""}"#, "{}"] {
             let (status, body) = answer("figma", 400, body);
             assert_eq!((status, body.as_str()), (400, r#"{"error":"http_400"}"#));
@@ -274,7 +274,7 @@ mod tests {
         let body = br#"{"ok":true,"team_id":"T1","user_id":"U2","user":"robin"}"#;
         let found = identity(slack, body);
         assert_eq!(found, Some(("T1:U2".to_owned(), Some("robin".to_owned()))));
-        // Half an id could be two people's.
+        // An id without its workspace could belong to two people.
         let body = br#"{"ok":true,"user_id":"U2","user":"robin"}"#;
         assert_eq!(identity(slack, body), None);
         let github = &known("github").identity.value;

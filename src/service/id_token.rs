@@ -35,7 +35,7 @@ const ALGORITHMS: [Algorithm; 8] = [
 #[derive(Debug)]
 pub struct KeySet {
     clock: Clock,
-    known: Mutex<Option<(JwkSet, Seconds)>>,
+    cached: Mutex<Option<(JwkSet, Seconds)>>,
 }
 
 /// The values that the token must contain.
@@ -110,7 +110,7 @@ impl KeySet {
     pub fn new(clock: Clock) -> Self {
         Self {
             clock,
-            known: Mutex::new(None),
+            cached: Mutex::new(None),
         }
     }
 
@@ -134,12 +134,12 @@ impl KeySet {
         kid: Option<&str>,
     ) -> Result<JwkSet, IdTokenError> {
         let now = self.clock.now();
-        let known = self
-            .known
+        let cached = self
+            .cached
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
             .clone();
-        if let Some((keys, fetched_at)) = known {
+        if let Some((keys, fetched_at)) = cached {
             let age = now - fetched_at;
             let has_kid = kid.is_none_or(|kid| keys.find(kid).is_some());
             if age < AT_MOST_EVERY || (age < FRESH_FOR && has_kid) {
@@ -156,7 +156,7 @@ impl KeySet {
         let keys: JwkSet = lenient::read_as(&answer.body)
             .ok_or_else(|| IdTokenError::NoKeys("it is not a key set".to_owned()))?;
         *self
-            .known
+            .cached
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner) = Some((keys.clone(), now));
         Ok(keys)

@@ -22,12 +22,12 @@ pub struct Fact<T> {
     /// The fact, or the assumption that the code makes when no source confirms it.
     pub value: T,
     /// Its source.
-    pub source: Source,
+    pub source: Evidence,
 }
 
 /// Where a fact comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub enum Evidence {
     /// A page of the service, or a standard that it follows.
     Page(&'static str),
     /// No page that could be read states it. The text says what the value is based on.
@@ -39,7 +39,7 @@ pub enum Source {
 pub const fn said<T: Copy>(value: T, page: &'static str) -> Fact<T> {
     Fact {
         value,
-        source: Source::Page(page),
+        source: Evidence::Page(page),
     }
 }
 
@@ -48,7 +48,7 @@ pub const fn said<T: Copy>(value: T, page: &'static str) -> Fact<T> {
 pub const fn unconfirmed<T: Copy>(value: T, why: &'static str) -> Fact<T> {
     Fact {
         value,
-        source: Source::Unconfirmed(why),
+        source: Evidence::Unconfirmed(why),
     }
 }
 
@@ -88,11 +88,11 @@ pub struct Known {
     /// known.
     pub grant_life: Fact<Option<Seconds>>,
     /// What happens to a refresh token that was used.
-    pub rotation: Fact<Rotation>,
+    pub rotation: Fact<TokenRotation>,
     /// Whether a refresh ends the access token before it at once.
     pub refresh_ends_access: Fact<bool>,
     /// How a token is revoked.
-    pub revocation: Fact<Revocation>,
+    pub revocation: Fact<Revoking>,
     /// What ends when an access token is revoked.
     pub revoking_access_ends: Fact<Ends>,
     /// Errors that RFC 6749 section 5.2 does not define, or that have another meaning here.
@@ -205,7 +205,7 @@ pub enum IdentityFrom {
 
 /// What happens to a refresh token that was used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rotation {
+pub enum TokenRotation {
     /// It stays valid; no new one is issued.
     None,
     /// A new one is issued, and the old one stays valid.
@@ -222,7 +222,7 @@ pub enum Rotation {
 
 /// How a token is revoked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Revocation {
+pub struct Revoking {
     /// By which request.
     pub by: RevokedBy,
     /// Error names, besides `invalid_token` and `invalid_grant`, that mean that there is nothing left to
@@ -270,7 +270,7 @@ pub struct Failing {
     /// What it means.
     pub means: Means,
     /// Its source.
-    pub source: Source,
+    pub source: Evidence,
 }
 
 /// What an error of the token endpoint means.
@@ -280,7 +280,7 @@ pub enum Means {
     GrantEnded,
     /// The service does not accept this app or its authentication: only the operator can fix that.
     AppRefused,
-    /// It concerns this request only. Nobody has to act.
+    /// It concerns this request only. No person has to act.
     Refused,
     /// The service failed, and the request may have been carried out.
     Trouble,
@@ -321,7 +321,7 @@ impl Known {
 
     /// Each fact by its name, with its source.
     #[must_use]
-    pub fn sources(&self) -> Vec<(&'static str, Source)> {
+    pub fn sources(&self) -> Vec<(&'static str, Evidence)> {
         let mut sources = vec![
             ("endpoints", self.endpoints.source),
             ("scopes", self.scopes.source),
@@ -359,7 +359,7 @@ impl Known {
     pub fn unconfirmed(&self) -> usize {
         self.sources()
             .iter()
-            .filter(|(_, source)| matches!(source, Source::Unconfirmed(_)))
+            .filter(|(_, source)| matches!(source, Evidence::Unconfirmed(_)))
             .count()
     }
 }
@@ -383,7 +383,7 @@ mod tests {
         let mut keys: Vec<&str> = ALL.iter().map(|known| known.key).collect();
         keys.sort_unstable();
         keys.dedup();
-        assert_eq!(keys.len(), ALL.len(), "no key stands twice");
+        assert_eq!(keys.len(), ALL.len(), "no key occurs twice");
         assert!(Known::find("GitHub").is_none());
         assert!(Known::find("").is_none());
     }
@@ -393,10 +393,10 @@ mod tests {
         for known in ALL {
             for (fact, source) in known.sources() {
                 match source {
-                    Source::Page(page) => {
+                    Evidence::Page(page) => {
                         assert!(page.starts_with("https://"), "{}: {fact}", known.key);
                     }
-                    Source::Unconfirmed(why) => {
+                    Evidence::Unconfirmed(why) => {
                         assert!(why.len() > 10, "{}: {fact}", known.key);
                     }
                 }
@@ -418,7 +418,7 @@ mod tests {
         );
         assert_eq!(means("oidc", "bad_refresh_token"), Some(Means::Refused));
         assert_eq!(means("slack", "fatal_error"), Some(Means::Trouble));
-        // One company's admin has thrown the app out: the others go on.
+        // One company's admin removed the app; other companies are not affected.
         assert_eq!(means("entra", "unauthorized_client"), Some(Means::Refused));
     }
 }

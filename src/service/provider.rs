@@ -42,7 +42,7 @@ const METADATA_FRESH_FOR: Seconds = 3600;
 /// The life assumed for a key whose expiry the service does not give.
 const LIFE_UNLESS_SAID: Seconds = 3600;
 
-type Client = oauth2::Client<
+type OAuthClient = oauth2::Client<
     BasicErrorResponse,
     TokenAnswer,
     BasicTokenIntrospectionResponse,
@@ -146,17 +146,17 @@ impl Provider {
 
     async fn metadata(&self) -> Result<Metadata, Error> {
         let now = self.clock.now();
-        let known = self
+        let cached = self
             .metadata
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
             .clone();
-        if let Some((metadata, fetched_at)) = &known
+        if let Some((metadata, fetched_at)) = &cached
             && now - fetched_at < METADATA_FRESH_FOR
         {
             return Ok(metadata.clone());
         }
-        match (self.discover().await, known) {
+        match (self.discover().await, cached) {
             (Ok(metadata), _) => {
                 *self
                     .metadata
@@ -203,7 +203,7 @@ impl Provider {
         Metadata::read(&answer.body, issuer, config, self.loopback_http)
     }
 
-    fn client(&self, metadata: &Metadata) -> Result<Client, Error> {
+    fn client(&self, metadata: &Metadata) -> Result<OAuthClient, Error> {
         let internal = |_| Error::Internal("an address of the service is malformed".to_owned());
         let redirect = RedirectUrl::new(self.redirect_uri.clone()).map_err(internal)?;
         Ok(
@@ -298,7 +298,7 @@ impl Provider {
             .collect();
         if let Some((name, value)) = choosing {
             // OpenID Connect Core 1.0, section 3.1.2.1: `prompt` is a list.
-            match parameters.iter_mut().find(|(known, _)| *known == name) {
+            match parameters.iter_mut().find(|(present, _)| *present == name) {
                 Some((_, already)) if already == value => {}
                 Some((_, already)) => *already = format!("{value} {already}"),
                 None => parameters.push((name, value.to_owned())),

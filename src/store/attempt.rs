@@ -44,7 +44,7 @@ statements! {
 }
 
 /// Encodes a text that may be absent, so that absent and empty differ.
-fn optional(text: Option<&str>) -> String {
+fn marked(text: Option<&str>) -> String {
     text.map_or_else(|| "-".to_owned(), |text| format!("={text}"))
 }
 
@@ -74,11 +74,11 @@ impl AttemptRow {
         [
             self.installation.to_string(),
             self.account_id.clone(),
-            optional(self.issue.as_deref()),
+            marked(self.issue.as_deref()),
             self.phase.clone(),
-            optional(self.state_hash.as_deref()),
-            optional(self.handle_hash.as_deref()),
-            optional(expires_at.as_deref()),
+            marked(self.state_hash.as_deref()),
+            marked(self.handle_hash.as_deref()),
+            marked(expires_at.as_deref()),
             self.expires_at.to_string(),
             self.another.to_string(),
         ]
@@ -251,7 +251,9 @@ impl Store {
         });
         match begun.await? {
             true => Ok(attempt.id),
-            false => Err(Error::Unauthorized("the site was uninstalled meanwhile")),
+            false => Err(Error::Unauthorized(
+                "the app was uninstalled in the meantime",
+            )),
         }
     }
 

@@ -85,7 +85,7 @@ statements! {
 pub(super) enum Write {
     Intend(Intend),
     Commit(Commit),
-    Published(Published),
+    RecordPublished(RecordPublished),
     PutOff(PutOff),
 }
 
@@ -108,7 +108,7 @@ pub(super) struct Commit {
     pub(super) refresh_ends_at: Option<Seconds>,
 }
 
-pub(super) struct Published {
+pub(super) struct RecordPublished {
     pub(super) generation: i64,
     /// None if the row already holds it as it was committed.
     pub(super) credential: Option<String>,
@@ -201,7 +201,7 @@ async fn write_all(batches: Batches, mut receiver: mpsc::Receiver<Waiting>) {
         let batches = batches.clone();
         // A separate task, so that a panic ends these writes only.
         tokio::spawn(async move {
-            batches.settle(batch).await;
+            batches.write_batch(batch).await;
             drop(permit);
         });
         if next.is_none() {
@@ -211,15 +211,15 @@ async fn write_all(batches: Batches, mut receiver: mpsc::Receiver<Waiting>) {
 }
 
 /// The id of a link, and the data that is written about it.
-type About<'q, T> = (&'q str, &'q T);
+type ForLink<'q, T> = (&'q str, &'q T);
 
 /// The writes of one batch by kind.
 #[derive(Default)]
 struct ByKind<'q> {
-    intents: Vec<About<'q, Intend>>,
-    commits: Vec<About<'q, Commit>>,
-    published: Vec<About<'q, Published>>,
-    put_off: Vec<About<'q, PutOff>>,
+    intents: Vec<ForLink<'q, Intend>>,
+    commits: Vec<ForLink<'q, Commit>>,
+    published: Vec<ForLink<'q, RecordPublished>>,
+    put_off: Vec<ForLink<'q, PutOff>>,
 }
 
 impl<'q> ByKind<'q> {
@@ -230,7 +230,7 @@ impl<'q> ByKind<'q> {
             match write {
                 Write::Intend(row) => sorted.intents.push((link, row)),
                 Write::Commit(row) => sorted.commits.push((link, row)),
-                Write::Published(row) => sorted.published.push((link, row)),
+                Write::RecordPublished(row) => sorted.published.push((link, row)),
                 Write::PutOff(row) => sorted.put_off.push((link, row)),
             }
         }
@@ -238,7 +238,7 @@ impl<'q> ByKind<'q> {
     }
 
     /// Commits of a new generation.
-    fn reached(&self) -> Vec<About<'q, Commit>> {
+    fn reached(&self) -> Vec<ForLink<'q, Commit>> {
         let commits = self.commits.iter().copied();
         commits
             .filter(|(_, row)| row.generation > row.claimed)
@@ -246,7 +246,7 @@ impl<'q> ByKind<'q> {
     }
 }
 
-fn bind_intent<'q>(query: Query<'q>, (link, row): About<'q, Intend>) -> Query<'q> {
+fn bind_intent<'q>(query: Query<'q>, (link, row): ForLink<'q, Intend>) -> Query<'q> {
     query
         .bind(link)
         .bind(row.now)
@@ -256,14 +256,14 @@ fn bind_intent<'q>(query: Query<'q>, (link, row): About<'q, Intend>) -> Query<'q
         .bind(row.probing)
 }
 
-fn bind_reached<'q>(query: Query<'q>, (_, row): About<'q, Commit>) -> Query<'q> {
+fn bind_reached<'q>(query: Query<'q>, (_, row): ForLink<'q, Commit>) -> Query<'q> {
     query
         .bind(&row.owner.client_key)
         .bind(&row.owner.account_id)
         .bind(row.generation)
 }
 
-fn bind_commit<'q>(query: Query<'q>, (link, row): About<'q, Commit>) -> Query<'q> {
+fn bind_commit<'q>(query: Query<'q>, (link, row): ForLink<'q, Commit>) -> Query<'q> {
     query
         .bind(link)
         .bind(row.claimed)
@@ -274,7 +274,7 @@ fn bind_commit<'q>(query: Query<'q>, (link, row): About<'q, Commit>) -> Query<'q
         .bind(row.refresh_ends_at)
 }
 
-fn bind_published<'q>(query: Query<'q>, (link, row): About<'q, Published>) -> Query<'q> {
+fn bind_published<'q>(query: Query<'q>, (link, row): ForLink<'q, RecordPublished>) -> Query<'q> {
     query
         .bind(link)
         .bind(row.generation)
@@ -286,7 +286,7 @@ fn bind_published<'q>(query: Query<'q>, (link, row): About<'q, Published>) -> Qu
         .bind(row.refresh_ends_at)
 }
 
-fn bind_put_off<'q>(query: Query<'q>, (link, row): About<'q, PutOff>) -> Query<'q> {
+fn bind_put_off<'q>(query: Query<'q>, (link, row): ForLink<'q, PutOff>) -> Query<'q> {
     query
         .bind(link)
         .bind(row.generation)
@@ -300,8 +300,8 @@ fn bind_put_off<'q>(query: Query<'q>, (link, row): About<'q, PutOff>) -> Query<'
 async fn about_many<'q, T>(
     tx: &mut Transaction<'_>,
     statement: &'static Statement,
-    rows: &[About<'q, T>],
-    bind: fn(Query<'q>, About<'q, T>) -> Query<'q>,
+    rows: &[ForLink<'q, T>],
+    bind: fn(Query<'q>, ForLink<'q, T>) -> Query<'q>,
 ) -> Result<Vec<String>, Error> {
     let Some(last) = rows.last().copied() else {
         return Ok(Vec::new());
@@ -323,7 +323,7 @@ async fn about_many<'q, T>(
 impl Batches {
     /// Makes these writes and answers each. If they fail together, each is tried by itself, so that none
     /// fails because of another; if the database is away, all fail.
-    async fn settle(&self, batch: Vec<Waiting>) {
+    async fn write_batch(&self, batch: Vec<Waiting>) {
         let mut away = match self.write_together(&batch).await {
             Ok(Some(found)) => {
                 for Waiting { link, answer, .. } in batch {
@@ -383,7 +383,7 @@ impl Batches {
     async fn after_publishing(
         &self,
         tx: &mut Transaction<'_>,
-        row: &Published,
+        row: &RecordPublished,
         found: bool,
     ) -> Result<(), Error> {
         if !found {

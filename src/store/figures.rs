@@ -93,7 +93,7 @@ impl Figures {
     /// Links of one state.
     #[must_use]
     pub fn links_in(&self, state: StateName) -> i64 {
-        let found = self.links.iter().find(|(known, _)| *known == state);
+        let found = self.links.iter().find(|(name, _)| *name == state);
         found.map_or(0, |(_, count)| *count)
     }
 
@@ -105,7 +105,7 @@ impl Figures {
     }
 
     fn add_resting(&mut self, state: LinkState, count: i64) {
-        match self.resting.iter_mut().find(|(known, _)| *known == state) {
+        match self.resting.iter_mut().find(|(name, _)| *name == state) {
             Some((_, sum)) => *sum += count,
             None => self.resting.push((state, count)),
         }

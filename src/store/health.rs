@@ -61,7 +61,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::super::connections::Pool;
-    use super::super::statement::{Form, Statement};
+    use super::super::statement::{Statement, StatementText};
     use super::*;
     use crate::clock::Clock;
     use crate::events::Events;
@@ -69,10 +69,10 @@ mod tests {
     use crate::store::Database;
     use crate::vault::{SealingKey, Vault};
 
-    static ROLLBACK: Statement = Statement::new("ROLLBACK", Form::Same("rollback"));
+    static ROLLBACK: Statement = Statement::new("ROLLBACK", StatementText::Same("rollback"));
     static IS_MARKED: Statement = Statement::new(
         "IS_MARKED",
-        Form::Same("select count(*) from temp.sqlite_master where name = 'mark'"),
+        StatementText::Same("select count(*) from temp.sqlite_master where name = 'mark'"),
     );
 
     async fn opened(directory: &tempfile::TempDir) -> Store {

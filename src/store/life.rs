@@ -25,7 +25,7 @@ pub struct SignOfLife(PgConnection);
 
 impl SignOfLife {
     /// Whether the connection, and with it the lock, is still there.
-    pub async fn stands(&mut self) -> bool {
+    pub async fn is_held(&mut self) -> bool {
         execute(&mut self.0, (&PING).into()).await.is_ok()
     }
 }

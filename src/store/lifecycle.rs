@@ -94,14 +94,17 @@ impl Sealer {
     ) -> Result<bool, Error> {
         let client_key = row.client_key.as_str();
         let wrapped = row.data_key.as_deref();
-        let known = wrapped.and_then(|key| self.vault.open_tenant_key(client_key, key).ok());
+        let old_key = wrapped.and_then(|key| self.vault.open_tenant_key(client_key, key).ok());
         // No value of an app that was uninstalled opens again, and no attempt continues.
-        let same_secret = known.as_ref().filter(|_| row.installed).is_some_and(|key| {
-            SecretPlace::of(row, revision - 1)
-                .with(|place| self.vault.open(key, place, &row.shared_secret))
-                .is_ok_and(|old| same(old.expose(), installation.shared_secret.expose()))
-        });
-        let (key, wrapped) = match (known, row.data_key.clone()) {
+        let same_secret = old_key
+            .as_ref()
+            .filter(|_| row.installed)
+            .is_some_and(|key| {
+                SecretPlace::of(row, revision - 1)
+                    .with(|place| self.vault.open(key, place, &row.shared_secret))
+                    .is_ok_and(|old| same(old.expose(), installation.shared_secret.expose()))
+            });
+        let (key, wrapped) = match (old_key, row.data_key.clone()) {
             (Some(key), Some(wrapped)) => (key, wrapped),
             _ => self.vault.new_tenant_key(client_key),
         };

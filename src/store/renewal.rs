@@ -6,14 +6,14 @@ use crate::model::{AccountId, AsideReason, Credential, Link, ReconnectReason, Te
 use crate::secret::{Secret, same};
 
 use super::Store;
-use super::batch::{Commit, Intend, Published, PutOff, Write};
+use super::batch::{Commit, Intend, PutOff, RecordPublished, Write};
 use super::claim::Claim;
 use super::cleanup::all_of;
 use super::statement::statements;
 use super::transaction::Finish;
 
 statements! {
-    LINK_STANDS = "select count(*) from link l join tenant t on t.client_key = l.client_key \
+    LINK_IS_CURRENT = "select count(*) from link l join tenant t on t.client_key = l.client_key \
         where l.id = $1 and l.generation = $2 and t.installed and t.installation = l.installation";
     /// The refusal counts only if the row still holds the token that was sent: it is read again before a
     /// person is asked to reconnect.
@@ -116,11 +116,11 @@ impl Store {
     }
 
     /// Whether the link still exists with this generation, and its tenant is installed.
-    pub async fn stands(&self, claim: &Claim) -> Result<bool, Error> {
-        let stands = LINK_STANDS
+    pub async fn is_current(&self, claim: &Claim) -> Result<bool, Error> {
+        let current = LINK_IS_CURRENT
             .bind(claim.link.id.as_str())
             .bind(claim.link.generation);
-        Ok(self.connections.one::<i64>(stands).await? > 0)
+        Ok(self.connections.one::<i64>(current).await? > 0)
     }
 
     /// Revokes the tokens that were obtained for a link that is gone.
@@ -167,7 +167,7 @@ impl Store {
             let (key, link) = (&claim.tenant.key, &claim.link);
             self.sealer.seal_credential(key, link, generation, &kept)
         });
-        let write = Write::Published(Published {
+        let write = Write::RecordPublished(RecordPublished {
             generation,
             credential: sealed,
             expires_at,

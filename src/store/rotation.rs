@@ -53,7 +53,7 @@ const PASSES: u32 = 10;
 
 /// The progress of a rotation.
 #[derive(Debug, Clone, Copy)]
-pub struct Progress {
+pub struct RotationProgress {
     /// The pass, from 1. More than one is needed if servers write in the meantime.
     pub pass: u32,
     /// Values looked at in this pass.
@@ -106,7 +106,7 @@ impl Rotation {
 /// Report for the operator: a line for each key and for each problem.
 impl fmt::Display for Rotation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sealed anew: {}", values(self.rewrapped))?;
+        write!(f, "encrypted again: {}", values(self.rewrapped))?;
         if self.stopped {
             return write!(f, "\nstopped before the end: run it again to go on");
         }
@@ -250,7 +250,7 @@ impl Rotator {
     pub async fn rotate_keys(
         &self,
         stop: impl Fn() -> bool,
-        mut progress: impl FnMut(Progress),
+        mut progress: impl FnMut(RotationProgress),
     ) -> Result<Rotation, Error> {
         let mut rotation = Rotation {
             rewrapped: 0,
@@ -277,10 +277,10 @@ impl Rotator {
         pass: u32,
         rotation: &mut Rotation,
         stop: &impl Fn() -> bool,
-        progress: &mut impl FnMut(Progress),
+        progress: &mut impl FnMut(RotationProgress),
     ) -> Result<u64, Error> {
         let total: i64 = self.connections.one(&WRAPPED_COUNT).await?;
-        let mut now = Progress {
+        let mut now = RotationProgress {
             pass,
             seen: 0,
             total: total.unsigned_abs(),

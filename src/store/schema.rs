@@ -47,16 +47,23 @@ impl Connections {
             }
             done => done?,
         };
-        let newer = |version: i64| MIGRATIONS.iter().all(|known| known.version != version);
+        let newer = |version: i64| {
+            MIGRATIONS
+                .iter()
+                .all(|migration| migration.version != version)
+        };
         if done.iter().any(|(version, ..)| newer(*version)) {
             return Ok(Schema::Ahead);
         }
         let mut missing = 0;
-        for known in MIGRATIONS.iter() {
-            match done.iter().find(|(version, ..)| *version == known.version) {
+        for migration in MIGRATIONS.iter() {
+            match done
+                .iter()
+                .find(|(version, ..)| *version == migration.version)
+            {
                 Some((_, _, false)) => return Ok(Schema::Unfinished),
-                Some((_, checksum, true)) if *checksum != *known.checksum => {
-                    return Ok(Schema::Unknown(known.version));
+                Some((_, checksum, true)) if *checksum != *migration.checksum => {
+                    return Ok(Schema::Unknown(migration.version));
                 }
                 Some(_) => {}
                 None => missing += 1,

@@ -31,10 +31,10 @@ macro_rules! statements {
             $vis static $name: $crate::store::statement::Statement =
                 $crate::store::statement::Statement::new(
                     stringify!($name),
-                    $($crate::store::statement::Form::Same($text))?
-                    $($crate::store::statement::Form::Each { sqlite: $sqlite, postgres: $postgres })?
-                    $($crate::store::statement::Form::Postgres($only))?
-                    $($crate::store::statement::Form::Rows {
+                    $($crate::store::statement::StatementText::Same($text))?
+                    $($crate::store::statement::StatementText::Each { sqlite: $sqlite, postgres: $postgres })?
+                    $($crate::store::statement::StatementText::Postgres($only))?
+                    $($crate::store::statement::StatementText::Rows {
                         head: $head,
                         types: &[$(stringify!($kind)),*],
                         tail: $tail,
@@ -58,7 +58,7 @@ pub enum Dialect {
 }
 
 /// The text of a statement.
-pub(super) enum Form {
+pub(super) enum StatementText {
     /// The same text on both databases.
     Same(&'static str),
     /// One text for each.
@@ -81,12 +81,12 @@ pub(super) enum Form {
 /// A statement. Only [`statements!`] makes one.
 pub(super) struct Statement {
     name: &'static str,
-    form: Form,
+    form: StatementText,
 }
 
 impl Statement {
     /// For [`statements!`] alone, which registers it.
-    pub(super) const fn new(name: &'static str, form: Form) -> Self {
+    pub(super) const fn new(name: &'static str, form: StatementText) -> Self {
         Self { name, form }
     }
 
@@ -98,12 +98,12 @@ impl Statement {
     /// Its text for a database and this many rows. None if that database does not run it.
     pub(super) fn text(&self, dialect: Dialect, rows: usize) -> Option<Cow<'static, str>> {
         let text = match (&self.form, dialect) {
-            (Form::Same(text), _) => text,
-            (Form::Each { sqlite, .. }, Dialect::Sqlite) => sqlite,
-            (Form::Each { postgres, .. }, Dialect::Postgres) => postgres,
-            (Form::Postgres(text), Dialect::Postgres) => text,
-            (Form::Postgres(_), Dialect::Sqlite) => return None,
-            (Form::Rows { head, types, tail }, _) => {
+            (StatementText::Same(text), _) => text,
+            (StatementText::Each { sqlite, .. }, Dialect::Sqlite) => sqlite,
+            (StatementText::Each { postgres, .. }, Dialect::Postgres) => postgres,
+            (StatementText::Postgres(text), Dialect::Postgres) => text,
+            (StatementText::Postgres(_), Dialect::Sqlite) => return None,
+            (StatementText::Rows { head, types, tail }, _) => {
                 return Some(Cow::Owned(text_about(rows, head, types, tail)));
             }
         };
@@ -111,14 +111,14 @@ impl Statement {
     }
 
     /// The statement with its first value.
-    pub(super) fn bind<'q>(&'static self, value: impl Into<Value<'q>>) -> Query<'q> {
+    pub(super) fn bind<'q>(&'static self, value: impl Into<SqlValue<'q>>) -> Query<'q> {
         Query::from(self).bind(value)
     }
 
     /// The statement about this many rows, without values yet.
     pub(super) fn about<'q>(&'static self, rows: usize) -> Query<'q> {
         let in_a_row = match &self.form {
-            Form::Rows { types, .. } => types.len(),
+            StatementText::Rows { types, .. } => types.len(),
             _ => 0,
         };
         Query {
@@ -147,61 +147,61 @@ fn text_about(rows: usize, head: &str, types: &[&str], tail: &str) -> String {
 }
 
 /// A value of one of the three column types.
-pub(super) enum Value<'q> {
+pub(super) enum SqlValue<'q> {
     Text(Option<Cow<'q, str>>),
     Number(Option<i64>),
     Truth(Option<bool>),
 }
 
-impl<'q> From<&'q str> for Value<'q> {
+impl<'q> From<&'q str> for SqlValue<'q> {
     fn from(text: &'q str) -> Self {
         Self::Text(Some(Cow::Borrowed(text)))
     }
 }
 
-impl<'q> From<&'q String> for Value<'q> {
+impl<'q> From<&'q String> for SqlValue<'q> {
     fn from(text: &'q String) -> Self {
         Self::Text(Some(Cow::Borrowed(text)))
     }
 }
 
-impl From<String> for Value<'_> {
+impl From<String> for SqlValue<'_> {
     fn from(text: String) -> Self {
         Self::Text(Some(Cow::Owned(text)))
     }
 }
 
-impl<'q> From<Option<&'q str>> for Value<'q> {
+impl<'q> From<Option<&'q str>> for SqlValue<'q> {
     fn from(text: Option<&'q str>) -> Self {
         Self::Text(text.map(Cow::Borrowed))
     }
 }
 
-impl<'q> From<&'q Option<String>> for Value<'q> {
+impl<'q> From<&'q Option<String>> for SqlValue<'q> {
     fn from(text: &'q Option<String>) -> Self {
         Self::from(text.as_deref())
     }
 }
 
-impl From<Option<String>> for Value<'_> {
+impl From<Option<String>> for SqlValue<'_> {
     fn from(text: Option<String>) -> Self {
         Self::Text(text.map(Cow::Owned))
     }
 }
 
-impl From<i64> for Value<'_> {
+impl From<i64> for SqlValue<'_> {
     fn from(number: i64) -> Self {
         Self::Number(Some(number))
     }
 }
 
-impl From<Option<i64>> for Value<'_> {
+impl From<Option<i64>> for SqlValue<'_> {
     fn from(number: Option<i64>) -> Self {
         Self::Number(number)
     }
 }
 
-impl From<bool> for Value<'_> {
+impl From<bool> for SqlValue<'_> {
     fn from(truth: bool) -> Self {
         Self::Truth(Some(truth))
     }
@@ -212,7 +212,7 @@ pub(super) struct Query<'q> {
     statement: &'static Statement,
     /// For how many rows; 1 unless it is a statement about several.
     rows: usize,
-    values: Vec<Value<'q>>,
+    values: Vec<SqlValue<'q>>,
 }
 
 impl From<&'static Statement> for Query<'_> {
@@ -223,7 +223,7 @@ impl From<&'static Statement> for Query<'_> {
 
 impl<'q> Query<'q> {
     /// Adds the next value.
-    pub(super) fn bind(mut self, value: impl Into<Value<'q>>) -> Self {
+    pub(super) fn bind(mut self, value: impl Into<SqlValue<'q>>) -> Self {
         self.values.push(value.into());
         self
     }
@@ -256,9 +256,9 @@ impl<'q> Query<'q> {
         arguments.reserve(values.len(), 0);
         for value in values {
             match value {
-                Value::Text(text) => arguments.add(text),
-                Value::Number(number) => arguments.add(number),
-                Value::Truth(truth) => arguments.add(truth),
+                SqlValue::Text(text) => arguments.add(text),
+                SqlValue::Number(number) => arguments.add(number),
+                SqlValue::Truth(truth) => arguments.add(truth),
             }
             .map_err(sqlx::Error::Encode)?;
         }

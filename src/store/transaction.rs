@@ -67,14 +67,14 @@ impl Connections {
                 // An immediate transaction takes the write lock at once; a deferred one could fail halfway
                 // with "database is locked".
                 let begun = held.connection.begin_with("begin immediate").await?;
-                let (value, good) = settle(Transaction::Sqlite(begun), body).await?;
+                let (value, good) = finish(Transaction::Sqlite(begun), body).await?;
                 held.good = good;
                 Ok(value)
             }
             Pool::Postgres(pool) => {
                 let mut held = Held::new(pool.acquire().await?);
                 let begun = held.connection.begin().await?;
-                let (value, good) = settle(Transaction::Postgres(begun), body).await?;
+                let (value, good) = finish(Transaction::Postgres(begun), body).await?;
                 held.good = good;
                 Ok(value)
             }
@@ -83,7 +83,7 @@ impl Connections {
 }
 
 /// The body's result, and whether the connection may be used again.
-async fn settle<T>(
+async fn finish<T>(
     mut transaction: Transaction<'_>,
     body: impl AsyncFnOnce(&mut Transaction<'_>) -> Result<Finish<T>, Error>,
 ) -> Result<(T, bool), Error> {

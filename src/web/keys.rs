@@ -19,7 +19,7 @@ use crate::atlassian::connect::Viewer;
 use crate::clock::rfc3339;
 use crate::error::Error;
 use crate::keys::property::PropertyMode;
-use crate::keys::signing::Claims;
+use crate::keys::signing::KeyClaims;
 use crate::secret::{Secret, same};
 
 /// `GET /.well-known/jwks.json` (RFC 7517), where keys are signed here. Public keys are no secret, but no
@@ -36,7 +36,7 @@ struct Active {
     active: bool,
     token_type: &'static str,
     #[serde(flatten)]
-    claims: Claims,
+    claims: KeyClaims,
 }
 
 /// `POST /oauth/introspect` (RFC 7662), where keys are signed here and there is a secret for it. Of a key

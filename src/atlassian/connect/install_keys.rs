@@ -30,17 +30,17 @@ pub struct InstallKeys {
     http: Outbound,
     clock: Clock,
     limits: Arc<Limits>,
-    known: Mutex<HashMap<String, Known>>,
+    cached: Mutex<HashMap<String, CachedKid>>,
     fetching: tokio::sync::Mutex<()>,
 }
 
 #[derive(Clone)]
-enum Known {
+enum CachedKid {
     Key(DecodingKey),
     Missing { until: Seconds },
 }
 
-impl std::fmt::Debug for Known {
+impl std::fmt::Debug for CachedKid {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Key(_) => "Key",
@@ -58,7 +58,7 @@ impl InstallKeys {
             http,
             clock,
             limits,
-            known: Mutex::new(HashMap::new()),
+            cached: Mutex::new(HashMap::new()),
             fetching: tokio::sync::Mutex::new(()),
         }
     }
@@ -79,13 +79,13 @@ impl InstallKeys {
         if !plain {
             return Err(Error::Unauthorized("the kid is not a plain token"));
         }
-        if let Some(known) = self.remembered(kid) {
-            return known;
+        if let Some(cached) = self.remembered(kid) {
+            return cached;
         }
         self.limits.fetch(client)?;
         let _one_at_a_time = self.fetching.lock().await;
-        if let Some(known) = self.remembered(kid) {
-            return known;
+        if let Some(cached) = self.remembered(kid) {
+            return cached;
         }
         let answer = self
             .http
@@ -97,42 +97,42 @@ impl InstallKeys {
                 .map_err(|_| Error::JiraUnreachable("install keys: not an RSA key".to_owned()))?,
             Answer { status, .. } if status == 404 || status == 400 || status == 403 => {
                 let until = self.clock.now() + UNKNOWN_FOR;
-                self.remember(kid, Known::Missing { until });
-                return Err(Error::Unauthorized("nobody knows the kid"));
+                self.remember(kid, CachedKid::Missing { until });
+                return Err(Error::Unauthorized("the kid is unknown"));
             }
             Answer { status, .. } => {
                 return Err(Error::JiraUnreachable(format!("install keys: {status}")));
             }
         };
-        self.remember(kid, Known::Key(key.clone()));
+        self.remember(kid, CachedKid::Key(key.clone()));
         Ok(key)
     }
 
     fn remembered(&self, kid: &str) -> Option<Result<DecodingKey, Error>> {
-        let known = self
-            .known
+        let cached = self
+            .cached
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        match known.get(kid)? {
-            Known::Key(key) => Some(Ok(key.clone())),
-            Known::Missing { until } if *until > self.clock.now() => {
-                Some(Err(Error::Unauthorized("nobody knows the kid")))
+        match cached.get(kid)? {
+            CachedKid::Key(key) => Some(Ok(key.clone())),
+            CachedKid::Missing { until } if *until > self.clock.now() => {
+                Some(Err(Error::Unauthorized("the kid is unknown")))
             }
-            Known::Missing { .. } => None,
+            CachedKid::Missing { .. } => None,
         }
     }
 
-    fn remember(&self, kid: &str, what: Known) {
-        let mut known = self
-            .known
+    fn remember(&self, kid: &str, what: CachedKid) {
+        let mut cached = self
+            .cached
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        if known.len() >= REMEMBERED {
+        if cached.len() >= REMEMBERED {
             // Made-up kids must not evict real keys.
-            known.retain(|_, what| matches!(what, Known::Key(_)));
+            cached.retain(|_, what| matches!(what, CachedKid::Key(_)));
         }
-        if known.len() < REMEMBERED {
-            known.insert(kid.to_owned(), what);
+        if cached.len() < REMEMBERED {
+            cached.insert(kid.to_owned(), what);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Parses and verifies Atlassian's JWTs. Pure functions of a text, a key and the time.
 //!
-//! A token whose signature was not checked yet has a type of its own ([`FromTenant`], [`FromAtlassian`]),
+//! A token whose signature was not checked yet has a type of its own ([`UnverifiedHs256`], [`UnverifiedRs256`]),
 //! which only tells which key verifies it. [`Verified`] holds the claims that this key signed, and only this
 //! module constructs one.
 
@@ -53,14 +53,14 @@ impl Rejected {
 
 /// A token that names a tenant, whose secret has yet to verify it. Its claims are not trusted.
 #[derive(Debug)]
-pub struct FromTenant<'a> {
+pub struct UnverifiedHs256<'a> {
     token: &'a str,
     issuer: ClientKey,
 }
 
 /// A token that names a key of Atlassian, which has yet to verify it. Its claims are not trusted.
 #[derive(Debug)]
-pub struct FromAtlassian<'a> {
+pub struct UnverifiedRs256<'a> {
     token: &'a str,
     kid: String,
 }
@@ -100,7 +100,7 @@ impl Verified {
     }
 }
 
-impl<'a> FromTenant<'a> {
+impl<'a> UnverifiedHs256<'a> {
     /// Parses an HS256 token. The algorithm is fixed: a token that names another is rejected.
     pub fn read(token: &'a str) -> Result<Self, Rejected> {
         header(token, Algorithm::HS256, "the algorithm is not HS256")?;
@@ -147,7 +147,7 @@ impl<'a> FromTenant<'a> {
     }
 }
 
-impl<'a> FromAtlassian<'a> {
+impl<'a> UnverifiedRs256<'a> {
     /// Parses an RS256 token and no other: accepting a token signed with the shared secret here was
     /// CVE-2021-26073 and its siblings.
     pub fn read(token: &'a str) -> Result<Self, Rejected> {

@@ -1,8 +1,8 @@
 //! The table of known services, as looked up in November 2026.
 
 use super::{
-    Answers, ClientAuth, Endpoints, Ends, Failing, IdentityFrom, Known, Means, Parameter, Refresh,
-    Revocation, RevokedBy, Rotation, STANDARD_ANSWERS, Scopes, Source, said, unconfirmed,
+    Answers, ClientAuth, Endpoints, Ends, Evidence, Failing, IdentityFrom, Known, Means, Parameter,
+    Refresh, RevokedBy, Revoking, STANDARD_ANSWERS, Scopes, TokenRotation, said, unconfirmed,
 };
 
 /// Every service, ordered by key; the last one is any other OpenID provider.
@@ -30,12 +30,12 @@ const STANDARD_REFRESH: Refresh = Refresh {
     path: None,
     redirect_uri: false,
 };
-const STANDARD_REVOCATION: Revocation = Revocation {
+const STANDARD_REVOCATION: Revoking = Revoking {
     by: RevokedBy::Standard,
     gone: &[],
     gone_status: &[],
 };
-const NO_REVOCATION: Revocation = Revocation {
+const NO_REVOCATION: Revoking = Revoking {
     by: RevokedBy::Nothing,
     gone: &[],
     gone_status: &[],
@@ -66,7 +66,7 @@ const fn error(name: &'static str, means: Means, page: &'static str) -> Failing 
     Failing {
         name,
         means,
-        source: Source::Page(page),
+        source: Evidence::Page(page),
     }
 }
 
@@ -74,7 +74,7 @@ const fn error_unconfirmed(name: &'static str, means: Means, why: &'static str) 
     Failing {
         name,
         means,
-        source: Source::Unconfirmed(why),
+        source: Evidence::Unconfirmed(why),
     }
 }
 
@@ -109,7 +109,7 @@ pub const OIDC: Known = Known {
     access_life: said(None, RFC_6749),
     grant_idle: said(None, RFC_6749),
     grant_life: said(None, RFC_6749),
-    rotation: said(Rotation::AsConfigured, RFC_6749),
+    rotation: said(TokenRotation::AsConfigured, RFC_6749),
     refresh_ends_access: said(false, RFC_6749),
     revocation: said(STANDARD_REVOCATION, RFC_7009),
     revoking_access_ends: said(Ends::Itself, RFC_7009),
@@ -158,10 +158,10 @@ const ASANA: Known = Known {
     access_life: said(Some(3600), ASANA_OAUTH),
     grant_idle: unconfirmed(None, NO_END),
     grant_life: unconfirmed(None, NO_END),
-    rotation: said(Rotation::None, ASANA_OAUTH),
+    rotation: said(TokenRotation::None, ASANA_OAUTH),
     refresh_ends_access: unconfirmed(false, NOT_SAID),
     revocation: said(
-        Revocation {
+        Revoking {
             by: RevokedBy::RefreshTokensOnly,
             gone: &[],
             gone_status: &[],
@@ -220,10 +220,10 @@ const AUTH0: Known = Known {
         None,
         "its operator may set one: then set LATCHKEY_PROVIDER_GRANT_LIFE to it",
     ),
-    rotation: said(Rotation::AsConfigured, AUTH0_ROTATION),
+    rotation: said(TokenRotation::AsConfigured, AUTH0_ROTATION),
     refresh_ends_access: unconfirmed(false, NOT_SAID),
     revocation: said(
-        Revocation {
+        Revoking {
             by: RevokedBy::RefreshTokensOnly,
             gone: &[],
             gone_status: &[],
@@ -288,7 +288,7 @@ const BITBUCKET: Known = Known {
     grant_idle: said(Some(7_776_000), BITBUCKET_CHANGES),
     grant_life: unconfirmed(None, NO_END),
     rotation: unconfirmed(
-        Rotation::Strict,
+        TokenRotation::Strict,
         "since May 2026 there is a new refresh token each time; whether the one before works on is not said",
     ),
     refresh_ends_access: unconfirmed(false, NOT_SAID),
@@ -334,7 +334,7 @@ const ENTRA: Known = Known {
     access_life: said(Some(3599), ENTRA_FLOW),
     grant_idle: said(Some(7_776_000), ENTRA_REFRESH),
     grant_life: unconfirmed(None, NO_END),
-    rotation: said(Rotation::OldStays, ENTRA_REFRESH),
+    rotation: said(TokenRotation::OldStays, ENTRA_REFRESH),
     refresh_ends_access: unconfirmed(false, NOT_SAID),
     revocation: unconfirmed(
         NO_REVOCATION,
@@ -402,7 +402,7 @@ const FIGMA: Known = Known {
     access_life: unconfirmed(Some(7_776_000), FIGMA_CLIENTS),
     grant_idle: unconfirmed(None, NO_END),
     grant_life: unconfirmed(None, NO_END),
-    rotation: unconfirmed(Rotation::None, FIGMA_CLIENTS),
+    rotation: unconfirmed(TokenRotation::None, FIGMA_CLIENTS),
     refresh_ends_access: unconfirmed(false, NOT_SAID),
     revocation: unconfirmed(
         NO_REVOCATION,
@@ -462,10 +462,10 @@ const GITHUB: Known = Known {
     access_life: said(Some(28_800), GITHUB_REFRESH),
     grant_idle: said(Some(15_897_600), GITHUB_TOKEN),
     grant_life: unconfirmed(None, NO_END),
-    rotation: said(Rotation::Strict, GITHUB_REFRESH),
+    rotation: said(TokenRotation::Strict, GITHUB_REFRESH),
     refresh_ends_access: said(true, GITHUB_REFRESH),
     revocation: said(
-        Revocation {
+        Revoking {
             by: RevokedBy::ByApp,
             gone: &[],
             gone_status: &[404, 422],
@@ -528,7 +528,7 @@ const GITLAB: Known = Known {
     access_life: said(Some(7200), GITLAB_OAUTH),
     grant_idle: unconfirmed(None, NO_END),
     grant_life: unconfirmed(None, NO_END),
-    rotation: said(Rotation::Strict, GITLAB_OAUTH),
+    rotation: said(TokenRotation::Strict, GITLAB_OAUTH),
     refresh_ends_access: said(true, GITLAB_OAUTH),
     revocation: said(STANDARD_REVOCATION, GITLAB_OAUTH),
     revoking_access_ends: unconfirmed(Ends::Itself, NOT_SAID),
@@ -580,7 +580,7 @@ const GOOGLE: Known = Known {
     access_life: unconfirmed(Some(3600), "what its answers say as a rule"),
     grant_idle: said(Some(15_552_000), GOOGLE_EXPIRATION),
     grant_life: said(None, GOOGLE_EXPIRATION),
-    rotation: said(Rotation::None, GOOGLE_WEB),
+    rotation: said(TokenRotation::None, GOOGLE_WEB),
     refresh_ends_access: unconfirmed(false, NOT_SAID),
     revocation: said(STANDARD_REVOCATION, GOOGLE_WEB),
     revoking_access_ends: said(Ends::Account, GOOGLE_REVOKE),
@@ -628,7 +628,7 @@ const KEYCLOAK: Known = Known {
         None,
         "its operator may set one: then set LATCHKEY_PROVIDER_GRANT_LIFE to it",
     ),
-    rotation: said(Rotation::AsConfigured, KEYCLOAK_TIMEOUTS),
+    rotation: said(TokenRotation::AsConfigured, KEYCLOAK_TIMEOUTS),
     refresh_ends_access: unconfirmed(false, NOT_SAID),
     revocation: said(
         STANDARD_REVOCATION,
@@ -684,12 +684,12 @@ const LINEAR: Known = Known {
     grant_idle: unconfirmed(None, NO_END),
     grant_life: unconfirmed(None, NO_END),
     rotation: unconfirmed(
-        Rotation::Strict,
+        TokenRotation::Strict,
         "there is a new refresh token each time; whether the one before works on is not said",
     ),
     refresh_ends_access: unconfirmed(false, NOT_SAID),
     revocation: said(
-        Revocation {
+        Revoking {
             by: RevokedBy::NamedField,
             gone: &[],
             gone_status: &[400, 401],
@@ -757,7 +757,7 @@ const NOTION: Known = Known {
     grant_idle: unconfirmed(None, NO_END),
     grant_life: unconfirmed(None, NO_END),
     rotation: unconfirmed(
-        Rotation::Strict,
+        TokenRotation::Strict,
         "there is a new refresh token each time; others report that the one before ends",
     ),
     refresh_ends_access: unconfirmed(true, "others report that the pair before ends"),
@@ -795,7 +795,7 @@ const OKTA: Known = Known {
     access_life: said(Some(3600), OKTA_REFRESH),
     grant_idle: said(Some(604_800), OKTA_REFRESH),
     grant_life: said(None, OKTA_REFRESH),
-    rotation: said(Rotation::AsConfigured, OKTA_REFRESH),
+    rotation: said(TokenRotation::AsConfigured, OKTA_REFRESH),
     refresh_ends_access: unconfirmed(false, NOT_SAID),
     revocation: said(STANDARD_REVOCATION, OKTA_REVOKE),
     revoking_access_ends: said(Ends::Itself, OKTA_REVOKE),
@@ -858,10 +858,10 @@ const SLACK: Known = Known {
     access_life: said(Some(43_200), SLACK_ROTATION),
     grant_idle: said(None, SLACK_PKCE),
     grant_life: said(None, SLACK_PKCE),
-    rotation: said(Rotation::Grace(None), SLACK_ROTATION),
+    rotation: said(TokenRotation::Grace(None), SLACK_ROTATION),
     refresh_ends_access: said(false, SLACK_ROTATION),
     revocation: said(
-        Revocation {
+        Revoking {
             by: RevokedBy::Bearer,
             gone: &[
                 "token_revoked",
@@ -941,7 +941,7 @@ const ZOOM: Known = Known {
         "newer pages say 90 days, and an older one 15 years",
     ),
     grant_life: unconfirmed(None, NO_END),
-    rotation: said(Rotation::Strict, ZOOM_SUPPORT),
+    rotation: said(TokenRotation::Strict, ZOOM_SUPPORT),
     refresh_ends_access: unconfirmed(false, NOT_SAID),
     revocation: unconfirmed(
         STANDARD_REVOCATION,
