@@ -53,7 +53,7 @@ pub struct Settings {
     #[arg(long, value_name = "ADDRESS")]
     metrics_listen: Setting<SocketAddr>,
 
-    /// Proxies in front whose X-Forwarded-For is believed: addresses and networks, comma separated, like
+    /// Proxies in front whose X-Forwarded-For is trusted: addresses and networks, comma separated, like
     /// 127.0.0.1,10.0.0.0/8 [default: none]
     #[arg(long, value_name = "ADDRESSES")]
     trusted_proxies: Setting<Proxies>,

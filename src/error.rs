@@ -50,7 +50,7 @@ pub enum Error {
     TimedOut(&'static str),
 
     /// The service no longer accepts the code: some services give a code one minute.
-    #[error("the code has run out")]
+    #[error("the code has expired")]
     CodeRanOut,
 
     /// The page that was submitted shows an outdated state or belongs to another attempt.

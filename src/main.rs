@@ -179,7 +179,7 @@ async fn serve_until_stopped(
     let running = Running::start(app, bind(listen).await?).map_err(|error| error.to_string())?;
     tracing::info!(address = %running.address(), "serving");
     stop.asked().await;
-    tracing::info!("stopping after the work in progress is finished");
+    tracing::info!("stopping: work in progress is finished first");
     stop_metrics.send_replace(true);
     running.stop().await;
     Ok(ExitCode::SUCCESS)

@@ -56,7 +56,7 @@ labels! {
         PersonGone = "person_gone",
         /// Jira says for the first time that the person is gone. Jira is asked again later.
         PersonMissing = "person_missing",
-        /// The lease ran out before anything was sent. Another process renews the link.
+        /// The lease expired before anything was sent. Another process renews the link.
         LeaseLost = "lease_lost",
         /// The service could not be reached; nothing was sent.
         NotSent = "not_sent",
@@ -72,7 +72,7 @@ labels! {
         Revoked = "revoked",
         /// The answer with the next refresh token was lost: the person has to reconnect.
         RotationLost = "rotation_lost",
-        /// There is no refresh token and the key has run out: the person has to reconnect.
+        /// There is no refresh token and the key has expired: the person has to reconnect.
         NoRefreshToken = "no_refresh_token",
         /// The consent has ended, as was known before: the person has to reconnect.
         ConsentEnded = "consent_ended",
@@ -96,7 +96,7 @@ labels! {
         NotJira = "not_jira",
         /// Jira failed, or did not answer.
         JiraFailed = "jira_failed",
-        /// The database failed midway. The link is due again when its lease runs out.
+        /// The database failed midway. The link is due again when its lease expires.
         Interrupted = "interrupted",
     }
 }
@@ -234,7 +234,7 @@ impl Outcome {
             }
             Self::JiraFailed => "a key could not be put into Jira",
             Self::Interrupted => {
-                "a renewal was interrupted; it is due again when its lease runs out"
+                "a renewal was interrupted; it is due again when its lease expires"
             }
         }
     }

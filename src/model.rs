@@ -610,7 +610,7 @@ pub struct ApiKey {
     pub key: Secret,
     /// When the request for it started, from which its life counts.
     pub requested_at: Seconds,
-    /// When it runs out.
+    /// When it expires.
     pub expires_at: Seconds,
     /// Its id at the key endpoint, if it comes from there.
     pub id: Option<String>,
@@ -688,7 +688,7 @@ pub struct Link {
 pub struct Published {
     /// Generation of the key.
     pub generation: i64,
-    /// When that key runs out.
+    /// When that key expires.
     pub expires_at: Seconds,
     /// When Jira took it.
     pub at: Seconds,
@@ -785,14 +785,14 @@ pub enum ReconnectReason {
     Revoked,
     /// The answer to a renewal was lost, and the service allows no second try.
     RotationLost,
-    /// The service gave no refresh token, and the key has run out.
+    /// The service gave no refresh token, and the key has expired.
     NoRefreshToken,
-    /// The service wants the person's consent again every so often, and it was known when.
+    /// The service asks for consent at intervals, and the known end of the consent has passed.
     ConsentEnded,
 }
 
 /// Why a tenant's Jira is not called for a while. After that the first call tests it: either calls resume, or
-/// they wait again. Nobody has to act.
+/// they wait again. No person has to act.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub enum ParkReason {
     /// It refuses the app's tokens.
@@ -1125,7 +1125,7 @@ pub struct LinkStatus {
     /// Name there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
-    /// When the key in Jira runs out, RFC 3339.
+    /// When the key in Jira expires, RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<String>,
     /// When Jira took it, RFC 3339.
@@ -1224,7 +1224,7 @@ pub struct Property<'a> {
     /// The key, in one of its forms.
     #[serde(flatten)]
     pub key: Option<KeyInProperty<'a>>,
-    /// When it runs out, RFC 3339.
+    /// When it expires, RFC 3339.
     pub expires_at: String,
     /// Name of the service.
     pub service: &'a str,

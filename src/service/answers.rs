@@ -91,7 +91,7 @@ pub fn identity(body: &[u8]) -> Option<(String, Option<String>)> {
 pub struct Minted {
     /// The key.
     pub key: Secret,
-    /// When it runs out.
+    /// When it expires.
     pub expires_at: Seconds,
     /// The id by which it is revoked.
     pub id: String,

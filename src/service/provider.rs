@@ -1,7 +1,7 @@
 //! The service: authorize address, code to tokens, refresh, revoke, identity, API key.
 //!
 //! OpenID Connect by discovery, or plain OAuth 2.0 with its endpoints as settings. The grants are
-//! built by the `oauth2` crate and sent by [`Transport`]. [`known`](super::known) lists as data how each service
+//! built by the `oauth2` crate and sent by `transport`. [`known`](super::known) lists as data how each service
 //! differs from the standards; the code here acts on those habits and names no service.
 
 use std::sync::Mutex;
@@ -719,7 +719,7 @@ impl Provider {
     }
 }
 
-/// When an access token expires: as the service said, or else after [`LIFE_UNLESS_SAID`].
+/// When an access token expires: as the service said, or else an hour after the request started.
 #[must_use]
 pub fn good_until(tokens: &Tokens) -> Seconds {
     tokens
