@@ -32,19 +32,19 @@ use crate::store::{OpenError, Store};
 use crate::vault::Vault;
 use crate::worker::follow_database;
 
-/// What comes from outside the process and is passed in.
+/// What the process gets from outside.
 #[derive(Debug, Clone)]
 pub struct Outside {
     /// The time.
     pub clock: Clock,
-    /// Chance.
+    /// Random numbers.
     pub random: Random,
     /// The HTTP client.
     pub http: Outbound,
 }
 
 impl Outside {
-    /// The real ones.
+    /// The real clock, random numbers and HTTP client.
     ///
     /// # Errors
     /// When the TLS backend cannot be set up.
@@ -59,34 +59,34 @@ impl Outside {
 
 /// The parts of a running process.
 pub struct App {
-    /// What the verbs work with.
+    /// The parts that the verbs share.
     pub parts: Parts,
-    /// What linking works with.
+    /// Links accounts.
     pub linking: Arc<Linking>,
-    /// What the worker renews with.
+    /// Renews links.
     pub renewing: Renewing,
     /// Verifies what Atlassian sends.
     pub connect: Connect,
-    /// Counts what anybody may do only so often.
+    /// Limits how often callers may do what costs something.
     pub limits: Arc<Limits>,
     /// Records security events.
     pub events: Events,
-    /// Figures that this process counts itself.
+    /// Metrics that this process counts itself.
     pub registry: Registry,
-    /// What is collected from the database for an operator.
+    /// Metrics that are collected from the database.
     pub counted: Counted,
-    /// Who is believed about where a request comes from.
+    /// The proxies that are trusted to name a request's address.
     pub proxies: Proxies,
-    /// What pages say and load.
+    /// What pages show and load.
     pub appearance: Appearance,
 }
 
-/// What pages say of the app, and load.
+/// What pages show of the app, and load.
 #[derive(Debug, Clone)]
 pub struct Appearance {
     /// Name of the app in Jira.
     pub app_name: String,
-    /// Which module stands in the issue.
+    /// The module in the issue.
     pub issue_module: IssueModule,
     /// The Connect bridge.
     pub connect_js: url::Url,
@@ -98,81 +98,26 @@ impl App {
     /// # Errors
     /// When the store cannot be opened.
     pub async fn new(config: Config, outside: Outside) -> Result<Arc<Self>, OpenError> {
-        let Outside {
-            clock,
-            random,
-            http,
-        } = outside;
+        let Outside { clock, random, .. } = &outside;
         let registry = Registry::new();
         let events = Events::new(&registry, clock.clone());
         let meters = Meters::new(&registry);
-        let vault = Vault::new(config.sealing_keys, random.clone(), events.clone());
-        let sites = Sites {
-            hosts: config.site_hosts,
-            loopback_http: config.allow_loopback_http,
-        };
-        let database = &config.database;
-        let store = Store::open(database, vault, random.clone(), sites.clone()).await?;
-        follow_database(&store, &clock).await?;
-        tell_who_is_not_served(&store).await?;
-        let limits = Arc::new(Limits::new(&clock, events.clone()));
-        let install_keys = InstallKeys::new(
-            config.install_keys_url,
-            http.clone(),
-            clock.clone(),
-            limits.clone(),
-        );
-        let callback = format!("{}/link/callback", config.base_url.full());
-        let signing = config.minted.map(|minted| {
-            Signing::new(
-                minted,
-                config.base_url.full(),
-                config.app_key.clone(),
-                store.clone(),
-                clock.clone(),
-                random.clone(),
-            )
-        });
-        let connect = Connect::new(
-            config.base_url,
-            config.app_key.clone(),
-            sites,
-            install_keys,
-            store.clone(),
-            clock.clone(),
-            events.clone(),
-            meters.clone(),
-        );
-        let jira = Jira::new(
-            http.clone(),
-            Signer::new(config.app_key.clone(), clock.clone()),
-            clock.clone(),
-            random.clone(),
-            store.clone(),
-            config.jira_limits,
-            config.impersonation_url,
-            config.property_key,
-        );
-        let loopback = config.allow_loopback_http;
-        let provider = Provider::new(config.provider, callback, loopback, http, clock.clone());
-        let rate = config.service_limits.rate;
-        let service = Service::new(provider, rate, store.clone(), clock.clone());
+        let limits = Arc::new(Limits::new(clock, events.clone()));
+        let store = open_store(&config, &outside, &events).await?;
+        let connect = connect(&config, &outside, &store, &limits, &events, &meters);
+        let service = service(&config, &outside, &store);
         let at_once = config.service_limits.concurrency.min(service.at_once());
         let replica = random.id();
         let parts = Parts {
-            jira: Arc::new(jira),
+            jira: Arc::new(jira(&config, &outside, &store)),
             service: Arc::new(service),
-            keys: Arc::new(Keys {
-                signing,
-                property: config.property,
-                random: random.clone(),
-            }),
+            keys: Arc::new(keys(&config, &outside, &store)),
             meters,
             wake: Arc::new(Notify::new()),
             wake_cleanup: Arc::new(Notify::new()),
             store,
-            clock,
-            random,
+            clock: clock.clone(),
+            random: random.clone(),
         };
         Ok(Arc::new(Self {
             linking: Arc::new(Linking {
@@ -200,21 +145,111 @@ impl App {
     }
 }
 
-/// How many tenants are named that are not served.
+fn sites(config: &Config) -> Sites {
+    Sites {
+        hosts: config.site_hosts.clone(),
+        loopback_http: config.allow_loopback_http,
+    }
+}
+
+/// Opens the store and warns about tenants that the settings leave out.
+async fn open_store(
+    config: &Config,
+    outside: &Outside,
+    events: &Events,
+) -> Result<Store, OpenError> {
+    let random = &outside.random;
+    let vault = Vault::new(config.sealing_keys.clone(), random.clone(), events.clone());
+    let store = Store::open(&config.database, vault, random.clone(), sites(config)).await?;
+    follow_database(&store, &outside.clock).await?;
+    warn_of_sites_left_out(&store).await?;
+    Ok(store)
+}
+
+fn connect(
+    config: &Config,
+    outside: &Outside,
+    store: &Store,
+    limits: &Arc<Limits>,
+    events: &Events,
+    meters: &Meters,
+) -> Connect {
+    let install_keys = InstallKeys::new(
+        config.install_keys_url.clone(),
+        outside.http.clone(),
+        outside.clock.clone(),
+        limits.clone(),
+    );
+    Connect::new(
+        config.base_url.clone(),
+        config.app_key.clone(),
+        sites(config),
+        install_keys,
+        store.clone(),
+        outside.clock.clone(),
+        events.clone(),
+        meters.clone(),
+    )
+}
+
+fn jira(config: &Config, outside: &Outside, store: &Store) -> Jira {
+    Jira::new(
+        outside.http.clone(),
+        Signer::new(config.app_key.clone(), outside.clock.clone()),
+        outside.clock.clone(),
+        outside.random.clone(),
+        store.clone(),
+        config.jira_limits,
+        config.impersonation_url.clone(),
+        config.property_key.clone(),
+    )
+}
+
+fn service(config: &Config, outside: &Outside, store: &Store) -> Service {
+    let provider = Provider::new(
+        config.provider.clone(),
+        format!("{}/link/callback", config.base_url.full()),
+        config.allow_loopback_http,
+        outside.http.clone(),
+        outside.clock.clone(),
+    );
+    let rate = config.service_limits.rate;
+    Service::new(provider, rate, store.clone(), outside.clock.clone())
+}
+
+fn keys(config: &Config, outside: &Outside, store: &Store) -> Keys {
+    let signing = config.minted.clone().map(|terms| {
+        Signing::new(
+            terms,
+            config.base_url.full(),
+            config.app_key.clone(),
+            store.clone(),
+            outside.clock.clone(),
+            outside.random.clone(),
+        )
+    });
+    Keys {
+        signing,
+        property: config.property.clone(),
+        random: outside.random.clone(),
+    }
+}
+
+/// The most tenants that are not served and are named in the log.
 const NAMED: usize = 100;
 
-/// Whoever has narrowed the hosts of sites should see whom that leaves out.
-async fn tell_who_is_not_served(store: &Store) -> Result<(), Error> {
+/// Shows an operator who narrowed `LATCHKEY_SITE_HOSTS` which tenants that leaves out.
+async fn warn_of_sites_left_out(store: &Store) -> Result<(), Error> {
     let left_out = store.sites_not_allowed().await?;
     for site in left_out.iter().take(NAMED) {
         tracing::warn!(
             %site,
-            "a tenant is not served: its base URL is not of a host in LATCHKEY_SITE_HOSTS"
+            "a tenant is not served: the host of its base URL is not in LATCHKEY_SITE_HOSTS"
         );
     }
     if left_out.len() > NAMED {
         let tenants = left_out.len();
-        tracing::warn!(tenants, "so many are not served; not all are named");
+        tracing::warn!(tenants, "more tenants are not served than are named above");
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Everything that knows Atlassian: what comes from there, and the calls to a tenant's Jira.
+//! Everything that knows Atlassian: verification of what it sends, and calls to a tenant's Jira.
 
 pub mod connect;
 pub mod jira;

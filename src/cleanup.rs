@@ -1,5 +1,5 @@
-//! What is left to do after something ended: revoke tokens, delete properties. It is retried until it
-//! is done or there is no use in it any more.
+//! Cleans up after a link, an attempt or a key ended: revokes tokens, deletes properties. Each entry is
+//! retried until it is done or has become pointless.
 
 use std::collections::HashMap;
 
@@ -11,10 +11,10 @@ use crate::error::Error;
 use crate::meters::CleanupOutcome;
 use crate::model::{ClientKey, Purpose, RevocableToken, Revocation, Tenant, Tokens};
 use crate::parts::Parts;
-use crate::service::provider::{RefreshError, RevokeError};
+use crate::service::failures::{RefreshError, RevokeError};
 use crate::store::{Chore, Cleanup, TriedFor, Turn};
 
-/// How long an entry is one process's alone, in seconds. Longer than any call takes.
+/// How long one process holds an entry, in seconds. Longer than any call takes.
 const LEASE: Seconds = 120;
 /// The longest wait between two tries, in seconds.
 const LONGEST_WAIT: Seconds = 3600;
@@ -26,9 +26,9 @@ enum NotYet {
     Service(#[from] RevokeError),
     #[error("{0}")]
     Jira(#[from] JiraError),
-    #[error("the parts is disabled at the tenant")]
+    #[error("the app is disabled at the tenant")]
     Disabled,
-    #[error("Jira is left alone for {0} s")]
+    #[error("Jira is not called for {0} s")]
     Waiting(Seconds),
     #[error("a key of this grant has to be deleted first")]
     KeysFirst,
@@ -36,8 +36,8 @@ enum NotYet {
     Store(#[from] Error),
 }
 
-/// Takes what is due off the list, of these tenants and so many entries of each, and does it, all at
-/// once. Says of whom how many there were.
+/// Takes these tenants' due entries off the list, so many of each, and does them all at once. Returns how
+/// many of each tenant there were.
 ///
 /// # Errors
 /// When the store is unavailable.
@@ -51,7 +51,7 @@ pub async fn run_due(parts: &Parts, turns: &[Turn]) -> Result<HashMap<ClientKey,
         let parts = parts.clone();
         tasks.spawn(async move {
             if let Err(error) = run(&parts, entry).await {
-                tracing::warn!(%error, "cleaning up was interrupted; its lease brings it back");
+                tracing::warn!(%error, "cleaning up was interrupted; it is due again when its lease expires");
             }
         });
     }
@@ -59,8 +59,8 @@ pub async fn run_due(parts: &Parts, turns: &[Turn]) -> Result<HashMap<ClientKey,
     Ok(counts)
 }
 
-/// Does these entries now, because somebody is waiting; the worker leaves them alone until `due_by`.
-/// What fails is tried again later.
+/// Does these entries now because a person waits; the worker ignores them until `due_by`. An entry that fails
+/// is retried later.
 ///
 /// # Errors
 /// When the store is unavailable.
@@ -82,14 +82,14 @@ pub async fn run_these(parts: &Parts, ids: &[String], due_by: Seconds) -> Result
 async fn run(parts: &Parts, entry: Cleanup) -> Result<(), Error> {
     let result = match &entry.chore {
         Chore::Revoke(revocation) => match revoke(parts, &entry, revocation).await {
-            // It stays on the list, and is let go when the account is not used any more.
+            // It stays on the list until the account is not used any more.
             Ok(Done::Held) => return Ok(()),
             Ok(Done::Revoked) => Ok(()),
             Err(error) => Err(error),
         },
         Chore::DeleteProperty => delete_property(parts, &entry).await,
         Chore::Lost => {
-            tracing::error!(tenant = %entry.client_key, "tokens that were to be revoked do not open; they run out by themselves");
+            tracing::error!(tenant = %entry.client_key, "tokens to be revoked do not open; they expire by themselves");
             Ok(())
         }
     };
@@ -98,15 +98,15 @@ async fn run(parts: &Parts, entry: Cleanup) -> Result<(), Error> {
         return parts.store.cleanup_done(&entry).await;
     };
     let now = parts.clock.now();
-    // However long an admin leaves the parts switched off: that was no try.
+    // Not counted as a try, however long an admin leaves the app disabled.
     let waits_for_admin = matches!(error, NotYet::Disabled);
     if now >= entry.expires_at && !waits_for_admin {
         parts.meters.cleanup(CleanupOutcome::GivenUp);
-        tracing::error!(%error, tenant = %entry.client_key, account = %entry.account_id, "something could not be ended and is given up");
+        tracing::error!(%error, tenant = %entry.client_key, account = %entry.account_id, "a cleanup failed for the last time and is given up");
         return parts.store.cleanup_done(&entry).await;
     }
     parts.meters.cleanup(CleanupOutcome::Failed);
-    tracing::warn!(%error, tenant = %entry.client_key, account = %entry.account_id, failures = entry.failures + 1, "something could not be ended yet; it is tried again");
+    tracing::warn!(%error, tenant = %entry.client_key, account = %entry.account_id, failures = entry.failures + 1, "a cleanup failed and will be retried");
     let asked = match &error {
         NotYet::Waiting(seconds) => *seconds,
         _ => 0,
@@ -123,8 +123,7 @@ async fn run(parts: &Parts, entry: Cleanup) -> Result<(), Error> {
         .await
 }
 
-/// Replaced keys of the same person that are still to be deleted: that takes an access token, which ends
-/// with the grant.
+/// Deletes the same person's replaced keys first: deleting needs an access token, which ends with the grant.
 async fn keys_first(parts: &Parts, entry: &Cleanup, revocation: &Revocation) -> Result<(), NotYet> {
     if revocation.tokens.is_empty() {
         return Ok(());
@@ -134,7 +133,8 @@ async fn keys_first(parts: &Parts, entry: &Cleanup, revocation: &Revocation) -> 
     if keys.is_empty() {
         return Ok(());
     }
-    // Whoever else may be at it: it can be done twice. These have no tokens, so it goes no deeper.
+    // Another process may do the same, which is harmless. These entries have no tokens, so there is no
+    // further recursion.
     Box::pin(run_these(parts, &keys, Seconds::MAX)).await?;
     if store.keys_to_delete(person.0, person.1).await?.is_empty() {
         Ok(())
@@ -143,7 +143,7 @@ async fn keys_first(parts: &Parts, entry: &Cleanup, revocation: &Revocation) -> 
     }
 }
 
-/// What came of a revocation.
+/// The outcome of a revocation.
 enum Done {
     Revoked,
     Held,
@@ -151,7 +151,7 @@ enum Done {
 
 async fn revoke(parts: &Parts, entry: &Cleanup, revocation: &Revocation) -> Result<Done, NotYet> {
     keys_first(parts, entry, revocation).await?;
-    // Somebody may have linked to this account since this was put on the list.
+    // A person may have linked to this account since the entry was put on the list.
     let must_wait = parts.store.must_wait(entry, revocation).await?;
     let mut brought = None;
     for key in &revocation.keys {
@@ -170,7 +170,7 @@ async fn revoke(parts: &Parts, entry: &Cleanup, revocation: &Revocation) -> Resu
                 };
                 let Some(tokens) = fresh else {
                     tracing::warn!(
-                        "a key cannot be deleted, as its grant has ended; it runs out by itself"
+                        "a key cannot be deleted because its grant has ended; it expires by itself"
                     );
                     break;
                 };
@@ -210,8 +210,9 @@ async fn revoke(parts: &Parts, entry: &Cleanup, revocation: &Revocation) -> Resu
     Ok(Done::Revoked)
 }
 
-/// Deleting keys, and at some services grants, takes an access token, which may have run out since: the
-/// refresh token that is about to be revoked gives a last one. None when the grant has ended, or others still use it.
+/// Deleting keys, and at some services grants, needs an access token, which may have expired: the refresh
+/// token that is about to be revoked gives a last one. None if the grant has ended or other links still use
+/// it.
 async fn fresh_tokens(
     parts: &Parts,
     refresh: Option<&RevocableToken>,
@@ -227,7 +228,7 @@ async fn fresh_tokens(
 }
 
 async fn delete_property(parts: &Parts, entry: &Cleanup) -> Result<(), NotYet> {
-    // Whoever has linked again since wants to keep the property.
+    // A person who has linked again keeps the property.
     if parts
         .store
         .is_linked(&entry.client_key, &entry.account_id)
@@ -237,7 +238,7 @@ async fn delete_property(parts: &Parts, entry: &Cleanup) -> Result<(), NotYet> {
     }
     let tenant = parts.store.tenant(&entry.client_key).await?;
     let Some(tenant) = tenant.filter(|tenant| tenant.installation == entry.installation) else {
-        // After an uninstall nothing may be written, and the parts could not.
+        // After an uninstall the app can write nothing.
         return Ok(());
     };
     if !tenant.enabled {
@@ -252,7 +253,7 @@ async fn delete_property(parts: &Parts, entry: &Cleanup) -> Result<(), NotYet> {
     if let Err(error) = parts.jira.delete_property(&about).await {
         return Err(not_deleted(&tenant, parts.clock.now(), error));
     }
-    // If they linked while the call was under way, it may have deleted the new key.
+    // If they linked while the call was running, it may have deleted the new key.
     if parts
         .store
         .is_linked(&entry.client_key, &entry.account_id)
@@ -267,10 +268,10 @@ async fn delete_property(parts: &Parts, entry: &Cleanup) -> Result<(), NotYet> {
     Ok(())
 }
 
-/// Jira has not deleted the property: how long it is left alone, where it has said so.
+/// Why Jira did not delete the property, with the time to wait if Jira named one.
 fn not_deleted(tenant: &Tenant, now: Seconds, error: JiraError) -> NotYet {
     if let JiraError::NotJira { status, .. } = &error {
-        tracing::warn!(tenant = %tenant.client_key, %status, "something else than Jira answers at the site");
+        tracing::warn!(tenant = %tenant.client_key, %status, "something other than Jira answers at the site");
     }
     match error {
         JiraError::Resting { until, .. }

@@ -1,10 +1,10 @@
 //! The time, passed in: the system's clock, or one that a test moves.
 //!
-//! Every deadline in Latchkey is a whole second since the Unix epoch, because that is what JWTs, OAuth
-//! answers and the database speak. Nothing else in the crate asks the system for the time.
+//! Every deadline in Latchkey is a whole second since the Unix epoch, the unit of JWTs, OAuth answers and the
+//! database. No other code asks the system for the time.
 //!
-//! Replicas go by one clock, that of their database server: a machine whose own clock is wrong corrects
-//! what it reads by the difference ([`Clock::correct`]).
+//! Replicas share one clock, their database server's: a machine with another time corrects its clock by the
+//! difference ([`Clock::correct`]).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -16,18 +16,18 @@ use time::format_description::well_known::Rfc3339;
 /// Seconds since the Unix epoch.
 pub type Seconds = i64;
 
-/// Milliseconds since the Unix epoch, or between two moments: where calls are spread over a second.
+/// Milliseconds since the Unix epoch, or between two moments: for calls that are spread over a second.
 pub type Millis = i64;
 
-/// Tells the time. Cloning it shares the same clock.
+/// Tells the time. Clones share the clock.
 #[derive(Clone, Debug)]
 pub struct Clock(Source);
 
 #[derive(Clone, Debug)]
 enum Source {
-    /// What the machine's clock is corrected by, in milliseconds.
+    /// The correction of the machine's clock, in milliseconds.
     System(Arc<AtomicI64>),
-    /// How far a test has moved it ahead, in milliseconds.
+    /// How far a test has moved the clock ahead, in milliseconds.
     Moved(Arc<AtomicI64>),
 }
 
@@ -38,13 +38,13 @@ impl Clock {
         Self(Source::System(Arc::new(AtomicI64::new(0))))
     }
 
-    /// The clock of a machine that is so many seconds ahead of all others; behind them, if negative.
+    /// The clock of a machine that is so many seconds ahead of all others, or behind them if negative.
     #[must_use]
     pub fn wrong_by(seconds: Seconds) -> Self {
         Self(Source::System(Arc::new(AtomicI64::new(seconds * 1000))))
     }
 
-    /// A clock that goes like the machine's and that [`Clock::advance`] moves ahead.
+    /// A clock that runs like the machine's and that [`Clock::advance`] moves ahead.
     #[must_use]
     pub fn movable() -> Self {
         Self(Source::Moved(Arc::new(AtomicI64::new(0))))
@@ -72,8 +72,8 @@ impl Clock {
         now.saturating_add(ahead.load(Ordering::SeqCst))
     }
 
-    /// Corrects the machine's clock, and all copies of this one, by so many milliseconds. One that a
-    /// test moves is right by definition; then nothing happens, and the answer is false.
+    /// Corrects the machine's clock, in all clones, by so many milliseconds. A clock that a test moves is
+    /// right by definition: it stays, and the result is false.
     pub fn correct(&self, by: Millis) -> bool {
         match &self.0 {
             Source::System(ahead) => {
@@ -92,13 +92,13 @@ impl Clock {
     }
 }
 
-/// `2026-11-21T22:00:00Z`: how times are written in JSON (RFC 3339, UTC, whole seconds).
+/// `2026-11-21T22:00:00Z`: the format of times in JSON (RFC 3339, UTC, whole seconds).
 #[must_use]
 pub fn rfc3339(at: Seconds) -> String {
     OffsetDateTime::from_unix_timestamp(at)
         .ok()
         .and_then(|at| at.format(&Rfc3339).ok())
-        // Only years beyond 9999 cannot be written; such a key outlives everybody who asks.
+        // Only years beyond 9999 cannot be formatted.
         .unwrap_or_else(|| "9999-12-31T23:59:59Z".to_owned())
 }
 

@@ -1,10 +1,10 @@
 //! Every setting, declared once: its name, type, default and help.
 //!
-//! A field of [`Settings`] is a setting. Its name gives the flag and the environment variable
-//! (`base_url`: `--base-url`, `LATCHKEY_BASE_URL`), its type says what is well-formed, and its comment is
-//! the help. [`Config`] is made from them: what the parts of the program are built with. A missing or
-//! malformed setting stops the start with one line that names it and says what it should be. Values are
-//! never repeated, because some of them are secrets.
+//! A field of [`Settings`] is a setting. Its name gives the flag and the environment variable (`base_url`:
+//! `--base-url`, `LATCHKEY_BASE_URL`), its type defines what is well-formed, and its comment is the help.
+//! [`Config`] is made from them to build the parts of the program. A missing or malformed setting stops the
+//! start with one line that names it and says what it should be. Values are never repeated, because some of
+//! them are secrets.
 
 mod provider;
 mod rules;
@@ -37,7 +37,7 @@ use setting::{Choice, LongSecret, Prefix, ServerUrl, Setting, Span, Whole};
 
 pub use setting::Invalid;
 
-/// What the command line and the environment give.
+/// The settings from the command line and the environment.
 #[derive(Args, Clone)]
 #[command(next_help_heading = "Settings")]
 pub struct Settings {
@@ -53,7 +53,7 @@ pub struct Settings {
     #[arg(long, value_name = "ADDRESS")]
     metrics_listen: Setting<SocketAddr>,
 
-    /// Proxies in front whose X-Forwarded-For is believed: addresses and networks, comma separated, like
+    /// Proxies in front whose X-Forwarded-For is trusted: addresses and networks, comma separated, like
     /// 127.0.0.1,10.0.0.0/8 [default: none]
     #[arg(long, value_name = "ADDRESSES")]
     trusted_proxies: Setting<Proxies>,
@@ -130,7 +130,7 @@ pub struct Settings {
     )]
     allow_loopback_http: Setting<bool>,
 
-    /// Known service, like `github` (see SERVICES.md). Other settings override what is known about it
+    /// Known service, like `github` (see docs/services.md). Other settings override what is known about it
     #[arg(long, value_name = "SERVICE", default_value = "oidc")]
     provider: Setting<&'static Known>,
 
@@ -177,7 +177,7 @@ pub struct Settings {
     #[arg(long, value_name = "METHOD")]
     provider_client_auth: Setting<Choice<ClientAuth>>,
 
-    /// Most renewals under way at once, for each replica
+    /// Most renewals at once, for each replica
     #[arg(long, value_name = "NUMBER", default_value = "32")]
     provider_concurrency: Setting<Whole<1, 10_000>>,
 
@@ -221,7 +221,7 @@ pub struct Settings {
     minted_key_rotation: Setting<Span<600, 31_536_000>>,
 
     /// With `minted`: secret with which your service asks whether a key is still good, 16 characters or more
-    /// [default: none, and nobody can ask]
+    /// [default: none, and introspection is off]
     #[arg(long, value_name = "SECRET")]
     introspection_secret: Setting<LongSecret>,
 
@@ -254,7 +254,7 @@ pub struct Settings {
     log_format: Setting<Choice<Format>>,
 }
 
-/// How long a grant lives: long enough to renew within, and at most ten years.
+/// How long a grant lives: at least long enough to renew within, and at most ten years.
 type Life = Span<10, { 10 * 365 * 24 * 3600 }>;
 
 /// Where the API key comes from.
@@ -280,16 +280,16 @@ enum PropertyHolds {
 }
 
 impl Settings {
-    /// Gives each setting its variable and makes it good for all subcommands. To be called on a command
-    /// whose only arguments are settings. The values of variables, some of which are secrets, stay out of
-    /// the help.
+    /// Gives each setting its environment variable and makes it valid for all subcommands. Call it on a
+    /// command whose only arguments are settings. Values of variables stay out of the help, because some are
+    /// secrets.
     #[must_use]
     pub fn on(command: clap::Command) -> clap::Command {
         command.mut_args(|argument| {
             let variable = format!("LATCHKEY_{}", argument.get_id().as_str().to_uppercase());
             let argument = argument.env(variable).hide_env_values(true).global(true);
             if argument.get_default_values().is_empty() {
-                // Blank is not given, and lets a setting know its name even so.
+                // A blank text counts as not given, and even a blank setting knows its name.
                 let argument = argument.required(false).default_value("");
                 argument.hide_default_value(true)
             } else {
@@ -305,20 +305,20 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// What the parts of the program are built with. Everything in it has been checked.
+/// The checked settings, from which the parts of the program are built.
 #[derive(Clone)]
 pub struct Config {
-    /// Where people and Jira reach this app.
+    /// The URL at which people and Jira reach this app.
     pub base_url: BaseUrl,
-    /// Where the server listens.
+    /// The address that the server listens on.
     pub listen: SocketAddr,
-    /// Where `/metrics` is served, if anywhere.
+    /// The address that serves `/metrics`, if any.
     pub metrics_listen: Option<SocketAddr>,
-    /// Proxies whose `X-Forwarded-For` is believed.
+    /// Proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Proxies,
-    /// Which database.
+    /// The database.
     pub database: Database,
-    /// At least one; the first seals.
+    /// The sealing keys, at least one; the first seals.
     pub sealing_keys: Vec<SealingKey>,
     /// Key of the Connect app.
     pub app_key: String,
@@ -326,25 +326,25 @@ pub struct Config {
     pub app_name: String,
     /// Key of the user property.
     pub property_key: String,
-    /// Which module shows the link in an issue.
+    /// The module that shows the link in an issue.
     pub issue_module: IssueModule,
     /// Whether portal customers may link.
     pub customers: Customers,
-    /// Where lifecycle keys are fetched, without a slash at its end.
+    /// The URL of lifecycle keys, without a trailing slash.
     pub install_keys_url: String,
     /// The Connect bridge.
     pub connect_js_url: Url,
-    /// Atlassian's JWT bearer grant, without a slash at its end.
+    /// Atlassian's JWT bearer grant, without a trailing slash.
     pub impersonation_url: String,
-    /// Hosts of tenants.
+    /// The hosts that tenants may have.
     pub site_hosts: SiteHosts,
-    /// Plain http on loopback.
+    /// Whether loopback hosts may use plain http.
     pub allow_loopback_http: bool,
     /// The service.
     pub provider: ProviderConfig,
-    /// How much may be asked of Jira.
+    /// Limits of the calls to Jira.
     pub jira_limits: JiraLimits,
-    /// How much may be asked of the service.
+    /// Limits of the requests to the service.
     pub service_limits: ServiceLimits,
     /// The keys that Latchkey signs, if it signs any.
     pub minted: Option<KeyTerms>,
@@ -423,9 +423,9 @@ impl Config {
     }
 }
 
-/// The settings of a part, which several settings make up.
+/// Groups of settings that make up one part.
 impl Settings {
-    /// None if Latchkey signs no keys. Then the settings of signed keys are not looked at.
+    /// None if Latchkey signs no keys. Then the settings of signed keys are ignored.
     fn key_terms(&self) -> Result<Option<KeyTerms>, Invalid> {
         if self.api_key_from.value()?.0 != ApiKeyFrom::Minted {
             return Ok(None);
@@ -470,12 +470,12 @@ impl Settings {
     }
 }
 
-/// What a command needs that works on the database and on nothing else.
+/// The settings of a command that uses only the database.
 #[derive(Clone)]
 pub struct Upkeep {
-    /// Which database.
+    /// The database.
     pub database: Database,
-    /// At least one; the first seals.
+    /// The sealing keys, at least one; the first seals.
     pub sealing_keys: Vec<SealingKey>,
     /// How to log.
     pub log: LogConfig,
@@ -485,7 +485,7 @@ impl Upkeep {
     /// Checks these settings. The others may be missing or malformed.
     ///
     /// # Errors
-    /// The first of them that is missing or malformed.
+    /// The first of these that is missing or malformed.
     pub fn read(s: &Settings) -> Result<Self, Invalid> {
         rules::check_sealing_keys(s)?;
         Ok(Self {
@@ -499,9 +499,9 @@ impl Upkeep {
 /// How to log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogConfig {
-    /// Which entries.
+    /// The entries that are logged.
     pub filter: Filter,
-    /// In which form.
+    /// Their format.
     pub format: Format,
 }
 
@@ -643,7 +643,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_signed_here_is_for_somebody_and_for_a_while() {
+    fn signed_keys_need_an_audience_and_a_life() {
         let minted = |name, value| {
             with(&[
                 ("LATCHKEY_API_KEY_FROM", "minted"),
@@ -758,7 +758,7 @@ mod tests {
         );
         let own = "https://gitlab.example.com";
         assert_eq!(issuer_of("gitlab", own).unwrap().as_deref(), Some(own));
-        // Nobody can guess whose Okta it is, and GitHub has no metadata to discover.
+        // An Okta issuer cannot be guessed, and GitHub has no metadata to discover.
         for (key, issuer) in [("okta", ""), ("github", own)] {
             let error = issuer_of(key, issuer).unwrap_err();
             assert_eq!(error.setting, "LATCHKEY_PROVIDER_ISSUER", "{key}");

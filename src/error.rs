@@ -9,31 +9,31 @@ use http::StatusCode;
 
 use crate::clock::Seconds;
 
-/// Everything a request or a job can end with, other than well.
+/// Every way in which a request or a job can fail.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A token is missing, forged, expired, of another kind or of an unknown tenant. The text is for
-    /// the log only.
+    /// A token is missing, forged, expired, of another kind or of an unknown tenant. The text is for the log
+    /// only.
     #[error("not authorized: {0}")]
     Unauthorized(&'static str),
 
-    /// The person is known and may not link.
+    /// The person is known but may not link.
     #[error("may not link: {0:?}")]
     NotAllowed(Refusal),
 
-    /// Whoever finished is not who started.
-    #[error("the attempt was started by somebody else")]
+    /// Another person finished the attempt than started it.
+    #[error("another person started the attempt")]
     WrongPerson {
-        /// Who is signed in to Jira, by name, if Jira said so.
+        /// The display name of the person signed in to Jira, if Jira gave it.
         signed_in_as: Option<String>,
     },
 
-    /// The browser has no session of this attempt, or not the handle that was given to the one that
-    /// came back from the service.
+    /// The browser has no session of this attempt, or lacks the handle that was given when the service
+    /// redirected back.
     #[error("this is another browser")]
     WrongBrowser,
 
-    /// The person said no at the service.
+    /// The person denied access at the service.
     #[error("the person denied it at the service")]
     Denied,
 
@@ -41,28 +41,28 @@ pub enum Error {
     #[error("cross-site request")]
     CrossSite,
 
-    /// The attempt is finished, replaced, expired, ended, or not of this browser.
+    /// The attempt is finished, replaced, expired or ended, or belongs to another browser.
     #[error("the attempt is over: {0}")]
     AttemptOver(&'static str),
 
-    /// The attempt has taken longer than it may, as a whole or for the step that it had come to.
+    /// The attempt, or its current step, exceeded its time limit.
     #[error("the attempt took too long: {0}")]
     TimedOut(&'static str),
 
-    /// The service does not honour the code any more: some give one a minute.
-    #[error("the code has run out")]
+    /// The service no longer accepts the code: some services give a code one minute.
+    #[error("the code has expired")]
     CodeRanOut,
 
-    /// The page that was acted on does not show what holds now, or was not this one.
+    /// The page that was submitted shows an outdated state or belongs to another attempt.
     #[error("the page is out of date")]
     OutOfDate,
 
-    /// A browser wants to load a page before anybody asked for it, which would spend what works once.
+    /// A browser prefetches a page. Serving it would spend something that works once.
     #[error("the page is not loaded ahead")]
     Ahead,
 
-    /// The browser brought back an answer of the service that says this. Whoever has the browser can
-    /// write such an answer, so it is not taken for the service's own.
+    /// The browser brought this answer from the service. The browser's owner can forge such an answer, so it
+    /// does not count as the service's own.
     #[error("the browser came back with: {0}")]
     CameBack(Box<Error>),
 
@@ -70,11 +70,11 @@ pub enum Error {
     #[error("not linked")]
     NotLinked,
 
-    /// The request cannot be understood. The text is for the person who wrote the program.
+    /// The request cannot be understood. The text is for the author of the calling program.
     #[error("bad request: {0}")]
     BadRequest(&'static str),
 
-    /// Nothing lives at this address.
+    /// No route has this address.
     #[error("no such address")]
     NotFound,
 
@@ -90,47 +90,47 @@ pub enum Error {
     #[error("the body takes too long")]
     TooSlow,
 
-    /// Too many requests; [`crate::limits`] says of what.
+    /// Too many requests; [`crate::limits`] lists what is limited.
     #[error("too many requests")]
     TooMany {
         /// How long to wait, in seconds.
         retry_after: Seconds,
     },
 
-    /// The service does not accept the code or the tokens, or answers nonsense.
+    /// The service does not accept the code or the tokens, or its answer makes no sense.
     #[error("the service refused: {0}")]
     ServiceRefused(String),
 
-    /// The service refuses the scope that is asked for (`invalid_scope`): a setting, or a rule of the
-    /// service about this person or their organisation.
+    /// The service refuses the requested scope (`invalid_scope`): because of a setting, or because of its own
+    /// rule about this person or their organisation.
     #[error("the service refuses the scope: {0}")]
     ScopeRefused(String),
 
-    /// The service refuses this app, not this person (`invalid_client` and the like): only the operator
-    /// can mend that.
+    /// The service refuses this app, not this person (`invalid_client` and the like): only the operator can
+    /// fix that.
     #[error("the service refuses this app: {0}")]
     AppRefused(String),
 
-    /// The service cannot be reached, or is not well.
+    /// The service cannot be reached or reports a failure of its own.
     #[error("the service cannot be reached: {0}")]
     ServiceUnreachable(String),
 
-    /// Jira cannot be reached, or is not well.
+    /// Jira cannot be reached or reports a failure of its own.
     #[error("Jira cannot be reached: {0}")]
     JiraUnreachable(String),
 
-    /// The site's IP allowlist does not hold the address that this app calls it from.
+    /// The site's IP allowlist does not include the address that this app calls from.
     #[error("the IP allowlist of the site keeps the app out")]
     IpAllowlist,
 
-    /// Jira lets this app do no more for now, at this site or at all.
-    #[error("Jira has to be left alone for {retry_after} s")]
+    /// Jira limits this app's calls, at this site or at all sites.
+    #[error("Jira must not be called for {retry_after} s")]
     JiraBusy {
-        /// When to come back.
+        /// When to try again, in seconds.
         retry_after: Seconds,
     },
 
-    /// The database cannot be reached, or not be written.
+    /// The database cannot be reached or cannot be written.
     #[error("the store is unavailable: {0}")]
     Unavailable(sqlx::Error),
 
@@ -138,28 +138,28 @@ pub enum Error {
     #[error("internal error: {0}")]
     Internal(String),
 
-    /// A program that asks about keys without knowing the secret for that.
-    #[error("the caller is not known")]
+    /// A program asks about keys without the secret for that.
+    #[error("the caller does not know the secret")]
     UnknownCaller,
 }
 
-/// Why somebody may not link.
+/// Why a person may not link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// Nobody is signed in to Jira.
+    /// No person is signed in to Jira.
     Anonymous,
-    /// A portal customer, where customers may not link.
+    /// A portal customer, while `LATCHKEY_CUSTOMERS` denies them.
     Customer,
     /// An app's account.
     App,
-    /// An account of a kind that Jira does not name.
+    /// An account whose type Jira does not give.
     UnknownKind,
     /// The account is deactivated or gone.
     Deactivated,
 }
 
-/// What may be told of a text from outside in a log line: 64 characters that can be seen, so that it
-/// neither fills the log nor begins a line of its own.
+/// A text from outside, made safe for a log line: at most 64 printable characters, so that it cannot fill the
+/// log or start a line of its own.
 #[must_use]
 pub fn printable(text: &str) -> String {
     text.chars()
@@ -168,8 +168,8 @@ pub fn printable(text: &str) -> String {
         .collect()
 }
 
-/// Whether it is the database's fault, or the way to it, and not the statement's. Whoever holds something then
-/// tries again, and the connection that said so is not used any more.
+/// Whether the database or the connection to it failed, not the statement. The caller then tries again, and
+/// the connection is discarded.
 #[must_use]
 pub fn is_unavailable(error: &sqlx::Error) -> bool {
     match error {
@@ -179,11 +179,11 @@ pub fn is_unavailable(error: &sqlx::Error) -> bool {
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed
-        // A transaction that could not be ended is in the way of the next.
+        // A connection whose last transaction could not be ended cannot begin another.
         | sqlx::Error::BeginFailed
         | sqlx::Error::InvalidSavePointStatement => true,
-        // PostgreSQL: connection, a transaction that lost to another, resources, shutdown; 25P02: a transaction
-        // that has failed; 25P03: this process was asleep in one. SQLite: busy, locked, I/O, full.
+        // PostgreSQL: connection, serialization failure or deadlock, resources, shutdown; 25P02: failed
+        // transaction; 25P03: idle-in-transaction timeout. SQLite: busy, locked, I/O, full.
         sqlx::Error::Database(said) => said.code().is_some_and(|code| {
             ["08", "40", "53", "57", "58", "25P02", "25P03"]
                 .iter()
@@ -197,8 +197,8 @@ pub fn is_unavailable(error: &sqlx::Error) -> bool {
     }
 }
 
-/// Whether a connection may only read: PostgreSQL's `read_only_sql_transaction`, as after a failover, or one
-/// of SQLite's family of `SQLITE_READONLY`.
+/// Whether the connection is read-only: PostgreSQL's `read_only_sql_transaction`, as after a failover, or one
+/// of SQLite's `SQLITE_READONLY` codes.
 #[must_use]
 pub fn is_read_only(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|said| said.code());
@@ -217,7 +217,7 @@ impl From<sqlx::Error> for Error {
     }
 }
 
-/// The words of an error.
+/// What an error says to the person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Words {
     /// A stable name, also the end of the problem's `type`.
@@ -262,7 +262,7 @@ impl Error {
         }
     }
 
-    /// The words for the person, with the service called by its name.
+    /// What the person reads. `service` is the service's name.
     #[must_use]
     pub fn words(&self, service: &str) -> Words {
         let (name, title, detail) = match self {
@@ -319,7 +319,7 @@ impl Error {
                  the issue in Jira does not show you as connected, click Connect there again."
                     .to_owned(),
             ),
-            // For programs the same as any other end of an attempt.
+            // Programs get the same name as for any other end of an attempt.
             Self::TimedOut(_) => (
                 "attempt-over",
                 "This took too long",
@@ -463,9 +463,9 @@ impl Error {
         }
     }
 
-    /// Whether an occurrence has a line of its own in the log, with a reference by which it can be found.
-    /// What anybody can cause without being anybody has none, nor what says just that something is over:
-    /// all of it looks alike, and the security events tell of it.
+    /// Whether each occurrence is logged on a line of its own, with a reference to find it by. Errors that an
+    /// unauthenticated caller can cause at will, and those that only say that something is over, are not: the
+    /// security events count them.
     #[must_use]
     pub fn has_reference(&self) -> bool {
         match self {
@@ -501,25 +501,25 @@ impl Error {
         }
     }
 
-    /// Says once, where the error leaves the crate, what the person is not told, with the code and the
+    /// Logs, once and where the error leaves the crate, what the person is not told, with the code and the
     /// reference that they see.
     pub fn log(&self, reference: &str) {
         let code = self.words("").name;
         match self {
             Self::Internal(_) => {
-                tracing::error!(code, reference, error = %self, "a request failed by our own fault")
+                tracing::error!(code, reference, error = %self, "a request failed because of a bug or a damaged database")
             }
             Self::Unavailable(_) => {
                 tracing::warn!(code, reference, error = %self, "a request failed because the store is unavailable");
             }
             Self::AppRefused(_) | Self::ScopeRefused(_) => {
                 tracing::warn!(code, reference, error = %self,
-                    "the service refuses the app or its scope: look at the client registration and the settings");
+                    "the service refuses the app or its scope: check the client registration and the settings");
             }
             Self::CameBack(meant) => meant.log(reference),
             Self::IpAllowlist => {
                 tracing::warn!(code, reference, error = %self,
-                    "an admin of the site has to put this server's address on the IP allowlist");
+                    "the site's IP allowlist blocks this server: an admin of the site must add its address");
             }
             Self::ServiceRefused(_)
             | Self::ServiceUnreachable(_)
@@ -528,7 +528,7 @@ impl Error {
                 tracing::warn!(code, reference, error = %self, "a request failed because of another server");
             }
             _ if self.has_reference() => {
-                tracing::info!(code, reference, error = %self, "somebody could not connect");
+                tracing::info!(code, reference, error = %self, "a person could not connect");
             }
             _ => tracing::debug!(code, error = %self, "a request was refused"),
         }
@@ -587,7 +587,7 @@ impl Refusal {
     }
 }
 
-/// Says what a setting's text should be. It never repeats the text, which may be a secret.
+/// Says what a setting should look like, and never repeats its text, which may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("it should be {0}")]
 pub struct ShouldBe(Cow<'static, str>);

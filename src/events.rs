@@ -1,9 +1,9 @@
 //! Security events: a forbidden attempt, or a sign that stored data was tampered with.
 //!
-//! Each event is one self-contained log line with fields to search by, and a counter for alerts
-//! ([`Event`] is the whole list). Events that anybody can cause without an account are logged at most
-//! [`LINES`] times a second for each kind, so that a flood of requests does not flood the log. All of them
-//! are counted, and the next line says how many lines were left out.
+//! Each event is one self-contained log line with fields to search by, and a counter for alerts ([`Event`] is
+//! the whole list). Events that an unauthenticated caller can cause at will are logged at most [`LINES`]
+//! times a second for each kind, so that a flood of requests does not flood the log. All of them are counted,
+//! and the next line says how many lines were left out.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -15,7 +15,7 @@ use crate::clock::{Clock, Seconds};
 use crate::error::{Refusal, printable};
 use crate::model::{AccountId, ClientKey};
 
-/// Most lines a second for each kind of event that anybody can cause without an account.
+/// Most lines a second for each kind of event that an unauthenticated caller can cause.
 pub const LINES: u32 = 10;
 
 /// A security event.
@@ -101,7 +101,7 @@ pub enum Scope {
 }
 
 impl TokenKind {
-    /// Every one of them.
+    /// All kinds.
     pub const ALL: &[Self] = &[Self::Context, Self::Iframe, Self::AppToApp, Self::Lifecycle];
 
     /// The word in labels and in the log.
@@ -134,12 +134,12 @@ impl<'a> Event<'a> {
             Self::RefusedProof { started, finished } if started.0 != finished.0 => (
                 "cross_tenant",
                 "proof",
-                "somebody at one site finished what was started at another; nothing was redeemed",
+                "a person at one site tried to finish an attempt that was started at another site; nothing was redeemed",
             ),
             Self::RefusedProof { .. } => (
                 "refused_proof",
                 "person",
-                "somebody finished what somebody else had started; nothing was redeemed for them",
+                "a person tried to finish an attempt that another person had started; nothing was redeemed",
             ),
             Self::WrongHandle(..) => (
                 "wrong_handle",
@@ -167,11 +167,11 @@ impl<'a> Event<'a> {
                 "",
                 "a confirmation does not carry the token of the page that names both accounts",
             ),
-            Self::Replay(..) => ("replay", "", "a context token came twice in an address"),
+            Self::Replay(..) => ("replay", "", "a context token was used twice in an address"),
             Self::Refused(why, ..) => (
                 "refused",
                 why.name(),
-                "somebody who may not link was refused",
+                "a person who may not link was refused",
             ),
             Self::BadSignature(kind, _) => (
                 "bad_signature",
@@ -191,18 +191,18 @@ impl<'a> Event<'a> {
             Self::OtherBody(kind, _) => (
                 "other_body",
                 kind.name(),
-                "a lifecycle token that was taken came again with another body",
+                "a lifecycle token that was accepted before came again with another body",
             ),
             Self::SiteNotAllowed(_) => (
                 "site_not_allowed",
                 "",
-                "a tenant is not served: its base URL is not of a host in LATCHKEY_SITE_HOSTS",
+                "a tenant is not served: the host of its base URL is not in LATCHKEY_SITE_HOSTS",
             ),
             Self::CrossSite => ("cross_site", "", "a form of another site was refused"),
             Self::SealFailure { column, .. } => (
                 "seal_failure",
                 column,
-                "something sealed does not open; nothing else is affected",
+                "a sealed value does not open; nothing else is affected",
             ),
             Self::TooMany(scope, _) => (
                 "too_many",
@@ -211,12 +211,12 @@ impl<'a> Event<'a> {
                     Scope::Tenant => "tenant",
                     Scope::Address => "address",
                 },
-                "a limit was reached",
+                "a rate limit was reached",
             ),
         }
     }
 
-    /// Whom it is about.
+    /// The fields of its log line.
     fn fields(self) -> Fields<'a> {
         let at = |tenant: &'a ClientKey| Fields {
             tenant: Some(tenant.as_str()),
@@ -264,11 +264,11 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// Whether anybody can cause any number of these, without an account or with a stolen token.
+    /// Whether an unauthenticated caller, or one with a stolen token, can cause any number of these.
     fn is_cheap(&self) -> bool {
         matches!(
             self,
-            // A tenant's keys are opened before the token that names it is verified.
+            // A tenant's key is opened before the token that names the tenant is verified.
             Self::SealFailure {
                 column: "tenant.data_key" | "tenant.shared_secret" | "session.data",
                 ..
@@ -392,7 +392,7 @@ mod tests {
             events.may_write(&event, name, kind)
         };
         let of_a_flood = (0..1000).filter(|_| written(cheap).is_some()).count();
-        // The clock may go on to its next second in the middle.
+        // The clock may reach its next second during the test.
         assert!(of_a_flood <= 2 * LINES as usize, "{of_a_flood}");
         let count = events
             .counter

@@ -1,4 +1,4 @@
-//! What is collected from the database for an operator: [`Counted`] counts it, [`fill`] names it for
+//! The metrics that are collected from the database: [`Counted`] counts rows, [`fill`] names the metrics for
 //! `/metrics`. What this process counts itself is in [`crate::meters`].
 
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use crate::meters;
 use crate::model::{AsideReason, ParkReason, ReconnectReason};
 use crate::store::{CleanupKind, Figures, Store};
 
-/// A count of this many rows is kept for a second.
+/// A count of this many rows is kept for one second.
 const ROWS_A_SECOND: i64 = 10_000;
 /// No count is kept for longer, in seconds.
 const KEPT_FOR: Seconds = 60;
 
-/// The figures of the database, counted not too often. Clones share the last count.
+/// The figures of the database, counted no more often than needed. Clones share the last count.
 #[derive(Debug, Clone, Default)]
 pub struct Counted {
     /// The last count and until when it is kept. The lock is held while rows are counted, so that callers

@@ -1,8 +1,8 @@
-//! A gate that all replicas share: closed for a while, then opened for a single probe, then for everybody.
+//! A gate that all replicas share: closed for a while, then open to one probe, then open to all requests.
 //!
-//! One gate is in front of all token requests and one in front of all writes to Jira. The state is in the
-//! database. Each process keeps a copy, which it refreshes every second; the statements that let a call go
-//! look at the database themselves.
+//! One gate guards all token requests and one guards all writes to Jira. Its state is in the database. Each
+//! process keeps a copy that it refreshes every second; the statements that admit a call check the database
+//! itself.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -12,44 +12,45 @@ use crate::store::{Gate, GateRow, Store};
 
 pub use crate::store::Probe;
 
-/// Failures in a row after which the service is only probed.
+/// Failures in a row after which only probes reach the service.
 const TRIPS_AT: i64 = 5;
-/// How long it is left alone at first and at most, in seconds.
+/// The first and the longest time for which the gate closes after failures, in seconds.
 const FIRST_REST: Seconds = 5;
 const LONGEST_REST: Seconds = 60;
-/// How long at first when it refuses the app itself, which takes a person to mend.
+/// The first time for which it closes when the service refuses the app itself, which only an operator can
+/// fix.
 const REST_WHEN_REFUSED: Seconds = 30;
-/// How long at first when it asks to wait and does not say how long.
+/// The first time for which it closes when the service asks to wait without saying how long.
 const REST_WHEN_ASKED: Seconds = 10;
-/// A probe without an outcome after that long has died with its process, in seconds.
+/// After so many seconds without an outcome, the process that had the probe is taken to have died.
 const PROBE_LASTS: Seconds = 45;
 
-/// How a token request ended, as far as all others are concerned.
+/// How a token request ended, as far as it concerns other requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Report {
     /// The service answered, whatever it said about this one request.
     Answered,
-    /// No connection, no answer in time, or an answer that says that the service is not well.
+    /// No connection, no answer in time, or an answer that reports a failure of the service.
     Failed,
-    /// It refuses the app: no other request can fare better.
+    /// The service refuses the app: no other request would succeed.
     Refused,
-    /// It asks to wait, for so many seconds if it says so.
+    /// The service asks to wait, for so many seconds if it says how long.
     Wait(Option<Seconds>),
 }
 
-/// How the gate stands in front of the service.
+/// The state of the gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stance {
-    /// Everybody passes.
+    /// All requests pass.
     Open,
-    /// Nobody does.
+    /// No request passes.
     Shut,
-    /// One probe does.
+    /// One probe passes.
     HalfOpen,
 }
 
 impl GateRow {
-    /// How it stands at a moment.
+    /// The state at a moment.
     #[must_use]
     pub fn stance(&self, now: Seconds) -> Stance {
         if self.opens_at > now {
@@ -65,8 +66,8 @@ impl GateRow {
         self.failures >= TRIPS_AT
     }
 
-    /// What comes of the outcome of a token request; None if nothing does. What was sent before the
-    /// gate closed says nothing new, except that it may ask for a longer wait.
+    /// The gate after a token request ended. None if it does not change. The outcome of a request that left
+    /// before the gate closed changes nothing, except that it may extend the wait.
     fn after(&self, report: Report, probing: bool, now: Seconds) -> Option<Self> {
         let probes = if probing { self.probes + 1 } else { 0 };
         let rest = |first: Seconds| (first << probes.clamp(0, 10)).min(LONGEST_REST);
@@ -113,14 +114,14 @@ impl GateRow {
     }
 }
 
-/// A gate that all replicas share. This process looks at it every second, and where it counts the
-/// statement that lets a call go looks again.
+/// A gate that all replicas share. This process refreshes its copy every second; the statement that admits a
+/// call checks the database itself.
 #[derive(Debug)]
 pub struct SharedGate {
     gate: Gate,
     store: Store,
     clock: Clock,
-    known: Mutex<GateRow>,
+    copy: Mutex<GateRow>,
 }
 
 impl SharedGate {
@@ -129,56 +130,56 @@ impl SharedGate {
             gate,
             store,
             clock,
-            known: Mutex::default(),
+            copy: Mutex::default(),
         }
     }
 
-    /// In front of all token requests.
+    /// The gate for all token requests.
     #[must_use]
     pub fn of_service(store: Store, clock: Clock) -> Self {
         Self::new(Gate::Service, store, clock)
     }
 
-    /// In front of all writes to Jira.
+    /// The gate for all writes to Jira.
     #[must_use]
     pub fn of_jira(store: Store, clock: Clock) -> Self {
         Self::new(Gate::Jira, store, clock)
     }
 
-    fn known(&self) -> MutexGuard<'_, GateRow> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn copy(&self) -> MutexGuard<'_, GateRow> {
+        self.copy.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// When it opens, as far as this process knows; in the past if it is open.
+    /// When it opens, as far as this process knows. In the past if it is open.
     #[must_use]
     pub fn opens_at(&self) -> Seconds {
-        self.known().opens_at
+        self.copy().opens_at
     }
 
-    /// How it stands, as far as this process knows.
+    /// Its state, as far as this process knows.
     #[must_use]
     pub fn stance(&self) -> Stance {
-        self.known().stance(self.clock.now())
+        self.copy().stance(self.clock.now())
     }
 
-    /// Looks at how it stands now.
+    /// Reads its current state.
     ///
     /// # Errors
-    /// When the store is unavailable, as everywhere here.
+    /// When the store is unavailable, as for all functions here.
     pub async fn look(&self) -> Result<Stance, Error> {
         let row = self.store.gate(self.gate).await?;
-        *self.known() = row;
+        *self.copy() = row;
         Ok(row.stance(self.clock.now()))
     }
 
-    /// Changes it, also while others do. Says what it was changed to, if it was.
+    /// Changes it while other replicas may change it too. Returns the new state if it changed.
     async fn change(
         &self,
         next: impl Fn(&GateRow) -> Option<GateRow>,
     ) -> Result<Option<GateRow>, Error> {
         loop {
             let seen = self.store.gate(self.gate).await?;
-            *self.known() = seen;
+            *self.copy() = seen;
             let Some(next) = next(&seen) else {
                 return Ok(None);
             };
@@ -187,7 +188,7 @@ impl SharedGate {
                     version: seen.version + 1,
                     ..next
                 };
-                *self.known() = next;
+                *self.copy() = next;
                 return Ok(Some(next));
             }
         }
@@ -205,7 +206,7 @@ impl SharedGate {
         .map(|_| ())
     }
 
-    /// Takes the probe, if it is time for one and nobody else has it.
+    /// Takes the probe, if one is due and no other request has it.
     pub async fn probe(&self) -> Result<Option<Probe>, Error> {
         let now = self.clock.now();
         let taken = self
@@ -219,7 +220,7 @@ impl SharedGate {
         Ok(taken.map(|row| Probe(row.version)))
     }
 
-    /// Gives the probe back when it was for nothing. Whoever asks next may have it.
+    /// Gives back a probe that was not used. The next caller may take it.
     pub async fn release(&self, probe: Probe) -> Result<(), Error> {
         let now = self.clock.now();
         self.change(|seen| {
@@ -232,11 +233,10 @@ impl SharedGate {
         .map(|_| ())
     }
 
-    /// For a token request that somebody waits for: whether it may leave, and if so, whether it is the
-    /// probe.
+    /// Whether a token request that a person waits for may leave, and if so, whether it is the probe.
     ///
     /// # Errors
-    /// [`Error::ServiceUnreachable`] while the service is left alone.
+    /// [`Error::ServiceUnreachable`] while the gate is closed.
     pub async fn admit(&self) -> Result<Option<Probe>, Error> {
         let probe = match self.look().await? {
             Stance::Open => return Ok(None),
@@ -245,17 +245,17 @@ impl SharedGate {
         };
         probe
             .map(Some)
-            .ok_or_else(|| Error::ServiceUnreachable("it is left alone for now".to_owned()))
+            .ok_or_else(|| Error::ServiceUnreachable("no requests are sent for now".to_owned()))
     }
 
-    /// Tells all replicas how a token request ended. Says how long the service is left alone now, if
-    /// that has changed.
+    /// Tells all replicas how a token request ended. Returns for how long the gate is closed now, if that
+    /// changed.
     pub async fn ended(
         &self,
         report: Report,
         probe: Option<Probe>,
     ) -> Result<Option<Seconds>, Error> {
-        if report == Report::Answered && probe.is_none() && self.known().failures == 0 {
+        if report == Report::Answered && probe.is_none() && self.copy().failures == 0 {
             return Ok(None);
         }
         let now = self.clock.now();

@@ -1,19 +1,19 @@
-//! How long a grant lasts: when its refresh token runs out if nobody uses it, and when the person has to
-//! consent again whatever anybody does.
+//! How long a grant lasts: when its refresh token expires unused, and when the person has to consent again
+//! even though it was used.
 //!
-//! A service that says when its newest refresh token runs out does not say which of the two it means.
-//! Two answers tell: an end that moves on with each renewal is that of a token that lies idle, and one
-//! that stays put is the end of all. Until there are two, it is taken to be the first, so that the token
-//! is used before. What is said always counts more than the settings.
+//! A service that says when its newest refresh token expires does not say which of the two it means. Two
+//! answers tell: an expiry that moves on with each renewal is the idle limit, and one that does not move is
+//! the end of the consent. A single answer is taken for the idle limit, so that the token is used before it.
+//! What the service says overrides the settings.
 
 use crate::clock::Seconds;
 use crate::model::{Consent, Credential, Tokens};
 use crate::random::Random;
 
-/// Services round, and their clocks go a little differently.
+/// Services round times, and their clocks differ a little.
 const DOUBT: Seconds = 5;
 
-/// How long grants last at the service, as far as the operator knows.
+/// How long grants last at the service, as far as the operator set it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Lives {
     /// How long a refresh token lives unused, in seconds.
@@ -22,8 +22,7 @@ pub struct Lives {
     pub whole: Option<Seconds>,
 }
 
-/// What the person has consented to by the request that brought these tokens, and when its refresh token
-/// runs out unused.
+/// The consent that brought these tokens, and when its refresh token expires unused.
 #[must_use]
 pub fn begun(tokens: &Tokens, lives: Lives) -> (Consent, Option<Seconds>) {
     let consent = Consent {
@@ -33,7 +32,7 @@ pub fn begun(tokens: &Tokens, lives: Lives) -> (Consent, Option<Seconds>) {
     (consent, idle_end(tokens, consent, lives))
 }
 
-/// The same after a renewal that has brought `after` for `before`.
+/// The same, after a renewal that replaced `before` by `after`.
 #[must_use]
 pub fn renewed(
     consent: Consent,
@@ -44,15 +43,15 @@ pub fn renewed(
     let now = after.requested_at;
     let passed = now - before.requested_at;
     let announced = match (before.refresh_expires_at, after.refresh_expires_at) {
-        // Too soon to tell moving from rounding.
+        // Too soon to tell a move from rounding.
         (Some(_), Some(_)) if passed < DOUBT => consent.ends_at,
-        // Moved on by less than half of the time that has passed: rounding, and nothing else.
+        // It moved by less than half of the time that has passed, which is rounding: the end is fixed.
         (Some(first), Some(second)) if (second - first) * 2 < passed => Some(second),
         _ => None,
     };
     let set = lives.whole.and_then(|life| Some(consent.since? + life));
     let consent = Consent {
-        // An end that was outlived is none.
+        // An end that has passed without effect is dropped.
         ends_at: [announced, set]
             .into_iter()
             .flatten()
@@ -63,8 +62,8 @@ pub fn renewed(
     (consent, idle_end(after, consent, lives))
 }
 
-/// When a refresh token runs out if it is not used. None where that is the end of the consent: using it
-/// does not help then.
+/// When a refresh token expires unused. None if the consent ends then, because using the token would not
+/// help.
 fn idle_end(tokens: &Tokens, consent: Consent, lives: Lives) -> Option<Seconds> {
     let is_sooner = |end: &Seconds| consent.ends_at.is_none_or(|last| end + DOUBT < last);
     let set = || lives.idle.map(|idle| tokens.requested_at + idle);
@@ -76,23 +75,22 @@ fn idle_end(tokens: &Tokens, consent: Consent, lives: Lives) -> Option<Seconds> 
         .filter(is_sooner)
 }
 
-/// When the refresh token is used at the latest, so that it does not run out: after two thirds of the time
-/// for which it lies idle.
+/// The latest time to use the refresh token so that it does not expire: two thirds of its idle life.
 #[must_use]
 pub fn use_by(credential: &Credential) -> Option<Seconds> {
     let (from, life) = idle(credential)?;
     Some(from + life * 2 / 3)
 }
 
-/// The same, up to a tenth of the time earlier, so that many of one moment spread out.
+/// The same, up to a tenth earlier, so that links of one moment spread out.
 #[must_use]
 pub fn due_at(credential: &Credential, random: &Random) -> Option<Seconds> {
     let (_, life) = idle(credential)?;
     Some(use_by(credential)? - random.up_to(life / 10))
 }
 
-/// Whether a link that is looked at now should use its refresh token, though its key needs nothing: more
-/// than half of the time is over, which is so at every time of [`due_at`].
+/// Whether a link that is looked at now should use its refresh token although its key is still good: more
+/// than half of its idle life is over. That is true at every time that [`due_at`] returns.
 #[must_use]
 pub fn is_due(credential: &Credential, now: Seconds) -> bool {
     idle(credential).is_some_and(|(from, life)| now >= from + life / 2)
@@ -103,15 +101,15 @@ fn idle(credential: &Credential) -> Option<(Seconds, Seconds)> {
     Some((from, (credential.refresh_ends_at? - from).max(1)))
 }
 
-/// When to look at a link whose consent ends: right after that, so that the person is asked while their key
-/// still works. None once that is over.
+/// When to look at a link whose consent ends: right after the end, so that the person is asked while their
+/// key still works. None once that is past.
 #[must_use]
 pub fn look_at(consent: Consent, now: Seconds) -> Option<Seconds> {
     let after = consent.ends_at? + DOUBT;
     (after > now).then_some(after)
 }
 
-/// Whether a refusal at this moment is what was to be expected: the person has to consent again.
+/// Whether the consent has ended, so that a refusal at this moment is expected.
 #[must_use]
 pub fn has_ended(consent: Consent, now: Seconds) -> bool {
     consent.ends_at.is_some_and(|end| now + DOUBT >= end)
@@ -146,7 +144,7 @@ mod tests {
         }
     }
 
-    /// Renews with what is announced each time: seconds since the consent, and the life.
+    /// Renews with each announced pair: seconds since the consent, and the life.
     fn told(announced: &[(Seconds, Seconds)], lives: Lives) -> (Option<Seconds>, Option<Seconds>) {
         let all: Vec<_> = announced
             .iter()
@@ -163,7 +161,7 @@ mod tests {
     fn an_end_that_moves_is_idle_and_one_that_stays_is_the_last() {
         let lives = Lives::default();
         let once = told(&[(0, 30 * DAY)], lives);
-        assert_eq!(once, (None, Some(30 * DAY)), "nobody can tell yet");
+        assert_eq!(once, (None, Some(30 * DAY)), "one answer does not tell");
         // GitHub: six months from each renewal.
         let moves = told(&[(0, 180 * DAY), (DAY, 180 * DAY)], lives);
         assert_eq!(moves, (None, Some(181 * DAY)));
@@ -171,7 +169,7 @@ mod tests {
         let hour = 3600;
         let stays = told(&[(0, 24 * hour), (hour, 23 * hour - 1)], lives);
         assert_eq!(stays, (Some(24 * hour - 1), None));
-        // Keycloak: idle until the end of the session is nearer.
+        // Keycloak: the idle limit, until the end of the session is nearer.
         let nears = [(0, 1800), (1000, 1800), (2000, 1600), (3000, 600)];
         assert_eq!(told(&nears[..2], lives), (None, Some(2800)));
         assert_eq!(told(&nears[..3], lives), (None, Some(3600)));
@@ -205,14 +203,14 @@ mod tests {
         assert_eq!(
             (last.0.ends_at, last.1),
             (Some(160), None),
-            "the end of all comes first"
+            "the consent ends first"
         );
         let outlived = renewed(last.0, &tokens(141, None), &tokens(161, None), lives);
         assert_eq!((outlived.0.ends_at, outlived.1), (None, Some(181)));
-        // What is said counts: idle for 30 and not for 20, and over after 50 and not after 60.
+        // The service's answer counts: idle for 30 and not for 20, ended after 50 and not after 60.
         assert_eq!(told(&[(0, 30), (10, 30)], lives), (Some(60), Some(40)));
         assert_eq!(told(&[(0, 50), (10, 40)], lives), (Some(50), Some(30)));
-        // Nobody knows when somebody consented whose link is older than this program.
+        // The time of consent is unknown for a link that is older than this program.
         let old = renewed(
             Consent::default(),
             &tokens(1, None),

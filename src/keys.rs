@@ -1,4 +1,4 @@
-//! The API keys that are made here, and what stands in the user property in the place of one.
+//! The API keys that Latchkey signs, and the form of a key in the user property.
 
 pub mod jwe;
 pub mod property;
@@ -11,18 +11,18 @@ use crate::random::Random;
 use property::PropertyMode;
 use signing::{KeySigner, Signing};
 
-/// What this deployment does with keys.
+/// How this deployment treats API keys.
 pub struct Keys {
-    /// Signs keys, where they are signed here.
+    /// Signs keys, if Latchkey signs them.
     pub signing: Option<Signing>,
-    /// What stands in the user property.
+    /// The content of the user property.
     pub property: PropertyMode,
-    /// For sealing.
+    /// Random numbers for sealing.
     pub random: Random,
 }
 
 impl Keys {
-    /// What signs keys now, where they are signed here.
+    /// The current signer, if Latchkey signs keys.
     ///
     /// # Errors
     /// When the store is unavailable.
@@ -33,10 +33,10 @@ impl Keys {
         }
     }
 
-    /// What stands in Jira in the place of a key.
+    /// The form of a key in the user property. None if the property holds no key.
     ///
     /// # Errors
-    /// When it cannot be sealed, which would be a bug.
+    /// When it cannot be sealed, which only a bug can cause.
     pub fn in_property<'a>(&self, key: &'a ApiKey) -> Result<Option<KeyInProperty<'a>>, Error> {
         match &self.property {
             PropertyMode::Key => Ok(Some(KeyInProperty::Plain(key.key.expose()))),

@@ -1,26 +1,26 @@
 //! Latchkey: linking accounts from inside Jira.
 //!
-//! A person in Jira clicks Connect, logs in at the vendor's service, and comes back through Jira, which
-//! says who they are; only then is anything linked. From then on an expiring API key stands in their
-//! Jira user property and is renewed until they disconnect.
+//! A person in Jira clicks Connect, logs in at the vendor's service, and returns through Jira, which says who
+//! they are; only then are the accounts linked. From then on their Jira user property holds an expiring API
+//! key, which is renewed until they disconnect.
 //!
-//! The map, from what is used to who uses it. A module uses only its own row and those above, which a test
-//! holds; nothing goes round in a circle.
+//! The map, from the modules that are used to those that use them. A module uses only modules of its own row
+//! and of rows above it, without circles; a test checks that.
 //!
-//! | module | what it knows |
+//! | module | what it does |
 //! |---|---|
-//! | [`clock`], [`random`], [`secret`], [`error`], [`log`] | time, chance, what is never printed, what can go wrong, the lines on standard error |
+//! | [`clock`], [`random`], [`secret`], [`error`], [`log`] | time, random numbers, secrets that are never printed, errors, the lines on standard error |
 //! | [`model`], [`grant`], [`moments`] | the nouns; how long a grant lasts; where a test can hold a renewal |
-//! | [`events`], [`meters`], [`limits`] | security events; what this process counts; how often callers may do what costs something |
-//! | [`outbound`], [`sites`], [`proxies`], [`vault`] | how other servers are called; where a tenant may live; who is believed about addresses; encryption at rest |
+//! | [`events`], [`meters`], [`limits`] | security events; metrics of this process; how often callers may do what costs something |
+//! | [`outbound`], [`sites`], [`proxies`], [`vault`] | calls to other servers; the hosts that tenants may have; trusted proxies; encryption at rest |
 //! | [`store`] | the database |
-//! | [`gate`], [`figures`] | a gate that all replicas share; what is counted in the database |
-//! | [`atlassian`], [`service`], [`keys`] | Atlassian's tokens and a tenant's Jira; the service; the API keys that are made here |
-//! | [`parts`], `settling`, [`publishing`] | what the verbs work with; how a renewal ends; how a key gets into Jira |
+//! | [`gate`], [`figures`] | a gate that all replicas share; metrics from the database |
+//! | [`atlassian`], [`service`], [`keys`] | Atlassian's tokens and a tenant's Jira; the service; signed API keys and the form of a key in Jira |
+//! | [`parts`], `settling`, [`publishing`] | what the verbs share; how a renewal ends; how a key gets into Jira |
 //! | [`linking`], [`renewal`], [`cleanup`] | the verbs |
 //! | [`worker`] | the loops that call them |
-//! | [`config`], [`App`] | every setting; the parts, put together from them |
-//! | [`web`], [`operate`] | the routes; what an operator is told |
+//! | [`config`], [`App`] | every setting; the parts, built from them |
+//! | [`web`], [`operate`] | the routes; reports for an operator |
 //! | [`server`] | starts and stops all of it |
 
 mod app;

@@ -1,35 +1,34 @@
-//! How often anybody may do what costs something.
+//! Limits how often callers may do what costs something.
 //!
 //! | whose | what | at once | then one each |
 //! |---|---|---|---|
 //! | a person's | beginnings of an attempt | 30 | 2 s |
-//! | a person's | whatever else writes or calls other servers | 60 | 1 s |
+//! | a person's | other requests that write or call other servers | 60 | 1 s |
 //! | a person's | renewals brought forward, which spend quotas of Jira and of the service | 20 | 10 s |
 //! | a person's | looks at their own link | 600 | 50 ms |
 //! | a tenant's | beginnings of an attempt | 600 | 100 ms |
 //! | an address's | requests that are refused | 1,000 | 50 ms |
-//! | an address's | install keys fetched for a kid nobody has named before | 10 | 6 s |
+//! | an address's | install keys fetched for a kid that was never named before | 10 | 6 s |
 //!
-//! A person is an account at a tenant, as a verified token names them: what a forged token names uses up
-//! nobody's share. A tenant's share is only touched by what its person's share let through, so one
-//! person who floods takes nothing from their colleagues. An address is never refused what is in order,
-//! because many people may share it: behind one router, or behind a proxy that is not named in
-//! `LATCHKEY_TRUSTED_PROXIES`. An IPv6 client counts by its /64, which is what one subscriber gets.
+//! A person is an account at a tenant, as a verified token names them, so a forged token uses up no person's
+//! share. Only requests that passed the person's own limit count against the tenant's, so one person who
+//! floods takes nothing from their colleagues. A valid request is never refused because of its address: many
+//! people may share one, behind a router or behind a proxy that is not named in `LATCHKEY_TRUSTED_PROXIES`.
+//! An IPv6 client counts by its /64, which is what one subscriber gets.
 //!
-//! Each replica counts for itself. That is enough: the limits protect what a replica has (its memory,
-//! its connections, its time) and keep the database small, and for both it makes no difference whether
-//! somebody who floods all of `n` replicas gets once or `n` times what the table says. Nobody's access
-//! hangs on an exact count.
+//! Each replica counts for itself. That is enough: the limits protect a replica's memory, connections and
+//! time, and keep the database small. A caller that floods all `n` replicas may get `n` times the limit,
+//! which changes neither. No permission depends on an exact count.
 //!
 //! # What a flood can leave in the database
 //!
-//! - One attempt for each person: a new one takes the place of the one before.
-//! - Sessions and spent tokens, one of each for each beginning, until they expire: a person makes at
-//!   most 30 + 600 / 2 = 330 in the ten minutes a session lives, and a tenant 600 + 600 · 10 = 6,600. A
-//!   session that an earlier attempt of the same person left behind leads nowhere and waits for its end.
-//! - Spent tokens stay as long as Jira said that the token lives, and a minute.
+//! - One attempt for each person: a new one replaces the old one.
+//! - Sessions and spent tokens, one of each for each beginning, until they expire: a person can make at
+//!   most 30 + 600 / 2 = 330 in the ten minutes that a session lives, and a tenant 600 + 600 · 10 = 6,600.
+//!   A session of a person's earlier attempt leads nowhere and expires.
+//! - Spent tokens, until the expiry that Jira gave them and a minute more.
 //!
-//! The worker sweeps what has expired, and goes on without a pause while there is more.
+//! The worker deletes expired rows, without a pause while there are more.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -52,14 +51,14 @@ use crate::error::Error;
 use crate::events::{Event, Events, Scope};
 use crate::model::{AccountId, Tenant};
 
-/// How many keys a limit keeps apart. A key is only kept until its share is whole again, which takes a
-/// few minutes at most; so many at once are a flood. One takes less than 40 bytes.
+/// How many keys a limit tracks. A key is dropped when its share is whole again, after a few minutes at most,
+/// so this many at once are a flood. Each takes less than 40 bytes.
 const KEYS: usize = 65_536;
-/// How many shares the rest has in common while there are that many: whoever comes new is counted
-/// together with some others, so they may be asked to wait for what those did, and nobody goes uncounted.
+/// How many shares the other keys have in common while that many are tracked: a new key is counted together
+/// with some others. Its caller may have to wait because of them, and no caller goes uncounted.
 const COMMON: u64 = 1024;
 
-/// So many at once, and from then on one each so long.
+/// So many at once, and from then on one per interval.
 #[derive(Debug, Clone, Copy)]
 struct Rate {
     at_once: u32,
@@ -78,7 +77,7 @@ const BEGINNINGS_OF_TENANT: Rate = rate(600, Duration::from_millis(100));
 const REFUSALS: Rate = rate(1000, Duration::from_millis(50));
 const FETCHES: Rate = rate(10, Duration::from_secs(6));
 
-/// Every limit.
+/// All limits.
 #[derive(Debug)]
 pub struct Limits {
     beginnings: Limit,
@@ -88,13 +87,13 @@ pub struct Limits {
     beginnings_of_tenant: Limit,
     refusals: Limit,
     fetches: Limit,
-    /// Makes keys out of names; nobody outside can find two names that make the same.
+    /// Hashes names into keys with a secret seed, so that a caller cannot find two names with the same key.
     hasher: RandomState,
     events: Events,
 }
 
 impl Limits {
-    /// With everybody's share whole.
+    /// All limits, with every share whole.
     #[must_use]
     pub fn new(clock: &Clock, events: Events) -> Self {
         let limit = |rate| Limit::new(rate, KEYS, clock.clone());
@@ -111,10 +110,10 @@ impl Limits {
         }
     }
 
-    /// Somebody begins an attempt.
+    /// A person begins an attempt.
     ///
     /// # Errors
-    /// [`Error::TooMany`], as everywhere here.
+    /// [`Error::TooMany`], as for all functions here.
     pub fn begin(&self, tenant: &Tenant, account: &AccountId) -> Result<(), Error> {
         self.of_person(&self.beginnings, tenant, account)?;
         let client_key = tenant.client_key.as_str();
@@ -123,18 +122,18 @@ impl Limits {
             .map_err(|wait| self.too_many(wait, Scope::Tenant, client_key))
     }
 
-    /// Somebody does anything else that writes or calls other servers.
+    /// A person sends another request that writes or calls other servers.
     pub fn act(&self, tenant: &Tenant, account: &AccountId) -> Result<(), Error> {
         self.of_person(&self.actions, tenant, account)
     }
 
-    /// Somebody brings a renewal forward.
+    /// A person brings a renewal forward.
     pub fn renew(&self, tenant: &Tenant, account: &AccountId) -> Result<(), Error> {
         self.act(tenant, account)?;
         self.of_person(&self.renewals, tenant, account)
     }
 
-    /// Somebody looks at their link.
+    /// A person looks at their link.
     pub fn look(&self, tenant: &Tenant, account: &AccountId) -> Result<(), Error> {
         self.of_person(&self.looks, tenant, account)
     }
@@ -144,7 +143,7 @@ impl Limits {
         self.of_address(&self.refusals, client)
     }
 
-    /// A request from this address would have an install key fetched.
+    /// A request from this address needs an install key to be fetched.
     pub fn fetch(&self, client: IpAddr) -> Result<(), Error> {
         self.of_address(&self.fetches, client)
     }
@@ -168,7 +167,7 @@ impl Limits {
     }
 }
 
-/// What an address counts as: an IPv6 address as its /64.
+/// The address that is counted: for IPv6, its /64.
 fn counted_as(client: IpAddr) -> IpAddr {
     match client {
         IpAddr::V4(_) => client,
@@ -180,7 +179,7 @@ fn counted_as(client: IpAddr) -> IpAddr {
 struct Limit {
     limiter: RateLimiter<u64, Shares, Onward, NoOpMiddleware<Duration>>,
     keys: usize,
-    /// When whole shares were last forgotten.
+    /// When whole shares were last dropped.
     forgot_at: AtomicI64,
 }
 
@@ -205,11 +204,11 @@ impl Limit {
         }
     }
 
-    /// Takes one of a key's share, or says in how many seconds there will be one.
+    /// Takes one from a key's share, or returns in how many seconds one will be available.
     fn take(&self, key: u64) -> Result<(), Seconds> {
         let clock = self.limiter.clock();
         if self.limiter.len() >= self.keys {
-            // It looks at every key, so it is done at most once a second.
+            // This looks at every key, so it runs at most once a second.
             let now = clock.seconds();
             if self.forgot_at.swap(now, Ordering::Relaxed) != now {
                 self.limiter.retain_recent();
@@ -224,7 +223,7 @@ impl Limit {
     }
 }
 
-/// What is kept of each key: a map that does not grow without bound.
+/// The state of each key, in a map of bounded size.
 struct Shares {
     keys: usize,
     kept: Mutex<HashMap<u64, Nanos>>,
@@ -269,8 +268,8 @@ impl ShrinkableKeyedStateStore<u64> for Shares {
     }
 }
 
-/// Our clock as `governor` wants to see it, which goes on when the system's is set back: nobody is to
-/// wait until it has caught up.
+/// Our clock for `governor`, which never goes back when the system's clock does: otherwise callers would have
+/// to wait until it has caught up.
 struct Onward {
     clock: Clock,
     seen: Mutex<Seen>,
@@ -334,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_back_locks_nobody_out() {
+    fn a_clock_that_is_set_back_keeps_no_caller_waiting() {
         let clock = Clock::movable();
         let limit = Limit::new(SLOW, KEYS, clock.clone());
         for _ in 0..3 {
@@ -348,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_comes_when_the_map_is_full_is_counted_together_with_others() {
+    fn new_keys_share_their_count_when_the_map_is_full() {
         let clock = Clock::movable();
         let limit = Limit::new(SLOW, 100, clock.clone());
         let keys = |from: u64| (from..).map(|number| number * COMMON);
@@ -357,7 +356,7 @@ mod tests {
         }
         let passed = keys(101).take(10_000);
         let passed = passed.filter(|key| limit.take(*key).is_ok()).count();
-        // The clock may go on in the middle, but hardly by ten seconds.
+        // The clock runs on during the test, but hardly by ten seconds.
         assert!((3..10).contains(&passed), "{passed} of one common share");
         assert!(limit.limiter.len() <= 101, "{}", limit.limiter.len());
         let first = COMMON;

@@ -1,7 +1,7 @@
 //! The log: lines on standard error, written by a separate thread.
 //!
 //! A slow or closed reader of the log neither delays nor fails the code that logs. Lines that such a reader
-//! doesn't take are lost and counted.
+//! does not take are lost and counted.
 
 use std::io::{self, Write};
 use std::str::FromStr;
@@ -38,7 +38,7 @@ pub static LINES_LOST: LazyLock<IntCounter> = LazyLock::new(|| {
 
 enum Entry {
     Line(Vec<u8>),
-    /// Answered when all lines before it are written.
+    /// Acknowledged when all lines before it are written.
     Mark(SyncSender<()>),
 }
 
@@ -65,7 +65,8 @@ impl Filter {
         if self.0.contains("tower_sessions") {
             return filter;
         }
-        // tower_sessions warns about every forged cookie, and anybody can send those. `events` counts them.
+        // tower_sessions warns about every forged cookie, and any client can send those. `events` counts
+        // them.
         "tower_sessions=error"
             .parse::<Directive>()
             .map_or(filter.clone(), |quieter| filter.add_directive(quieter))
@@ -81,7 +82,7 @@ pub enum Format {
     Json,
 }
 
-/// Where lines wait to be written. Clones share them.
+/// The queue of lines to write. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Log {
     entries: Sender<Entry>,
@@ -202,7 +203,7 @@ fn log_panics() {
 mod tests {
     use super::*;
 
-    /// Stands still until it is let go.
+    /// A writer that blocks until it is released.
     struct Stalled(Receiver<()>, Sender<Vec<u8>>);
 
     impl Write for Stalled {
@@ -227,7 +228,7 @@ mod tests {
         for _ in 0..5 {
             log.say(&long);
         }
-        // Four would fit but for what they take beside their text.
+        // Four would fit if they took no space besides their text.
         assert_eq!(LINES_LOST.get() - before, 2);
         log.say("short");
         drop(go_on);

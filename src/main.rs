@@ -21,7 +21,7 @@ use latchkey::operate::doctor::{self, Finding, Mark};
 use latchkey::random::Random;
 use latchkey::server::signals::Stop;
 use latchkey::server::{Running, serve};
-use latchkey::store::{Progress, Rotator};
+use latchkey::store::{RotationProgress, Rotator};
 use latchkey::vault::Vault;
 use latchkey::{App, Outside};
 
@@ -61,7 +61,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let done = begin(&log);
+    let done = run_command(&log);
     if let Err(message) = &done {
         log.say(&format!("latchkey: {message}"));
     }
@@ -69,7 +69,7 @@ fn main() -> ExitCode {
     done.unwrap_or(ExitCode::FAILURE)
 }
 
-fn begin(log: &Log) -> Result<ExitCode, String> {
+fn run_command(log: &Log) -> Result<ExitCode, String> {
     // Before anything that takes time: from now on no signal ends this process in the middle of its work.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -88,7 +88,7 @@ fn begin(log: &Log) -> Result<ExitCode, String> {
             command => run(command, &line.settings, log, stop).await,
         }
     });
-    // Tasks that still run have had their time. A shutdown that waits would wait for DNS lookups.
+    // Tasks that are still running have had their time. A shutdown that waits would wait for DNS lookups.
     runtime.shutdown_background();
     done
 }
@@ -153,7 +153,7 @@ async fn run(
             if migrate {
                 return Err("stopped before the database was up to date".to_owned());
             }
-            tracing::info!("stopping: nothing was under way yet");
+            tracing::info!("stopping: nothing had started yet");
             return Ok(ExitCode::SUCCESS);
         }
     };
@@ -179,7 +179,7 @@ async fn serve_until_stopped(
     let running = Running::start(app, bind(listen).await?).map_err(|error| error.to_string())?;
     tracing::info!(address = %running.address(), "serving");
     stop.asked().await;
-    tracing::info!("stopping: work under way is finished first");
+    tracing::info!("stopping: work in progress is finished first");
     stop_metrics.send_replace(true);
     running.stop().await;
     Ok(ExitCode::SUCCESS)
@@ -237,7 +237,7 @@ async fn rotate_keys(settings: &Settings, log: &Log, mut stop: Stop) -> Result<E
 }
 
 /// Shows a bar on a terminal, and elsewhere one line for each pass.
-fn progress_bar(log: Log) -> impl FnMut(Progress) {
+fn progress_bar(log: Log) -> impl FnMut(RotationProgress) {
     let terminal = stderr().is_terminal();
     let style = ProgressStyle::with_template("pass {prefix} {wide_bar} {pos}/{len} {msg}");
     let bar = style.map_or_else(

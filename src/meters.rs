@@ -31,7 +31,7 @@ macro_rules! labels {
         pub enum $name { $($(#[$of])* $variant),* }
 
         impl $name {
-            /// Every one of them.
+            /// All variants.
             pub const ALL: &[Self] = &[$(Self::$variant),*];
 
             /// The word in labels and in the log.
@@ -44,19 +44,19 @@ macro_rules! labels {
 }
 
 labels! {
-    /// What came of a renewal.
+    /// The outcome of a renewal.
     Outcome {
         /// Jira holds the next key.
         Renewed = "renewed",
         /// Jira holds the first key of a link.
         FirstKey = "first_key",
-        /// The link ended or was connected again meanwhile. The new key is discarded.
+        /// The link ended or was connected again in the meantime. The new key is discarded.
         Superseded = "superseded",
         /// The person is gone from Jira, and the link with them.
         PersonGone = "person_gone",
         /// Jira says for the first time that the person is gone. Jira is asked again later.
         PersonMissing = "person_missing",
-        /// The lease ran out before anything was sent. Another process renews the link.
+        /// The lease expired before anything was sent. Another process renews the link.
         LeaseLost = "lease_lost",
         /// The service could not be reached; nothing was sent.
         NotSent = "not_sent",
@@ -72,7 +72,7 @@ labels! {
         Revoked = "revoked",
         /// The answer with the next refresh token was lost: the person has to reconnect.
         RotationLost = "rotation_lost",
-        /// There is no refresh token and the key has run out: the person has to reconnect.
+        /// There is no refresh token and the key has expired: the person has to reconnect.
         NoRefreshToken = "no_refresh_token",
         /// The consent has ended, as was known before: the person has to reconnect.
         ConsentEnded = "consent_ended",
@@ -96,7 +96,7 @@ labels! {
         NotJira = "not_jira",
         /// Jira failed, or did not answer.
         JiraFailed = "jira_failed",
-        /// The database failed midway. The link is due again when its lease runs out.
+        /// The database failed midway. The link is due again when its lease expires.
         Interrupted = "interrupted",
     }
 }
@@ -144,7 +144,7 @@ labels! {
 }
 
 labels! {
-    /// What came of one try at a revocation or a deletion.
+    /// The outcome of one try at a revocation or a deletion.
     CleanupOutcome {
         /// It is done.
         Done = "done",
@@ -160,7 +160,7 @@ labels! {
     QuotaScope {
         /// Everything that the app may use.
         App = "app",
-        /// What renewals may use of it. The rest is for people who wait.
+        /// The renewals' share of it. The rest is for people who wait.
         Renewal = "renewal",
     }
 }
@@ -234,7 +234,7 @@ impl Outcome {
             }
             Self::JiraFailed => "a key could not be put into Jira",
             Self::Interrupted => {
-                "a renewal was interrupted; it is due again when its lease runs out"
+                "a renewal was interrupted; it is due again when its lease expires"
             }
         }
     }
@@ -328,7 +328,7 @@ impl Meters {
         meters
     }
 
-    /// Makes each combination of labels exist: a rate is only known of a counter that existed before.
+    /// Creates each combination of labels: a rate can be computed only for a counter that existed before.
     fn start_at_zero(&self) {
         for outcome in Outcome::ALL {
             self.renewals.with_label_values(&[outcome.as_str()]);
@@ -430,7 +430,7 @@ impl Meters {
     /// Counts an answered request. `route` is the pattern, never the path itself.
     pub fn request(&self, method: &http::Method, route: &str, status: http::StatusCode) {
         use http::Method;
-        // Anybody can make up a method.
+        // A client can send any method name.
         let counted = [
             Method::GET,
             Method::HEAD,
@@ -465,7 +465,7 @@ impl Meters {
         }
     }
 
-    /// Sets what renewals need of the points that they may use, as a ratio.
+    /// Sets what renewals need of their share of the quota, as a ratio.
     pub fn quota_needed(&self, ratio: f64) {
         self.quota_needed.with_label_values::<&str>(&[]).set(ratio);
     }
@@ -488,7 +488,7 @@ pub(crate) fn gauges(registry: &Registry, text: Opts, labels: &[&str]) -> IntGau
     registered(registry, IntGaugeVec::new(text, labels))
 }
 
-/// Names and labels are constants, and each registry belongs to one app, which has one meter of each name.
+/// Names and labels are constants, and each registry belongs to one app, which registers each name once.
 fn registered<M: Collector + Clone + 'static>(
     registry: &Registry,
     made: prometheus::Result<M>,

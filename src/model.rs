@@ -1,4 +1,4 @@
-//! The nouns: plain types without I/O. A state that must not exist cannot be written down here.
+//! The nouns: plain types without I/O, in which an invalid state cannot be written.
 
 use std::fmt;
 
@@ -31,20 +31,20 @@ macro_rules! text_id {
 }
 
 text_id!(
-    /// Atlassian's id of a tenant, `iss` of its JWTs.
+    /// Atlassian's id of a tenant: `iss` of its JWTs.
     ClientKey
 );
 text_id!(
-    /// The Atlassian account of a person: opaque, up to 128 characters, may hold `:` and `-`.
+    /// The Atlassian account of a person: opaque, up to 128 characters, may contain `:` and `-`.
     AccountId
 );
 text_id!(
-    /// Names one person's try at linking. It stands in addresses and is not a secret.
+    /// The id of an attempt. It appears in addresses and is not a secret.
     AttemptId
 );
 text_id!(
-    /// Names one link. Linking again gives a new one, so that whatever was under way for the old link
-    /// finds nothing to write to.
+    /// The id of a link. Linking again creates a new one, so that work in progress for the old link finds no
+    /// row to write to.
     LinkId
 );
 
@@ -53,33 +53,33 @@ text_id!(
 pub struct Tenant {
     /// Its id.
     pub client_key: ClientKey,
-    /// Counts how often the app was installed anew after an uninstall. What began under another
-    /// installation is not finished under this one.
+    /// Counts the installations after an uninstall. An attempt that began under one installation does not
+    /// finish under another.
     pub installation: i64,
-    /// Where its REST API lives, without a slash at its end. Its host is an allowed one.
+    /// Base URL of its REST API, without a trailing slash. Its host is an allowed one.
     pub base_url: String,
-    /// What people see, custom domains among them; only for `frame-ancestors`.
+    /// The addresses that people see, custom domains included. Used for `frame-ancestors` only.
     pub display_urls: Vec<String>,
     /// The HMAC key that Atlassian and this app share for it.
     pub shared_secret: Secret,
-    /// Names the app when it acts as a user.
+    /// The client id with which the app acts as a user.
     pub oauth_client_id: Option<String>,
-    /// Whether an admin has the app switched on.
+    /// Whether the app is enabled at the tenant.
     pub enabled: bool,
-    /// Whether properties are written as the person, because the app user may not.
+    /// Whether properties are written as the person because the app user lacks the permission.
     pub acts_as_user: bool,
-    /// Until when Jira has asked us to stay away from it.
+    /// Until when Jira asked this app not to call it.
     pub waits: Waits,
-    /// Why it was left alone last.
+    /// The reason of the last wait.
     pub wait_reason: ParkReason,
-    /// Everything of this tenant is sealed under it.
+    /// The key under which everything of this tenant is sealed.
     pub key: TenantKey,
 }
 
-/// Until when calls to a tenant's Jira wait, by method. In the past where they need not.
+/// Until when calls to a tenant's Jira wait, by method. A time in the past means no wait.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Waits {
-    /// All of them.
+    /// All calls.
     pub any: Seconds,
     /// `PUT`.
     pub put: Seconds,
@@ -103,7 +103,7 @@ impl Waits {
 }
 
 impl Tenant {
-    /// The host people know the site by, `acme.atlassian.net`.
+    /// The host by which people know the site, `acme.atlassian.net`.
     #[must_use]
     pub fn site(&self) -> &str {
         self.base_url
@@ -111,7 +111,7 @@ impl Tenant {
             .map_or(self.base_url.as_str(), |(_, host)| host)
     }
 
-    /// Where a person goes back to: the issue they came from, or the site.
+    /// Where a person returns to: the issue that they came from, or the site.
     #[must_use]
     pub fn back(&self, issue: Option<&IssueKey>) -> String {
         match issue {
@@ -121,53 +121,53 @@ impl Tenant {
     }
 }
 
-/// What an `installed` callback says, after every check.
+/// The content of an `installed` callback after every check.
 #[derive(Clone)]
 pub struct Installation {
     /// The tenant's id.
     pub client_key: ClientKey,
-    /// Where its REST API lives; an allowed host.
+    /// Base URL of its REST API; its host is an allowed one.
     pub base_url: String,
-    /// What people see: origins.
+    /// The origins that people see.
     pub display_urls: Vec<String>,
     /// The new HMAC key.
     pub shared_secret: Secret,
-    /// For acting as a user.
+    /// The client id with which the app acts as a user.
     pub oauth_client_id: Option<String>,
 }
 
-/// A lifecycle call whose token was verified: what tells it from others, and when it was signed.
+/// A lifecycle call with a verified token: what identifies it, and when it was signed.
 #[derive(Debug, Clone)]
 pub struct LifecycleCall {
-    /// Hash of what is signed of its token.
+    /// Hash of the signed part of its token.
     pub token_hash: String,
     /// Hash of its body, which is not signed.
     pub body_hash: String,
     /// When it was signed, `iat`: whole seconds.
     pub signed_at: Seconds,
-    /// Its token is not taken any more from then on.
+    /// From then on its token is rejected.
     pub expires_at: Seconds,
 }
 
-/// What became of a lifecycle call.
+/// The outcome of a lifecycle call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Heard {
-    /// What it says is so now.
+    /// The tenant is now as the call says.
     Done,
-    /// It had come before, with the same body; nothing was done a second time.
+    /// The same call came before, with the same body; nothing was done.
     Again,
-    /// It was signed before what has made the present state, which stays.
+    /// The present state comes from a call that was signed later; it stays.
     Late,
-    /// Its token had come before, with another body.
+    /// The same token came before, with another body.
     OtherBody,
 }
 
-/// The key of a Jira issue, `ABC-12`. Only used to lead back to it.
+/// The key of a Jira issue, `ABC-12`. Used only to lead back to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssueKey(String);
 
 impl IssueKey {
-    /// Takes what looks like an issue key; anything else cannot become part of an address.
+    /// Accepts what looks like an issue key, so that nothing else can become part of an address.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (project, number) = text.split_once('-')?;
@@ -194,7 +194,7 @@ impl fmt::Display for IssueKey {
     }
 }
 
-/// What Jira says about a person.
+/// A person as Jira describes them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
     /// `accountType`.
@@ -214,7 +214,7 @@ pub enum AccountKind {
     Customer,
     /// An app's own account.
     App,
-    /// Whatever else Jira says; nobody links with it.
+    /// Any other value. Such accounts may not link.
     Unknown,
 }
 
@@ -252,7 +252,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Stands for the account of a link that does not open: what its row says is not believed.
+    /// The placeholder identity of a link that does not open, because its row is not trusted.
     #[must_use]
     pub fn unreadable() -> Self {
         Self {
@@ -262,50 +262,50 @@ impl Identity {
     }
 }
 
-/// One person's try at linking, and how far it has come.
+/// One person's attempt to link, and how far it has come.
 pub struct Attempt {
-    /// Its name.
+    /// Its id.
     pub id: AttemptId,
-    /// Who started, at which site.
+    /// The tenant at which it was started.
     pub client_key: ClientKey,
-    /// The installation of the tenant it began under.
+    /// The tenant's installation under which it began.
     pub installation: i64,
-    /// Who started.
+    /// The person who started it.
     pub account_id: AccountId,
-    /// Where they came from.
+    /// The issue that they came from.
     pub issue: Option<IssueKey>,
-    /// When it is over, finished or not.
+    /// When it expires, finished or not.
     pub expires_at: Seconds,
-    /// Whether the person wants another account at the service than the one they are logged in to there.
+    /// Whether the person wants another account at the service than the one they are logged in to.
     pub another: bool,
     /// How far it has come.
     pub phase: Phase,
-    /// The sealed text of this phase as the database holds it. A step is taken only while it still
-    /// stands there, so each step happens once.
+    /// The sealed text of this phase as the database holds it. A step is taken only while the row still has
+    /// this text, so each step happens once.
     pub(crate) sealed: String,
 }
 
-/// The phases of an attempt, each with just what it needs to go on.
+/// The phases of an attempt, each with exactly the data that it needs.
 pub enum Phase {
-    /// The person has seen who they are; the service has not been asked.
+    /// The person has seen which Jira account they use; no request was sent to the service.
     Begun,
     /// The person was sent to the service.
     Authorizing(Authorizing),
     /// The service sent the person back. The code is kept and not redeemed.
     Returned(Returned),
-    /// Jira named the person who started. The code is still not redeemed: that takes the browser which
-    /// brought it.
+    /// Jira named the person who started. The code is still not redeemed: only the browser that brought it
+    /// can cause that.
     Proved(Proved),
-    /// The browser that brought the code has come for it. The code is being redeemed, once.
+    /// The browser that brought the code has returned. The code is being redeemed, once.
     Redeeming(Redeeming),
     /// The code is redeemed; the person is looking at both accounts.
     Redeemed(Redeemed),
 }
 
-/// A [`Phase`] without what it keeps.
+/// A [`Phase`] without its data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PhaseName {
-    /// The person has seen who they are.
+    /// The person has seen which Jira account they use.
     Begun,
     /// The person was sent to the service.
     Authorizing,
@@ -320,7 +320,7 @@ pub enum PhaseName {
 }
 
 impl Phase {
-    /// The phase without what it keeps.
+    /// The phase without its data.
     #[must_use]
     pub fn name(&self) -> PhaseName {
         match self {
@@ -333,7 +333,7 @@ impl Phase {
         }
     }
 
-    /// Fingerprint of the `state` that the service was given, from then on.
+    /// Fingerprint of the `state` that the service was given, from [`Phase::Authorizing`] on.
     #[must_use]
     pub fn state_hash(&self) -> Option<&str> {
         match self {
@@ -346,7 +346,7 @@ impl Phase {
         }
     }
 
-    /// The handle that the callback gave out, from then on.
+    /// The handle that the callback issued, from [`Phase::Returned`] on.
     #[must_use]
     pub fn handle(&self) -> Option<&Handle> {
         match self {
@@ -359,16 +359,16 @@ impl Phase {
     }
 }
 
-/// The one-time value that travels through Jira, as the database knows it.
+/// The one-time value that travels through Jira, as stored in the database.
 #[derive(Clone)]
 pub struct Handle {
     /// Its fingerprint.
     pub hash: String,
-    /// When it is too old to prove anything.
+    /// When it expires.
     pub expires_at: Seconds,
 }
 
-/// Where a request came from, as far as anybody can tell: to compare two of them, and for nothing else.
+/// Where a request came from, as far as can be told. Used only to compare two requests.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Whereabouts {
     /// The network: an IPv4 address, or the /64 of an IPv6 address.
@@ -384,41 +384,41 @@ pub struct Authorizing {
     pub state_hash: String,
     /// PKCE (RFC 7636).
     pub code_verifier: Secret,
-    /// OpenID Connect's link between ID token and attempt.
+    /// Binds the ID token to the attempt (OpenID Connect).
     pub nonce: Secret,
 }
 
-/// What it takes to redeem a code.
+/// What is needed to redeem a code.
 #[derive(Clone)]
 pub struct Code {
     /// The authorization code.
     pub code: Secret,
     /// PKCE (RFC 7636).
     pub code_verifier: Secret,
-    /// OpenID Connect.
+    /// Binds the ID token to the attempt (OpenID Connect).
     pub nonce: Secret,
 }
 
 /// See [`Phase::Returned`].
 pub struct Returned {
-    /// Fingerprint of `state`, to recognise the callback when it comes again.
+    /// Fingerprint of `state`, to recognise a repeated callback.
     pub state_hash: String,
     /// The handle that only this browser was given.
     pub handle: Handle,
-    /// What the service sent.
+    /// The code that the service sent.
     pub code: Code,
-    /// Where the browser was that brought it.
+    /// Where the browser that brought the code was.
     pub from: Whereabouts,
 }
 
-/// What stays the same from the proof on.
+/// The data of the proof, which later phases keep.
 #[derive(Clone)]
 pub struct Round {
     /// Fingerprint of `state`.
     pub state_hash: String,
-    /// The handle that proved. It proves the same again for as long as it lives.
+    /// The handle that proved it. It can prove it again until it expires.
     pub handle: Handle,
-    /// Whether the proof came from another network or browser than the code. The person is warned.
+    /// Whether the proof came from another network or browser than the code. The person is then warned.
     pub proved_elsewhere: bool,
 }
 
@@ -426,7 +426,7 @@ pub struct Round {
 pub struct Proved {
     /// How it was proved.
     pub round: Round,
-    /// What the service sent.
+    /// The code that the service sent.
     pub code: Code,
 }
 
@@ -434,7 +434,7 @@ pub struct Proved {
 pub struct Redeeming {
     /// How it was proved.
     pub round: Round,
-    /// When the token request was about to leave.
+    /// When the token request was sent.
     pub since: Seconds,
 }
 
@@ -443,15 +443,15 @@ pub struct Redeeming {
 pub struct Redeemed {
     /// How it was proved.
     pub round: Round,
-    /// Whose account it is.
+    /// The account at the service.
     pub identity: Identity,
-    /// What the service gave for the code.
+    /// The tokens that the service gave for the code.
     pub tokens: Tokens,
-    /// Makes the token of the page that shows this identity.
+    /// The secret for the token of the page that shows this identity.
     pub page: Secret,
 }
 
-/// How an attempt ended. It is remembered for a while, because its pages may be looked at again.
+/// How an attempt ended. It is kept for a while, because a person may look at its pages again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
     /// It became a link.
@@ -460,13 +460,13 @@ pub enum Ending {
     Cancelled,
     /// The person began again.
     Replaced,
-    /// Somebody else came back to Jira with it, or the handle was wrong.
+    /// Another person came back to Jira with it, or the handle was wrong.
     Refused,
-    /// The service said no, or something that makes no sense.
+    /// The service refused, or its answer made no sense.
     Failed,
-    /// The person disconnected meanwhile.
+    /// The person disconnected in the meantime.
     Disconnected,
-    /// The app was uninstalled or got a new secret meanwhile.
+    /// The app was uninstalled or got a new secret in the meantime.
     Uninstalled,
 }
 
@@ -508,36 +508,36 @@ impl Ending {
 /// An attempt that is over.
 #[derive(Clone)]
 pub struct Ended {
-    /// Who started.
+    /// The person who started it.
     pub account_id: AccountId,
-    /// Where they came from.
+    /// The issue that they came from.
     pub issue: Option<IssueKey>,
     /// How it ended.
     pub how: Ending,
-    /// Fingerprint of the `state` that the service was given last, if it was asked.
+    /// Fingerprint of the last `state` that the service was given, if there was one.
     pub state_hash: Option<String>,
-    /// The handle that the last callback gave out, if there was one.
+    /// The handle that the last callback issued, if there was one.
     pub handle: Option<Handle>,
 }
 
-/// What the token endpoint gave.
+/// The tokens of one answer of the token endpoint.
 #[derive(Clone)]
 pub struct Tokens {
     /// The access token.
     pub access_token: Secret,
     /// When the request for it started.
     pub requested_at: Seconds,
-    /// When the access token runs out, counted from the moment the request started; none when the
-    /// service does not say.
+    /// When the access token expires, counted from the start of the request. None if the service does not
+    /// say.
     pub expires_at: Option<Seconds>,
-    /// When the refresh token runs out unless it is used, as the service has announced it.
+    /// When the refresh token expires unused, if the service announced it.
     pub refresh_expires_at: Option<Seconds>,
     /// The refresh token, if one was given.
     pub refresh_token: Option<Secret>,
 }
 
 impl Tokens {
-    /// What ends them: the refresh token first, which could bring new access tokens.
+    /// The tokens to revoke: the refresh token first, because it could bring new access tokens.
     #[must_use]
     pub fn revocable(&self) -> Vec<RevocableToken> {
         let refresh = self.refresh_token.iter().map(|token| (token, true));
@@ -551,21 +551,20 @@ impl Tokens {
     }
 }
 
-/// What a person has consented to at the service.
+/// A person's consent at the service.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Consent {
-    /// When; none for links that are older than this was asked.
+    /// When it was given. None for links older than this field.
     pub since: Option<Seconds>,
-    /// Until when, whatever is renewed; none where it does not end, or nobody knows.
+    /// When it ends even if the link is renewed. None if it does not end or the end is unknown.
     pub ends_at: Option<Seconds>,
 }
 
-/// So long before their consent ends a person is told at the earliest, in seconds.
+/// A person is told of the end of their consent at most so many seconds before it.
 const NOTICE: Seconds = 7 * 24 * 3600;
 
 impl Consent {
-    /// Whether it ends so soon that the person is told: in the last third of its life, and in the last
-    /// week.
+    /// Whether it ends so soon that the person is told: in the last third of its life and in the last week.
     #[must_use]
     pub fn ends_soon(&self, now: Seconds) -> bool {
         self.ends_at.is_some_and(|end| {
@@ -575,25 +574,23 @@ impl Consent {
     }
 }
 
-/// Access and refresh token of a link and its API key. Always sealed at rest.
+/// The tokens of a link and its API key. Always sealed at rest.
 #[derive(Clone)]
 pub struct Credential {
     /// The tokens of this generation.
     pub tokens: Tokens,
-    /// What the person has consented to.
+    /// The person's consent.
     pub consent: Consent,
-    /// When the refresh token runs out if it is not used; none where that is not known, or the consent
-    /// ends first.
+    /// When the refresh token expires unused. None if that is unknown or the consent ends first.
     pub refresh_ends_at: Option<Seconds>,
-    /// The refresh token that this generation replaced. Some services honour it until the new one is
-    /// used, so disconnecting revokes it too.
+    /// The refresh token that this generation replaced. Some services accept it until the new one is used, so
+    /// disconnecting revokes it too.
     pub previous_refresh_token: Option<Secret>,
-    /// Access tokens of earlier generations that have not run out. They are left to, but end with the
-    /// link.
+    /// Access tokens of earlier generations that have not expired. They are revoked only when the link ends.
     pub lingering: Vec<Lingering>,
-    /// The API key of this generation; none while it has still to be minted.
+    /// The API key of this generation. None until it is made.
     pub api_key: Option<ApiKey>,
-    /// What was replaced and is revoked as soon as Jira holds the new key, and not before.
+    /// Replaced keys and tokens, to be revoked once Jira holds the new key, and not before.
     pub retiring: Vec<Revocation>,
 }
 
@@ -602,7 +599,7 @@ pub struct Credential {
 pub struct Lingering {
     /// The token.
     pub access_token: Secret,
-    /// When it runs out.
+    /// When it expires.
     pub expires_at: Seconds,
 }
 
@@ -611,22 +608,22 @@ pub struct Lingering {
 pub struct ApiKey {
     /// The key.
     pub key: Secret,
-    /// When the request for it started; its life counts from here.
+    /// When the request for it started, from which its life counts.
     pub requested_at: Seconds,
-    /// When it runs out.
+    /// When it expires.
     pub expires_at: Seconds,
-    /// Its name at the key endpoint, when it comes from there.
+    /// Its id at the key endpoint, if it comes from there.
     pub id: Option<String>,
 }
 
-/// Something at the service that must end.
+/// Keys and tokens of one account that must be revoked.
 #[derive(Clone)]
 pub struct Revocation {
     /// The account at the service.
     pub subject: String,
     /// Keys at the key endpoint.
     pub keys: Vec<MintedKey>,
-    /// Tokens for RFC 7009, in the order in which they are revoked.
+    /// Tokens to revoke (RFC 7009), in this order.
     pub tokens: Vec<RevocableToken>,
 }
 
@@ -637,8 +634,8 @@ impl Revocation {
         self.keys.is_empty() && self.tokens.is_empty()
     }
 
-    /// Whether it ends more than single access tokens: with a refresh token a service should end the
-    /// whole grant (RFC 7009, section 2.1).
+    /// Whether it ends a grant and not only access tokens: revoking a refresh token should end the whole
+    /// grant (RFC 7009, section 2.1).
     #[must_use]
     pub fn has_refresh_token(&self) -> bool {
         self.tokens.iter().any(|token| token.refresh)
@@ -648,13 +645,13 @@ impl Revocation {
 /// A key at the key endpoint.
 #[derive(Clone)]
 pub struct MintedKey {
-    /// Its name there.
+    /// Its id there.
     pub id: String,
-    /// What authorises its deletion.
+    /// The access token that authorises its deletion.
     pub access_token: Secret,
 }
 
-/// A token and what to call it (RFC 7009, `token_type_hint`).
+/// A token and its kind (RFC 7009, `token_type_hint`).
 #[derive(Clone)]
 pub struct RevocableToken {
     /// The token.
@@ -663,14 +660,14 @@ pub struct RevocableToken {
     pub refresh: bool,
 }
 
-/// A person at a tenant tied to one account at the service.
+/// A person at a tenant, linked to one account at the service.
 #[derive(Debug, Clone)]
 pub struct Link {
-    /// Its name.
+    /// Its id.
     pub id: LinkId,
     /// The tenant.
     pub client_key: ClientKey,
-    /// The tenant's installation it belongs to.
+    /// The tenant's installation that it belongs to.
     pub installation: i64,
     /// The person.
     pub account_id: AccountId,
@@ -680,39 +677,38 @@ pub struct Link {
     pub state: LinkState,
     /// Counts the renewals.
     pub generation: i64,
-    /// What Jira holds, if it holds anything yet.
+    /// The key that Jira holds, if it holds one.
     pub published: Option<Published>,
-    /// What the person has consented to.
+    /// The person's consent.
     pub consent: Consent,
 }
 
-/// What Jira has confirmed to hold.
+/// The key that Jira has confirmed to hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Published {
     /// Generation of the key.
     pub generation: i64,
-    /// When that key runs out.
+    /// When that key expires.
     pub expires_at: Seconds,
     /// When Jira took it.
     pub at: Seconds,
 }
 
-/// For whom a call is made.
+/// The purpose of a call to Jira.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// A person waits for it, or has waited: it may use all that there is.
+    /// A person waits for it or has waited: it may use the whole quota.
     Person,
-    /// A renewal.
+    /// A renewal: it may use the renewals' share.
     Renewal,
 }
 
-/// Whether a link is renewed.
+/// Whether a link is renewed, and if not, why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkState {
-    /// It is.
+    /// It is renewed.
     Live,
-    /// It rests for a while, because renewing it failed in a way that trying again at once cannot
-    /// mend.
+    /// It rests for a while, because its renewal failed and an immediate retry would fail too.
     Aside(AsideReason),
     /// Only the person can bring it back.
     Reconnect(ReconnectReason),
@@ -750,7 +746,7 @@ impl LinkState {
         }
     }
 
-    /// Reads the words of state and reason. A reason that is not known is the most likely one.
+    /// Reads the words of state and reason. An unknown reason is read as the most likely one.
     #[must_use]
     pub fn read(state: &str, reason: Option<&str>) -> Self {
         match StateName::parse(state) {
@@ -769,16 +765,16 @@ impl LinkState {
     }
 }
 
-/// Why a link rests.
+/// Why a link is set aside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AsideReason {
     /// Its credential does not open.
     Sealed,
     /// Three renewals in a row ended without any outcome.
     NoOutcome,
-    /// Jira lets neither the app nor the app as this person write the property.
+    /// Jira forbids writing the property, both to the app and to the app as this person.
     JiraRefuses,
-    /// The base URL of its tenant is not of an allowed host any more.
+    /// The host of its tenant's base URL is no longer allowed.
     SiteNotAllowed,
 }
 
@@ -789,17 +785,17 @@ pub enum ReconnectReason {
     Revoked,
     /// The answer to a renewal was lost, and the service allows no second try.
     RotationLost,
-    /// The service gave no refresh token, and the key has run out.
+    /// The service gave no refresh token, and the key has expired.
     NoRefreshToken,
-    /// The service wants the person's consent again every so often, and it was known when.
+    /// The service asks for consent at intervals, and the known end of the consent has passed.
     ConsentEnded,
 }
 
-/// Why a tenant's Jira is left alone for a while. When that is over, the first call to it is the probe:
-/// it goes on, or it is left alone again. Nobody has to do anything for that.
+/// Why a tenant's Jira is not called for a while. After that the first call tests it: either calls resume, or
+/// they wait again. No person has to act.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub enum ParkReason {
-    /// It does not accept the app's tokens.
+    /// It refuses the app's tokens.
     Unauthorized,
     /// What all tenants together may use in an hour is used up (`jira-quota-global-based`).
     GlobalQuota,
@@ -807,25 +803,25 @@ pub enum ParkReason {
     TenantQuota,
     /// Too many calls in a moment with one method (`jira-burst-based`).
     Burst,
-    /// It asks to wait and does not say why.
+    /// It asks to wait and gives no reason.
     #[default]
     Asked,
-    /// The site's IP allowlist does not hold the address that this app calls it from.
+    /// The site's IP allowlist does not include the address that this app calls from.
     IpAllowlist,
-    /// Something else than Jira answers in the site's place: it is suspended, renamed or being moved, or a
-    /// proxy is in the way.
+    /// Something other than Jira answers: the site is suspended, renamed or being moved, or a proxy is in the
+    /// way.
     NotJira,
 }
 
 impl ParkReason {
-    /// Reads `RateLimit-Reason`, which Jira may leave out.
+    /// Reads `RateLimit-Reason`, which Jira may omit.
     #[must_use]
     pub fn of_rate_limit(reason: Option<&str>) -> Self {
         match reason {
             Some("jira-quota-global-based") => Self::GlobalQuota,
             Some("jira-quota-tenant-based") => Self::TenantQuota,
             Some("jira-burst-based") => Self::Burst,
-            // `jira-per-issue-on-write`, which is about no property of a person, or nothing said.
+            // No reason, or `jira-per-issue-on-write`, which user properties cannot cause.
             _ => Self::Asked,
         }
     }
@@ -835,10 +831,10 @@ impl ParkReason {
 macro_rules! words {
     ($name:ident { $($variant:ident = $word:literal),* $(,)? }) => {
         impl $name {
-            /// Every one of them.
+            /// All variants.
             pub const ALL: &[Self] = &[$(Self::$variant),*];
 
-            /// The word in the database, in logs and in figures.
+            /// The word in the database, in logs and in metrics.
             #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word),* }
@@ -934,7 +930,7 @@ impl ReconnectReason {
         }
     }
 
-    /// Words for the operator: what it means and what to do.
+    /// Words for the operator: the cause, and what to do.
     #[must_use]
     pub fn for_operator(self) -> &'static str {
         match self {
@@ -952,15 +948,15 @@ impl ReconnectReason {
                  the client registration"
             }
             Self::ConsentEnded => {
-                "the service wants the person's consent again every so often, and the time was up: normal; \
-                 people are told before, and the service may have a setting for how often it asks"
+                "the service asks for the person's consent at intervals, and it was due: this is normal; \
+                 people are told before, and the service may have a setting for the interval"
             }
         }
     }
 }
 
 impl AsideReason {
-    /// Words for the person, for when their key has run out meanwhile.
+    /// Words for the person, for when their key has expired.
     #[must_use]
     pub fn explain(self, service: &str) -> String {
         match self {
@@ -1001,32 +997,32 @@ impl AsideReason {
         }
     }
 
-    /// Words for the operator: what it means and what to do.
+    /// Words for the operator: the cause, and what to do.
     #[must_use]
     pub fn for_operator(self) -> &'static str {
         match self {
             Self::Sealed => {
                 "the credential does not open: a sealing key is missing from LATCHKEY_SEALING_KEYS, or \
-                 the database was altered; with the key back it goes on by itself"
+                 the database was altered; renewals resume by themselves once the key is back"
             }
             Self::NoOutcome => {
                 "three renewals in a row ended without an outcome: look for processes that were killed; \
-                 it is tried again, rarer and rarer"
+                 renewals are retried less and less often"
             }
             Self::JiraRefuses => {
                 "Jira answers 403 to the app and to the app as the person: an admin of the site has to \
-                 give the permission back; it is tried again every quarter of an hour"
+                 restore the permission; renewals are retried every quarter of an hour"
             }
             Self::SiteNotAllowed => {
-                "the base URL of their tenant is not of a host in LATCHKEY_SITE_HOSTS: nothing is sent \
-                 there; allowed again, it goes on by itself within a quarter of an hour"
+                "the host of their tenant's base URL is not in LATCHKEY_SITE_HOSTS: nothing is sent there; once \
+                 it is allowed again, renewals resume by themselves within a quarter of an hour"
             }
         }
     }
 }
 
 impl ParkReason {
-    /// Words for the person, for when their key has run out meanwhile.
+    /// Words for the person, for when their key has expired.
     #[must_use]
     pub fn explain(self) -> &'static str {
         match self {
@@ -1082,32 +1078,34 @@ impl ParkReason {
         }
     }
 
-    /// Words for the operator: what it means and what to do.
+    /// Words for the operator: the cause, and what to do.
     #[must_use]
     pub fn for_operator(self) -> &'static str {
         match self {
             Self::Unauthorized => {
-                "Jira answers 401, also to a token signed anew: the app was uninstalled without our \
-                 being told, or this machine's clock is wrong; it is tried again every minute, and an \
-                 installation of the app ends it at once"
+                "Jira answers 401, even to a newly signed token: the app was uninstalled without notice, or this \
+                 machine's clock is wrong; calls are retried every minute, and a new installation of the \
+                 app ends the wait at once"
             }
             Self::GlobalQuota => {
-                "the hourly quota of the app over all tenants is used up: no write until the full hour; \
-                 see what `latchkey doctor` says about the quota"
+                "the app's hourly quota over all tenants is used up: no writes until the full hour; see what \
+                 `latchkey doctor` says about the quota"
             }
-            Self::TenantQuota => "the hourly quota of this tenant is used up: it alone waits",
+            Self::TenantQuota => {
+                "the hourly quota of this tenant is used up: only this tenant waits"
+            }
             Self::Burst => {
-                "too many calls in a moment, those of other apps among them: it waits a little"
+                "too many calls in a moment, including those of other apps: calls wait a little"
             }
-            Self::Asked => "Jira asks to wait and does not say why: it alone waits",
+            Self::Asked => "Jira asks to wait and gives no reason: only this tenant waits",
             Self::IpAllowlist => {
                 "Jira answers 403 because the address this server calls from is not on the site's IP \
-                 allowlist: tell the site's admin the address; it is tried again every minute"
+                 allowlist: tell the site's admin the address; calls are retried every minute"
             }
             Self::NotJira => {
-                "at the site's address something answers that is not Jira's REST API (a page, a proxy's \
-                 words, 410): the site may be suspended, renamed or being moved, or a proxy stands between; \
-                 nothing is unlinked or revoked, it alone waits, and it is tried again at least every minute"
+                "something other than Jira's REST API answers at the site's address (a page, a proxy's answer, \
+                 410): the site may be suspended, renamed or being moved, or a proxy is in the way; nothing \
+                 is unlinked or revoked, only this tenant waits, and calls are retried at least every minute"
             }
         }
     }
@@ -1127,7 +1125,7 @@ pub struct LinkStatus {
     /// Name there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
-    /// When the key in Jira runs out, RFC 3339.
+    /// When the key in Jira expires, RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<String>,
     /// When Jira took it, RFC 3339.
@@ -1174,11 +1172,11 @@ impl LinkStatus {
         };
         let (state, reason) = match link.state {
             LinkState::Reconnect(why) => ("reconnect", Some(why.explain(service))),
-            // What does not open stays closed; only a new connection mends that.
+            // A credential that does not open stays closed; only a new connection helps.
             LinkState::Aside(why @ AsideReason::Sealed) if !alive => {
                 ("reconnect", Some(why.explain(service)))
             }
-            // The person cannot mend the others: they are told, and it is tried again.
+            // The person can do nothing about the others: they are told, and renewals continue.
             LinkState::Aside(why) if !alive => (working, Some(why.explain(service))),
             LinkState::Live if !alive && tenant.waits.until(&Method::PUT) > now => {
                 (working, Some(tenant.wait_reason.explain().to_owned()))
@@ -1192,7 +1190,7 @@ impl LinkStatus {
         Self {
             state,
             service: service.to_owned(),
-            // One that cannot be read has none.
+            // An identity that cannot be read is left out.
             subject: Some(link.identity.subject.clone()).filter(|subject| !subject.is_empty()),
             display_name: Some(link.identity.display_name.clone()),
             expires_at: link
@@ -1206,10 +1204,10 @@ impl LinkStatus {
     }
 }
 
-/// How the key stands in the user property, where it does.
+/// The form of the key in the user property.
 #[derive(Serialize)]
 pub enum KeyInProperty<'a> {
-    /// As it is.
+    /// In clear.
     #[serde(rename = "apiKey")]
     Plain(&'a str),
     /// Encrypted to a public key: a JWE.
@@ -1221,12 +1219,12 @@ pub enum KeyInProperty<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Property<'a> {
-    /// Of this format: 1.
+    /// Version of this format: 1.
     pub version: u8,
-    /// The key, or what stands in its place.
+    /// The key, in one of its forms.
     #[serde(flatten)]
     pub key: Option<KeyInProperty<'a>>,
-    /// When it runs out, RFC 3339.
+    /// When it expires, RFC 3339.
     pub expires_at: String,
     /// Name of the service.
     pub service: &'a str,
@@ -1262,7 +1260,7 @@ mod tests {
     }
 
     #[test]
-    fn every_reason_has_words_of_its_own_for_everybody() {
+    fn every_reason_has_its_own_words_for_each_reader() {
         let mut all = Vec::new();
         for why in AsideReason::ALL {
             assert_eq!(AsideReason::parse(why.as_str()), Some(*why));
@@ -1282,7 +1280,7 @@ mod tests {
         }
         for why in ParkReason::ALL {
             assert_eq!(ParkReason::parse(why.as_str()), Some(*why));
-            // What the person sees may be the same: they cannot do anything about any of it.
+            // The person may read the same words for several reasons: they can do nothing about them.
             all.extend([why.for_admin().to_owned(), why.for_operator().to_owned()]);
             assert!(!why.explain().is_empty());
         }

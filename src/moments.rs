@@ -1,5 +1,5 @@
-//! Moments of a renewal at which a test can hold this process, to pause or to kill it there. Builds
-//! with `debug_assertions` alone have them; in a release a moment is nothing.
+//! Moments of a renewal at which a test can hold this process, to pause or to kill it. Only builds with
+//! `debug_assertions` have them.
 //!
 //! | | moment | where |
 //! |---|---|---|
@@ -13,16 +13,16 @@
 //! | P7 | the PUT applied, and its answer on its way | in Jira |
 //! | P8 | before it is recorded | here |
 //!
-//! P2, P3 and P7 are known to the other side alone: a test holds them there.
+//! Only the other side can hold P2, P3 and P7: a test does that there.
 //!
-//! `LATCHKEY_MOMENTS` names the address of a listener. At every moment a connection to it says moment,
-//! account id and generation in one line, and the renewal goes on when a line comes back, or when nobody
-//! is there. `go` goes on; `go 90` has slept for 90 seconds.
+//! `LATCHKEY_MOMENTS` names the address of a listener. At every moment the process connects to it and sends
+//! moment, account id and generation in one line. The renewal continues when a line comes back, or if nothing
+//! listens. `go` continues; `go 90` moves the clock on by 90 seconds, as if the process had been suspended.
 
 use crate::clock::Clock;
 use crate::model::Link;
 
-/// A moment that this process can tell.
+/// A moment that this process can report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
     /// P0.
@@ -39,7 +39,7 @@ pub enum Moment {
     BeforeRecord,
 }
 
-/// Where a renewal is. A test may hold it here.
+/// Reports the moment of a renewal, where a test may hold it.
 #[cfg(not(debug_assertions))]
 pub async fn reach(_: &Clock, _: Moment, _: &Link) {}
 
@@ -65,7 +65,7 @@ mod told {
         std::env::var("LATCHKEY_MOMENTS").ok()
     }
 
-    /// The clock of the process; one that can sleep, where a test listens.
+    /// The clock of the process. If a test listens, it can be moved.
     #[must_use]
     pub fn clock() -> Clock {
         match address() {
@@ -74,7 +74,7 @@ mod told {
         }
     }
 
-    /// Where a renewal is. A test may hold it here.
+    /// Reports the moment of a renewal, where a test may hold it.
     pub async fn reach(clock: &Clock, moment: Moment, link: &Link) {
         let Some(address) = address() else {
             return;
@@ -99,7 +99,7 @@ mod told {
     async fn ask(address: &str, line: &[u8]) -> io::Result<String> {
         let stream = TcpStream::connect(address).await?;
         stream.writable().await?;
-        // A few bytes on a new connection go out at once.
+        // A few bytes on a new connection are sent at once.
         stream.try_write(line)?;
         let mut answer = Vec::new();
         let mut chunk = [0; 64];

@@ -1,4 +1,5 @@
-//! What an operator is told: `latchkey doctor`, the summary of a minute, and how far Jira's quota reaches.
+//! What an operator sees: `latchkey doctor`, the summary of each minute, and how many links Jira's quota is
+//! enough for.
 
 pub mod doctor;
 pub mod forecast;

@@ -1,8 +1,8 @@
-//! Calls to other servers: each with a time limit, a size limit and no redirect.
+//! Calls to other servers: each has a time limit and a size limit, and follows no redirect.
 //!
-//! A redirect is an answer like any other here: following one could carry a token to a host that was
-//! never checked. What went wrong says whether the request can have reached the other side, because
-//! for a refresh token that makes all the difference.
+//! A redirect is an answer like any other: following one could carry a token to a host that was never
+//! checked. A failure says whether the request can have reached the other server, because that decides
+//! whether a refresh token may have been used up.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use crate::clock::Seconds;
 
-/// From the first byte out to the last byte in.
+/// From the first byte sent to the last byte received.
 pub const TIME_LIMIT: Duration = Duration::from_secs(30);
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
-/// Enough for discovery documents and key sets; token and user answers have a few kilobytes.
+/// Enough for discovery documents and key sets; token and identity answers have a few kilobytes.
 pub const SIZE_LIMIT: usize = 256 * 1024;
 
 /// RFC 3986: everything but the unreserved characters is encoded.
@@ -30,14 +30,14 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
 #[derive(Debug, Clone)]
 pub struct Outbound(reqwest::Client);
 
-/// An answer, read to its end.
+/// An answer that was read to its end.
 #[derive(Debug)]
 pub struct Answer {
     /// Status.
     pub status: StatusCode,
     /// Headers.
     pub headers: HeaderMap,
-    /// Body, at most as long as was allowed.
+    /// Body, within the size limit.
     pub body: Vec<u8>,
 }
 
@@ -47,7 +47,7 @@ impl Answer {
         serde_json::from_slice(&self.body).ok()
     }
 
-    /// `Retry-After` in seconds, clamped to an hour; a date or nonsense counts as not there.
+    /// `Retry-After` in seconds, clamped to an hour. None for a date or nonsense.
     #[must_use]
     pub fn retry_after(&self) -> Option<Seconds> {
         let text = self.headers.get(http::header::RETRY_AFTER)?.to_str().ok()?;
@@ -55,7 +55,7 @@ impl Answer {
         if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
             return None;
         }
-        // More digits than a number holds is a long time too.
+        // A number that overflows is a long time too.
         Some(digits.parse::<Seconds>().unwrap_or(3600).clamp(1, 3600))
     }
 }
@@ -66,14 +66,14 @@ pub enum Failure {
     /// Nothing was sent: no address, no connection, no TLS.
     #[error("no connection ({0})")]
     NotSent(String),
-    /// It was sent, or part of it, and nobody knows what came of it.
+    /// The request, or part of it, was sent, and its outcome is unknown.
     #[error("no answer ({0})")]
     Unknown(String),
 }
 
 impl Outbound {
-    /// The client of a real process. With `loopback_names`, `localhost` and the names under it lead to
-    /// this machine (RFC 6761), which not every resolver knows.
+    /// The client of a real process. With `loopback_names`, `localhost` and its subdomains resolve to this
+    /// machine (RFC 6761), which not every resolver does.
     ///
     /// # Errors
     /// When the TLS backend cannot be set up.
@@ -81,7 +81,7 @@ impl Outbound {
         Self::with_time_limit(loopback_names, TIME_LIMIT)
     }
 
-    /// The same with another limit than [`TIME_LIMIT`].
+    /// The same, with a time limit other than [`TIME_LIMIT`].
     ///
     /// # Errors
     /// When the TLS backend cannot be set up.
@@ -95,8 +95,8 @@ impl Outbound {
             .timeout(time_limit)
             .pool_idle_timeout(Duration::from_secs(30))
             .user_agent(concat!("latchkey/", env!("CARGO_PKG_VERSION")))
-            // Answers are small, and compression is one more thing that can break. Those that come
-            // compressed all the same are read: the size limit is about what comes out.
+            // Answers are small, so none is requested compressed: that is one thing less that can fail. One
+            // that is compressed anyway is read; the size limit applies to the decompressed body.
             .default_headers(HeaderMap::from_iter([(
                 http::header::ACCEPT_ENCODING,
                 http::HeaderValue::from_static("identity"),
@@ -108,7 +108,7 @@ impl Outbound {
         builder.build().map(Self)
     }
 
-    /// To build a request with.
+    /// The client to build a request with.
     #[must_use]
     pub fn client(&self) -> &reqwest::Client {
         &self.0
@@ -131,8 +131,8 @@ impl Outbound {
         }
     }
 
-    /// The same, where even a part of the answer matters: what had come of it when it broke off, and why it
-    /// did.
+    /// The same, for a caller that can use part of an answer: the part that arrived before the connection
+    /// broke, and why it broke.
     pub async fn send_for_part(
         &self,
         request: reqwest::RequestBuilder,
@@ -158,7 +158,7 @@ impl Outbound {
     }
 }
 
-/// The address is left out of the words: it may hold an account id, and the caller knows it.
+/// Leaves out the URL: it may contain an account id, and the caller knows it.
 fn failure(error: reqwest::Error) -> Failure {
     let error = error.without_url();
     let mut words = error.to_string();
@@ -195,7 +195,7 @@ impl Resolve for LoopbackNames {
     }
 }
 
-/// Percent-encodes everything but RFC 3986's unreserved characters; also right for building addresses.
+/// Percent-encodes everything but RFC 3986's unreserved characters, so that the text can be part of a URL.
 #[must_use]
 pub fn encode(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()

@@ -1,4 +1,4 @@
-//! What the verbs work with.
+//! The parts that the verbs use.
 
 use std::sync::Arc;
 
@@ -12,25 +12,25 @@ use crate::random::Random;
 use crate::service::Service;
 use crate::store::Store;
 
-/// The parts that linking, renewing and cleaning up share. A clone is the same parts.
+/// The parts that linking, renewing and cleaning up share. Clones share the same parts.
 #[derive(Clone)]
 pub struct Parts {
     /// The time.
     pub clock: Clock,
-    /// Chance.
+    /// Random numbers.
     pub random: Random,
-    /// What is kept.
+    /// The database.
     pub store: Store,
     /// Calls to tenants' Jira.
     pub jira: Arc<Jira>,
     /// Calls to the service.
     pub service: Arc<Service>,
-    /// Keys that are made here.
+    /// Keys that Latchkey signs.
     pub keys: Arc<Keys>,
-    /// Counts and measures.
+    /// Metrics of this process.
     pub meters: Meters,
-    /// Wakes the worker that renews before its time.
+    /// Wakes the worker that renews, before its next tick.
     pub wake: Arc<Notify>,
-    /// Wakes the worker that cleans up before its time.
+    /// Wakes the worker that cleans up, before its next tick.
     pub wake_cleanup: Arc<Notify>,
 }

@@ -1,4 +1,4 @@
-//! Proxies in front of Latchkey that are believed about where a request comes from.
+//! Proxies in front of Latchkey that are trusted to name a request's address.
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -7,12 +7,12 @@ use ipnet::IpNet;
 
 use crate::error::ShouldBe;
 
-/// Proxies whose `X-Forwarded-For` is believed.
+/// Proxies whose `X-Forwarded-For` is trusted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Proxies(Vec<IpNet>);
 
 impl Proxies {
-    /// Whether this is the address of one.
+    /// Whether this is the address of a trusted proxy.
     #[must_use]
     pub fn include(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))

@@ -1,4 +1,4 @@
-//! Publishing: the newest key of a link is made, where it is made by a step of its own, and put into Jira.
+//! Publishing: requests or signs the newest key of a link if need be, and writes it to Jira.
 
 use crate::atlassian::jira::{About, JiraError};
 use crate::clock::{Seconds, rfc3339};
@@ -8,27 +8,27 @@ use crate::meters::{Outcome, Step};
 use crate::model::{ApiKey, AsideReason, Credential, Property, Purpose, ReconnectReason, Tenant};
 use crate::moments::{Moment, reach};
 use crate::parts::Parts;
-use crate::service::provider::KeyEndpointError;
+use crate::service::failures::KeyEndpointError;
 use crate::settling::{Decided, Due, Job, Progress, Then, backoff, keep, settle};
 use crate::store::{Claim, GivenBack};
 
-/// How long a link that was set aside rests before it is probed, in seconds.
+/// How long a link that was set aside rests before it is tried again, in seconds.
 pub const REST: Seconds = 900;
-/// How long a key endpoint is left alone that asks to wait and does not say how long, in seconds.
+/// How long to wait if a key endpoint asks to wait and does not say how long, in seconds.
 const WAIT_UNLESS_SAID: Seconds = 10;
 
-/// Puts the newest key into Jira, making it first where that takes a step of its own, and records it. From
-/// here on a failure loses nothing: the row says that Jira lacks this generation.
+/// Writes the newest key to Jira, after making it if need be, and records it. From here on a failure loses
+/// nothing: the row says that Jira lacks this generation.
 ///
 /// # Errors
-/// When the store is unavailable; the lease then brings the link back.
+/// When the store is unavailable; the link is due again when the lease expires.
 pub async fn publish(parts: &Parts, claim: Claim, credential: Credential) -> Result<(), Error> {
     let mut job = Job { claim, credential };
     let ended = publishing(parts, &mut job).await;
     settle(parts, &job.claim, ended).await
 }
 
-/// The steps of it.
+/// The steps of publishing.
 pub(crate) async fn publishing(parts: &Parts, job: &mut Job) -> Progress<Decided> {
     if job.credential.api_key.is_none() {
         make_key(parts, job).await?;
@@ -58,7 +58,7 @@ pub(crate) async fn publishing(parts: &Parts, job: &mut Job) -> Progress<Decided
     match parts.meters.timed(Step::Put, put).await {
         Ok(()) => {
             reach(&parts.clock, Moment::BeforeRecord, &claim.link).await;
-            let due_at = due_at(parts, key, &job.credential, parts.clock.now());
+            let due_at = next_due(parts, key, &job.credential, parts.clock.now());
             let credential = Box::new(job.credential.clone());
             Ok(Decided::quietly(Then::Published(credential, due_at)))
         }
@@ -74,17 +74,17 @@ async fn tenant_now(parts: &Parts, claim: &Claim) -> Progress<Tenant> {
         return Err(Decided::quietly(Then::Nothing).into());
     };
     if !tenant.enabled {
-        // Due at once when the app is enabled again; until then nobody claims it.
+        // Due at once when the app is enabled again; a disabled tenant's links are not claimed.
         let now = Due::At(parts.clock.now());
         return Err(Decided::quietly(Then::Again(now, GivenBack::Untried)).into());
     }
     Ok(tenant)
 }
 
-/// Two thirds of a key's life after it was asked for, up to a tenth earlier so that many keys of one
-/// moment spread out; or sooner, where the refresh token would run out unused, or the consent ends. Short
-/// lives get a floor of a second.
-fn due_at(parts: &Parts, key: &ApiKey, credential: &Credential, now: Seconds) -> Seconds {
+/// When a link is due again: two thirds of the key's life after it was requested, up to a tenth earlier, so
+/// that keys of one moment spread out; sooner if the refresh token would expire unused or the consent ends.
+/// At least a second from now.
+fn next_due(parts: &Parts, key: &ApiKey, credential: &Credential, now: Seconds) -> Seconds {
     let life = (key.expires_at - key.requested_at).max(1);
     let due_at = key.requested_at + life * 2 / 3 - parts.random.up_to(life / 10);
     let refresh = grant::due_at(credential, &parts.random);
@@ -96,11 +96,11 @@ fn due_at(parts: &Parts, key: &ApiKey, credential: &Credential, now: Seconds) ->
         .max(now + 1)
 }
 
-/// Makes the key that the newest generation lacks: it is signed here, or asked of the key endpoint.
+/// Makes the key that the newest generation lacks: Latchkey signs it, or the key endpoint issues it.
 async fn make_key(parts: &Parts, job: &mut Job) -> Progress<()> {
-    // A link that has ended since gets no key: its grant may have ended too, and then nobody could delete
-    // such a key.
-    if !parts.store.stands(&job.claim).await? {
+    // A link that ended since then gets no key: its grant may have ended too, and then the key could not be
+    // deleted.
+    if !parts.store.is_current(&job.claim).await? {
         return Err(Decided::quietly(Then::Nothing).into());
     }
     let generation = job.claim.link.generation;
@@ -113,7 +113,7 @@ async fn make_key(parts: &Parts, job: &mut Job) -> Progress<()> {
     let asked = parts.service.new_key(&job.credential.tokens, now, probe);
     match parts.meters.timed(Step::Mint, asked).await? {
         Ok(key) => {
-            // It fills in what the generation lacked, and so makes no new one.
+            // The key belongs to the current generation and makes no new one.
             job.credential.api_key = Some(key);
             keep(parts, job, generation, None).await
         }
@@ -138,8 +138,7 @@ async fn no_key(parts: &Parts, job: &mut Job, error: KeyEndpointError) -> Progre
         if job.credential.tokens.refresh_token.is_none() {
             return Ok(Decided::reconnect(ReconnectReason::Revoked));
         }
-        // The access token has ended before its time: it counts as run out, so that the next try
-        // refreshes it first.
+        // The access token ended early: it is marked as expired, so that the next try refreshes it first.
         job.credential.tokens.expires_at = Some(now);
         let generation = job.claim.link.generation;
         keep(parts, job, generation, None).await?;
@@ -148,17 +147,17 @@ async fn no_key(parts: &Parts, job: &mut Job, error: KeyEndpointError) -> Progre
     Ok(Decided::with(Outcome::NotMinted, then).because(error))
 }
 
-/// What Jira says about a person where it refuses a write.
-enum Seen {
-    /// They are not there any more, or deactivated: nobody may act for somebody who has left.
+/// What Jira says about a person when it refuses a write.
+enum PersonInJira {
+    /// They left or were deactivated: nothing may be done on their behalf.
     Left,
-    /// Nothing about them, but that the site is not there.
+    /// Nothing about the person: the site is not there.
     NoSite(JiraError),
-    /// They are there, or nothing is known of them.
+    /// They are there, or Jira's answer does not say.
     NotLeft,
 }
 
-async fn look_for_person(parts: &Parts, claim: &Claim) -> Seen {
+async fn look_for_person(parts: &Parts, claim: &Claim) -> PersonInJira {
     let about = About {
         tenant: &claim.tenant,
         account: &claim.link.account_id,
@@ -166,10 +165,10 @@ async fn look_for_person(parts: &Parts, claim: &Claim) -> Seen {
         failures: claim.failures,
     };
     match parts.jira.person(&about).await {
-        Ok(person) if !person.active => Seen::Left,
-        Err(JiraError::NotFound) => Seen::Left,
-        Err(error @ JiraError::NotJira { .. }) => Seen::NoSite(error),
-        Ok(_) | Err(_) => Seen::NotLeft,
+        Ok(person) if !person.active => PersonInJira::Left,
+        Err(JiraError::NotFound) => PersonInJira::Left,
+        Err(error @ JiraError::NotJira { .. }) => PersonInJira::NoSite(error),
+        Ok(_) | Err(_) => PersonInJira::NotLeft,
     }
 }
 
@@ -178,9 +177,9 @@ async fn unpublished(parts: &Parts, job: &Job, error: JiraError) -> Progress<Dec
     let now = parts.clock.now();
     let error = match error {
         JiraError::Forbidden => match look_for_person(parts, &job.claim).await {
-            Seen::Left => return Ok(Decided::quietly(Then::SaidGone)),
-            Seen::NoSite(error) => error,
-            Seen::NotLeft => JiraError::Forbidden,
+            PersonInJira::Left => return Ok(Decided::quietly(Then::SaidGone)),
+            PersonInJira::NoSite(error) => error,
+            PersonInJira::NotLeft => JiraError::Forbidden,
         },
         error => error,
     };
@@ -193,7 +192,7 @@ async fn unpublished(parts: &Parts, job: &Job, error: JiraError) -> Progress<Dec
             let until = unless_it_runs_out(&job.credential, now + REST, now);
             return Ok(Decided::aside(AsideReason::JiraRefuses, until));
         }
-        // Nothing was sent. The link keeps its place, and why is said once elsewhere.
+        // Nothing was sent. The link keeps its place, and the reason was logged when Jira asked to wait.
         JiraError::Resting { until, .. } => {
             let then = Then::Again(soon_after(until, 5), GivenBack::Untried);
             return Ok(Decided::quietly(then));
@@ -202,14 +201,14 @@ async fn unpublished(parts: &Parts, job: &Job, error: JiraError) -> Progress<Dec
             let due = Due::At(unless_it_runs_out(&job.credential, until, now));
             return Ok(Decided::quietly(Then::Again(due, GivenBack::Untried)));
         }
-        // The lease brings it back.
+        // The link is due again when the lease expires.
         JiraError::Store(error) => return Err(error.into()),
         JiraError::Wait { until, .. } => failed(Outcome::JiraWaits, soon_after(until, 5)),
         JiraError::Unauthorized { until } => {
             failed(Outcome::JiraUnauthorized, soon_after(until, 30))
         }
         JiraError::IpAllowlist { until } => failed(Outcome::JiraAllowlist, soon_after(until, 30)),
-        // The link's own backoff besides, so that one that always meets with this leaves time to the others.
+        // The link's own backoff is added, so that a link that always fails this way leaves time to others.
         JiraError::NotJira { until, .. } => {
             let until = until + parts.random.up_to(5);
             let due_at = until.max(now + backoff(parts, job, now));
@@ -223,7 +222,7 @@ async fn unpublished(parts: &Parts, job: &Job, error: JiraError) -> Progress<Dec
     Ok(decided.because(why))
 }
 
-/// A later time to look at a link again, unless its refresh token has to be used before.
+/// Moves a link to a later time, unless its refresh token has to be used before.
 fn unless_it_runs_out(credential: &Credential, later: Seconds, now: Seconds) -> Seconds {
     grant::use_by(credential)
         .filter(|use_by| *use_by > now)

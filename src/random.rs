@@ -10,7 +10,7 @@ use rand::{Rng, SeedableRng, TryRng};
 
 use crate::secret::Secret;
 
-/// A source of random bytes. Cloning it shares the same source.
+/// A source of random bytes. Clones share the source.
 #[derive(Clone)]
 pub struct Random(Source);
 
@@ -27,13 +27,13 @@ impl fmt::Debug for Random {
 }
 
 impl Random {
-    /// The operating system's source; the only one fit for keys and tokens.
+    /// The operating system's source, the only one safe for keys and tokens.
     #[must_use]
     pub fn system() -> Self {
         Self(Source::System)
     }
 
-    /// The same bytes for the same seed: for tests that must be replayed.
+    /// A source that gives the same bytes for the same seed, for tests that must be repeatable.
     #[must_use]
     pub fn seeded(seed: u64) -> Self {
         Self(Source::Seeded(Arc::new(Mutex::new(StdRng::seed_from_u64(
@@ -44,7 +44,7 @@ impl Random {
     /// Fills `bytes`.
     ///
     /// # Panics
-    /// When the operating system cannot give random bytes: nothing that follows could be safe.
+    /// When the operating system gives no random bytes: nothing that follows could be safe.
     pub fn fill(&self, bytes: &mut [u8]) {
         match &self.0 {
             Source::System => SysRng
@@ -65,24 +65,24 @@ impl Random {
         bytes
     }
 
-    /// A name nobody can guess: 128 random bits, base64url, 22 characters.
+    /// An id that cannot be guessed: 128 random bits, base64url, 22 characters.
     #[must_use]
     pub fn id(&self) -> String {
         URL_SAFE_NO_PAD.encode(self.bytes::<16>())
     }
 
-    /// A one-time value: 256 random bits, base64url, 43 characters (also what RFC 7636 asks of a
-    /// code verifier).
+    /// A one-time value: 256 random bits, base64url, 43 characters, which RFC 7636 requires of a code
+    /// verifier.
     #[must_use]
     pub fn token(&self) -> Secret {
         Secret::new(URL_SAFE_NO_PAD.encode(self.bytes::<32>()))
     }
 
-    /// A number from 0 to `most`, both included; for jitter.
+    /// A number from 0 to `most`, both included, for jitter.
     #[must_use]
     pub fn up_to(&self, most: i64) -> i64 {
         let most = u64::try_from(most).unwrap_or(0);
-        // The bias of the remainder is below 2^-40 for any delay measured in seconds.
+        // The modulo bias is below 2^-40 for any delay measured in seconds.
         i64::try_from(u64::from_le_bytes(self.bytes()) % (most + 1)).unwrap_or(0)
     }
 }

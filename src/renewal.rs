@@ -1,8 +1,8 @@
 //! Renewing one link.
 //!
-//! The link row is its own job. Whoever moved its `due_at` forward holds it for a lease; every write
-//! names the generation that was claimed. The order of the steps is what keeps a link alive through
-//! any crash: intent, send, durable commit, publish, record, and only then revoke the old key.
+//! The link row is its own job. A process that moves its `due_at` forward holds the link for a lease, and
+//! every write names the generation that was claimed. The order of the steps keeps a link alive through any
+//! crash: intent, send, durable commit, publish, record, and only then revoke the old key.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,38 +21,39 @@ use crate::moments::{Moment, reach};
 use crate::parts::Parts;
 use crate::publishing::{REST, publishing};
 use crate::secret::Secret;
-use crate::service::provider::{RefreshError, good_until};
+use crate::service::failures::RefreshError;
+use crate::service::provider::good_until;
 use crate::service::{Pass, Refreshed};
 use crate::settling::{Decided, Due, Job, Progress, Then, backoff, keep, settle};
 use crate::store::{Claim, GivenBack, LEASE};
 use crate::vault::Broken;
 
-/// After writing its intent, a process must send within this many seconds or not at all: it may have
-/// been asleep since.
+/// A process must send within so many seconds after writing its intent, or not at all: it may have been
+/// suspended in between.
 const PROMPTLY: Seconds = 5;
-/// A key with less than this to live is not worth publishing; a new one is, in seconds.
+/// A key that lives shorter than this is not published, because a new one is near, in seconds.
 const WORTH_PUBLISHING: Seconds = 3;
-/// An access token with less than this to live is refreshed before a key is made with it, in seconds.
+/// An access token that lives shorter than this is refreshed before a key is made with it, in seconds.
 const WORTH_A_KEY: Seconds = 60;
-/// Claims in a row without an outcome before a link is set aside.
+/// After so many claims in a row without an outcome, a link is set aside.
 const CLAIMS_WITHOUT_OUTCOME: i64 = 3;
-/// How long one rests at first whose renewals had no outcome, in seconds; twice as long each further
-/// time. Short, because most likely processes were killed again and again and nothing is wrong with the
-/// links they held; rarer and rarer, because it may be the link that brings them down.
+/// How long a link rests at first if its renewals had no outcome, in seconds, doubling each time. It is short
+/// because the likely cause is that processes were killed again and again; it doubles because the link itself
+/// may crash them.
 const REST_WITHOUT_OUTCOME: Seconds = 5;
-/// The same where a token request may be lost, in seconds: a service lets that be asked for again for
-/// some seconds only.
+/// The same if a token request may have been lost, in seconds: a service accepts the same request again only
+/// for some seconds.
 const REST_UNSETTLED: Seconds = 1;
-/// How long a link waits whose earlier renewal this process has not ended, in seconds.
+/// How long a link waits whose earlier renewal is still running in this process, in seconds.
 const LOOK_AGAIN: Seconds = 10;
 
-/// The links whose renewals this process has begun and not ended. While the database is away, a lease
-/// may run out under an answer that is held until it can be written; whoever claimed the link then
-/// would send a refresh token that has been used.
+/// The links whose renewals are running in this process. While the database is away, a lease may expire under
+/// an answer that is held until it can be written; the next claimer of the link would send a refresh token
+/// that has been used.
 #[derive(Debug, Default)]
 pub struct AtWork(Mutex<HashSet<LinkId>>);
 
-/// A link that is at work until this is dropped.
+/// Marks a link as running until it is dropped.
 struct Begun<'a>(&'a AtWork, LinkId);
 
 impl AtWork {
@@ -73,14 +74,14 @@ impl Drop for Begun<'_> {
     }
 }
 
-/// What a process renews with.
+/// What a process needs to renew links.
 #[derive(Clone)]
 pub struct Renewing {
-    /// What it shares with linking and cleaning up.
+    /// The parts that it shares with linking and cleaning up.
     pub parts: Parts,
-    /// Names this process among the replicas.
+    /// The name of this process among the replicas.
     pub replica: String,
-    /// How many renewals this process has under way at once.
+    /// How many renewals may run at once in this process.
     pub at_once: usize,
     /// The links that this process is renewing.
     pub at_work: Arc<AtWork>,
@@ -99,15 +100,16 @@ impl Renewing {
     }
 }
 
-/// Renews one claimed link, or publishes what Jira still lacks. Runs in a task of its own that nobody
-/// cancels.
+/// Renews one claimed link, or publishes the key that Jira lacks. Runs in a task of its own that is never
+/// cancelled.
 ///
 /// # Errors
-/// When the store is unavailable; the lease then brings the link back.
+/// When the store is unavailable; the link is due again when the lease expires.
 pub async fn renew(renewing: &Renewing, claim: Claim) -> Result<(), Error> {
     let parts = &renewing.parts;
     let Some(_begun) = renewing.at_work.begin(&claim.link.id) else {
-        // Its lease ran out under this process's own hands: they go on, and the row is looked at soon.
+        // The lease expired while this process still renews the link: that renewal goes on, and the row is
+        // looked at again soon.
         let then = Then::Again(Due::At(parts.clock.now() + LOOK_AGAIN), GivenBack::Untried);
         let ended = Ok(Decided::with(Outcome::LeaseLost, then));
         return settle(parts, &claim, ended).await;
@@ -126,7 +128,7 @@ pub async fn renew(renewing: &Renewing, claim: Claim) -> Result<(), Error> {
     settle(parts, &job.claim, ended).await
 }
 
-/// The steps of it.
+/// The steps of a renewal.
 async fn steps(parts: &Parts, job: &mut Job) -> Progress<Decided> {
     let now = parts.clock.now();
     let claim = &job.claim;
@@ -138,7 +140,7 @@ async fn steps(parts: &Parts, job: &mut Job) -> Progress<Decided> {
         let rest = (rest << claim.failures.clamp(0, 10)).min(REST);
         return Ok(Decided::aside(AsideReason::NoOutcome, now + rest));
     }
-    // While Jira takes no key, the refresh token must not run out unused.
+    // While Jira takes no key, the refresh token must not expire unused.
     let may_ask = parts.service.may_be_asked(claim.probe);
     let refresh_first = may_ask && grant::is_due(&job.credential, now);
     let publish_first = claim.is_unpublished() && worth_publishing(parts, &job.credential, now);
@@ -161,8 +163,8 @@ fn outlives(tokens: &Tokens, now: Seconds) -> bool {
         .is_none_or(|expires_at| expires_at > now + WORTH_A_KEY)
 }
 
-/// Whether another key may be made without a refresh. Where keys are signed here, refreshing is how we learn
-/// that a grant was ended, so the access token has to be good until the key after this one is due.
+/// Whether the access token can serve for another key without a refresh. If keys are signed here, only a
+/// refresh shows that a grant was ended, so the token has to be valid until the key after this one is due.
 fn good_for_another(parts: &Parts, credential: &Credential, now: Seconds) -> bool {
     let tokens = &credential.tokens;
     let Some(key) = &credential.api_key else {
@@ -171,13 +173,13 @@ fn good_for_another(parts: &Parts, credential: &Credential, now: Seconds) -> boo
     match (&parts.keys.signing, &tokens.refresh_token) {
         (None, _) => parts.service.makes_keys() && outlives(tokens, now),
         (Some(signing), Some(_)) => good_until(tokens) > now + signing.life(),
-        // Keys end with it: one that does already is the last.
+        // Keys end with the access token: a key that already does is the last.
         (Some(_), None) => key.expires_at < good_until(tokens) && outlives(tokens, now),
     }
 }
 
-/// The key that comes with a generation: the access token, or one that is signed here. None where the key
-/// endpoint has still to make it.
+/// The key of a new generation: the access token, or a signed key. None if the key endpoint has yet to issue
+/// it.
 fn key_at_once(
     parts: &Parts,
     signer: Option<&KeySigner<'_>>,
@@ -191,8 +193,8 @@ fn key_at_once(
     }
 }
 
-/// Makes the next generation of a link: by a refresh, or, where keys are made by a step of their own and the
-/// access token is good for another and the refresh token need not be used, without one.
+/// Makes the next generation of a link. It refreshes, unless keys differ from access tokens, the access token
+/// is good for another key, and the refresh token need not be used yet.
 async fn next_generation(parts: &Parts, job: &mut Job) -> Progress<()> {
     let now = parts.clock.now();
     let generation = job.claim.link.generation + 1;
@@ -210,17 +212,17 @@ async fn next_generation(parts: &Parts, job: &mut Job) -> Progress<()> {
     let Some(pass) = parts.service.admit_renewal(job.claim.probe).await? else {
         return Err(held_back(parts, job).into());
     };
-    // Before the intent: discovery may take as long as a token request, and the lease is for one.
+    // Before the intent: discovery may take as long as a token request, and the lease allows for one request.
     let pass = match parts.service.prepare(pass).await {
         Ok(pass) => pass,
-        Err((error, news)) => return Err(refused(parts, job, error, false).telling(news).into()),
+        Err((error, news)) => return Err(no_tokens(parts, job, error, false).telling(news).into()),
     };
     let signer = parts.keys.signer().await?;
     let now = intend(parts, job).await?;
     let Refreshed { answer, news } = send(parts, pass, &refresh_token).await;
     let tokens = match answer {
         Ok(tokens) => tokens,
-        Err(error) => return Err(refused(parts, job, error, true).telling(news).into()),
+        Err(error) => return Err(no_tokens(parts, job, error, true).telling(news).into()),
     };
     reach(&parts.clock, Moment::Answered, &job.claim.link).await;
     let credential = &mut job.credential;
@@ -241,23 +243,23 @@ fn without_refresh_token(credential: &Credential, now: Seconds) -> Decided {
     }
 }
 
-/// Gives a link back that may not be renewed now. It keeps its place: its key in Jira decides who is
-/// next when the service may be asked again.
+/// Gives back a link that may not be renewed now. It keeps its place: the expiry of its key decides which
+/// link is next when the gate opens.
 fn held_back(parts: &Parts, job: &Job) -> Decided {
     let due = match job.claim.probe {
-        // The gate is closed for its own sake.
+        // The gate waits for this probe, so the link must not wait for the gate.
         Some(_) => Due::At(parts.clock.now() + 1),
         None => Due::WithService,
     };
     Decided::quietly(Then::Again(due, GivenBack::Untried))
 }
 
-/// Writes that the refresh token is about to be sent. Says when that was.
+/// Writes that the refresh token is about to be sent. Returns when.
 async fn intend(parts: &Parts, job: &Job) -> Progress<Seconds> {
     let (claim, now) = (&job.claim, parts.clock.now());
     let intended = parts.store.intend(claim, now, now + LEASE);
     if !parts.meters.timed(Step::Intent, intended).await? {
-        // The service is left alone since the claim, or else the claim is over.
+        // The gate closed after the claim, or the claim is over.
         if parts.service.gate().look().await? == Stance::Open {
             parts.meters.renewal(Outcome::LeaseLost, claim, None, None);
         }
@@ -277,14 +279,13 @@ async fn send(parts: &Parts, pass: Pass, refresh_token: &Secret) -> Refreshed {
     parts.meters.timed(Step::TokenRequest, answer).await
 }
 
-/// Moves a credential on: the old key is to be revoked once Jira holds the new one, and an answer
-/// without a refresh token keeps the old one.
+/// Moves a credential on: the old key is to be revoked once Jira holds the new one, and an answer without a
+/// refresh token keeps the old one.
 ///
-/// The old access token is left to run out, or to the end of the link. Where it is revoked, a service
-/// may end its whole grant (RFC 7009, section 2.1), and some do: the link would be lost with its first
-/// renewal.
+/// The old access token is left to expire, or to the end of the link. A service may end the whole grant if it
+/// is revoked (RFC 7009, section 2.1), and some do: the first renewal would lose the link.
 fn retire(credential: &mut Credential, link: &Link, tokens: Option<Tokens>, now: Seconds) {
-    // What has run out needs no revoking.
+    // An expired key need not be revoked.
     let made = credential
         .api_key
         .take()
@@ -302,19 +303,19 @@ fn retire(credential: &mut Credential, link: &Link, tokens: Option<Tokens>, now:
             Some(_) => credential.previous_refresh_token = before.refresh_token,
             None => {
                 credential.tokens.refresh_token = before.refresh_token;
-                // Nothing new was said about the one that is kept.
+                // The answer says nothing new about the refresh token that is kept.
                 let said = credential.tokens.refresh_expires_at;
                 credential.tokens.refresh_expires_at = said.or(before.refresh_expires_at);
             }
         }
-        // One that does not say when it runs out lives as long as its key was taken to.
+        // If its expiry is unknown, it is assumed to live as long as its key.
         credential.lingering.push(Lingering {
             expires_at: ends_at,
             access_token: before.access_token,
         });
         credential.lingering.retain(|old| old.expires_at > now);
     }
-    // The newest access token deletes the old key: the one it was made with may have run out.
+    // The newest access token deletes the old key: the one that requested it may have expired.
     old.keys.extend(made.map(|id| MintedKey {
         id,
         access_token: credential.tokens.access_token.clone(),
@@ -336,14 +337,14 @@ fn lasts(parts: &Parts, credential: &mut Credential, before: &Tokens) {
     credential.refresh_ends_at = refresh_ends_at;
 }
 
-/// The service gave no tokens. `intended` says whether this claim has written an intent. If not, one that is
-/// in the row is of an earlier request, of which nothing is known, and it stays.
-fn refused(parts: &Parts, job: &Job, error: RefreshError, intended: bool) -> Decided {
+/// The service gave no tokens. `intended` says whether this claim wrote an intent. If not, an intent in the
+/// row belongs to an earlier request with an unknown outcome, and it stays.
+fn no_tokens(parts: &Parts, job: &Job, error: RefreshError, intended: bool) -> Decided {
     let now = parts.clock.now();
     let (outcome, due, tried) = match &error {
         RefreshError::InvalidGrant => {
-            // With an unknown outcome before it, the likely reason is that the answer with the next
-            // refresh token was lost.
+            // After an unknown outcome, the likely reason is that the answer with the next refresh token was
+            // lost.
             let reason = if grant::has_ended(job.credential.consent, now) {
                 ReconnectReason::ConsentEnded
             } else if job.claim.unsettled {
@@ -353,7 +354,7 @@ fn refused(parts: &Parts, job: &Job, error: RefreshError, intended: bool) -> Dec
             };
             return Decided::reconnect(reason);
         }
-        // These are not about this link.
+        // These do not concern this link.
         RefreshError::InvalidClient(_) => (
             Outcome::ClientRefused,
             Due::AfterService,

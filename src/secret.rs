@@ -1,10 +1,10 @@
-//! Types for what must never be printed.
+//! Types for values that must never be printed.
 //!
-//! A [`Secret`] has neither `Display` nor `Debug`, and it cannot be serialized: to put one into a log line
-//! or an answer, somebody has to write `expose()`, and that is easy to search for. What contains one
-//! has no derived `Debug` either. The memory is wiped when it is dropped.
+//! A [`Secret`] has neither `Display` nor `Debug`, and it cannot be serialized: code that puts one into a log
+//! line or an answer has to call `expose()`, which is easy to search for. Types that contain one have no
+//! derived `Debug` either. The memory is wiped when it is dropped.
 //!
-//! Neither with `{}` nor with `{:?}` can one be written, nor can what contains one:
+//! Neither `{}` nor `{:?}` can print one or a type that contains one:
 //!
 //! ```compile_fail,E0277
 //! let secret = latchkey::secret::Secret::new("hunter2");
@@ -39,7 +39,7 @@
 //! }
 //! ```
 //!
-//! The same with what they expose, so that those cannot fail for another reason:
+//! The same with printable values, to show that the examples above fail for no other reason:
 //!
 //! ```
 //! let secret = latchkey::secret::Secret::new("hunter2");
@@ -68,23 +68,23 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Deserializer};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// A text that gives power to whoever reads it: a token, a code, a key, a shared secret.
+/// A text that gives its holder access: a token, a code, a key, a shared secret.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Takes a text into custody.
+    /// Wraps a text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text itself. For the wire and for sealing, never for a log.
+    /// The text itself. For sending and for sealing, never for a log.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// What may be stored to recognise the secret later: its SHA-256, base64url. Only sound for
+    /// A value that may be stored to recognise the secret later: its SHA-256, base64url. Only safe for
     /// secrets of at least 128 random bits.
     #[must_use]
     pub fn fingerprint(&self) -> String {
@@ -98,13 +98,13 @@ pub fn fingerprint(secret: &str) -> String {
     fingerprint_of(secret.as_bytes())
 }
 
-/// The same of any bytes.
+/// The same for any bytes.
 #[must_use]
 pub fn fingerprint_of(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(digest(&SHA256, bytes))
 }
 
-/// Compares without telling by the time it takes where the two differ.
+/// Compares in constant time, so that the time does not tell where the two differ.
 #[must_use]
 pub fn same(a: &str, b: &str) -> bool {
     verify_slices_are_equal(a.as_bytes(), b.as_bytes()).is_ok()
@@ -124,26 +124,25 @@ impl<'de> Deserialize<'de> for Secret {
     }
 }
 
-/// The key under which everything of one tenant is sealed. Destroying it is how an uninstalled tenant
-/// is forgotten.
+/// The key under which everything of one tenant is sealed. Destroying it forgets an uninstalled tenant.
 #[derive(Clone)]
 pub struct TenantKey(pub(crate) Key);
 
-/// 256 bits. In a box, because moving them about would leave copies behind that nobody wipes.
+/// 256 bits. Boxed, because moving them would leave copies in memory that are never wiped.
 #[derive(Clone, ZeroizeOnDrop)]
 pub(crate) struct Key(Box<[u8]>);
 
 impl Key {
     pub(crate) const LENGTH: usize = 32;
 
-    /// Filled in place.
+    /// Lets `fill` write the key in place.
     pub(crate) fn filled(fill: impl FnOnce(&mut [u8])) -> Self {
         let mut key = Self(vec![0; Self::LENGTH].into_boxed_slice());
         fill(&mut key.0);
         key
     }
 
-    /// None for another number of bytes.
+    /// Copies a key. None unless it has 32 bytes.
     pub(crate) fn copied(bytes: &[u8]) -> Option<Self> {
         (bytes.len() == Self::LENGTH).then(|| Self::filled(|key| key.copy_from_slice(bytes)))
     }
@@ -164,8 +163,7 @@ mod tests {
         assert!(!same("a", "ab"));
     }
 
-    /// That the types say so is all that can be seen from here: reading memory that was given back is
-    /// not allowed.
+    /// Only the types can be checked here: reading freed memory is not allowed.
     #[test]
     fn memory_is_wiped_on_drop() {
         fn wiped<T: ZeroizeOnDrop>() {}

@@ -1,4 +1,4 @@
-//! Web server and worker, started and stopped together; and what a connection may cost.
+//! Starts and stops web server and worker together, and bounds what a connection may cost.
 
 pub mod signals;
 
@@ -26,30 +26,30 @@ use tokio::time::{Sleep, sleep};
 use crate::app::App;
 use crate::web::{BodyWithin, Peer};
 
-/// How long requests that are under way may take after a stop.
+/// How long requests in progress may take after a stop.
 const LAST_REQUESTS: Duration = Duration::from_secs(9);
-/// How long the worker may take, which stops waiting for renewals before that; more takes it only where the
-/// database does not answer.
+/// How long the worker may take after a stop. It stops waiting for renewals before that, and takes longer
+/// only if the database does not answer.
 const LAST_WORK: Duration = Duration::from_millis(9300);
-/// How much is read of a head that does not end, in bytes, before it is a 431. It is asked after each read,
-/// so one that came in a single one may be larger, up to twice this. Heads of Jira's frames have about
-/// three kilobytes.
+/// How many bytes of a request head are read before a 431. The limit is checked after each read, so a head
+/// that arrives in one read can be up to twice as large. Heads of Jira's frames have about three kilobytes.
 const LARGEST_HEAD: usize = 32 * 1024;
-/// How long to wait when connections cannot be accepted, as when the process has no file left for one.
+/// How long to wait when connections cannot be accepted, for instance because the process has no file
+/// descriptor left.
 const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
 
-/// What connections may cost. Together with the largest head and the largest body it bounds the memory
-/// that clients can make the server keep.
+/// Bounds of a connection. With the largest head and the largest body they bound the memory that clients can
+/// make the server use.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
-    /// How many there may be at once; who comes then waits until one ends.
+    /// How many connections there may be at once; further clients wait until one ends.
     pub connections: usize,
-    /// How long the head of a request may take to arrive, counted from the connection or the answer
-    /// before. So it also ends connections that are idle.
+    /// How long the head of a request may take to arrive, counted from the connection or from the previous
+    /// answer. So it also ends idle connections.
     pub head: Duration,
-    /// How long a body may take to arrive; more is a 408.
+    /// How long a body may take to arrive before a 408.
     pub body: Duration,
-    /// How long a client may take nothing of an answer.
+    /// How long a client may leave an answer unread.
     pub answer: Duration,
 }
 
@@ -83,7 +83,7 @@ impl Running {
         Self::start_within(Bounds::default(), app, listener)
     }
 
-    /// The same with other bounds.
+    /// The same, with other bounds.
     ///
     /// # Errors
     /// When the listener has no address.
@@ -122,7 +122,7 @@ impl Running {
         &self.app
     }
 
-    /// Takes nothing new, finishes what is under way within ten seconds, and closes the store.
+    /// Accepts nothing new, finishes within ten seconds what is in progress, and closes the store.
     pub async fn stop(self) {
         self.stop.send_replace(true);
         let (web, worker, watch) = tokio::join!(
@@ -146,7 +146,7 @@ impl Running {
     }
 }
 
-/// Serves a router until `stopped` turns true, and then what is under way.
+/// Serves a router until `stopped` turns true, and then finishes the requests in progress.
 pub async fn serve(router: Router, listener: TcpListener, stopped: watch::Receiver<bool>) {
     serve_within(Bounds::default(), router, listener, stopped).await;
 }
@@ -170,7 +170,7 @@ async fn serve_within(
         };
         let (place, (stream, peer)) = tokio::select! {
             next = next => next,
-            // An error means that nobody can stop it any more, which is a stop too.
+            // An error means that the sender is gone, which is a stop too.
             _ = stopped.wait_for(|stopped| *stopped) => break,
         };
         let router = TowerToHyperService::new(router.clone());
@@ -193,12 +193,12 @@ async fn serve_within(
     connections.shutdown().await;
 }
 
-/// The next connection. What goes wrong with one does not end the server.
+/// The next connection. A connection that fails does not end the server.
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok(accepted) => return accepted,
-            // The client has hung up already.
+            // The client has already disconnected.
             Err(error)
                 if matches!(
                     error.kind(),
@@ -214,12 +214,12 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     }
 }
 
-/// A connection that fails when the client takes nothing of what is sent to it: otherwise one who asks
-/// and never reads would hold its place for good.
+/// A connection that fails when the client leaves an answer unread for too long: otherwise a client that
+/// never reads would keep its connection for ever.
 struct Taken {
     stream: TcpStream,
     patience: Duration,
-    /// Runs while something waits to be taken.
+    /// Runs while sent bytes wait to be read.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 

@@ -1,13 +1,14 @@
 //! Everything that knows the service, and the one path to it.
 //!
-//! A token request takes a [`Pass`]: it was let through the gate, as one of all or as the single probe, and
-//! has a place among the requests of a second. What came of the request is told to all replicas. So no
-//! caller can leave a step out.
+//! Every token request needs a [`Pass`]: the gate admitted it, as one of all requests or as the single probe,
+//! and it has a place within the rate limit. Its outcome is told to all replicas. So no caller can leave a
+//! step out.
 //!
-//! How a service differs from the standards stands in [`known`] as data.
+//! [`known`] lists as data how services differ from the standards.
 
 pub mod answers;
 pub mod discovery;
+pub mod failures;
 pub mod habits;
 pub mod id_token;
 pub mod known;
@@ -16,6 +17,7 @@ pub mod pace;
 pub mod provider;
 pub mod registration;
 pub mod token_response;
+mod transport;
 
 use crate::clock::{Clock, Seconds};
 use crate::error::Error;
@@ -25,11 +27,12 @@ use crate::model::{ApiKey, Identity, RevocableToken, Tokens};
 use crate::secret::Secret;
 use crate::store::Store;
 
+use failures::{KeyEndpointError, RedeemError, RefreshError, RevokeError};
 use known::Known;
 use pace::ServicePace;
-use provider::{CallbackQuery, KeyEndpointError, Provider, RedeemError, RefreshError, RevokeError};
+use provider::{CallbackQuery, Provider};
 
-/// The service, as everybody else sees it.
+/// The service, for the rest of the crate.
 pub struct Service {
     provider: Provider,
     gate: SharedGate,
@@ -45,12 +48,12 @@ pub struct Pass(Option<Probe>);
 pub struct Refreshed {
     /// The service's answer.
     pub answer: Result<Tokens, RefreshError>,
-    /// What all others have to be told.
+    /// What other replicas must be told.
     pub news: News,
 }
 
-/// How a token request ended, as far as all others are concerned. A renewal tells it when the answer is
-/// safe, because a database that is away must not keep the answer from being written.
+/// How a token request ended, as far as it concerns other requests. A renewal reports it after storing the
+/// answer: a report that fails must not keep the answer from being written.
 #[derive(Debug)]
 #[must_use = "all others wait for it: Service::tell"]
 pub struct News {
@@ -59,7 +62,7 @@ pub struct News {
 }
 
 impl News {
-    /// Whether it is of the single request that was to show whether the service is back.
+    /// Whether the request was the probe that tests whether the service is back.
     #[must_use]
     pub fn is_of_probe(&self) -> bool {
         self.probe.is_some()
@@ -67,7 +70,7 @@ impl News {
 }
 
 impl Service {
-    /// The service that `provider` talks to, asked at most `rate` times a second; None is no limit.
+    /// The service that `provider` talks to, with at most `rate` token requests per second. None: no limit.
     #[must_use]
     pub fn new(provider: Provider, rate: Option<u32>, store: Store, clock: Clock) -> Self {
         Self {
@@ -83,22 +86,22 @@ impl Service {
         &self.gate
     }
 
-    /// How many renewals may be under way at once so that none waits too long for its place.
+    /// How many renewals may run at once so that none waits too long for its place.
     #[must_use]
     pub fn at_once(&self) -> usize {
         self.pace.at_once()
     }
 
-    /// A pass for a request that somebody waits for.
+    /// A pass for a request that a person waits for.
     ///
     /// # Errors
-    /// [`Error::ServiceUnreachable`] while the service is left alone, and when the store is unavailable.
+    /// [`Error::ServiceUnreachable`] while the gate is closed, and when the store is unavailable.
     pub async fn admit(&self) -> Result<Pass, Error> {
         self.gate.admit().await.map(Pass)
     }
 
-    /// A pass for a renewal, once its place has come. None while the service is left alone by all but
-    /// `probe`, and when all near places are taken.
+    /// Waits for a renewal's place and returns a pass. None while the gate is closed to all but `probe`, or
+    /// if all places within the longest wait are taken.
     ///
     /// # Errors
     /// When the store is unavailable.
@@ -109,7 +112,7 @@ impl Service {
         Ok(self.pace.pass().await?.then_some(Pass(probe)))
     }
 
-    /// Whether a renewal with this probe, or without one, may ask the service now.
+    /// Whether a renewal with this probe, or with none, may send a request now.
     #[must_use]
     pub fn may_be_asked(&self, probe: Option<Probe>) -> bool {
         self.gate.stance() == Stance::Open || probe.is_some()
@@ -126,11 +129,11 @@ impl Service {
         }
     }
 
-    /// Redeems a code, for somebody who waits: renewals make room. What the database says meanwhile must not
-    /// lose what the service gives, so its failures are only logged.
+    /// Redeems a code for a person who waits; renewals make room. Database failures are only logged: they
+    /// must not lose the tokens that the service gives.
     ///
     /// # Errors
-    /// Why there is no account, and what must be revoked all the same.
+    /// Why there is no account, with the tokens that must be revoked even so.
     pub async fn redeem(
         &self,
         pass: Pass,
@@ -139,7 +142,7 @@ impl Service {
         nonce: &Secret,
     ) -> Result<(Identity, Tokens), RedeemError> {
         if let Err(error) = self.pace.make_room().await {
-            tracing::warn!(%error, "a token request could not be announced to others");
+            tracing::warn!(%error, "a token request could not reserve its place among all replicas");
         }
         let redeemed = self.provider.redeem(code, code_verifier, nonce).await;
         let report = match &redeemed {
@@ -147,7 +150,7 @@ impl Service {
             _ => Report::Answered,
         };
         if let Err(error) = self.gate.ended(report, pass.0).await {
-            tracing::warn!(%error, "how a token request ended could not be told to others");
+            tracing::warn!(%error, "the outcome of a token request could not be told to other replicas");
         }
         redeemed
     }
@@ -166,10 +169,10 @@ impl Service {
         Refreshed { answer, news }
     }
 
-    /// Makes sure that the endpoints are known, so that what follows sends just what it means to send.
+    /// Fetches the metadata if needed, so that the refresh sends one request and no more.
     ///
     /// # Errors
-    /// When discovery fails: the refresh was not sent, and the others are to be told.
+    /// When discovery fails: the refresh was not sent, and the outcome is still to be told.
     pub async fn prepare(&self, pass: Pass) -> Result<Pass, (RefreshError, News)> {
         match self.provider.prepare().await {
             Ok(()) => Ok(pass),
@@ -184,8 +187,8 @@ impl Service {
         }
     }
 
-    /// Tells all replicas how a token request ended. Says how long the service is left alone now, if that
-    /// has changed.
+    /// Tells all replicas how a token request ended. Returns for how long the gate is closed now, if that
+    /// changed.
     ///
     /// # Errors
     /// When the store is unavailable.
@@ -193,10 +196,10 @@ impl Service {
         self.gate.ended(news.report, news.probe).await
     }
 
-    /// Spends a refresh token that is about to be revoked, for a last access token.
+    /// Spends a refresh token that is about to be revoked to get a last access token.
     ///
     /// # Errors
-    /// When the store is unavailable or the service is left alone; inside, why there is no token.
+    /// When the store is unavailable or the gate is closed. The inner error says why there is no token.
     pub async fn last_tokens(
         &self,
         refresh_token: &Secret,
@@ -211,7 +214,7 @@ impl Service {
     /// Asks the key endpoint for a key.
     ///
     /// # Errors
-    /// When the store is unavailable; inside, why there is no key.
+    /// When the store is unavailable. The inner error says why there is no key.
     pub async fn new_key(
         &self,
         tokens: &Tokens,
@@ -229,7 +232,7 @@ impl Service {
     }
 }
 
-/// What takes no pass: nothing here spends a code or a refresh token.
+/// Calls that need no pass: none of them spends a code or a refresh token.
 impl Service {
     /// Its name as people know it.
     #[must_use]
@@ -237,19 +240,19 @@ impl Service {
         self.provider.name()
     }
 
-    /// What is known of it.
+    /// How this service differs from the standards.
     #[must_use]
     pub fn known(&self) -> &'static Known {
         self.provider.known()
     }
 
-    /// How long grants last, as far as the operator knows.
+    /// How long grants last, as far as the operator set it.
     #[must_use]
     pub fn grant_lives(&self) -> Lives {
         self.provider.grant_lives()
     }
 
-    /// Whether API keys are made by a step of their own: at a key endpoint, or signed here.
+    /// Whether API keys differ from access tokens: the key endpoint issues them, or Latchkey signs them.
     #[must_use]
     pub fn makes_keys(&self) -> bool {
         self.provider.makes_keys()

@@ -1,7 +1,7 @@
-//! Settling a renewal: the one place that writes, counts and reports what came of it.
+//! Settling a renewal: the one place that writes, counts and reports its outcome.
 //!
-//! The steps of a renewal decide. Each either goes on, or ends the renewal with a [`Decided`]: what is
-//! counted, what is written, when the link is due again, and what the service's gate learns.
+//! The steps of a renewal decide. Each step goes on or ends the renewal with a [`Decided`]: what is counted,
+//! what is written, when the link is due again, and what the service's gate is told.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,46 +13,46 @@ use crate::model::{AsideReason, Credential, ReconnectReason};
 use crate::moments::{Moment, reach};
 use crate::parts::Parts;
 use crate::service::News;
-use crate::service::provider::RefreshError;
+use crate::service::failures::RefreshError;
 use crate::store::{Claim, GivenBack};
 
-/// How long Jira must go on saying that a person is gone to be believed, in seconds.
+/// For how many seconds Jira must keep saying that a person is gone before that is believed.
 const SAID_AGAIN: Seconds = 60;
 /// The longest wait between two tries, in seconds.
 const LONGEST_WAIT: Seconds = 300;
 
-/// A link that is being renewed: the claim on it, and its credential as it is now.
+/// A link that is being renewed: its claim, and its current credential.
 pub(crate) struct Job {
     pub(crate) claim: Claim,
     pub(crate) credential: Credential,
 }
 
-/// A step goes on, or the renewal ends here.
-pub(crate) type Progress<T> = Result<T, Stop>;
+/// A step goes on, or ends the renewal.
+pub(crate) type Progress<T> = Result<T, Halt>;
 
 /// Why a renewal ends before its last step.
-pub(crate) enum Stop {
-    /// There is no more to do now.
+pub(crate) enum Halt {
+    /// Nothing more can be done now.
     Decided(Box<Decided>),
-    /// The store is unavailable. The lease brings the link back.
+    /// The store is unavailable. The link is due again when the lease expires.
     Error(Error),
 }
 
-impl From<Error> for Stop {
+impl From<Error> for Halt {
     fn from(error: Error) -> Self {
         Self::Error(error)
     }
 }
 
-impl From<Decided> for Stop {
+impl From<Decided> for Halt {
     fn from(decided: Decided) -> Self {
         Self::Decided(Box::new(decided))
     }
 }
 
-/// What came of a renewal.
+/// The outcome of a renewal.
 pub(crate) struct Decided {
-    /// What is counted and logged; None for what is no try.
+    /// What is counted and logged. None if it was not a try.
     outcome: Option<Outcome>,
     why: Option<Why>,
     news: Option<News>,
@@ -80,27 +80,27 @@ pub(crate) enum Then {
     Nothing,
     /// The link is given back.
     Again(Due, GivenBack),
-    /// The link is given back, and Jira may hold its newest key: a PUT had no certain outcome.
+    /// The link is given back, and Jira may hold its newest key: a PUT had an unknown outcome.
     PerhapsPublished(Seconds),
-    /// The link rests until then.
+    /// The link is set aside until this time.
     Aside(AsideReason, Seconds),
     /// Only the person can bring the link back.
     Reconnect(ReconnectReason),
     /// Jira says that the person is gone.
     SaidGone,
-    /// The link is not there any more: what the service gave is revoked.
+    /// The link is gone: the tokens that the service gave are revoked.
     Discard(Box<Credential>),
-    /// Jira holds the newest key of this credential, and the link is due again then.
+    /// Jira holds the newest key of this credential. The link is due again at this time.
     Published(Box<Credential>, Seconds),
 }
 
 /// When a link is due again.
 pub(crate) enum Due {
-    /// Then.
+    /// At this time.
     At(Seconds),
-    /// As soon as the service may be asked again: the link keeps its place.
+    /// As soon as the gate opens: the link keeps its place.
     WithService,
-    /// A little after the service may be asked again, so that another link is the next probe.
+    /// A little after the gate opens, so that another link is the next probe.
     AfterService,
 }
 
@@ -115,7 +115,7 @@ impl Decided {
         }
     }
 
-    /// This is counted.
+    /// Counts this outcome.
     pub(crate) fn with(outcome: Outcome, then: Then) -> Self {
         Self {
             outcome: Some(outcome),
@@ -123,12 +123,12 @@ impl Decided {
         }
     }
 
-    /// The link is set aside, which is counted by its reason.
+    /// The link is set aside. The reason is counted.
     pub(crate) fn aside(reason: AsideReason, until: Seconds) -> Self {
         Self::with(reason.into(), Then::Aside(reason, until)).because(reason.for_operator())
     }
 
-    /// The link needs its person, which is counted by its reason.
+    /// The link needs its person. The reason is counted.
     pub(crate) fn reconnect(reason: ReconnectReason) -> Self {
         Self::with(reason.into(), Then::Reconnect(reason)).because(reason.for_operator())
     }
@@ -149,10 +149,10 @@ impl Decided {
     }
 }
 
-/// Ends a renewal whose steps have ended.
+/// Settles a renewal whose steps have ended.
 ///
 /// # Errors
-/// When the store is unavailable; the lease then brings the link back.
+/// When the store is unavailable; the link is due again when the lease expires.
 pub(crate) async fn settle(
     parts: &Parts,
     claim: &Claim,
@@ -160,8 +160,8 @@ pub(crate) async fn settle(
 ) -> Result<(), Error> {
     let decided = match ended {
         Ok(decided) => decided,
-        Err(Stop::Decided(decided)) => *decided,
-        Err(Stop::Error(error)) => return Err(error),
+        Err(Halt::Decided(decided)) => *decided,
+        Err(Halt::Error(error)) => return Err(error),
     };
     let Decided {
         outcome,
@@ -207,7 +207,7 @@ pub(crate) async fn settle(
             parts.wake_cleanup.notify_one();
         }
         Then::Published(credential, due_at) => {
-            published(parts, claim, &credential, due_at).await?;
+            record_published(parts, claim, &credential, due_at).await?;
         }
     }
     Ok(())
@@ -224,8 +224,9 @@ impl Due {
     }
 }
 
-/// Keeps what a step has brought, before anything else is done with it, whatever the database is doing. Once
-/// the service has given a new refresh token, forgetting it would lose the link. Then the others are told.
+/// Stores what a step has brought before anything else is done with it, and retries while the database is
+/// away: once the service has given a new refresh token, losing it would lose the link. Then the other
+/// replicas are told.
 pub(crate) async fn keep(
     parts: &Parts,
     job: &mut Job,
@@ -239,14 +240,14 @@ pub(crate) async fn keep(
     let held = if committed {
         Some(generation)
     } else {
-        // It may be there already: where a connection is cut, the answer to a commit that was made is lost.
+        // It may be stored already: if the connection broke, the answer to a successful commit was lost.
         until_written(move || store.holds(claim, credential, generation)).await
     };
     if held != Some(generation) {
         let then = match held {
-            // Another process has gone on with it since.
+            // Another process has renewed the link since then.
             Some(_) => Then::Nothing,
-            // Disconnected, connected again or uninstalled meanwhile.
+            // Disconnected, connected again or uninstalled in the meantime.
             None => Then::Discard(Box::new(credential.clone())),
         };
         let superseded = Decided::with(Outcome::Superseded, then);
@@ -265,7 +266,7 @@ pub(crate) async fn keep(
     }
 }
 
-/// Tells all replicas how a token request ended, and says it once where the service is left alone now.
+/// Tells all replicas how a token request ended, and logs it if the gate closed.
 async fn tell(parts: &Parts, news: News, why: Option<&Why>) -> Result<(), Error> {
     let of_probe = news.is_of_probe();
     let rest = parts.service.tell(news).await?;
@@ -273,12 +274,12 @@ async fn tell(parts: &Parts, news: News, why: Option<&Why>) -> Result<(), Error>
         (Some(seconds), Some(Why::Refresh(RefreshError::InvalidClient(code)))) => tracing::error!(
             %code,
             seconds,
-            "the service refuses this app: nothing can be renewed until its client registration is mended"
+            "the service refuses this app: nothing can be renewed until its client registration is corrected"
         ),
         (Some(seconds), Some(error)) => {
-            tracing::warn!(%error, seconds, "the service is left alone; then one renewal shows whether it is back");
+            tracing::warn!(%error, seconds, "token requests pause; then one renewal tests whether the service is back");
         }
-        // Nobody need wait any longer.
+        // The probe opened the gate: wake the worker for the links that wait.
         (None, _) if of_probe => parts.wake.notify_one(),
         _ => {}
     }
@@ -286,7 +287,7 @@ async fn tell(parts: &Parts, news: News, why: Option<&Why>) -> Result<(), Error>
 }
 
 /// Records that Jira holds the newest key.
-async fn published(
+async fn record_published(
     parts: &Parts,
     claim: &Claim,
     credential: &Credential,
@@ -307,14 +308,14 @@ async fn published(
     };
     parts.meters.renewal(outcome, claim, None, None);
     if !recorded || !credential.retiring.is_empty() {
-        // The old key is revoked as work of its own, and so is what must not stay in Jira.
+        // The cleanup worker revokes the old key and deletes what must not stay in Jira.
         parts.wake_cleanup.notify_one();
     }
     Ok(())
 }
 
-/// Jira may be mistaken for a moment, as when a site is moved, and what is revoked is lost. So it is believed
-/// when it says again a minute later that the person is gone. Until then nothing ends.
+/// Jira may be wrong for a moment, for instance while a site is moved, and revocation cannot be undone. So
+/// nothing ends until Jira says again a minute later that the person is gone.
 async fn said_gone(parts: &Parts, claim: &Claim) -> Result<(), Error> {
     let (store, now) = (&parts.store, parts.clock.now());
     let Some(since) = store.said_gone(claim, now).await? else {
@@ -336,7 +337,7 @@ async fn said_gone(parts: &Parts, claim: &Claim) -> Result<(), Error> {
     Ok(())
 }
 
-/// Tries until the database takes it.
+/// Retries until the database accepts the write.
 async fn until_written<T, F>(attempt: impl Fn() -> F) -> T
 where
     F: Future<Output = Result<T, Error>>,
@@ -346,7 +347,7 @@ where
         match attempt().await {
             Ok(done) => break done,
             Err(error) => {
-                tracing::warn!(%error, "the outcome of a renewal cannot be written yet; it is held and tried again");
+                tracing::warn!(%error, "the outcome of a renewal cannot be written yet; retrying");
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(Duration::from_millis(500));
             }
@@ -354,7 +355,7 @@ where
     }
 }
 
-/// Full jitter, doubling from two seconds; quicker while there is a key or a refresh token to save.
+/// Full jitter, doubling from two seconds; shorter while a key or a refresh token can still be saved.
 pub(crate) fn backoff(parts: &Parts, job: &Job, now: Seconds) -> Seconds {
     let Job { claim, credential } = job;
     let key_ends_at = credential.api_key.as_ref().map(|key| key.expires_at);

@@ -1,5 +1,5 @@
-//! Where a tenant may live. Checked when the app is installed there, and each time a tenant is read from
-//! the database.
+//! The base URLs that tenants may have. Checked when the app is installed, and each time a tenant is read
+//! from the database.
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -68,18 +68,18 @@ pub fn is_loopback(host: &Host<&str>) -> bool {
     }
 }
 
-/// Where a tenant may live. By default nowhere.
+/// The base URLs that tenants may have. By default none.
 #[derive(Debug, Clone, Default)]
 pub struct Sites {
-    /// Hosts a base URL may have.
+    /// The hosts.
     pub hosts: SiteHosts,
-    /// Whether loopback hosts may speak plain http.
+    /// Whether loopback hosts may use plain http.
     pub loopback_http: bool,
 }
 
 impl Sites {
-    /// A tenant's base URL: https, an allowed host, and nothing else. A text that only parses to such a
-    /// URL, because it holds a backslash or a tab, is refused too.
+    /// A tenant's base URL: https, an allowed host, and nothing else. A text that only parses to such a URL,
+    /// because it contains a backslash or a tab, is refused too.
     #[must_use]
     pub fn site_url(&self, text: &str) -> Option<String> {
         let text = text.strip_suffix('/').unwrap_or(text);
@@ -93,7 +93,7 @@ impl Sites {
         .then_some(origin)
     }
 
-    /// The origin of a display URL. Any host may be one.
+    /// The origin of a display URL. Any host is allowed.
     pub(crate) fn display_origin(&self, text: &str) -> Option<String> {
         let url = Url::parse(text).ok()?;
         plain_host(&url)?;
@@ -110,8 +110,8 @@ impl Sites {
     }
 }
 
-/// The host of `url` if it is safe in a content security policy. The URL standard allows characters in a
-/// host name that DNS does not, such as `;` and `,`, and those would begin another directive or policy.
+/// The host of `url` if it is safe in a content security policy. The URL standard allows characters in a host
+/// name that DNS does not, such as `;` and `,`, which would start another directive or policy.
 fn plain_host(url: &Url) -> Option<&str> {
     url.host_str().filter(|host| {
         host.bytes()

@@ -1,12 +1,13 @@
 //! Everything that is kept, in SQLite or PostgreSQL.
 //!
-//! Secrets are sealed on the way in and opened on the way out, here and nowhere else, so no caller can
-//! write one in clear. A function about a tenant's rows takes the [`Tenant`](crate::model::Tenant), which only a
-//! verified token, a session or a claim leads to: there is no query without its tenant. Whatever must happen
-//! once is one statement, and its count of rows says who won.
+//! Secrets are sealed on the way in and opened on the way out, here and nowhere else, so no caller can write
+//! one in clear. A function about a tenant's rows takes the [`Tenant`](crate::model::Tenant), which only a
+//! verified token, a session or a claim can provide: there is no query without its tenant. What must happen
+//! once is one statement, and the number of rows that it changed tells which caller did it.
 //!
-//! A module declares its statements next to the functions that run them (`statement.rs`). A function that is part of
-//! a transaction takes the transaction (`transaction.rs`); one that also seals belongs to the `Sealer`.
+//! A module declares its statements next to the functions that run them (`statement.rs`). A function that is
+//! part of a transaction takes the transaction (`transaction.rs`); one that also seals is a method of the
+//! `Sealer`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,24 +63,24 @@ pub use life::SignOfLife;
 pub use link::Lease;
 pub use plans::statements;
 pub use renewal::GivenBack;
-pub use rotation::{KeyUse, Progress, Rotation, Rotator};
+pub use rotation::{KeyUse, Rotation, RotationProgress, Rotator};
 pub use schema::Schema;
 pub use signing::KeptSigningKey;
 pub use statement::Dialect;
 pub use tenant::Calls;
 
-/// The store of a server. Cloning it shares the same connections.
+/// The store of a server. Clones share the connections.
 #[derive(Clone)]
 pub struct Store {
     connections: Connections,
     sealer: Sealer,
-    /// Where a tenant may live.
+    /// The hosts that a tenant may have.
     sites: Sites,
-    /// When somebody last tried whether anything can be written, and the result.
+    /// When a test write was last made, and its result.
     written: health::Written,
-    /// Where writes of renewals gather.
+    /// Collects the writes of renewals.
     writer: Writer,
-    /// Holds the file lock for as long as the store is open.
+    /// Holds the file lock while the store is open.
     _lock: Option<Arc<std::fs::File>>,
 }
 
@@ -93,14 +94,13 @@ impl std::fmt::Debug for Store {
 }
 
 impl Store {
-    /// Opens the database, runs the migrations, and is ready. A tenant is served only where `sites` says that one
-    /// may live.
+    /// Opens the database and runs the migrations. A tenant is served only if `sites` allows its host.
     ///
-    /// SQLite serves one process: the file `{database}.lock` is held for as long as the store is open. Another
-    /// process that is just ending is waited for.
+    /// SQLite serves one process: the file `{database}.lock` is locked while the store is open. If another
+    /// process is just ending, this waits for it.
     ///
     /// # Errors
-    /// When the database cannot be opened, is held by another process, or a migration fails.
+    /// When the database cannot be opened, another process holds it, or a migration fails.
     pub async fn open(
         database: &Database,
         vault: Vault,
@@ -108,7 +108,7 @@ impl Store {
         sites: Sites,
     ) -> Result<Self, OpenError> {
         let lock = match database {
-            Database::Sqlite(file) => Some(Arc::new(lock(file).await?)),
+            Database::Sqlite(file) => Some(Arc::new(lock_file(file).await?)),
             Database::Postgres(_) => None,
         };
         let connections = Connections::to_serve(database).await?;
@@ -124,7 +124,7 @@ impl Store {
         })
     }
 
-    /// Base URLs of installed tenants that are not of an allowed host.
+    /// Base URLs of installed tenants whose host is not allowed.
     ///
     /// # Errors
     /// When the store is unavailable.
@@ -141,8 +141,8 @@ impl Store {
         self.connections.clock_ahead_of(clock).await
     }
 
-    /// Closes every connection, so that SQLite's log is folded into the file. One that does not answer is left
-    /// to the end of the process.
+    /// Closes every connection, so that SQLite's write-ahead log is merged into the file. A connection that
+    /// does not answer is closed when the process ends.
     pub async fn close(&self) {
         self.connections.close().await;
     }
@@ -151,7 +151,7 @@ impl Store {
 /// Why the store cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The database says so.
+    /// Opening the database failed.
     #[error("the database cannot be opened: {0}")]
     Database(#[from] sqlx::Error),
     /// A migration failed.
@@ -160,32 +160,32 @@ pub enum OpenError {
     /// The database does not answer.
     #[error("{0}")]
     Unavailable(#[from] Error),
-    /// A newer version has migrated it, and this one may not change its tables.
+    /// A newer version has migrated it, and this version may not change its tables.
     #[error("the database was migrated by a newer version of latchkey: use that version")]
     Newer,
-    /// Migrations are still to be run, and may not be run here.
+    /// Migrations have not been run, and this command may not run them.
     #[error(
         "the database is not migrated to this version of latchkey: use the version that serves it, or \
          run `latchkey migrate` first"
     )]
     Older,
-    /// Another process serves this file.
+    /// Another process is serving this file.
     #[error("the database file is in use by another latchkey process")]
     InUse,
-    /// The lock file cannot be made.
+    /// The lock file cannot be created or locked.
     #[error("the lock beside the database file cannot be taken: {0}")]
     Lock(std::io::Error),
 }
 
-/// Takes `{file}.lock`. The operating system releases it when the process ends, however it ends.
-async fn lock(file: &str) -> Result<std::fs::File, OpenError> {
+/// Locks `{file}.lock`. The operating system releases the lock when the process ends, even if it crashes.
+async fn lock_file(file: &str) -> Result<std::fs::File, OpenError> {
     let lock = std::fs::File::options()
         .create(true)
         .truncate(false)
         .write(true)
         .open(format!("{file}.lock"))
         .map_err(OpenError::Lock)?;
-    // A process that ends may take ten seconds for its last renewals.
+    // A process that is ending may take ten seconds for its last renewals.
     for _ in 0..150 {
         match lock.try_lock() {
             Ok(()) => return Ok(lock),

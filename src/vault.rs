@@ -1,13 +1,13 @@
 //! Seal and open: encryption at rest, bound to the row.
 //!
-//! A sealed value is `version | algorithm | length of kid | kid | nonce | ciphertext`, in base64. The
-//! cipher is XChaCha20-Poly1305 with a random 192-bit nonce. The associated data names the place the
-//! value stands in ([`Place`]), so a value that is moved to another row, column, tenant, person or
-//! generation does not open. It also holds the columns of the row that decide where the secret goes or
-//! whom it is for ([`Place::bound`]), so a value whose row was edited does not open either.
+//! A sealed value is `version | algorithm | length of kid | kid | nonce | ciphertext`, in base64. The cipher
+//! is XChaCha20-Poly1305 with a random 192-bit nonce. The associated data names the row and column of the
+//! value ([`Place`]), so a value that is moved to another row, column, tenant, person or generation does not
+//! open. It also contains the columns of the row that decide where the secret is sent or whom it is for
+//! ([`Place::bound`]), so a value whose row was edited does not open either.
 //!
-//! Each tenant has a key of its own, wrapped by the operator's sealing keys. The first sealing key
-//! seals, all of them open: adding a key in front and keeping the old one behind it is how keys change.
+//! Each tenant has its own key, wrapped by the operator's sealing keys. The first sealing key seals, all of
+//! them open: to change keys, add the new one in front and keep the old one behind it.
 
 use std::str::FromStr;
 
@@ -22,29 +22,28 @@ use crate::events::{Event, Events};
 use crate::random::Random;
 use crate::secret::{Key, Secret, TenantKey};
 
-/// The version of a value that is bound to its place alone.
+/// The version of a value that is bound to its place only.
 const PLACED: u8 = 1;
-/// The version of a value that is bound to columns of its row as well.
+/// The version of a value that is also bound to columns of its row.
 const BOUND: u8 = 2;
 const XCHACHA20_POLY1305: u8 = 1;
 const NONCE: usize = 24;
-/// The kid of values sealed under a tenant's own key, of which there is one at a time.
+/// The kid of values sealed under a tenant's own key; a tenant has one at a time.
 const TENANT_KID: &str = "tenant";
 
-/// Where a sealed value stands. It opens nowhere else.
+/// The place of a sealed value in the database. The value opens nowhere else.
 #[derive(Debug, Clone, Copy)]
 pub struct Place<'a> {
     /// Table and column, `link.credential`.
     pub column: &'static str,
     /// The tenant's client key.
     pub tenant: &'a str,
-    /// The account id, or the row's own id where the row is not a person's.
+    /// The account id, or the row's own id if the row does not belong to a person.
     pub row: &'a str,
-    /// The row's generation; 0 where it has none.
+    /// The row's generation; 0 if it has none.
     pub generation: i64,
-    /// The columns of the row, as text and in a fixed order, that decide where the secret goes or whom
-    /// it is for. They stand in clear in the database, and the value opens only beside the ones it was
-    /// sealed with.
+    /// The columns of the row that decide where the secret is sent or whom it is for, as text and in a fixed
+    /// order. The database holds them in clear, and the value opens only beside the ones it was sealed with.
     pub bound: &'a [&'a str],
 }
 
@@ -53,8 +52,8 @@ impl Place<'_> {
         if self.bound.is_empty() { PLACED } else { BOUND }
     }
 
-    /// Each part with its length in front, so that no two places are written alike. A place has a fixed
-    /// number of parts before those that are bound.
+    /// Each part with its length in front, so that two places never give the same bytes. The number of parts
+    /// before the bound ones is fixed.
     fn associated_data(&self, kid: &str) -> Vec<u8> {
         let generation = self.generation.to_string();
         let mut data = vec![self.version(), XCHACHA20_POLY1305];
@@ -67,7 +66,7 @@ impl Place<'_> {
     }
 }
 
-/// A value that did not open: altered, moved, or sealed by a key that is not here.
+/// A value did not open: it was altered or moved, or its sealing key is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a sealed value does not open")]
 pub struct Broken;
@@ -80,7 +79,7 @@ pub struct SealingKey {
 }
 
 impl SealingKey {
-    /// A key and the id it is known by (1 to 32 characters). None unless the key has 32 bytes.
+    /// A key and its id (1 to 32 characters). None unless the key has 32 bytes.
     #[must_use]
     pub fn new(kid: String, key: &[u8]) -> Option<Self> {
         let key = Key::copied(key)?;
@@ -98,19 +97,19 @@ impl SealingKey {
         Self::new(kid.to_owned(), &key)
     }
 
-    /// The id it is known by.
+    /// Its id.
     #[must_use]
     pub fn kid(&self) -> &str {
         &self.kid
     }
 }
 
-/// The sealing keys of a deployment: at least one, with different ids. The first seals, all open.
+/// The sealing keys of a deployment: at least one, with distinct ids. The first seals, all open.
 #[derive(Clone)]
 pub struct SealingKeys(Vec<SealingKey>);
 
 impl SealingKeys {
-    /// What the setting should be.
+    /// What the setting should look like.
     pub const SHOULD_BE: &str = "one or more `kid:base64 of 32 bytes`, comma separated, with different \
         kids of 1 to 32 letters, digits, `-`, `_` and `.`";
 }
@@ -136,7 +135,7 @@ impl FromStr for SealingKeys {
     }
 }
 
-/// Holds the sealing keys.
+/// Seals and opens with the sealing keys.
 #[derive(Clone)]
 pub struct Vault {
     keys: Vec<SealingKey>,
@@ -187,7 +186,7 @@ impl Vault {
 
     /// Opens a value of a tenant.
     pub fn open(&self, key: &TenantKey, place: Place<'_>, sealed: &str) -> Result<Secret, Broken> {
-        let opened = Parts::read(sealed)
+        let opened = Envelope::read(sealed)
             .and_then(|parts| match parts.kid.as_str() {
                 TENANT_KID => parts.decrypt(&key.0, place),
                 _ => Err(Broken),
@@ -212,8 +211,7 @@ impl Vault {
         opened
     }
 
-    /// Seals a value that must outlive its tenant's key: what is still to be revoked after an
-    /// uninstall.
+    /// Seals a value that must outlive its tenant's key: tokens to be revoked after an uninstall.
     #[must_use]
     pub fn seal_beyond_tenant(&self, place: Place<'_>, value: &Secret) -> String {
         self.seal_root(place, value.expose().as_bytes())
@@ -229,20 +227,20 @@ impl Vault {
         self.keys.iter().map(SealingKey::kid)
     }
 
-    /// The same value sealed by the first sealing key; none when it is already. For what the sealing
-    /// keys seal themselves: tenants' keys and what [`Vault::seal_beyond_tenant`] sealed.
+    /// The same value sealed by the first sealing key. None if it already is. For values that the sealing
+    /// keys seal directly: tenants' keys and those of [`Vault::seal_beyond_tenant`].
     pub fn rewrap(&self, place: Place<'_>, sealed: &str) -> Result<Option<String>, Broken> {
-        if Parts::read(sealed)?.kid == self.keys[0].kid {
+        if Envelope::read(sealed)?.kid == self.keys[0].kid {
             return Ok(None);
         }
         let value = self.open_root(place, sealed)?;
         Ok(Some(self.seal_root(place, &value)))
     }
 
-    /// Which sealing keys a value needs: the id it names, if it can be read at all, and for each key
-    /// whether it opens the value, found by trying. One that its own key does not open is recorded.
+    /// Which sealing keys a value needs: the id that it names, if it can be parsed, and for each key whether
+    /// it opens the value. A value that its own key does not open is recorded.
     pub fn try_each(&self, place: Place<'_>, sealed: &str) -> Tried {
-        let parts = Parts::read(sealed).ok();
+        let parts = Envelope::read(sealed).ok();
         let opens = self
             .keys
             .iter()
@@ -265,7 +263,7 @@ impl Vault {
     }
 
     fn open_root(&self, place: Place<'_>, sealed: &str) -> Result<Zeroizing<Vec<u8>>, Broken> {
-        let parts = Parts::read(sealed)?;
+        let parts = Envelope::read(sealed)?;
         let key = self
             .keys
             .iter()
@@ -275,16 +273,16 @@ impl Vault {
     }
 }
 
-/// What [`Vault::try_each`] found.
+/// The result of [`Vault::try_each`].
 #[derive(Debug)]
 pub struct Tried {
-    /// The id of the key that the value says it was sealed by.
+    /// The id of the key that the value names.
     pub named: Option<String>,
-    /// For each sealing key, in their order, whether it opens the value.
+    /// For each sealing key, in order, whether it opens the value.
     pub opens: Vec<bool>,
 }
 
-/// Where a tenant's wrapped key stands.
+/// The place of a tenant's wrapped key.
 pub(crate) fn tenant_key_place(client_key: &str) -> Place<'_> {
     Place {
         column: "tenant.data_key",
@@ -321,15 +319,15 @@ fn cipher(key: &Key) -> XChaCha20Poly1305 {
     XChaCha20Poly1305::new_from_slice(key.bytes()).expect("a key has the cipher's length")
 }
 
-/// A sealed value taken apart, not yet opened.
-struct Parts {
+/// A sealed value, parsed but not opened.
+struct Envelope {
     version: u8,
     kid: String,
     nonce: [u8; NONCE],
     ciphertext: Vec<u8>,
 }
 
-impl Parts {
+impl Envelope {
     fn read(sealed: &str) -> Result<Self, Broken> {
         let bytes = STANDARD.decode(sealed).map_err(|_| Broken)?;
         let [
@@ -448,7 +446,7 @@ mod tests {
         for bound in edited {
             assert!(!opens(beside(bound), &sealed), "{bound:?}");
         }
-        // What was sealed beside nothing never passes for a value that is bound, whatever it claims.
+        // A value sealed without bound columns never passes for a bound one, whatever its header says.
         let placed = vault.seal(&key, HERE, &Secret::new("token"));
         let mut claims = STANDARD.decode(&placed).unwrap();
         claims[0] = BOUND;
@@ -521,7 +519,7 @@ mod tests {
             after.open(&key, HERE, &sealed).ok().unwrap().expose(),
             "token"
         );
-        // What was altered, moved or sealed by a key that is not here is not made good.
+        // Rewrapping does not repair a value that was altered, moved or sealed by a missing key.
         let other = tenant_key_place("tenant-b");
         assert_eq!(both.rewrap(other, &wrapped), Err(Broken));
         assert_eq!(after.rewrap(place, &wrapped), Err(Broken));

@@ -1,7 +1,7 @@
-//! The loops that call the verbs: one claims what is due and renews it in tasks that nobody cancels, one
-//! cleans up what is left, so that neither waits for the other's servers.
+//! The loops that call the verbs. One claims links that are due and renews each in a task that is never
+//! cancelled; the other cleans up. They are separate so that neither waits for the other's servers.
 //!
-//! Tenants take turns in both. Whoever has much to do, or waits for their Jira, delays nobody else.
+//! In both loops tenants take turns: a tenant with much to do, or with a slow Jira, delays no other.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,20 +24,20 @@ use crate::store::{
 
 /// How many entries are cleaned up at once.
 const CLEANUP_AT_ONCE: i64 = 16;
-/// How often the loops look when nobody wakes them.
+/// How often the loops look for work when nothing wakes them.
 const TICK: Duration = Duration::from_secs(1);
-/// A process that shows no sign of life for this long has died, in seconds.
+/// A process without a sign of life for so many seconds counts as dead.
 const DEAD_AFTER: Seconds = 3;
-/// How often expired rows are swept away, in seconds.
+/// How often expired rows are deleted, in seconds.
 const SWEEP_EVERY: Seconds = 30;
-/// How often the clock is compared with that of the database, in seconds.
+/// How often this clock is compared with the database's, in seconds.
 const COMPARE_CLOCKS_EVERY: Seconds = 60;
 /// How long renewals that have started may take after a stop.
 const LAST_RENEWALS: Duration = Duration::from_secs(9);
-/// How many tenants stand in line at once. Who finds no place is found with a later look.
+/// How many tenants can be in line. A tenant that finds no place is found again later.
 const LINE: usize = 256;
 
-/// Renews and cleans up until `stop` turns true; then finishes what has started and gives the rest
+/// Renews and cleans up until `stop` turns true; then finishes what has started and gives the other claims
 /// back.
 pub async fn run(renewing: Renewing, stop: watch::Receiver<bool>) {
     let parts = renewing.parts.clone();
@@ -67,10 +67,10 @@ async fn renew_loop(renewing: &Renewing, mut stop: watch::Receiver<bool>) {
             _ = stop.changed() => {}
         }
     }
-    // Dropping the set would cancel what is in flight, and with it lose refresh tokens.
+    // Dropping the set would cancel renewals in flight and lose their refresh tokens.
     let all = async { while renewals.tasks.join_next().await.is_some() {} };
     if tokio::time::timeout(LAST_RENEWALS, all).await.is_err() {
-        tracing::warn!("some renewals did not end in time; they are found again at the next start");
+        tracing::warn!("some renewals did not end in time; the next start finds them");
         renewals.tasks.detach_all();
     } else if let Err(error) = renewing
         .parts
@@ -78,22 +78,22 @@ async fn renew_loop(renewing: &Renewing, mut stop: watch::Receiver<bool>) {
         .release(&renewing.replica, renewing.parts.clock.now())
         .await
     {
-        tracing::warn!(%error, "claims could not be given back; their leases run out");
+        tracing::warn!(%error, "claims could not be given back; they are free when their leases expire");
     }
 }
 
-/// The renewals of this process: whose turn it is, and what is under way.
+/// The renewals of this process: which tenant is next, and which renewals are running.
 #[derive(Default)]
 pub struct Renewals {
     turns: Turns,
     tasks: JoinSet<()>,
-    /// How many are under way of a tenant.
+    /// How many renewals of each tenant are running.
     under_way: UnderWay,
     looked_at: Seconds,
 }
 
 impl Renewals {
-    /// Claims as many links as may be renewed now, and begins to. Says how many.
+    /// Claims as many links as may be renewed now and starts their renewals. Returns how many.
     ///
     /// # Errors
     /// When the store is unavailable.
@@ -127,7 +127,7 @@ impl Renewals {
         let turns = self
             .turns
             .take(free, TURN, |tenant| may_begin(at_once, &under_way, tenant));
-        // The lease begins now: a process may have slept since the first look.
+        // The lease begins now: the process may have been suspended since the first look.
         let now = renewing.parts.clock.now();
         let lease = Lease {
             owner: &renewing.replica,
@@ -151,7 +151,7 @@ impl Renewals {
         Ok(begun)
     }
 
-    /// Lets tenants join the line, and says which links may be claimed as the service's gate is now.
+    /// Adds tenants to the line, and returns which links the service's gate lets be claimed now.
     async fn kind_of_claim(&mut self, parts: &Parts) -> Result<ClaimKind, Error> {
         let gate = parts.service.gate();
         let (kind, what) = match gate.stance() {
@@ -159,7 +159,7 @@ impl Renewals {
             Stance::Shut => (ClaimKind::Unpublished, What::Unpublished),
         };
         self.turns.look(parts, what).await?;
-        // A probe is only taken when there is a tenant whose link could be it.
+        // A probe is taken only if a tenant in line has a link for it.
         if gate.stance() != Stance::HalfOpen || !self.turns.is_waiting() {
             return Ok(kind);
         }
@@ -169,26 +169,26 @@ impl Renewals {
         })
     }
 
-    /// Waits until everything that has begun has ended.
+    /// Waits until every renewal that has begun has ended.
     pub async fn end(&mut self) {
         while self.tasks.join_next().await.is_some() {}
     }
 
-    /// How many have begun and not ended.
+    /// How many renewals have begun and not ended.
     #[must_use]
     pub fn under_way(&self) -> usize {
         self.tasks.len()
     }
 
     fn spawn(&mut self, renewing: &Renewing, claim: Claim) {
-        let place = Place::take(&self.under_way, &claim.link.client_key);
+        let running = RunningRenewal::take(&self.under_way, &claim.link.client_key);
         let renewing = renewing.clone();
         self.tasks.spawn(async move {
-            let _place = place;
+            let _running = running;
             let probe = claim.probe;
             if let Err(error) = renewal::renew(&renewing, claim.clone()).await {
                 renewing.parts.meters.count(Outcome::Interrupted);
-                tracing::warn!(%error, "a renewal was interrupted; it is given back, or its lease brings it back");
+                tracing::warn!(%error, "a renewal was interrupted; its link is given back or due again when the lease expires");
                 if matches!(error, Error::Unavailable(_)) {
                     give_back(&renewing, claim).await;
                 }
@@ -196,7 +196,7 @@ impl Renewals {
             if let Some(probe) = probe
                 && let Err(error) = renewing.parts.service.gate().release(probe).await
             {
-                tracing::warn!(%error, "a probe could not be given back; another is made later");
+                tracing::warn!(%error, "a probe could not be given back; a later request becomes the probe");
             }
         });
     }
@@ -205,7 +205,7 @@ impl Renewals {
         count(renewing.at_once.saturating_sub(self.tasks.len()))
     }
 
-    /// So many are begun together, where there is enough to do: a claim has its price.
+    /// How many links are claimed at once if there are enough: each claim costs a transaction.
     fn batch(renewing: &Renewing) -> usize {
         renewing.at_once.div_ceil(4)
     }
@@ -215,10 +215,10 @@ impl Renewals {
             && renewing.at_once.saturating_sub(self.tasks.len()) >= Self::batch(renewing)
     }
 
-    /// Waits until there is room for a batch more.
+    /// Waits until there is room for another batch.
     async fn room(&mut self, renewing: &Renewing) {
         if self.tasks.is_empty() {
-            // There was room, and nothing for it.
+            // There was room, but nothing to do.
             std::future::pending::<()>().await;
         }
         for _ in 0..Self::batch(renewing).min(self.tasks.len()) {
@@ -227,8 +227,8 @@ impl Renewals {
     }
 }
 
-/// Gives a link back as soon as the database takes it, which is sooner than its lease ends. What was sent and
-/// not settled stays so.
+/// Gives a link back as soon as the database allows, which is sooner than its lease expires. An intent
+/// without an outcome stays in the row.
 async fn give_back(renewing: &Renewing, mut claim: Claim) {
     let lease_ends_at = renewing.parts.clock.now() + LEASE;
     let mut committed = false;
@@ -240,7 +240,7 @@ async fn give_back(renewing: &Renewing, mut claim: Claim) {
             .await
         {
             Ok(false) if !committed => {
-                // The renewal may have come that far.
+                // The renewal may have committed before it was interrupted.
                 committed = true;
                 claim.link.generation += 1;
             }
@@ -252,8 +252,8 @@ async fn give_back(renewing: &Renewing, mut claim: Claim) {
 
 type UnderWay = Arc<Mutex<HashMap<ClientKey, i64>>>;
 
-/// How many more of a tenant: some places are kept free, so that a Jira that hangs does not take them
-/// all.
+/// How many more renewals of a tenant may start. Some places stay free, so that one slow Jira does not take
+/// them all.
 fn may_begin(at_once: usize, under_way: &UnderWay, tenant: &ClientKey) -> i64 {
     let most = count((at_once * 3).div_ceil(4));
     let under_way = under_way.lock().unwrap_or_else(PoisonError::into_inner);
@@ -264,10 +264,10 @@ fn count(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// A renewal of a tenant that is under way until this is dropped.
-struct Place(UnderWay, ClientKey);
+/// Counts one running renewal of a tenant until it is dropped.
+struct RunningRenewal(UnderWay, ClientKey);
 
-impl Place {
+impl RunningRenewal {
     fn take(all: &UnderWay, tenant: &ClientKey) -> Self {
         let mut under_way = all.lock().unwrap_or_else(PoisonError::into_inner);
         *under_way.entry(tenant.clone()).or_default() += 1;
@@ -275,7 +275,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for RunningRenewal {
     fn drop(&mut self) {
         let mut under_way = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = under_way.get_mut(&self.1) {
@@ -287,7 +287,7 @@ impl Drop for Place {
     }
 }
 
-/// What tenants stand in line for.
+/// The kind of work for which tenants are in line.
 #[derive(Clone, Copy)]
 enum What {
     Due,
@@ -295,17 +295,17 @@ enum What {
     Cleanup,
 }
 
-/// Tenants that have something to do, in line. Whoever had their turn and has more goes to the end.
+/// Tenants that have something to do, in line. After its turn, a tenant with more to do goes to the end.
 #[derive(Default)]
 struct Turns {
     line: VecDeque<ClientKey>,
-    /// Up to here tenants were looked at; all, if it is empty.
+    /// The last tenant that was looked at. Empty: the next look begins with the first tenant.
     behind: String,
     looked_at: Seconds,
 }
 
 impl Turns {
-    /// Lets tenants join the line, once a second and whenever it is empty.
+    /// Adds tenants to the line, once a second and whenever it is empty.
     async fn look(&mut self, parts: &Parts, what: What) -> Result<(), Error> {
         let now = parts.clock.now();
         if self.looked_at == now && !self.line.is_empty() {
@@ -344,7 +344,7 @@ impl Turns {
                     self.line.push_back(tenant);
                 }
             }
-            // Nobody after those who were looked at: the next may be the first again.
+            // No tenant follows the last one that was looked at: the next look begins with the first.
             if !self.line.is_empty() || behind.0.is_empty() {
                 return Ok(());
             }
@@ -359,12 +359,12 @@ impl Turns {
         !self.line.is_empty()
     }
 
-    /// The next turns, for `free` places in all and `each` at most, and for no more than the tenant may
-    /// have. Who may have none now stays in line.
+    /// Takes the next turns: `free` places in all, at most `each` for a tenant and no more than `may_have`
+    /// allows. A tenant that may have none now stays in line.
     fn take(&mut self, free: i64, each: i64, may_have: impl Fn(&ClientKey) -> i64) -> Vec<Turn> {
         let mut turns = Vec::new();
         for _ in 0..self.line.len() {
-            // Each may find one link only, or none.
+            // Each turn may use one place or none.
             if count(turns.len()) >= free {
                 break;
             }
@@ -381,8 +381,8 @@ impl Turns {
         turns
     }
 
-    /// Whoever used all of their turn may have more to do. For whom none of the `free` places was left has
-    /// the next turn.
+    /// Puts tenants back in line: one that used all of its turn may have more to do, and one for which none
+    /// of the `free` places was left is next.
     fn put_back(&mut self, turns: Vec<Turn>, free: i64, used: &HashMap<ClientKey, i64>) {
         let mut left = free;
         let mut next = Vec::new();
@@ -408,7 +408,7 @@ async fn cleanup_loop(parts: &Parts, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
         let tidied = tokio::select! {
             tidied = cleaning.tidy(parts) => tidied,
-            // Everything here can be done twice, so it may be broken off; its lease brings it back.
+            // Cleaning up can be repeated, so it may be cancelled; its lease makes it due again.
             _ = stop.wait_for(|stop| *stop) => return,
         };
         match tidied {
@@ -424,7 +424,7 @@ async fn cleanup_loop(parts: &Parts, mut stop: watch::Receiver<bool>) {
     }
 }
 
-/// What this process cleans up, and when it has swept.
+/// Cleans up, and remembers when it last swept.
 #[derive(Default)]
 pub struct Cleaning {
     turns: Turns,
@@ -432,7 +432,7 @@ pub struct Cleaning {
 }
 
 impl Cleaning {
-    /// Does what is due now, up to a number of entries. Says whether there may be more to do at once.
+    /// Does what is due now, up to a number of entries. Returns whether more may be due at once.
     ///
     /// # Errors
     /// When the store is unavailable.
@@ -444,7 +444,7 @@ impl Cleaning {
             self.swept_at = now;
             swept_some = parts.store.sweep(now).await?;
             if swept_some {
-                // A flood leaves more behind than one sweep takes.
+                // More rows may have expired than one sweep deletes.
                 self.swept_at = now - SWEEP_EVERY;
             }
         }
@@ -458,21 +458,21 @@ impl Cleaning {
     }
 }
 
-/// Finds claims whose process has died, so that nobody waits for their leases: at start, and then with
-/// every tick.
+/// Finds claims whose process has died, so that no link waits for their leases: at start, and then every
+/// tick.
 #[derive(Default)]
 pub struct Watchman {
     life: Option<SignOfLife>,
-    /// When this process was last found to show none itself.
+    /// When this process last found itself without a sign of life.
     cut_off_at: Option<Seconds>,
-    /// Since when a process shows no sign of life.
+    /// Since when each process has shown no sign of life.
     suspects: HashMap<String, Seconds>,
     looked_at: Seconds,
     compared_clocks_at: Seconds,
 }
 
 impl Watchman {
-    /// Looks who has died, once a second at most, and frees what they held.
+    /// Looks for dead processes, at most once a second, and frees their claims.
     ///
     /// # Errors
     /// When the store is unavailable.
@@ -487,7 +487,7 @@ impl Watchman {
             self.compared_clocks_at = renewing.parts.clock.now();
         }
         if let Some(life) = &mut self.life
-            && !life.stands().await
+            && !life.is_held().await
         {
             self.life = None;
             self.cut_off_at = Some(now);
@@ -495,8 +495,8 @@ impl Watchman {
         if self.life.is_none() && renewing.parts.store.is_shared() {
             self.life = renewing.parts.store.sign_of_life(&renewing.replica).await?;
         }
-        // Whatever cut this process off, as a restart of the database does, cut off others who live: they
-        // cannot renew their leases, and may wait for answers of the service until these end.
+        // What cut this process off, for instance a restart of the database, also cut off others that are
+        // alive: they cannot renew their leases and may wait for answers of the service until these expire.
         if self.cut_off_at.is_some_and(|at| now - at < LEASE) {
             self.suspects.clear();
             return Ok(());
@@ -512,12 +512,12 @@ impl Watchman {
                 self.suspects.remove(&owner);
                 continue;
             }
-            // Without replicas there can be no other process. With them, a connection may have been cut
-            // while its process lives on and takes the lock again.
+            // With SQLite there is no other process. With PostgreSQL, a process may have lost its connection,
+            // be alive, and take its lock again.
             let since = *self.suspects.entry(owner.clone()).or_insert(now);
             if !renewing.parts.store.is_shared() || now - since >= DEAD_AFTER {
                 let freed = renewing.parts.store.release(&owner, now).await?;
-                tracing::info!(freed, "claims of a process that died are taken over");
+                tracing::info!(freed, "took over claims of a process that died");
                 self.suspects.remove(&owner);
             }
         }
@@ -525,13 +525,13 @@ impl Watchman {
     }
 }
 
-/// A difference that network and scheduling may make, in milliseconds: it is not followed.
+/// A difference that network and scheduling can cause, in milliseconds: it is not corrected.
 const UNSURE: Millis = 500;
-/// One of which an operator should know, in milliseconds.
+/// A difference that an operator should know of, in milliseconds.
 const WRONG: Millis = 5_000;
 
-/// Corrects the clock by that of the database server, so that replicas agree on what is due and what has
-/// expired, however wrong the clocks of their machines are. Where there is no server, nothing happens.
+/// Corrects this process's clock by the database server's, so that replicas agree on what is due and what has
+/// expired, even if their machines' clocks are wrong. Without a server it does nothing.
 ///
 /// # Errors
 /// When the store is unavailable.
@@ -543,7 +543,7 @@ pub async fn follow_database(store: &Store, clock: &Clock) -> Result<(), Error> 
     {
         tracing::warn!(
             seconds = ahead / 1000,
-            "the clock of this machine or of the database server is wrong; that of the database counts"
+            "the clock of this machine or of the database server is wrong; using the database's"
         );
     }
     Ok(())
@@ -578,7 +578,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_has_more_goes_to_the_end() {
+    fn a_tenant_with_more_to_do_goes_to_the_end() {
         let mut turns = line(&["a", "b", "c"]);
         let may_have = |tenant: &ClientKey| if tenant.as_str() == "c" { 2 } else { 99 };
         let taken = turns.take(30, 8, may_have);

@@ -1,8 +1,8 @@
-//! Atlassian Connect: how a caller is proved, how a tenant is named, how a call to its Jira is signed.
+//! Atlassian Connect: verifies callers, names tenants, and signs calls to their Jira.
 //!
-//! Each kind of token has a verifier and a type of its own, and a route takes one of them:
-//! [`ContextToken`], [`IframeToken`], [`AppToAppToken`], [`LifecycleToken`]. None of them can be made in
-//! another way. Algorithms are fixed by kind and never taken from a token's header.
+//! Each kind of token has its own verifier and its own type, and a route accepts one of them:
+//! [`ContextToken`], [`IframeToken`], [`AppToAppToken`], [`LifecycleToken`]. Only the verifier constructs the
+//! type. The algorithm is fixed for each kind and never taken from a token's header.
 
 pub mod descriptor;
 pub mod install_keys;
@@ -26,7 +26,7 @@ use crate::secret::{fingerprint, fingerprint_of};
 use crate::store::Store;
 
 use install_keys::InstallKeys;
-use jwt::{FromAtlassian, FromTenant, Rejected};
+use jwt::{Rejected, UnverifiedHs256, UnverifiedRs256};
 
 use crate::sites::SiteHosts;
 
@@ -42,7 +42,7 @@ pub struct BaseUrl {
 }
 
 impl BaseUrl {
-    /// The whole URL without a slash at its end: `baseUrl` of the descriptor and the audience of lifecycle
+    /// The whole URL without a trailing slash: `baseUrl` of the descriptor and the audience of lifecycle
     /// tokens.
     #[must_use]
     pub fn full(&self) -> String {
@@ -55,7 +55,7 @@ impl BaseUrl {
         &self.origin
     }
 
-    /// The path in front of every route, without a slash at its end. It is empty or begins with `/`.
+    /// The path in front of every route, without a trailing slash. It is empty or begins with `/`.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
@@ -66,10 +66,10 @@ impl TryFrom<Url> for BaseUrl {
     type Error = ShouldBe;
 
     fn try_from(url: Url) -> Result<Self, ShouldBe> {
-        // The router would read these as patterns.
+        // The router would treat these as patterns.
         if url.path().contains("/:") || url.path().contains("/*") {
             return Err(ShouldBe::new(
-                "a URL without a colon or a star at the beginning of a step of its path",
+                "a URL whose path segments do not begin with a colon or a star",
             ));
         }
         Ok(Self {
@@ -92,7 +92,7 @@ impl From<AppKey> for String {
 impl FromStr for AppKey {
     type Err = ShouldBe;
 
-    /// Takes what Atlassian's pattern for app keys takes.
+    /// Accepts what Atlassian's pattern for app keys accepts.
     fn from_str(text: &str) -> Result<Self, ShouldBe> {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
         if text.len() > 64 || !text.bytes().all(allowed) {
@@ -117,11 +117,11 @@ pub struct Connect {
     meters: Meters,
     install_keys: InstallKeys,
     sites: Sites,
-    /// When the log was told that the clock is wrong.
+    /// When a wrong clock was last logged.
     clock_told_at: AtomicI64,
 }
 
-/// The request a token is bound to: method, path and query as they came in.
+/// The request that a token is bound to: method, path and query as received.
 #[derive(Debug, Clone, Copy)]
 pub struct Bound<'a> {
     /// Method.
@@ -132,7 +132,7 @@ pub struct Bound<'a> {
     pub query: Option<&'a str>,
 }
 
-/// Somebody whom a verified token of Jira names.
+/// A person named by a verified token of Jira.
 #[derive(Clone)]
 pub struct Viewer {
     tenant: Tenant,
@@ -140,26 +140,26 @@ pub struct Viewer {
 }
 
 impl Viewer {
-    /// Where they are.
+    /// Their tenant.
     #[must_use]
     pub fn tenant(&self) -> &Tenant {
         &self.tenant
     }
 
-    /// Who they are.
+    /// Their account.
     #[must_use]
     pub fn account(&self) -> &AccountId {
         &self.account
     }
 }
 
-/// Whom a verified token is of. An anonymous visitor's has no account.
-struct Verified {
+/// The tenant and the account of a verified token. An anonymous visitor has no account.
+struct Sender {
     tenant: Tenant,
     account: Option<AccountId>,
 }
 
-impl Verified {
+impl Sender {
     fn viewer(self) -> Result<Viewer, Error> {
         let account = self.account.ok_or(Error::NotAllowed(Refusal::Anonymous))?;
         Ok(Viewer {
@@ -171,15 +171,15 @@ impl Verified {
 
 /// A verified token from `AP.context.getToken()`.
 pub struct ContextToken {
-    verified: Verified,
-    /// Recognises the same token when it comes again.
+    verified: Sender,
+    /// Identifies the token, so that a second use is recognised.
     pub fingerprint: String,
-    /// When it runs out.
+    /// When it expires.
     pub expires_at: Seconds,
 }
 
 impl ContextToken {
-    /// The tenant it is of.
+    /// The tenant that issued it.
     #[must_use]
     pub fn tenant(&self) -> &Tenant {
         &self.verified.tenant
@@ -194,8 +194,8 @@ impl ContextToken {
     }
 }
 
-/// A verified token from the address of a page that Jira frames.
-pub struct IframeToken(Verified);
+/// A verified token from the URL of a page that Jira frames.
+pub struct IframeToken(Sender);
 
 impl IframeToken {
     /// The tenant that frames the page.
@@ -204,20 +204,20 @@ impl IframeToken {
         &self.0.tenant
     }
 
-    /// Who is signed in there; none for an anonymous visitor.
+    /// The person signed in to Jira. None for an anonymous visitor.
     #[must_use]
     pub fn account(&self) -> Option<&AccountId> {
         self.0.account.as_ref()
     }
 
-    /// Whether nobody is signed in.
+    /// Whether the visitor is anonymous.
     #[must_use]
     pub fn is_anonymous(&self) -> bool {
         self.0.account.is_none()
     }
 }
 
-/// A verified token of Jira itself, for `enabled` and `disabled`.
+/// A verified token of Jira itself, sent with `enabled` and `disabled`.
 pub struct AppToAppToken(Tenant, Signed);
 
 impl AppToAppToken {
@@ -227,14 +227,14 @@ impl AppToAppToken {
         &self.0
     }
 
-    /// The call it came with, by its body.
+    /// The lifecycle call that this token and its body make up.
     #[must_use]
     pub fn call(&self, body: &[u8]) -> LifecycleCall {
         self.1.call(body)
     }
 }
 
-/// A verified RS256 token of Atlassian, for `installed` and `uninstalled`.
+/// A verified RS256 token of Atlassian, sent with `installed` and `uninstalled`.
 #[derive(Debug)]
 pub struct LifecycleToken {
     client_key: ClientKey,
@@ -242,31 +242,31 @@ pub struct LifecycleToken {
 }
 
 impl LifecycleToken {
-    /// The tenant it is of.
+    /// The tenant that it names.
     #[must_use]
     pub fn client_key(&self) -> &ClientKey {
         &self.client_key
     }
 
-    /// The call it came with, by its body.
+    /// The lifecycle call that this token and its body make up.
     #[must_use]
     pub fn call(&self, body: &[u8]) -> LifecycleCall {
         self.signed.call(body)
     }
 }
 
-/// What recognises the token of a lifecycle call when it comes again, and says when it was signed.
+/// Identifies the token of a lifecycle call, so that a second use is recognised, and says when it was signed.
 #[derive(Debug)]
 struct Signed {
     hash: String,
     at: Seconds,
-    /// As long as a verifier may still take it, on a replica whose clock is behind too.
+    /// The last moment at which a verifier may accept it, even on a replica whose clock is slow.
     expires_at: Seconds,
 }
 
 impl Signed {
     fn of(token: &str, proved: &jwt::Verified) -> Self {
-        // Without the signature: there is one for what is signed, and it may be written in more ways.
+        // The signature is left out: it has several valid encodings, the signed text has one.
         let signed = token.rsplit_once('.').map_or(token, |(signed, _)| signed);
         let too_old = proved.issued_at().saturating_add(jwt::LIFECYCLE_AGE);
         Self {
@@ -316,7 +316,7 @@ impl Connect {
         }
     }
 
-    /// Hosts a tenant may have, for pages that are framed before the tenant is known.
+    /// The hosts that a tenant may have, for pages that are framed before the tenant is known.
     #[must_use]
     pub fn site_hosts(&self) -> &SiteHosts {
         &self.sites.hosts
@@ -338,7 +338,7 @@ impl Connect {
         })
     }
 
-    /// Verifies the token in the address of a framed page.
+    /// Verifies the token in the URL of a framed page.
     pub async fn iframe(&self, token: &str, request: Bound<'_>) -> Result<IframeToken, Error> {
         let now = self.clock.now();
         let (tenant, proved) = self
@@ -350,7 +350,7 @@ impl Connect {
             .map(IframeToken)
     }
 
-    /// Verifies a token of Jira itself. It comes for a disabled tenant too: that is how one is enabled.
+    /// Verifies a token of Jira itself. A disabled tenant's is accepted too: `enabled` ends that state.
     pub async fn app_to_app(
         &self,
         token: &str,
@@ -366,22 +366,22 @@ impl Connect {
         Ok(AppToAppToken(tenant, Signed::of(token, &proved)))
     }
 
-    /// Finds the tenant that a token names, and has its secret decide.
+    /// Finds the tenant that a token names and verifies the token with its shared secret.
     async fn symmetric(
         &self,
         kind: TokenKind,
         token: &str,
-        verify: impl FnOnce(&FromTenant<'_>, &Tenant) -> Result<jwt::Verified, Rejected>,
+        verify: impl FnOnce(&UnverifiedHs256<'_>, &Tenant) -> Result<jwt::Verified, Rejected>,
     ) -> Result<(Tenant, jwt::Verified), Error> {
         let claimed =
-            FromTenant::read(token).map_err(|rejected| self.refused(kind, None, rejected))?;
+            UnverifiedHs256::read(token).map_err(|rejected| self.refused(kind, None, rejected))?;
         let tenant = self
             .store
             .tenant(claimed.issuer())
             .await
             .inspect_err(|error| {
                 let verdict = match error {
-                    // Not served: its host is not an allowed one.
+                    // The tenant's host is not an allowed one.
                     Error::Unauthorized(_) => Verdict::UnknownSigner,
                     _ => Verdict::Undecided,
                 };
@@ -394,7 +394,8 @@ impl Connect {
         Ok((tenant, proved))
     }
 
-    /// Counts it, and records what somebody must have done on purpose; a token out of date is nobody's.
+    /// Counts the refusal and records it as an event, unless the token is only out of date, which happens
+    /// without intent.
     fn refused(&self, kind: TokenKind, tenant: Option<&ClientKey>, rejected: Rejected) -> Error {
         let verdict = match rejected {
             Rejected::Malformed(_) => Verdict::Malformed,
@@ -412,8 +413,7 @@ impl Connect {
         Error::Unauthorized(rejected.why())
     }
 
-    /// Everybody is refused while this machine's clock is slow, and nobody can be told why. Once a minute
-    /// is enough.
+    /// While this machine's clock is slow, every token is refused. The log says so once a minute.
     fn tell_of_the_clock(&self, seconds: Seconds) {
         let now = self.clock.now();
         let told_at = self.clock_told_at.load(Ordering::Relaxed);
@@ -422,7 +422,7 @@ impl Connect {
             tracing::warn!(
                 code = "clock",
                 seconds,
-                "a token of Jira is from the future: set this machine's clock"
+                "a token of Jira was issued in the future: set this machine's clock"
             );
         }
     }
@@ -436,8 +436,8 @@ impl Connect {
         )
     }
 
-    /// Verifies a lifecycle token, by the key of Atlassian that it names. `client` is where the request
-    /// comes from: it may name only so many kids that have to be fetched.
+    /// Verifies a lifecycle token with the Atlassian key that it names. `client` is the caller's address:
+    /// each address may cause only so many keys to be fetched.
     pub async fn lifecycle(
         &self,
         token: &str,
@@ -445,7 +445,7 @@ impl Connect {
         client: IpAddr,
     ) -> Result<LifecycleToken, Error> {
         let refused = |rejected| self.refused(TokenKind::Lifecycle, None, rejected);
-        let claimed = FromAtlassian::read(token).map_err(refused)?;
+        let claimed = UnverifiedRs256::read(token).map_err(refused)?;
         let key = self
             .install_keys
             .key(claimed.kid(), client)
@@ -469,8 +469,8 @@ impl Connect {
         })
     }
 
-    /// Which tenant an `uninstalled` callback is about. The body is not signed, so it must say what the
-    /// token says.
+    /// The tenant that an `uninstalled` callback is about. The body is not signed, so it must agree with the
+    /// token.
     pub fn uninstalled(
         &self,
         token: &LifecycleToken,
@@ -481,7 +481,7 @@ impl Connect {
         Ok(token.client_key.clone())
     }
 
-    /// What an `installed` callback says, checked against its token.
+    /// The installation in an `installed` callback, checked against its token.
     pub fn installation(
         &self,
         token: &LifecycleToken,
@@ -499,19 +499,19 @@ impl Connect {
             });
         }
     }
-    /// While an admin has the app switched off, nobody is served.
+    /// Refuses everyone while an admin has the app disabled.
     fn while_enabled(
         &self,
         kind: TokenKind,
         tenant: Tenant,
         proved: &jwt::Verified,
-    ) -> Result<Verified, Error> {
+    ) -> Result<Sender, Error> {
         if !tenant.enabled {
             self.meters.token(kind, Verdict::Disabled);
             return Err(Error::Unauthorized("the app is disabled at the tenant"));
         }
         self.meters.token(kind, Verdict::Accepted);
-        Ok(Verified {
+        Ok(Sender {
             tenant,
             account: proved.account().cloned(),
         })

@@ -1,13 +1,13 @@
 //! The one path to a tenant's Jira.
 //!
-//! Whoever calls names tenant, person, purpose and method. The path looks at the waits that Jira has asked
-//! for, takes points of the quota and a place among the calls of a second, signs, sends, and keeps to what
+//! A caller names the tenant, the person, the purpose and the method. The path then checks the waits that
+//! Jira asked for, takes points of the quota and a place within the rate limit, signs, sends, and obeys what
 //! the answer says about waiting. So no caller can leave a step out.
 //!
-//! Writing somebody's property needs the global permission Administer Jira, which app users usually hold
-//! and an admin can take away. So 403 is an answer to expect: the same call is then made as the person,
-//! whose own properties need no such right. Which way worked is remembered for the tenant. Tokens travel in
-//! the header only.
+//! Writing another person's property needs the global permission Administer Jira. App users usually hold it,
+//! and an admin can take it away. So 403 is expected: the same call is then made as the person, who needs no
+//! permission for their own properties. The tenant's row remembers which way worked. Tokens travel in the
+//! `Authorization` header only.
 
 pub mod answer;
 pub mod bursts;
@@ -30,8 +30,8 @@ use bursts::Bursts;
 use door::{Authority, Door};
 use quota::{JiraLimits, Quota};
 
-/// How long a tenant's Jira is left alone that does not accept the app's tokens or keeps its address out, in
-/// seconds. The first call after that finds out whether it still does.
+/// How long, in seconds, a tenant is not called whose Jira refuses the app's tokens or its address. The next
+/// call finds out whether it still does.
 const PARKED: Seconds = 60;
 
 /// Talks to tenants' Jira.
@@ -53,28 +53,28 @@ pub struct Jira {
 /// What a call is about.
 #[derive(Clone, Copy)]
 pub struct About<'a> {
-    /// Whose Jira.
+    /// The tenant whose Jira is called.
     pub tenant: &'a Tenant,
-    /// Which person there.
+    /// The person whom the call concerns.
     pub account: &'a AccountId,
-    /// How much of the quota it may use.
+    /// The purpose, which decides how much of the quota the call may use.
     pub purpose: Purpose,
-    /// How often it has failed in a row. A wait whose length Jira does not say doubles with each.
+    /// Failures in a row. When Jira does not say how long to wait, the wait doubles with each.
     pub failures: i64,
 }
 
-/// Why a call did not succeed. A time in it says until when Jira is left alone now.
+/// Why a call did not succeed. `until` is when Jira may be called again.
 #[derive(Debug, thiserror::Error)]
 pub enum JiraError {
-    /// Jira is left alone because of an earlier answer. Nothing was sent.
-    #[error("Jira is left alone ({})", why.as_str())]
+    /// An earlier answer forbids calls for now. Nothing was sent.
+    #[error("Jira is not called for now ({})", why.as_str())]
     Resting {
-        /// Until then.
+        /// Until when.
         until: Seconds,
-        /// Because of this.
+        /// The reason.
         why: ParkReason,
     },
-    /// The app's points of this hour are used up, or those for this purpose. Nothing was sent.
+    /// The app's points for this hour, or this purpose's share of them, are used up. Nothing was sent.
     #[error("Jira's points are used up until the hour")]
     UsedUp {
         /// When the next hour begins.
@@ -83,53 +83,53 @@ pub enum JiraError {
     /// 429 or 503 with a time to wait.
     #[error("Jira asks to wait ({})", why.as_str())]
     Wait {
-        /// Until then.
+        /// Until when.
         until: Seconds,
-        /// Why, which says who is meant.
+        /// The reason, which decides which calls wait.
         why: ParkReason,
     },
-    /// 401, also after signing once more.
+    /// 401, even after signing again.
     #[error("Jira does not accept the app's token")]
     Unauthorized {
-        /// Until then.
+        /// Until when.
         until: Seconds,
     },
-    /// 403 because of where the call comes from: the site's IP allowlist, which is the same for every call.
-    #[error("the site's IP allowlist does not hold the address of this app")]
+    /// 403 because of the caller's address: the site's IP allowlist, which blocks every call alike.
+    #[error("the site's IP allowlist does not include the address of this app")]
     IpAllowlist {
-        /// Until then.
+        /// Until when.
         until: Seconds,
     },
-    /// What answers in the site's place is not Jira's REST API: a page, a proxy, a site that is suspended,
-    /// renamed or being moved. It says nothing about any person.
-    #[error("something else than Jira answered {status}")]
+    /// A page, a proxy, or a site that is suspended, renamed or being moved answered instead of Jira's REST
+    /// API. The answer says nothing about the person.
+    #[error("something other than Jira answered {status}")]
     NotJira {
-        /// Its status.
+        /// The answer's status.
         status: StatusCode,
-        /// Until then.
+        /// Until when.
         until: Seconds,
     },
-    /// 403 both ways.
+    /// 403 as the app and as the person.
     #[error("Jira forbids it")]
     Forbidden,
-    /// 404 in Jira's own words: the person is gone, or was never there.
+    /// 404 from Jira itself: the person left or never existed.
     #[error("Jira does not know the person")]
     NotFound,
     /// Any other answer.
     #[error("Jira answered {0}")]
     Answered(StatusCode),
-    /// No answer; the call may have been carried out.
+    /// No answer. The call may have been carried out.
     #[error("Jira does not answer: {0}")]
     NoAnswer(#[from] Failure),
     /// Jira's answer cannot be understood.
     #[error("Jira's answer cannot be understood")]
     Nonsense,
-    /// The database does not take part: nothing was sent, or what came of it could not be kept.
+    /// The store failed: nothing was sent, or the outcome could not be stored.
     #[error("{0}")]
     Store(#[from] Error),
 }
 
-/// Why one request did not succeed, before anything was learned from it.
+/// Why one request did not succeed, before the outcome is stored.
 #[derive(Debug)]
 enum Unsuccessful {
     Said(Said),
@@ -165,11 +165,11 @@ struct Request<'a> {
 }
 
 impl Jira {
-    /// Calls signed by `signer`, with the property of this key.
+    /// Calls that `signer` signs. `property_key` names the user property.
     #[must_use]
     #[expect(
         clippy::too_many_arguments,
-        reason = "each is a part of its own, put together once"
+        reason = "each is a different part, and this is called once"
     )]
     pub fn new(
         http: Outbound,
@@ -195,13 +195,13 @@ impl Jira {
         }
     }
 
-    /// Points that all replicas have taken in this hour, and the limits they go by.
+    /// The points that all replicas took in this hour, and the limits.
     #[must_use]
     pub fn quota(&self) -> &Quota {
         &self.quota
     }
 
-    /// The gate in front of all writes.
+    /// The gate for all writes.
     #[must_use]
     pub fn writes(&self) -> &SharedGate {
         &self.writes
@@ -210,7 +210,7 @@ impl Jira {
     /// Writes the user property.
     ///
     /// # Errors
-    /// [`JiraError`], as every call here.
+    /// [`JiraError`], as for every call here.
     pub async fn put_property(
         &self,
         about: &About<'_>,
@@ -222,7 +222,7 @@ impl Jira {
         Ok(())
     }
 
-    /// Deletes the user property. That it is not there is as good.
+    /// Deletes the user property. A property that does not exist counts as deleted.
     pub async fn delete_property(&self, about: &About<'_>) -> Result<(), JiraError> {
         let path = self.property_path();
         match self.call(about, Method::DELETE, &path, None).await {
@@ -231,8 +231,8 @@ impl Jira {
         }
     }
 
-    /// Reads what kind of account a person has, and their name. That Jira once said they were gone is
-    /// forgotten when it shows them.
+    /// Reads a person's account type and name. If Jira said earlier that the person was gone, that is
+    /// forgotten.
     pub async fn person(&self, about: &About<'_>) -> Result<Person, JiraError> {
         let path = "/rest/api/3/user";
         let answer = self.call(about, Method::GET, path, None).await?;
@@ -249,7 +249,7 @@ impl Jira {
         format!("/rest/api/3/user/properties/{}", encode(&self.property_key))
     }
 
-    /// Makes one call: the steps, in their order.
+    /// Makes one call, step by step.
     async fn call(
         &self,
         about: &About<'_>,
@@ -273,7 +273,7 @@ impl Jira {
         }
     }
 
-    /// Whether nothing that Jira said earlier forbids a call with this method now.
+    /// Checks that no earlier answer of Jira forbids a call with this method now.
     fn may_be_called(&self, tenant: &Tenant, method: &Method) -> Result<(), JiraError> {
         let now = self.clock.now();
         let until = tenant.waits.until(method);
@@ -289,8 +289,8 @@ impl Jira {
         Ok(())
     }
 
-    /// As the app, and where Jira forbids that, as the person; the other way round where that was needed
-    /// last.
+    /// Calls as the app and, if Jira forbids that, as the person; in the reverse order if that worked last
+    /// time.
     async fn by_either_authority(
         &self,
         about: &About<'_>,
@@ -317,7 +317,7 @@ impl Jira {
             Err(error) => Err(error),
         };
         match answer {
-            // The right may have been given back to the app meanwhile.
+            // An admin may have given the app its permission back.
             Err(Unsuccessful::Said(Said::Forbidden | Said::Unauthorized))
                 if about.tenant.acts_as_user =>
             {
@@ -327,7 +327,7 @@ impl Jira {
         }
     }
 
-    /// Pays for one request, waits for its place, and sends it.
+    /// Takes points for one request, waits for its place, and sends it.
     async fn send(
         &self,
         about: &About<'_>,
@@ -340,7 +340,7 @@ impl Jira {
             query,
             body,
         } = request;
-        // What Jira counts for it.
+        // The points that Jira charges.
         let points = if *method == Method::GET { 3 } else { 1 };
         if !self.quota.pay(about.purpose, points).await? {
             return Err(Unsuccessful::UsedUp);
@@ -367,7 +367,7 @@ impl Jira {
         Ok(judge(answer, self.clock.now())?)
     }
 
-    /// Remembers by which authority a write went through, if that has changed.
+    /// Stores by which authority a write succeeded, if that changed.
     async fn remember(
         &self,
         tenant: &Tenant,
@@ -381,10 +381,10 @@ impl Jira {
         Ok(())
     }
 
-    /// Keeps to what an answer says about waiting, together with all replicas.
+    /// Makes all replicas obey what an answer says about waiting.
     ///
-    /// What a write meets because of the site itself is the same for every call, so the tenant waits. A read
-    /// is something that a person can bring about at any time: it makes nobody wait unless Jira asks for it.
+    /// When a write fails because of the site, every call would, so the tenant waits. A person can cause
+    /// reads at any time, so a failed read makes the tenant wait only if Jira asks for it.
     async fn learn(
         &self,
         about: &About<'_>,
@@ -434,8 +434,8 @@ impl Jira {
         })
     }
 
-    /// Jira asks to wait: the tenant waits, or calls to it with this method, or all writes to any Jira until
-    /// the hour. Says until when.
+    /// Jira asks to wait: the tenant waits, or calls to it with this method do, or all writes to any Jira
+    /// wait until the hour. Returns until when.
     async fn leave_alone(
         &self,
         about: &About<'_>,
@@ -460,18 +460,18 @@ impl Jira {
     }
 }
 
-/// How long Jira is left alone that asks to wait: as long as it says, or else two seconds, doubling with
-/// each failure to thirty (Atlassian's rate limiting page), up to 30 % more or less.
+/// How long to wait when Jira asks for it: as long as it says. If it does not say, two seconds, doubling with
+/// each failure up to thirty (Atlassian's rate limiting page), with up to 30 % jitter.
 fn time_to_wait(asked: Option<Seconds>, failures: i64, random: &Random) -> Seconds {
     asked.unwrap_or_else(|| {
         let tenths = 7 + random.up_to(6);
-        // Rounded up: a second early is early.
+        // Rounded up, so that the wait is never too short.
         ((2_i64 << failures.clamp(0, 4)).min(30) * tenths + 9) / 10
     })
 }
 
-/// How long a site is left alone where something else than Jira answers: five to ten seconds, doubling
-/// with each failure up to a minute.
+/// How long a site is not called after something other than Jira answered: five to ten seconds, doubling with
+/// each failure up to a minute.
 fn time_without_jira(failures: i64, random: &Random) -> Seconds {
     let least = (5_i64 << failures.clamp(0, 3)).min(30);
     least + random.up_to(least)
@@ -499,7 +499,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_that_nobody_said_double_from_two_seconds_to_thirty() {
+    fn waits_of_unstated_length_double_from_two_seconds_to_thirty() {
         let random = Random::seeded(4);
         for (failures, around) in [(0, 2), (1, 4), (2, 8), (3, 16), (4, 30), (99, 30)] {
             for _ in 0..50 {

@@ -1,4 +1,4 @@
-//! The service: what is known about it, and what the settings say instead.
+//! The service: what is known about it, overridden by the settings.
 
 use url::Url;
 
@@ -15,7 +15,7 @@ pub(super) fn read(
     loopback: bool,
 ) -> Result<ProviderConfig, Invalid> {
     let client_id = s.provider_client_id.value()?;
-    // The issuer is compared as text with what the service says of itself, so it stays as given.
+    // The issuer stays as given, because it is compared as text with the issuer in the metadata.
     let issuer = s.provider_issuer.peek().map(|url| url.text().to_owned());
     s.provider_issuer.url(loopback)?;
     let api_key_url = s.api_key_url.url(loopback)?;
@@ -43,7 +43,7 @@ pub(super) fn read(
         api_key: match (s.api_key_from.value()?.0, api_key_url) {
             (ApiKeyFrom::Endpoint, Some(url)) => ApiKeySource::Endpoint(url),
             (ApiKeyFrom::Minted, _) => ApiKeySource::Minted,
-            // The rules make sure that an endpoint has its URL.
+            // The rules require a URL for the endpoint.
             (ApiKeyFrom::AccessToken | ApiKeyFrom::Endpoint, _) => ApiKeySource::AccessToken,
         },
         grant_idle: match s.provider_grant_idle.get()? {
@@ -59,7 +59,7 @@ pub(super) fn read(
     Ok(config)
 }
 
-/// Adds the endpoints that are known and were not set.
+/// Adds the known endpoints for those that were not set.
 fn fill_in(config: &mut ProviderConfig) {
     match config.known.endpoints.value {
         Endpoints::Discovery { issuer, .. } => {
@@ -72,11 +72,11 @@ fn fill_in(config: &mut ProviderConfig) {
             revoke,
         } => {
             let id = encode(&config.client_id);
-            let known = |template: &str| Url::parse(&template.replace("{client_id}", &id)).ok();
-            config.authorize_url = config.authorize_url.take().or_else(|| known(authorize));
-            config.token_url = config.token_url.take().or_else(|| known(token));
-            config.identity_url = config.identity_url.take().or_else(|| known(identity));
-            config.revoke_url = config.revoke_url.take().or_else(|| known(revoke?));
+            let url_of = |template: &str| Url::parse(&template.replace("{client_id}", &id)).ok();
+            config.authorize_url = config.authorize_url.take().or_else(|| url_of(authorize));
+            config.token_url = config.token_url.take().or_else(|| url_of(token));
+            config.identity_url = config.identity_url.take().or_else(|| url_of(identity));
+            config.revoke_url = config.revoke_url.take().or_else(|| url_of(revoke?));
         }
     }
 }

@@ -38,12 +38,12 @@ fn sealing_keys(s: &Settings) -> Rule<'_> {
     needed(&s.sealing_keys, ALWAYS, SealingKeys::SHOULD_BE)
 }
 
-/// Checks the only rule for a command that works on the database and on nothing else.
+/// Checks the only rule for a command that uses only the database.
 pub(super) fn check_sealing_keys(s: &Settings) -> Result<(), Invalid> {
     first_broken([sealing_keys(s)])
 }
 
-/// Checks all rules. The first one that is broken is the error.
+/// Checks all rules. The error is the first broken one.
 pub(super) fn check(s: &Settings, known: &Known) -> Result<(), Invalid> {
     let (fixed, default_issuer) = match known.endpoints.value {
         Endpoints::Fixed { .. } => (true, false),

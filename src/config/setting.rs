@@ -1,8 +1,7 @@
-//! One setting: the text that the command line or the environment gave, read as a type.
+//! One setting: the text from the command line or the environment, parsed as a type.
 //!
-//! A text that is not of its type does not fail at once, because not every command needs every setting.
-//! It fails when the setting is asked for, with one line that names the setting and does not repeat the
-//! text.
+//! A malformed text does not fail at once, because not every command needs every setting. It fails when the
+//! setting is read, with one line that names the setting and does not repeat the text.
 
 use std::convert::Infallible;
 use std::ffi::OsStr;
@@ -20,10 +19,10 @@ use crate::error::ShouldBe;
 use crate::secret::Secret;
 use crate::sites::is_loopback;
 
-/// The shortest secret that a person may choose, in bytes.
+/// The shortest secret that an operator may choose, in bytes.
 const SHORTEST_SECRET: usize = 16;
 
-/// A setting that is missing, malformed or of no use, in one line.
+/// A setting that is missing, malformed or useless, in one line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{setting} {problem}: {should_be}")]
 pub struct Invalid {
@@ -61,7 +60,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// What was given for one setting. A blank text counts as not given, and then the default applies.
+/// The text given for one setting. A blank text counts as not given, and then the default applies.
 #[derive(Clone)]
 pub struct Setting<T> {
     name: String,
@@ -105,7 +104,7 @@ impl<T: Clone> Setting<T> {
 }
 
 impl Setting<ServerUrl> {
-    /// The URL, or none. `loopback` says whether loopback hosts may have plain http.
+    /// The URL, or none. `loopback` says whether loopback hosts may use plain http.
     pub(super) fn url(&self, loopback: bool) -> Result<Option<Url>, Invalid> {
         let url = self.get()?.map(|url| url.secure(loopback)).transpose();
         url.map_err(|should_be| self.malformed(should_be))
@@ -123,11 +122,11 @@ impl Setting<ServerUrl> {
 }
 
 /// A type that a setting can have.
-pub trait Value: Clone + Send + Sync + Sized + 'static {
-    /// Reads a text that is not blank and has no white space around it.
+pub trait SettingType: Clone + Send + Sync + Sized + 'static {
+    /// Parses a text that is not blank and has no surrounding white space.
     ///
     /// # Errors
-    /// What the text should be, if it is malformed.
+    /// What the text should look like, if it is malformed.
     fn read(text: &str) -> Result<Self, ShouldBe>;
 
     /// All values, for a type that has a few fixed ones.
@@ -137,7 +136,7 @@ pub trait Value: Clone + Send + Sync + Sized + 'static {
     }
 }
 
-impl<T> Value for T
+impl<T> SettingType for T
 where
     T: FromStr + Clone + Send + Sync + 'static,
     T::Err: Into<ShouldBe>,
@@ -169,7 +168,7 @@ impl From<ParseBoolError> for ShouldBe {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Choice<T>(pub(super) T);
 
-impl<T: ValueEnum + Send + Sync + 'static> Value for Choice<T> {
+impl<T: ValueEnum + Send + Sync + 'static> SettingType for Choice<T> {
     fn read(text: &str) -> Result<Self, ShouldBe> {
         let quoted = |choice: &PossibleValue| format!("`{}`", choice.get_name());
         T::from_str(text, false).map(Self).map_err(|_| {
@@ -235,14 +234,16 @@ impl FromStr for LongSecret {
 
     fn from_str(text: &str) -> Result<Self, ShouldBe> {
         if text.len() < SHORTEST_SECRET {
-            return Err(ShouldBe::new("16 characters or more that nobody can guess"));
+            return Err(ShouldBe::new(
+                "16 characters or more that cannot be guessed",
+            ));
         }
         Ok(Self(Secret::new(text)))
     }
 }
 
-/// The URL of a server. Whether plain http is good enough depends on another setting, so the URL is only
-/// available where that was asked.
+/// The URL of a server. Another setting decides whether it may be plain http, so every reader must pass that
+/// setting.
 #[derive(Debug, Clone)]
 pub struct ServerUrl {
     url: Url,
@@ -258,7 +259,7 @@ impl ServerUrl {
         }
     }
 
-    /// The text as it was given.
+    /// The text as given.
     pub(super) fn text(&self) -> &str {
         &self.text
     }
@@ -291,7 +292,7 @@ impl FromStr for ServerUrl {
     }
 }
 
-/// A URL that paths are appended to: without a slash at its end.
+/// A URL that paths are appended to, without a trailing slash.
 pub(super) struct Prefix(pub(super) String);
 
 impl From<Url> for Prefix {
@@ -300,7 +301,7 @@ impl From<Url> for Prefix {
     }
 }
 
-impl<T: Value> ValueParserFactory for Setting<T> {
+impl<T: SettingType> ValueParserFactory for Setting<T> {
     type Parser = Reader<T>;
 
     fn value_parser() -> Reader<T> {
@@ -317,7 +318,7 @@ impl<T> Clone for Reader<T> {
     }
 }
 
-impl<T: Value> TypedValueParser for Reader<T> {
+impl<T: SettingType> TypedValueParser for Reader<T> {
     type Value = Setting<T>;
 
     fn parse_ref(

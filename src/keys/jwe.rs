@@ -204,7 +204,7 @@ struct Ephemeral {
 
 impl Ephemeral {
     fn new(curve: Curve, random: &Random) -> Result<Self, CannotSeal> {
-        // Only one in four thousand million numbers of 32 bytes is beyond the order of P-256.
+        // About one in four thousand million 32-byte numbers is beyond the order of P-256.
         (0..8)
             .find_map(|_| {
                 let bytes = Zeroizing::new(random.bytes::<COORDINATE>());

@@ -1,4 +1,4 @@
-//! What the user property in Jira holds, and under which key.
+//! The content and the key of the user property in Jira.
 
 use std::str::FromStr;
 
@@ -31,7 +31,7 @@ impl FromStr for PropertyKey {
 
     fn from_str(text: &str) -> Result<Self, ShouldBe> {
         let unsafe_in_a_path = |c: char| c.is_control() || "/?#%".contains(c);
-        // A key of dots alone would be a relative step in the path that it becomes part of.
+        // A key of dots would be a relative segment of the path that it becomes part of.
         let dots = text.chars().all(|c| c == '.');
         if text.chars().count() > 255 || text.chars().any(unsafe_in_a_path) || dots {
             return Err(ShouldBe::new(

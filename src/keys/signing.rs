@@ -1,17 +1,17 @@
 //! Keys that Latchkey signs itself, with `LATCHKEY_API_KEY_FROM=minted`.
 //!
-//! Such a key is a JWT of the profile for access tokens (RFC 9068: `typ` is `at+jwt`), so that libraries
-//! for resource servers check it as it is, and take no other token of ours for it (RFC 8725, section
-//! 3.11). It is signed with Ed25519 (RFC 8037) and says for whom it is good, what for and how long.
-//! Whether it is still good is for [`Signing::introspect`], which asks the database each time.
+//! Such a key is a JWT of the profile for access tokens (RFC 9068: `typ` is `at+jwt`), so that standard
+//! libraries for resource servers verify it and no other token of ours passes for it (RFC 8725, section
+//! 3.11). It is signed with Ed25519 (RFC 8037) and names its audience, its scope and its expiry.
+//! [`Signing::introspect`] tells whether it is still valid, by asking the database each time.
 //!
 //! # How signing keys change
 //!
-//! They belong to the deployment, not to a tenant: all replicas sign with the same, which stands sealed
-//! in the database. The next one is made some time before it signs, so that verifiers which remember the
-//! key set have met it by then; the one before stays in the set until what it has signed last has run
-//! out. Nobody has to do anything for that: whoever signs or asks for the set looks at what time it is.
-//! The number of a key decides which of two replicas makes it.
+//! They belong to the deployment, not to a tenant: all replicas share them, sealed in the database. The next
+//! key is made some time before it signs, so that verifiers that cache the key set know it by then; the
+//! previous key stays in the set until the last token it signed has expired. This needs no operator: each use
+//! of the keys checks whether a key is due. The number of a key is unique, so only one of two replicas makes
+//! it.
 
 use std::fmt;
 
@@ -35,31 +35,30 @@ use crate::store::{KeptSigningKey, Store};
 const TYPE: &str = "at+jwt";
 /// How long before it signs a key is published, at most, in seconds.
 const LONGEST_NOTICE: Seconds = 3600;
-/// How much longer than needed a key stays published, in seconds: for clocks that differ, and for what
-/// was read before its successor began to sign and is only used then.
+/// How much longer than needed a key stays published, in seconds: for clocks that differ, and for a signer
+/// that was fetched before the key's successor began to sign.
 const MARGIN: Seconds = 300;
-/// The longest token that is looked at, in bytes. Ours have less than one thousand, and names in them
-/// that others have chosen.
+/// The longest token that is parsed, in bytes. Ours have less than a thousand, plus names that others chose.
 const LONGEST_TOKEN: usize = 8 * 1024;
-/// What clocks of replicas may differ by, in seconds.
+/// The difference between replicas' clocks that is tolerated, in seconds.
 const LEEWAY: Seconds = 30;
 
-/// What the keys that Latchkey signs say, and how long they live.
+/// The claims and the life of the keys that Latchkey signs.
 #[derive(Clone)]
 pub struct KeyTerms {
-    /// For whom they are good, as `aud`.
+    /// Their audience, `aud`.
     pub audience: String,
-    /// What they are good for, as `scope`, separated by spaces.
+    /// Their scope, `scope`, separated by spaces.
     pub scopes: Option<String>,
     /// How many seconds a key lives.
     pub life: Seconds,
     /// After how many seconds the next signing key signs.
     pub rotation: Seconds,
-    /// What the service authenticates with when it asks whether a key is still good.
+    /// The secret with which the service asks whether a key is still valid.
     pub introspection_secret: Option<Secret>,
 }
 
-/// Signs keys, and says whether they are still good.
+/// Signs keys, and tells whether they are still valid.
 pub struct Signing {
     terms: KeyTerms,
     issuer: String,
@@ -69,7 +68,7 @@ pub struct Signing {
     random: Random,
 }
 
-/// A signing key that opens.
+/// A signing key that was opened.
 struct Pair {
     kid: String,
     pair: Ed25519KeyPair,
@@ -77,37 +76,37 @@ struct Pair {
     life: Seconds,
 }
 
-/// What signs now. It is fetched before the service is asked for anything, so that nothing stands
-/// between the answer and its commit.
+/// The current signer. It is fetched before the service is asked, so that nothing can fail between its answer
+/// and the commit.
 pub struct KeySigner<'a> {
     signing: &'a Signing,
     kid: String,
     key: EncodingKey,
 }
 
-/// What a key says.
+/// The claims of a key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Claims {
-    /// Who signed it: the base URL.
+pub struct KeyClaims {
+    /// The issuer: the base URL.
     pub iss: String,
-    /// For whom: `LATCHKEY_MINTED_AUDIENCE`.
+    /// The audience: `LATCHKEY_MINTED_AUDIENCE`.
     pub aud: String,
-    /// Whose account at the service.
+    /// The account at the service.
     pub sub: String,
-    /// The Connect app, which is who presents it.
+    /// The client that presents it: the Connect app.
     pub client_id: String,
-    /// What for (RFC 8693, section 4.2): `LATCHKEY_MINTED_SCOPES`.
+    /// The scope (RFC 8693, section 4.2): `LATCHKEY_MINTED_SCOPES`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
     /// When it was signed.
     pub iat: Seconds,
-    /// When it runs out.
+    /// When it expires.
     pub exp: Seconds,
     /// Its own id.
     pub jti: String,
-    /// The link it belongs to; linking again makes another.
+    /// The link; linking again makes another.
     pub link_id: String,
-    /// Counts the keys of a link.
+    /// The generation of the link.
     pub generation: i64,
     /// The Jira site, by Atlassian's client key.
     pub atlassian_client_key: String,
@@ -115,13 +114,13 @@ pub struct Claims {
     pub atlassian_account_id: String,
 }
 
-/// Why a key could not be signed: only a bug could be the reason.
+/// A key could not be signed, which only a bug can cause.
 #[derive(Debug, thiserror::Error)]
 #[error("a key cannot be signed")]
-pub struct CannotSign;
+pub struct CannotSignKey;
 
-impl From<CannotSign> for Error {
-    fn from(error: CannotSign) -> Self {
+impl From<CannotSignKey> for Error {
+    fn from(error: CannotSignKey) -> Self {
         Self::Internal(error.to_string())
     }
 }
@@ -159,29 +158,29 @@ impl Signing {
         self.terms.life
     }
 
-    /// What whoever introspects must know; none where nobody may.
+    /// The secret that introspection requires. None if introspection is off.
     #[must_use]
     pub fn introspection_secret(&self) -> Option<&Secret> {
         self.terms.introspection_secret.as_ref()
     }
 
-    /// What signs now.
+    /// The current signer.
     ///
     /// # Errors
     /// When the store is unavailable.
     pub async fn signer(&self) -> Result<KeySigner<'_>, Error> {
         let now = self.clock.now();
         let mut keys = self.keys(now).await?;
-        // A replica whose clock is behind may see a first key that only begins in a moment.
+        // A replica whose clock is slow may see that the first key only begins to sign in a moment.
         let at = keys.iter().rposition(|key| key.signs_from <= now);
         let current = keys.swap_remove(at.unwrap_or(0));
         if current.life < self.terms.life {
-            // Before the first of them is signed: it decides how long the key stays published.
+            // Stored before a key is signed, because it decides how long the signing key stays published.
             self.store
                 .signing_key_lives(&current.kid, self.terms.life)
                 .await?;
         }
-        let der = current.pair.to_pkcs8().map_err(|_| CannotSign)?;
+        let der = current.pair.to_pkcs8().map_err(|_| CannotSignKey)?;
         Ok(KeySigner {
             signing: self,
             kid: current.kid,
@@ -189,8 +188,8 @@ impl Signing {
         })
     }
 
-    /// The key set that verifiers fetch (RFC 7517): what signs, what is about to, and what has signed keys
-    /// that may still be good.
+    /// The key set that verifiers fetch (RFC 7517): the keys that sign, that will sign next, and that signed
+    /// tokens which may still be valid.
     ///
     /// # Errors
     /// When the store is unavailable.
@@ -212,18 +211,18 @@ impl Signing {
         Ok(json!({ "keys": keys }))
     }
 
-    /// What a key says, if it is one of ours and still good at this moment; nothing otherwise, and not why.
+    /// The claims of a token if Latchkey signed it and it is valid now. None otherwise, without a reason.
     ///
     /// # Errors
     /// When the store is unavailable.
-    pub async fn introspect(&self, token: &str) -> Result<Option<Claims>, Error> {
+    pub async fn introspect(&self, token: &str) -> Result<Option<KeyClaims>, Error> {
         let now = self.clock.now();
         let keys = self.keys(now).await?;
-        let known = |kid: &str| {
+        let key_of = |kid: &str| {
             let key = keys.iter().find(|key| key.kid == kid)?;
             Some(DecodingKey::from_ed_der(key.pair.public_key().as_ref()))
         };
-        let Some(claims) = verify(token, known, &self.issuer, &self.terms.audience, now) else {
+        let Some(claims) = verify(token, key_of, &self.issuer, &self.terms.audience, now) else {
             return Ok(None);
         };
         let honoured = self
@@ -239,14 +238,14 @@ impl Signing {
         Ok(honoured.then_some(claims))
     }
 
-    /// The keys that are published, in the order in which they sign; at least one. Makes the next one if
-    /// its time has come, and forgets those that are over.
+    /// The published keys in the order in which they sign, at least one. Makes the next one if it is due, and
+    /// deletes expired ones.
     async fn keys(&self, now: Seconds) -> Result<Vec<Pair>, Error> {
         let mut keys = self.kept().await?;
         let rotation = self.terms.rotation;
         let notice = LONGEST_NOTICE.min(rotation / 10);
         let signs_from = match keys.pairs.last() {
-            // Nobody waits for the first.
+            // Nothing is signed yet, so the first key signs at once.
             None => Some(now),
             Some(newest) if newest.signs_from + rotation - notice <= now => Some(now + notice),
             Some(_) => None,
@@ -264,7 +263,7 @@ impl Signing {
                     self.terms.life,
                 )
                 .await?;
-            // Ours, or that of another replica which was quicker.
+            // Our key, or that of another replica that was faster.
             keys = self.kept().await?;
         }
         let over = |key: &Pair, next: &Pair| next.signs_from + key.life + MARGIN <= now;
@@ -284,7 +283,8 @@ impl Signing {
     async fn kept(&self) -> Result<Kept, Error> {
         let kept = self.store.signing_keys().await?;
         let last_number = kept.last().map_or(0, |key| key.number);
-        // What does not open was recorded; it signs nothing, and what it has signed is not believed.
+        // A key that does not open was recorded as an event. It signs nothing, and what it signed is not
+        // accepted.
         let mut pairs: Vec<Pair> = kept.into_iter().filter_map(Pair::of).collect();
         pairs.sort_by_key(|key| key.signs_from);
         Ok(Kept { last_number, pairs })
@@ -310,12 +310,17 @@ impl Pair {
 }
 
 impl KeySigner<'_> {
-    /// The key of a generation of a link. Without a refresh token nobody learns whether the grant still
-    /// stands when the access token has run out, so the key ends with it.
+    /// The API key of a generation of a link. Without a refresh token, an ended grant would not be noticed
+    /// after the access token expires, so the key expires with it.
     ///
     /// # Errors
-    /// Only for a bug.
-    pub fn key(&self, link: &Link, generation: i64, tokens: &Tokens) -> Result<ApiKey, CannotSign> {
+    /// Only because of a bug.
+    pub fn key(
+        &self,
+        link: &Link,
+        generation: i64,
+        tokens: &Tokens,
+    ) -> Result<ApiKey, CannotSignKey> {
         let signing = self.signing;
         let now = signing.clock.now();
         let life = now + signing.terms.life;
@@ -323,7 +328,7 @@ impl KeySigner<'_> {
             Some(_) => life,
             None => life.min(good_until(tokens)),
         };
-        let claims = Claims {
+        let claims = KeyClaims {
             iss: signing.issuer.clone(),
             aud: signing.terms.audience.clone(),
             sub: link.identity.subject.clone(),
@@ -340,7 +345,7 @@ impl KeySigner<'_> {
         let mut header = Header::new(Algorithm::EdDSA);
         header.typ = Some(TYPE.to_owned());
         header.kid = Some(self.kid.clone());
-        let key = jsonwebtoken::encode(&header, &claims, &self.key).map_err(|_| CannotSign)?;
+        let key = jsonwebtoken::encode(&header, &claims, &self.key).map_err(|_| CannotSignKey)?;
         Ok(ApiKey {
             key: Secret::new(key),
             requested_at: now,
@@ -350,34 +355,34 @@ impl KeySigner<'_> {
     }
 }
 
-/// What a token says that one of these keys has signed, by this issuer, for this audience, of now. The
-/// algorithm is fixed: a token that wishes for another is none.
+/// The claims of a token that one of these keys signed, if issuer, audience and times are right. The
+/// algorithm is fixed: a token that names another is rejected.
 #[must_use]
 pub fn verify(
     token: &str,
-    known: impl Fn(&str) -> Option<DecodingKey>,
+    key_of: impl Fn(&str) -> Option<DecodingKey>,
     issuer: &str,
     audience: &str,
     now: Seconds,
-) -> Option<Claims> {
+) -> Option<KeyClaims> {
     if token.len() > LONGEST_TOKEN {
         return None;
     }
     let header = jsonwebtoken::decode_header(token).ok()?;
-    // RFC 7515 section 4.1.11: what must be understood and is not makes a token invalid.
+    // RFC 7515 section 4.1.11: an unknown critical header makes the token invalid.
     if header.alg != Algorithm::EdDSA
         || header.typ.as_deref() != Some(TYPE)
         || header.crit.is_some()
     {
         return None;
     }
-    let key = known(&header.kid?)?;
+    let key = key_of(&header.kid?)?;
     let mut validation = Validation::new(Algorithm::EdDSA);
-    // Times are checked below, with the time that was passed in.
+    // Times are checked below, against the time that was passed in.
     validation.validate_exp = false;
     validation.validate_aud = false;
     validation.required_spec_claims.clear();
-    let claims = jsonwebtoken::decode::<Claims>(token, &key, &validation)
+    let claims = jsonwebtoken::decode::<KeyClaims>(token, &key, &validation)
         .ok()?
         .claims;
     let is_ours = claims.iss == issuer && claims.aud == audience;

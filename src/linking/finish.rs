@@ -16,7 +16,7 @@ use crate::model::{
     Phase, Proved, Redeemed, Redeeming, Returned, Round, Tenant, Whereabouts,
 };
 use crate::secret::{Secret, same};
-use crate::service::provider::Brought;
+use crate::service::failures::Brought;
 use crate::service::{Pass, Service};
 use crate::store::{Claim, LEASE, Lease};
 use crate::{grant, publishing};

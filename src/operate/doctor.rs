@@ -19,8 +19,9 @@ use crate::model::{LinkState, StateName};
 use crate::operate::forecast::{Forecast, Level, SAMPLE};
 use crate::outbound::SIZE_LIMIT;
 use crate::secret::Secret;
+use crate::service::failures::RefreshError;
 use crate::service::known;
-use crate::service::provider::{Provider, RefreshError};
+use crate::service::provider::Provider;
 use crate::sites::Sites;
 use crate::store::{Database, Figures, Inspection, Schema};
 use crate::vault::Vault;
@@ -304,7 +305,7 @@ fn tenants(figures: &Figures, findings: &mut Findings<'_>) {
     let words = format!("{enabled} enabled, {disabled} disabled");
     findings.say(Mark::Well, "tenants", words);
     for (why, count) in &figures.parked {
-        let words = format!("{count} left alone: {}", why.for_operator());
+        let words = format!("{count} not called for now: {}", why.for_operator());
         findings.say(Mark::Look, "tenants", words);
     }
 }
@@ -456,14 +457,14 @@ async fn install_keys(config: &Config, outside: &Outside, findings: &mut Finding
         Ok(answer) => (
             Mark::Bad,
             format!(
-                "{} answers {}: nobody can install the app",
+                "{} answers {}: the app cannot be installed",
                 config.install_keys_url, answer.status
             ),
         ),
         Err(error) => (
             Mark::Bad,
             format!(
-                "{}: {error}: nobody can install the app",
+                "{}: {error}: the app cannot be installed",
                 config.install_keys_url
             ),
         ),

@@ -1,4 +1,4 @@
-//! What an operator is told in the log: a summary of each minute in which something happened, and a warning
+//! Writes for the operator, in the log: a summary of each minute in which something happened, and a warning
 //! when there are more keys to renew than Jira's quota allows.
 
 use std::time::Duration;

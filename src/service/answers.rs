@@ -1,4 +1,4 @@
-//! What the service's own endpoints answer about an account, a key and a refusal. Pure functions of a
+//! Reads what the service's own endpoints answer about an account, a key and a refusal. Pure functions of a
 //! body.
 
 use serde::Deserialize;
@@ -8,12 +8,12 @@ use super::lenient;
 use crate::clock::{Seconds, parse_rfc3339};
 use crate::secret::Secret;
 
-/// Names are shown and stored; a service that sends novels is cut short.
+/// Names are shown and stored; longer ones are cut.
 const LONGEST_NAME: usize = 200;
 /// OpenID Connect Core 1.0, section 2.
 const LONGEST_SUBJECT: usize = 255;
 
-/// The names a service may give an account, best first.
+/// The names that a service may give for an account, best first.
 #[derive(Debug, Default, Deserialize)]
 pub struct Names {
     #[serde(default)]
@@ -33,7 +33,7 @@ pub struct Names {
 }
 
 impl Names {
-    /// The best name that can be shown, without control characters.
+    /// The best name that can be displayed, without control characters.
     #[must_use]
     pub fn best(&self) -> Option<String> {
         [
@@ -52,7 +52,7 @@ impl Names {
     }
 }
 
-/// A name as it can be shown, without control characters; none if nothing is left of it.
+/// A name without control characters, cut to a length that can be displayed. None if nothing is left.
 #[must_use]
 pub fn named(text: &str) -> Option<String> {
     Some(shortened(text.trim())).filter(|name| !name.is_empty())
@@ -65,14 +65,14 @@ fn shortened(text: &str) -> String {
         .collect()
 }
 
-/// An account's id, whole: cut short, two accounts could become one.
+/// An account's id, never cut: two accounts could become one.
 #[must_use]
 pub fn subject(text: &str) -> Option<String> {
     let fits = !text.is_empty() && text.chars().count() <= LONGEST_SUBJECT;
     (fits && !text.chars().any(char::is_control)).then(|| text.to_owned())
 }
 
-/// Whose access token it is: the account's id, and a name if there is one.
+/// The id of the account that the access token belongs to, and a name if there is one.
 #[must_use]
 pub fn identity(body: &[u8]) -> Option<(String, Option<String>)> {
     #[derive(Deserialize)]
@@ -87,13 +87,13 @@ pub fn identity(body: &[u8]) -> Option<(String, Option<String>)> {
     Some((subject(&id)?, answer.names.best()))
 }
 
-/// A key that was minted.
+/// A key that the key endpoint issued.
 pub struct Minted {
     /// The key.
     pub key: Secret,
-    /// When it runs out.
+    /// When it expires.
     pub expires_at: Seconds,
-    /// By what it is revoked.
+    /// The id by which it is revoked.
     pub id: String,
 }
 
@@ -108,8 +108,8 @@ pub fn minted(body: &[u8]) -> Option<Minted> {
         id: Value,
     }
     let answer: Answer = lenient::read_as(body)?;
-    // The id becomes the last step of an address. Dots alone would lead elsewhere, and none at all to
-    // every key there is.
+    // The id becomes the last segment of a URL. An id of dots would change the path, and an empty one would
+    // address every key.
     let id = text_or_number(answer.id)?;
     let is_step = !id.bytes().all(|b| b == b'.');
     Some(Minted {
@@ -127,8 +127,8 @@ fn text_or_number(value: Value) -> Option<String> {
     }
 }
 
-/// Whether a refusal to revoke says that there is nothing left to revoke. An unknown token is revoked
-/// enough (RFC 7009 section 2.2), whichever way a service says so.
+/// Whether a refusal to revoke says that there is nothing left to revoke. An unknown token counts as revoked
+/// (RFC 7009 section 2.2), in any form that a service uses.
 #[must_use]
 pub fn is_gone(body: &[u8]) -> bool {
     #[derive(Deserialize)]

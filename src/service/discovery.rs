@@ -21,7 +21,8 @@ pub struct Metadata {
     /// RFC 9207: every answer carries `iss`.
     pub(super) announces_iss: bool,
     pub(super) secret_in_body: bool,
-    /// What of `prompt` lets a person choose another account (OpenID Connect Core 1.0, section 3.1.2.1).
+    /// The value of `prompt` that lets a person choose another account (OpenID Connect Core 1.0, section
+    /// 3.1.2.1).
     pub(super) choose_prompt: Option<&'static str>,
 }
 
@@ -39,11 +40,11 @@ struct Discovered {
     prompt_values_supported: Option<Vec<String>>,
 }
 
-/// What stands for a tenant in the issuer of a provider that serves many.
+/// The placeholder for the tenant in the issuer of a provider that serves many tenants.
 pub const TENANT: &str = "{tenantid}";
 
-/// Whether this is metadata for all tenants of one provider: Microsoft's, whose pages for
-/// `organizations`, `common` and `consumers` name an issuer with a place for the tenant.
+/// Whether this is the metadata of one provider for all of its tenants. Microsoft's documents for
+/// `organizations`, `common` and `consumers` name an issuer with a placeholder for the tenant.
 /// <https://learn.microsoft.com/en-us/entra/identity-platform/access-tokens#validate-the-issuer>
 fn speaks_for_tenants(found: &str, issuer: &str) -> bool {
     ["organizations", "common", "consumers"]
@@ -52,11 +53,11 @@ fn speaks_for_tenants(found: &str, issuer: &str) -> bool {
 }
 
 impl Metadata {
-    /// Reads the document of this issuer. Endpoints that are settings win over those it names.
+    /// Reads this issuer's document. Endpoints from the settings override those in it.
     ///
     /// # Errors
-    /// [`Error::ServiceRefused`] for what is no metadata, is of another issuer, or names an endpoint that
-    /// is not https.
+    /// [`Error::ServiceRefused`] if the document is not metadata, names another issuer, or has an endpoint
+    /// that is not https.
     pub fn read(
         body: &[u8],
         issuer: &str,
@@ -65,7 +66,7 @@ impl Metadata {
     ) -> Result<Self, Error> {
         let refused = |why: &str| Error::ServiceRefused(format!("discovery: {why}"));
         let found: Discovered = lenient::read_as(body).ok_or_else(|| refused("not metadata"))?;
-        // OpenID Connect Discovery 1.0, section 4.3: or anybody could speak for anybody.
+        // OpenID Connect Discovery 1.0, section 4.3: otherwise one issuer could speak for another.
         if found.issuer != issuer && !speaks_for_tenants(&found.issuer, issuer) {
             return Err(refused("the metadata is of another issuer"));
         }
@@ -105,8 +106,8 @@ impl Metadata {
                     }),
             },
             choose_prompt: found.prompt_values_supported.and_then(|values| {
-                // Whoever has to log in again can do so as somebody else. A value that is not announced
-                // is not sent: what a service makes of one is not said anywhere, and some refuse it.
+                // A person who has to log in again can choose another account. A value that is not announced
+                // is not sent: no standard says how a service treats it, and some refuse it.
                 ["select_account", "login"]
                     .into_iter()
                     .find(|wanted| values.iter().any(|value| value == wanted))
@@ -115,7 +116,7 @@ impl Metadata {
         })
     }
 
-    /// Every address that will be called or opened.
+    /// Every address that Latchkey calls or sends a browser to.
     pub fn endpoints(&self) -> impl Iterator<Item = &Url> {
         [&self.authorize, &self.token].into_iter().chain(
             [&self.revoke, &self.identity, &self.jwks]

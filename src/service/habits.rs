@@ -1,14 +1,14 @@
-//! How services differ from the standards when they are asked and when they answer, by what
-//! [`Known`] says of them. Pure functions.
+//! How a service's requests and answers differ from the standards, as its [`Known`] entry says. Pure
+//! functions.
 
 use http::StatusCode;
 use serde_json::{Map, Value};
 
 use super::answers::{is_gone, named, subject};
-use super::known::{Answers, IdentityFrom, Known, Revocation};
+use super::known::{Answers, IdentityFrom, Known, Revoking};
 use super::lenient;
 
-/// A form as JSON, for services that want it so.
+/// A form as JSON, for services that take JSON.
 #[must_use]
 pub fn json_of_form(form: &[u8]) -> Vec<u8> {
     let fields: Map<String, Value> = url::form_urlencoded::parse(form)
@@ -17,7 +17,7 @@ pub fn json_of_form(form: &[u8]) -> Vec<u8> {
     Value::Object(fields).to_string().into_bytes()
 }
 
-/// The name of the error in an answer, if it is a refusal.
+/// The name of the error, if the answer is a refusal.
 fn refusal(answers: &Answers, status: StatusCode, body: &Value) -> Option<String> {
     if status.is_success() && !answers.refuses_with_200 {
         return None;
@@ -30,8 +30,8 @@ fn refusal(answers: &Answers, status: StatusCode, body: &Value) -> Option<String
         .map(str::to_owned)
 }
 
-/// An answer of the token endpoint as a strict reader takes it: any success is 200, and JSON stands there
-/// without what surrounded it. What is no JSON stays as it is.
+/// Turns a token endpoint's answer into one for a strict reader: every success becomes 200, and only the JSON
+/// value is kept of the body. A body that is not JSON stays as it is.
 #[must_use]
 pub fn plain_answer(status: StatusCode, body: Vec<u8>) -> (StatusCode, Vec<u8>) {
     let Some(Value::Object(mut fields)) = lenient::read(&body) else {
@@ -43,7 +43,7 @@ pub fn plain_answer(status: StatusCode, body: Vec<u8>) -> (StatusCode, Vec<u8>) 
             Value::Object(fields).to_string().into_bytes(),
         );
     }
-    // The name of an error counts, whatever is said about it.
+    // Only the error's name is used, so the rest may be in any form.
     for said in ["error_description", "error_uri"] {
         if !fields.get(said).is_some_and(Value::is_string) {
             fields.remove(said);
@@ -52,8 +52,8 @@ pub fn plain_answer(status: StatusCode, body: Vec<u8>) -> (StatusCode, Vec<u8>) 
     (status, Value::Object(fields).to_string().into_bytes())
 }
 
-/// An answer of the token endpoint as RFC 6749 section 5 would have it. What cannot be understood stays as
-/// it is: nobody knows then whether the request was carried out.
+/// Turns a token endpoint's answer into that of RFC 6749 section 5. An answer that cannot be understood stays
+/// as it is: the request may or may not have been carried out.
 #[must_use]
 pub fn standard_answer(known: &Known, status: StatusCode, body: Vec<u8>) -> (StatusCode, Vec<u8>) {
     let answers = &known.answers.value;
@@ -63,7 +63,7 @@ pub fn standard_answer(known: &Known, status: StatusCode, body: Vec<u8>) -> (Sta
     let Some(Value::Object(mut fields)) = lenient::read(&body) else {
         return (status, body);
     };
-    // Tokens come first: whatever stands beside them, they must not be lost.
+    // Tokens come first: they must not be lost because of other fields.
     let nested = answers
         .nested
         .and_then(|name| fields.remove(name))
@@ -78,7 +78,7 @@ pub fn standard_answer(known: &Known, status: StatusCode, body: Vec<u8>) -> (Sta
     let fields = Value::Object(fields);
     match refusal(answers, status, &fields) {
         Some(name) => (refused_with(status), error(&name)),
-        // It refuses without a name that is known. That is about this request and nothing else.
+        // A refusal without a known name concerns this request only.
         None if status.is_client_error() => (status, error(&format!("http_{}", status.as_u16()))),
         None => (status, body),
     }
@@ -98,19 +98,19 @@ fn error(name: &str) -> Vec<u8> {
         .into_bytes()
 }
 
-/// What a revocation endpoint has answered.
+/// How a revocation endpoint answered.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Revoked {
-    /// The token is ended, or was before.
+    /// The token is ended now or was before.
     Yes,
-    /// The answer says otherwise, in these words.
+    /// The token is not ended, for this reason.
     No(String),
 }
 
-/// Reads the answer of a revocation endpoint.
+/// Reads a revocation endpoint's answer.
 #[must_use]
 pub fn revoked(known: &Known, status: StatusCode, body: &[u8]) -> Revoked {
-    let Revocation {
+    let Revoking {
         gone, gone_status, ..
     } = known.revocation.value;
     if gone_status.contains(&status.as_u16()) {
@@ -133,7 +133,8 @@ pub fn revoked(known: &Known, status: StatusCode, body: &[u8]) -> Revoked {
     }
 }
 
-/// Whose access token it is, from an answer of this shape: the account's id, and a name if there is one.
+/// The account that the access token belongs to, from an answer of this shape: its id, and a name if there is
+/// one.
 #[must_use]
 pub fn identity(from: &IdentityFrom, body: &[u8]) -> Option<(String, Option<String>)> {
     let IdentityFrom::Api {
@@ -216,10 +217,10 @@ mod tests {
         let bad = r#"{"ok":false,"error":"invalid_refresh_token"}"#;
         let refusal = (400, r#"{"error":"invalid_refresh_token"}"#.to_owned());
         assert_eq!(answer("slack", 200, bad), refusal);
-        // Tokens are tokens, whatever is said beside them.
+        // Tokens count, whatever the other fields say.
         let odd = r#"{"access_token":"a","error":"deprecated"}"#;
         assert_eq!(answer("github", 200, odd), (200, odd.to_owned()));
-        // What is no answer at all stays unknown.
+        // A body that is not an answer stays as it is.
         assert_eq!(answer("github", 200, "<html>"), (200, "<html>".to_owned()));
         assert_eq!(answer("slack", 200, "{}"), (200, "{}".to_owned()));
     }
@@ -236,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_without_a_name_asks_nobody_to_do_anything() {
+    fn a_refusal_without_a_name_concerns_one_request_only() {
         for body in [r#"{"error":true,"message":"no"}"#, r#"{"error":""}"#, "{}"] {
             let (status, body) = answer("figma", 400, body);
             assert_eq!((status, body.as_str()), (400, r#"{"error":"http_400"}"#));
@@ -273,7 +274,7 @@ mod tests {
         let body = br#"{"ok":true,"team_id":"T1","user_id":"U2","user":"robin"}"#;
         let found = identity(slack, body);
         assert_eq!(found, Some(("T1:U2".to_owned(), Some("robin".to_owned()))));
-        // Half an id could be two people's.
+        // An id without its workspace could belong to two people.
         let body = br#"{"ok":true,"user_id":"U2","user":"robin"}"#;
         assert_eq!(identity(slack, body), None);
         let github = &known("github").identity.value;

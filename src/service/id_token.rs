@@ -16,9 +16,10 @@ use crate::secret::{Secret, same};
 const LEEWAY: Seconds = 30;
 /// How old the key set may be before it is fetched again, in seconds.
 const FRESH_FOR: Seconds = 3600;
-/// A kid that is not in the set has it fetched again, but not more often than this, in seconds.
+/// A kid that is not in the set causes a new fetch, but not more often than this, in seconds.
 const AT_MOST_EVERY: Seconds = 10;
-/// What a service may sign with. Symmetric algorithms are not among them: one confusion fewer.
+/// The algorithms that a service may sign with. Symmetric ones are left out, so that a public key is never
+/// taken for a shared secret.
 const ALGORITHMS: [Algorithm; 8] = [
     Algorithm::RS256,
     Algorithm::RS384,
@@ -30,14 +31,14 @@ const ALGORITHMS: [Algorithm; 8] = [
     Algorithm::EdDSA,
 ];
 
-/// The service's public keys, remembered.
+/// The service's public keys, cached.
 #[derive(Debug)]
 pub struct KeySet {
     clock: Clock,
-    known: Mutex<Option<(JwkSet, Seconds)>>,
+    cached: Mutex<Option<(JwkSet, Seconds)>>,
 }
 
-/// What must be in the token.
+/// The values that the token must contain.
 pub struct Expected<'a> {
     /// Issuer.
     pub issuer: &'a str,
@@ -47,12 +48,12 @@ pub struct Expected<'a> {
     pub nonce: &'a Secret,
 }
 
-/// What a verified token says.
+/// The claims of a verified token.
 #[derive(Debug, Deserialize)]
 pub struct IdClaims {
     /// Subject.
     pub sub: String,
-    /// Names, of which a service gives some.
+    /// Names, of which each service gives some.
     #[serde(flatten)]
     pub names: Names,
     iss: String,
@@ -66,8 +67,8 @@ pub struct IdClaims {
     tid: Option<String>,
 }
 
-/// Whether `iss` is this issuer, or, where the issuer has a place for a tenant, that of one: of `tenant`,
-/// if it is known.
+/// Whether `iss` is this issuer. If the issuer has a placeholder for the tenant, whether `iss` is the issuer
+/// of one tenant: of `tenant`, if it is known.
 #[must_use]
 pub fn is_issuer(issuer: &str, iss: &str, tenant: Option<&str>) -> bool {
     let Some((before, after)) = issuer.split_once(TENANT) else {
@@ -92,24 +93,24 @@ enum Audience {
 /// Why an ID token is not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum IdTokenError {
-    /// It is not what it should be.
+    /// It is malformed, forged, expired or meant for another client.
     #[error("the ID token is not valid: {0}")]
     Invalid(&'static str),
-    /// It is the service's, and of another attempt: the code was not given for this one.
+    /// It is genuine but has the nonce of another attempt: the code was not issued for this one.
     #[error("the ID token has the nonce of another attempt")]
     OtherNonce,
-    /// The key set cannot be had.
+    /// The key set cannot be fetched.
     #[error("the key set cannot be fetched: {0}")]
     NoKeys(String),
 }
 
 impl KeySet {
-    /// Nothing is fetched before it is needed.
+    /// Fetches nothing until the first token is verified.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
         Self {
             clock,
-            known: Mutex::new(None),
+            cached: Mutex::new(None),
         }
     }
 
@@ -133,12 +134,12 @@ impl KeySet {
         kid: Option<&str>,
     ) -> Result<JwkSet, IdTokenError> {
         let now = self.clock.now();
-        let known = self
-            .known
+        let cached = self
+            .cached
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
             .clone();
-        if let Some((keys, fetched_at)) = known {
+        if let Some((keys, fetched_at)) = cached {
             let age = now - fetched_at;
             let has_kid = kid.is_none_or(|kid| keys.find(kid).is_some());
             if age < AT_MOST_EVERY || (age < FRESH_FOR && has_kid) {
@@ -155,7 +156,7 @@ impl KeySet {
         let keys: JwkSet = lenient::read_as(&answer.body)
             .ok_or_else(|| IdTokenError::NoKeys("it is not a key set".to_owned()))?;
         *self
-            .known
+            .cached
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner) = Some((keys.clone(), now));
         Ok(keys)
@@ -182,7 +183,7 @@ pub fn verify(
         named && !matches!(key.common.public_key_use, Some(PublicKeyUse::Encryption))
     });
     let mut validation = Validation::new(header.alg);
-    // Times are checked below, with the time that was passed in.
+    // Times are checked below, against the clock that was passed in.
     validation.validate_exp = false;
     validation.validate_aud = false;
     validation.required_spec_claims.clear();
@@ -201,7 +202,7 @@ fn header(token: &str) -> Result<Header, IdTokenError> {
     if !ALGORITHMS.contains(&header.alg) {
         return Err(IdTokenError::Invalid("its algorithm is not accepted"));
     }
-    // RFC 7515 section 4.1.11: what must be understood and is not makes a token invalid.
+    // RFC 7515 section 4.1.11: an unknown critical header makes the token invalid.
     if header.crit.is_some() {
         return Err(IdTokenError::Invalid("it has a critical extension"));
     }
@@ -269,7 +270,7 @@ mod tests {
         }
         assert!(!is_issuer(all, all, None));
         assert!(!is_issuer(all, &of(one).replace("https", "http"), None));
-        // Anybody else is compared as a whole.
+        // Another issuer is compared as a whole.
         assert!(is_issuer(&of(one), &of(one), None) && !is_issuer(&of(one), &of(other), None));
     }
 }

@@ -1,9 +1,9 @@
 //! Services whose habits are known: `LATCHKEY_PROVIDER=github` and the like.
 //!
-//! One entry a service, in [`table`], as data: where its endpoints are, how it wants to be asked, how it
-//! answers, how long what it gives lives and what ends it. Each [`Fact`] carries the page that says so, or
-//! says that nobody could confirm it. What an operator sets always wins over an entry. `docs/services.md` is
-//! made from this table by a test.
+//! [`table`] has one entry for each service, as data: its endpoints, the requests it takes, the answers it
+//! gives, how long what it issues lives and what ends it. Each [`Fact`] names the page that states it or is
+//! marked as unconfirmed. Settings always override an entry. A test keeps `docs/services.md` equal to this
+//! table.
 
 pub mod table;
 
@@ -16,21 +16,21 @@ use crate::error::ShouldBe;
 
 pub use table::{ALL, OIDC};
 
-/// Something that is held to be so, and who says it.
+/// A fact about a service, with its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fact<T> {
-    /// What is held to be so; what is done when it could not be confirmed.
+    /// The fact, or the assumption that the code makes when no source confirms it.
     pub value: T,
-    /// Who says it.
-    pub source: Source,
+    /// Its source.
+    pub source: Evidence,
 }
 
-/// Who says something.
+/// Where a fact comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub enum Evidence {
     /// A page of the service, or a standard that it follows.
     Page(&'static str),
-    /// Nobody that could be read; what the value rests on.
+    /// No page that could be read states it. The text says what the value is based on.
     Unconfirmed(&'static str),
 }
 
@@ -39,16 +39,16 @@ pub enum Source {
 pub const fn said<T: Copy>(value: T, page: &'static str) -> Fact<T> {
     Fact {
         value,
-        source: Source::Page(page),
+        source: Evidence::Page(page),
     }
 }
 
-/// What is done although no page states it, and why.
+/// An assumption that no page states, and its reason.
 #[must_use]
 pub const fn unconfirmed<T: Copy>(value: T, why: &'static str) -> Fact<T> {
     Fact {
         value,
-        source: Source::Unconfirmed(why),
+        source: Evidence::Unconfirmed(why),
     }
 }
 
@@ -57,81 +57,81 @@ pub const fn unconfirmed<T: Copy>(value: T, why: &'static str) -> Fact<T> {
 pub struct Known {
     /// The value of `LATCHKEY_PROVIDER`.
     pub key: &'static str,
-    /// As people know it. None: the operator says it.
+    /// As people know it. None: the operator sets it.
     pub name: Option<&'static str>,
-    /// Where it is asked.
+    /// Where its endpoints are.
     pub endpoints: Fact<Endpoints>,
     /// Which scopes are asked for, and how they are written.
     pub scopes: Fact<Scopes>,
-    /// How this app proves itself at the token endpoint. None: as its metadata says.
+    /// How this app authenticates at the token endpoint. None: as the service's metadata says.
     pub client_auth: Fact<Option<ClientAuth>>,
     /// Whether PKCE with S256 is sent.
     pub pkce: Fact<bool>,
-    /// What the authorization request holds besides what RFC 6749 asks for.
+    /// Parameters of the authorization request besides those of RFC 6749.
     pub authorize: Fact<&'static [Parameter]>,
-    /// The parameter that lets a person take another account than the one they are signed in with. None:
-    /// what its metadata announces; where that is nothing, people log out there first.
+    /// The parameter that lets a person choose another account than the one they are signed in to. None: what
+    /// the metadata announces; if it announces nothing, people log out at the service first.
     pub choose: Fact<Option<(&'static str, &'static str)>>,
     /// How a refresh differs from RFC 6749 section 6.
     pub refresh: Fact<Refresh>,
-    /// How it shapes what it answers.
+    /// How its answers differ from RFC 6749 section 5.
     pub answers: Fact<Answers>,
-    /// Who it is that has logged in.
+    /// How the account that logged in is identified.
     pub identity: Fact<IdentityFrom>,
-    /// Headers that its API wants with every request.
+    /// Headers that its API requires with every request.
     pub headers: &'static [(&'static str, &'static str)],
-    /// Life of an access token in seconds. None: the answer says it, or nothing ends it.
+    /// Life of an access token in seconds. None: the answer gives it, or the token does not expire.
     pub access_life: Fact<Option<Seconds>>,
     /// After how many seconds without use a refresh token ends. None: never, as far as is known.
     pub grant_idle: Fact<Option<Seconds>>,
-    /// How many seconds after the consent everything ends, however it is used. None: never, as far as is
+    /// How many seconds after the consent every token ends, however they are used. None: never, as far as is
     /// known.
     pub grant_life: Fact<Option<Seconds>>,
-    /// What becomes of a refresh token that was used.
-    pub rotation: Fact<Rotation>,
+    /// What happens to a refresh token that was used.
+    pub rotation: Fact<TokenRotation>,
     /// Whether a refresh ends the access token before it at once.
     pub refresh_ends_access: Fact<bool>,
-    /// How a token is ended early.
-    pub revocation: Fact<Revocation>,
-    /// What ends with an access token that is revoked.
+    /// How a token is revoked.
+    pub revocation: Fact<Revoking>,
+    /// What ends when an access token is revoked.
     pub revoking_access_ends: Fact<Ends>,
-    /// Errors that are not those of RFC 6749 section 5.2, or mean something else.
+    /// Errors that RFC 6749 section 5.2 does not define, or that have another meaning here.
     pub errors: &'static [Failing],
     /// What an operator has to know or do.
     pub notes: &'static [&'static str],
 }
 
-/// Where a service is asked.
+/// Where a service's endpoints are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Endpoints {
     /// OpenID Connect discovery at an issuer.
     Discovery {
-        /// The issuer unless `LATCHKEY_PROVIDER_ISSUER` says another. None: it has to.
+        /// The issuer unless `LATCHKEY_PROVIDER_ISSUER` is set. None: it has to be set.
         issuer: Option<&'static str>,
-        /// What an issuer looks like.
+        /// An example of an issuer.
         example: &'static str,
     },
-    /// At these addresses. `{client_id}` stands for the client id.
+    /// At these addresses. `{client_id}` is replaced by the client id.
     Fixed {
         /// Authorization endpoint.
         authorize: &'static str,
         /// Token endpoint.
         token: &'static str,
-        /// Where it says whose token it is.
+        /// Identity endpoint.
         identity: &'static str,
-        /// Where tokens are ended.
+        /// Revocation endpoint.
         revoke: Option<&'static str>,
     },
 }
 
-/// How scopes are asked for.
+/// How scopes are requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scopes {
-    /// Unless `LATCHKEY_PROVIDER_SCOPES` says others, separated by spaces. Empty: none are sent.
+    /// The scopes unless `LATCHKEY_PROVIDER_SCOPES` is set, separated by spaces. Empty: none are sent.
     pub default: &'static str,
     /// The name of the parameter.
     pub parameter: &'static str,
-    /// What stands between two.
+    /// The separator between two scopes.
     pub separator: &'static str,
 }
 
@@ -142,8 +142,8 @@ pub enum ClientAuth {
     Basic,
     /// In the body: `client_secret_post`.
     Body,
-    /// Like [`ClientAuth::Basic`], and what else would be a form is JSON. Not a setting: only the table
-    /// of known services uses it.
+    /// Like [`ClientAuth::Basic`], with JSON bodies instead of forms. Not a setting: only the table of known
+    /// services uses it.
     #[value(skip)]
     BasicJson,
 }
@@ -162,7 +162,7 @@ pub struct Parameter {
 /// How a refresh differs from RFC 6749 section 6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refresh {
-    /// The last step of the path of the endpoint, where it is not the token endpoint.
+    /// The last path segment of the refresh endpoint, if it differs from the token endpoint's.
     pub path: Option<&'static str>,
     /// Whether the redirect address is repeated.
     pub redirect_uri: bool,
@@ -171,117 +171,118 @@ pub struct Refresh {
 /// How answers of the token and revocation endpoints differ from RFC 6749 section 5.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Answers {
-    /// The object in which the tokens of the person stand, unless they stand at the top.
+    /// The field whose object holds the person's tokens. None: they are at the top level.
     pub nested: Option<&'static str>,
     /// Whether refusals come with status 200.
     pub refuses_with_200: bool,
-    /// The fields that may hold the name of an error, first the one that counts more.
+    /// The fields that may hold the name of an error, the most significant first.
     pub error_in: &'static [&'static str],
 }
 
-/// Answers as RFC 6749 wants them.
+/// Answers as RFC 6749 defines them.
 pub const STANDARD_ANSWERS: Answers = Answers {
     nested: None,
     refuses_with_200: false,
     error_in: &["error"],
 };
 
-/// How it is found out who has logged in.
+/// How the account that logged in is identified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IdentityFrom {
-    /// From the ID token; where there is none or it holds no name, from an endpoint that answers JSON with
-    /// `sub` or `id` and a name.
+    /// From the ID token. If there is none, or it has no name, from an endpoint that answers JSON with `sub`
+    /// or `id` and a name.
     Standard,
-    /// From an API of the service.
+    /// From the service's API.
     Api {
         /// None: GET. Otherwise POST with this JSON; empty for no body.
         post: Option<&'static str>,
-        /// JSON pointers (RFC 6901) to what makes up the account's id, joined by colons.
+        /// JSON pointers (RFC 6901) to the parts of the account's id, which are joined by colons.
         subject: &'static [&'static str],
         /// JSON pointers to names, best first.
         names: &'static [&'static str],
     },
 }
 
-/// What becomes of a refresh token that was used.
+/// What happens to a refresh token that was used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rotation {
-    /// It stays.
+pub enum TokenRotation {
+    /// It stays valid; no new one is issued.
     None,
-    /// There is a new one each time, and the one before works on.
+    /// A new one is issued, and the old one stays valid.
     OldStays,
     /// It ends at once.
     Strict,
-    /// It can be used again for so many seconds; none: for a short time that nobody says.
+    /// It can be used again for so many seconds. None: for a short time of unstated length.
     Grace(Option<Seconds>),
-    /// It ends with the first use of the next.
+    /// It ends when its successor is first used.
     UntilFirstUse,
-    /// As its operator has set it.
+    /// As the service's operator configured it.
     AsConfigured,
 }
 
-/// How tokens are ended early.
+/// How a token is revoked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Revocation {
+pub struct Revoking {
     /// By which request.
     pub by: RevokedBy,
-    /// Names of errors that say that there is nothing left to end, besides `invalid_token` and
-    /// `invalid_grant`.
+    /// Error names, besides `invalid_token` and `invalid_grant`, that mean that there is nothing left to
+    /// revoke.
     pub gone: &'static [&'static str],
-    /// Statuses that say the same.
+    /// Statuses that mean the same.
     pub gone_status: &'static [u16],
 }
 
-/// By which request a token is ended.
+/// By which request a token is revoked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RevokedBy {
-    /// None is known: tokens run out.
+    /// No request is known: tokens expire by themselves.
     Nothing,
     /// RFC 7009.
     Standard,
-    /// RFC 7009, and it takes refresh tokens alone.
+    /// RFC 7009, for refresh tokens only.
     RefreshTokensOnly,
-    /// POST with the token itself as proof.
+    /// POST with the token itself as credential.
     Bearer,
     /// POST of a form whose one field is named after the kind of token.
     NamedField,
-    /// DELETE with JSON, by the app: of an access token at the revocation endpoint, of all that the person
-    /// gave at its neighbour `grant`. That takes an access token too, for which the refresh token is spent.
+    /// DELETE with JSON, authenticated as the app. The revocation endpoint ends an access token; its sibling
+    /// `grant` ends everything that the person granted. Both take an access token, so the refresh token is
+    /// spent to get one.
     ByApp,
 }
 
-/// What ends with an access token that is revoked.
+/// What ends when an access token is revoked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ends {
-    /// It alone.
+    /// Only the token itself.
     Itself,
     /// Its grant: its refresh token as well.
     Grant,
-    /// All that the account ever gave to this app.
+    /// Everything that the account granted to this app.
     Account,
 }
 
-/// An error by its name.
+/// An error and its meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Failing {
-    /// As it stands in the answer.
+    /// Its name in the answer.
     pub name: &'static str,
     /// What it means.
     pub means: Means,
-    /// Who says so.
-    pub source: Source,
+    /// Its source.
+    pub source: Evidence,
 }
 
 /// What an error of the token endpoint means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Means {
-    /// The refresh token is no good: only the person can help.
+    /// The refresh token is invalid: only the person can fix that.
     GrantEnded,
-    /// The service does not know this app, or not like this: only the operator can help.
+    /// The service does not accept this app or its authentication: only the operator can fix that.
     AppRefused,
-    /// Something about this request. Nobody is asked to do anything.
+    /// It concerns this request only. No person has to act.
     Refused,
-    /// The service is in trouble, and the request may have been carried out.
+    /// The service failed, and the request may have been carried out.
     Trouble,
 }
 
@@ -318,9 +319,9 @@ impl Known {
         }
     }
 
-    /// Each fact by its name, and who says it; for whoever reads or counts them.
+    /// Each fact by its name, with its source.
     #[must_use]
-    pub fn sources(&self) -> Vec<(&'static str, Source)> {
+    pub fn sources(&self) -> Vec<(&'static str, Evidence)> {
         let mut sources = vec![
             ("endpoints", self.endpoints.source),
             ("scopes", self.scopes.source),
@@ -353,12 +354,12 @@ impl Known {
         sources
     }
 
-    /// How many facts nobody could confirm.
+    /// How many facts are unconfirmed.
     #[must_use]
     pub fn unconfirmed(&self) -> usize {
         self.sources()
             .iter()
-            .filter(|(_, source)| matches!(source, Source::Unconfirmed(_)))
+            .filter(|(_, source)| matches!(source, Evidence::Unconfirmed(_)))
             .count()
     }
 }
@@ -382,7 +383,7 @@ mod tests {
         let mut keys: Vec<&str> = ALL.iter().map(|known| known.key).collect();
         keys.sort_unstable();
         keys.dedup();
-        assert_eq!(keys.len(), ALL.len(), "no key stands twice");
+        assert_eq!(keys.len(), ALL.len(), "no key occurs twice");
         assert!(Known::find("GitHub").is_none());
         assert!(Known::find("").is_none());
     }
@@ -392,10 +393,10 @@ mod tests {
         for known in ALL {
             for (fact, source) in known.sources() {
                 match source {
-                    Source::Page(page) => {
+                    Evidence::Page(page) => {
                         assert!(page.starts_with("https://"), "{}: {fact}", known.key);
                     }
-                    Source::Unconfirmed(why) => {
+                    Evidence::Unconfirmed(why) => {
                         assert!(why.len() > 10, "{}: {fact}", known.key);
                     }
                 }
@@ -417,7 +418,7 @@ mod tests {
         );
         assert_eq!(means("oidc", "bad_refresh_token"), Some(Means::Refused));
         assert_eq!(means("slack", "fatal_error"), Some(Means::Trouble));
-        // One company's admin has thrown the app out: the others go on.
+        // One company's admin removed the app; other companies are not affected.
         assert_eq!(means("entra", "unauthorized_client"), Some(Means::Refused));
     }
 }

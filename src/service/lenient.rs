@@ -1,8 +1,8 @@
-//! Reads JSON of the service, whatever surrounds it.
+//! Reads the service's JSON, even if other bytes surround it.
 //!
-//! The refresh token in an answer may be the only one left, so no answer that holds tokens may be thrown
-//! away for its media type, a byte order mark, white space, a doubled field, or nonsense in another field.
-//! Everything that the service says in JSON is read here; what a field must be is said where it is used.
+//! The refresh token in an answer may be the only one left. So an answer that holds tokens is never rejected
+//! for its media type, a byte order mark, white space, a duplicate field, or nonsense in another field. All
+//! JSON of the service is read here; each caller checks the fields that it uses.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-/// The value that stands in a body; none where there is no JSON.
+/// The JSON value in a body. None if there is no JSON.
 ///
-/// Of an object's fields each is read by itself, and one that cannot be read is left out. Of a doubled
-/// field the last counts. What follows the value is not looked at.
+/// The fields of an object are read one by one, and a field that cannot be read is left out. Of duplicate
+/// fields the last counts. Bytes after the value are ignored.
 #[must_use]
 pub fn read(body: &[u8]) -> Option<Value> {
     let text = text(body);
@@ -25,13 +25,14 @@ pub fn read(body: &[u8]) -> Option<Value> {
     first(start)
 }
 
-/// The same, as a type of one's own.
+/// The JSON value, as a type of the caller.
 #[must_use]
 pub fn read_as<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
     serde_json::from_value(read(body)?).ok()
 }
 
-/// Whether these fields hold an access token. A replacement character says that bytes of it were lost.
+/// Whether these fields hold an access token. A replacement character shows that bytes of the token were
+/// lost.
 #[must_use]
 pub fn holds_tokens(fields: &Value) -> bool {
     fields
@@ -40,13 +41,13 @@ pub fn holds_tokens(fields: &Value) -> bool {
         .is_some_and(is_token)
 }
 
-/// Whether a text can be a token: there is something of it, and all of it.
+/// Whether a text can be a token: it is not empty, and no bytes of it were lost.
 #[must_use]
 pub fn is_token(text: &str) -> bool {
     !text.is_empty() && !text.contains('\u{fffd}')
 }
 
-/// As text. UTF-8 is what JSON is written in (RFC 8259 section 8.1); a mark at the start may say UTF-16.
+/// The body as text. JSON is UTF-8 (RFC 8259 section 8.1), unless a byte order mark says UTF-16.
 fn text(body: &[u8]) -> String {
     let utf16 = |read: fn([u8; 2]) -> u16| {
         let units = body.chunks_exact(2).map(|pair| read([pair[0], pair[1]]));

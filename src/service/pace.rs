@@ -1,4 +1,4 @@
-//! Token requests a second, over all replicas.
+//! Limits token requests per second over all replicas.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,34 +9,34 @@ use crate::clock::{Clock, Millis};
 use crate::error::Error;
 use crate::store::Store;
 
-/// How much may be asked of the service.
+/// Limits of the requests to the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceLimits {
-    /// Renewals under way at once in this process.
+    /// Concurrent renewals in this process.
     pub concurrency: usize,
-    /// Token requests a second over all replicas.
+    /// Token requests per second over all replicas.
     pub rate: Option<u32>,
 }
 
-/// Token requests a second, over all replicas. Each process reserves a short stretch of time at a time.
+/// Limits token requests per second over all replicas. Each process reserves a short stretch of time at once.
 #[derive(Debug)]
 pub struct ServicePace {
     store: Store,
     clock: Clock,
-    /// Between two requests; None is no limit.
+    /// The time between two requests. None: no limit.
     each: Option<Millis>,
     places: tokio::sync::Mutex<VecDeque<Millis>>,
 }
 
-/// How much time is reserved at once.
+/// The stretch of time that is reserved at once.
 const STRETCH: Millis = 200;
-/// How late a request may leave and still be in its place.
+/// How late a request may leave and still use its place.
 const LATE: Duration = Duration::from_millis(200);
-/// The longest a renewal waits for its place: well within its lease.
+/// The longest that a renewal waits for its place: much less than its lease.
 const LONGEST_QUEUE: Millis = 20_000;
 
 impl ServicePace {
-    /// So many requests a second; None is no limit.
+    /// At most so many requests per second. None: no limit.
     #[must_use]
     pub fn new(rate: Option<u32>, store: Store, clock: Clock) -> Self {
         Self {
@@ -47,7 +47,7 @@ impl ServicePace {
         }
     }
 
-    /// How many renewals may be under way at once so that none waits too long for its place.
+    /// How many renewals may run at once so that none waits too long for its place.
     #[must_use]
     pub fn at_once(&self) -> usize {
         self.each.map_or(usize::MAX, |each| {
@@ -55,7 +55,7 @@ impl ServicePace {
         })
     }
 
-    /// A place for a renewal's request: how long to wait for it. None when all near ones are taken.
+    /// How long a renewal must wait for its place. None if all places within the longest wait are taken.
     ///
     /// # Errors
     /// When the store is unavailable, as below.
@@ -65,7 +65,7 @@ impl ServicePace {
         };
         let mut places = self.places.lock().await;
         let now = self.clock.millis();
-        // A place that has gone by unused is gone: several at once would be a burst.
+        // A place whose time has passed is dropped: using several at once would be a burst.
         while places.front().is_some_and(|place| place + each < now) {
             places.pop_front();
         }
@@ -83,7 +83,7 @@ impl ServicePace {
             .map(|place| Duration::from_millis(u64::try_from(place - now).unwrap_or(0))))
     }
 
-    /// Waits for a place for a renewal's request. False when all near ones are taken.
+    /// Waits for a place for a renewal's request. False if all places within the longest wait are taken.
     ///
     /// # Errors
     /// When the store is unavailable.
@@ -91,8 +91,7 @@ impl ServicePace {
         while let Some(wait) = self.place().await? {
             let begun = Instant::now();
             tokio::time::sleep(wait).await;
-            // Whoever wakes late has missed their place: with all the others that have, they would be a
-            // burst.
+            // A task that wakes late has missed its place: together, all late tasks would be a burst.
             if self.each.is_none() || begun.elapsed() <= wait + LATE {
                 return Ok(true);
             }
@@ -100,7 +99,8 @@ impl ServicePace {
         Ok(false)
     }
 
-    /// A request that somebody waits for leaves at once, and renewals make room.
+    /// Takes a place for a request that a person waits for. The request leaves at once, and renewals make
+    /// room.
     pub async fn make_room(&self) -> Result<(), Error> {
         if let Some(each) = self.each {
             let now = self.clock.millis();

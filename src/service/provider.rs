@@ -1,46 +1,48 @@
 //! The service: authorize address, code to tokens, refresh, revoke, identity, API key.
 //!
 //! OpenID Connect by discovery, or plain OAuth 2.0 with its endpoints as settings. The grants are
-//! built by the `oauth2` crate and sent by our own client with its limits. How a service differs from the
-//! standards stands in [`known`] as data, and is done here for whichever service has that habit.
+//! built by the `oauth2` crate and sent by `transport`. [`known`](super::known) lists as data how each service
+//! differs from the standards; the code here acts on those habits and names no service.
 
-use std::pin::Pin;
 use std::sync::Mutex;
 
 use oauth2::basic::{
     BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
 };
 use oauth2::{
-    AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken,
-    EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, PkceCodeChallenge, PkceCodeVerifier,
-    RedirectUrl, RefreshToken, RequestTokenError, Scope, StandardRevocableToken, TokenResponse,
-    TokenUrl,
+    AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet,
+    EndpointSet, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError,
+    Scope, StandardRevocableToken, TokenResponse, TokenUrl,
 };
 use serde::Deserialize;
 use url::Url;
 
 use crate::clock::{Clock, Seconds};
 use crate::error::{Error, printable};
-use crate::gate::Report;
 use crate::grant::Lives;
 use crate::model::{ApiKey, Identity, RevocableToken, Tokens};
-use crate::outbound::{Answer, Failure, Outbound, SIZE_LIMIT, encode};
+use crate::outbound::{Failure, Outbound, SIZE_LIMIT, encode};
 use crate::secret::Secret;
 
+use super::answers;
 use super::discovery::Metadata;
+use super::failures::{
+    Brought, KeyEndpointError, RedeemError, RefreshError, RevokeError, came_back, refused_code,
+    tokens_in,
+};
 use super::habits::{self, Revoked};
-use super::id_token::{self, Expected, IdTokenError, KeySet};
+use super::id_token::{self, Expected, IdClaims, IdTokenError, KeySet};
 use super::known::{ClientAuth, Ends, IdentityFrom, Known, Means, RevokedBy};
 use super::registration::{ApiKeySource, ProviderConfig};
 use super::token_response::TokenAnswer;
-use super::{answers, lenient};
+use super::transport::{SendError, Transport};
 
-/// How long the service's metadata is believed, in seconds.
+/// How long the service's metadata is used before it is fetched again, in seconds.
 const METADATA_FRESH_FOR: Seconds = 3600;
-/// What a key is taken to live when the service does not say.
+/// The life assumed for a key whose expiry the service does not give.
 const LIFE_UNLESS_SAID: Seconds = 3600;
 
-type Client = oauth2::Client<
+type OAuthClient = oauth2::Client<
     BasicErrorResponse,
     TokenAnswer,
     BasicTokenIntrospectionResponse,
@@ -62,66 +64,6 @@ pub struct Provider {
     loopback_http: bool,
     metadata: Mutex<Option<(Metadata, Seconds)>>,
     key_set: KeySet,
-}
-
-/// Why a refresh brought nothing.
-#[derive(Debug, thiserror::Error)]
-pub enum RefreshError {
-    /// The request was not sent.
-    #[error("the service cannot be reached: {0}")]
-    NotSent(String),
-    /// It was sent, and nobody knows whether the refresh token was used up.
-    #[error("the outcome is unknown: {0}")]
-    Unknown(String),
-    /// 429, or 503 with a time to wait. The refresh token was not used.
-    #[error("the service asks to wait")]
-    Wait {
-        /// `Retry-After`, if given.
-        seconds: Option<Seconds>,
-    },
-    /// `invalid_grant`: the refresh token is no good.
-    #[error("the service refuses the refresh token")]
-    InvalidGrant,
-    /// `invalid_client`, `unauthorized_client`: nothing can be renewed until the operator does
-    /// something.
-    #[error("the service refuses this app: {0}")]
-    InvalidClient(String),
-    /// Any other error of RFC 6749 section 5.2: answered, and about this request only.
-    #[error("the service refuses the request: {0}")]
-    Refused(String),
-}
-
-impl RefreshError {
-    /// What it means for all other token requests.
-    #[must_use]
-    pub fn report(&self) -> Report {
-        match self {
-            Self::InvalidGrant | Self::Refused(_) => Report::Answered,
-            Self::InvalidClient(_) => Report::Refused,
-            Self::Wait { seconds } => Report::Wait(*seconds),
-            Self::NotSent(_) | Self::Unknown(_) => Report::Failed,
-        }
-    }
-}
-
-/// Why the key endpoint gave no key.
-#[derive(Debug, thiserror::Error)]
-pub enum KeyEndpointError {
-    /// 401: the access token is no good.
-    #[error("the key endpoint refuses the access token")]
-    Unauthorized,
-    /// 429 or 503 with a time to wait.
-    #[error("the key endpoint asks to wait")]
-    Wait {
-        /// `Retry-After`, if given.
-        seconds: Option<Seconds>,
-    },
-    /// The service is left alone just now. Nothing was sent.
-    #[error("the service is left alone")]
-    LeftAlone,
-    /// Anything else.
-    #[error("the key endpoint failed: {0}")]
-    Failed(String),
 }
 
 /// What the callback carries.
@@ -158,19 +100,19 @@ impl Provider {
         }
     }
 
-    /// Its name as people know it.
+    /// The service's name as people know it.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.config.name
     }
 
-    /// What is known of it.
+    /// How this service differs from the standards.
     #[must_use]
     pub fn known(&self) -> &'static Known {
         self.config.known
     }
 
-    /// How long grants last, as far as the operator knows.
+    /// How long grants last, as far as the operator set it.
     #[must_use]
     pub fn grant_lives(&self) -> Lives {
         Lives {
@@ -179,13 +121,13 @@ impl Provider {
         }
     }
 
-    /// Whether API keys are made by a step of their own: at a key endpoint, or signed here.
+    /// Whether API keys differ from access tokens: the key endpoint issues them, or Latchkey signs them.
     #[must_use]
     pub fn makes_keys(&self) -> bool {
         !matches!(self.config.api_key, ApiKeySource::AccessToken)
     }
 
-    /// Makes sure that the endpoints are known, so that what follows sends just what it means to send.
+    /// Fetches the metadata if needed, so that the next call sends one request and no more.
     ///
     /// # Errors
     /// [`Error::ServiceUnreachable`] and [`Error::ServiceRefused`], when discovery fails.
@@ -193,7 +135,7 @@ impl Provider {
         self.metadata().await.map(|_| ())
     }
 
-    /// An address of the service that can be asked by a plain GET, whatever it answers.
+    /// An address of the service for a plain GET that tests whether it is reachable; any answer will do.
     #[must_use]
     pub fn watched_address(&self) -> Option<String> {
         match &self.config.issuer {
@@ -204,17 +146,17 @@ impl Provider {
 
     async fn metadata(&self) -> Result<Metadata, Error> {
         let now = self.clock.now();
-        let known = self
+        let cached = self
             .metadata
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
             .clone();
-        if let Some((metadata, fetched_at)) = &known
+        if let Some((metadata, fetched_at)) = &cached
             && now - fetched_at < METADATA_FRESH_FOR
         {
             return Ok(metadata.clone());
         }
-        match (self.discover().await, known) {
+        match (self.discover().await, cached) {
             (Ok(metadata), _) => {
                 *self
                     .metadata
@@ -223,9 +165,9 @@ impl Provider {
                     Some((metadata.clone(), now));
                 Ok(metadata)
             }
-            // What was true an hour ago is better than failing every renewal.
+            // An hour-old answer is better than failing every renewal.
             (Err(error), Some((metadata, _))) => {
-                tracing::warn!(%error, "discovery fails; the endpoints known before are used");
+                tracing::warn!(%error, "discovery failed; using the endpoints from before");
                 Ok(metadata)
             }
             (Err(error), None) => Err(error),
@@ -235,7 +177,7 @@ impl Provider {
     async fn discover(&self) -> Result<Metadata, Error> {
         let config = &self.config;
         let Some(issuer) = config.issuer.as_deref() else {
-            // `config` has made sure of these when there is no issuer.
+            // The settings require these when there is no issuer.
             let missing = || Error::Internal("an endpoint of the service is missing".to_owned());
             return Ok(Metadata {
                 issuer: None,
@@ -261,7 +203,7 @@ impl Provider {
         Metadata::read(&answer.body, issuer, config, self.loopback_http)
     }
 
-    fn client(&self, metadata: &Metadata) -> Result<Client, Error> {
+    fn client(&self, metadata: &Metadata) -> Result<OAuthClient, Error> {
         let internal = |_| Error::Internal("an address of the service is malformed".to_owned());
         let redirect = RedirectUrl::new(self.redirect_uri.clone()).map_err(internal)?;
         Ok(
@@ -280,8 +222,7 @@ impl Provider {
         )
     }
 
-    /// Whether the service can be asked to let a person choose another account than the one they are
-    /// logged in to there.
+    /// Whether the service can let a person choose another account than the one they are logged in to.
     ///
     /// # Errors
     /// [`Error::ServiceUnreachable`] and [`Error::ServiceRefused`], when discovery fails.
@@ -289,15 +230,14 @@ impl Provider {
         Ok(self.choosing(&self.metadata().await?).is_some())
     }
 
-    /// The parameter by which it is asked: what is known of the service, or what its metadata announces.
+    /// The parameter that asks for it: from what is known of the service, or else from its metadata.
     fn choosing(&self, metadata: &Metadata) -> Option<(&'static str, &'static str)> {
         let announced = metadata.choose_prompt.map(|value| ("prompt", value));
         self.known().choose.value.or(announced)
     }
 
-    /// Where the person logs in: authorization code with PKCE S256, `state`, and `nonce` where there is
-    /// OpenID Connect. With `choose` they are asked which account it is to be, where the service knows
-    /// how.
+    /// Where the person logs in: authorization code with PKCE S256, `state`, and `nonce` for OpenID
+    /// Connect. With `choose`, the service asks which account to use if it can.
     pub async fn authorize_url(
         &self,
         state: &Secret,
@@ -342,7 +282,7 @@ impl Provider {
             .collect()
     }
 
-    /// What the service wants to find in the authorization request besides what everybody wants.
+    /// The parameters of the authorization request that this service needs besides the standard ones.
     fn parameters(
         &self,
         scopes: &[&str],
@@ -358,7 +298,7 @@ impl Provider {
             .collect();
         if let Some((name, value)) = choosing {
             // OpenID Connect Core 1.0, section 3.1.2.1: `prompt` is a list.
-            match parameters.iter_mut().find(|(known, _)| *known == name) {
+            match parameters.iter_mut().find(|(present, _)| *present == name) {
                 Some((_, already)) if already == value => {}
                 Some((_, already)) => *already = format!("{value} {already}"),
                 None => parameters.push((name, value.to_owned())),
@@ -367,10 +307,10 @@ impl Provider {
         parameters
     }
 
-    /// Checks that the answer is the service's own (RFC 9207), before anything in it is used.
+    /// Checks that the callback comes from the service (RFC 9207), before anything in it is used.
     ///
     /// # Errors
-    /// [`Error::CameBack`] when `iss` is missing where it was announced, or is another's.
+    /// [`Error::CameBack`] when `iss` is missing although the metadata announced it, or names another issuer.
     pub async fn check_issuer(&self, callback: &CallbackQuery) -> Result<(), Error> {
         let metadata = self.metadata().await?;
         match (&callback.iss, &metadata.issuer) {
@@ -432,8 +372,8 @@ impl Provider {
         }
     }
 
-    /// Whose tokens these are. `subject` is told as soon as a verified ID token has said it, whatever
-    /// fails after that.
+    /// Whose tokens these are. `subject` is set as soon as a verified ID token names the account, even if
+    /// a later step fails.
     async fn identify(
         &self,
         metadata: &Metadata,
@@ -442,30 +382,7 @@ impl Provider {
         nonce: &Secret,
         subject: &mut Option<String>,
     ) -> Result<Identity, Error> {
-        let openid = self.scopes().contains(&"openid");
-        let verified = match (&metadata.issuer, &metadata.jwks, answer.id_token()) {
-            (Some(issuer), Some(jwks), Some(token)) => {
-                let expected = Expected {
-                    issuer,
-                    client_id: &self.config.client_id,
-                    nonce,
-                };
-                let claims = self
-                    .key_set
-                    .verify(&self.http, jwks.as_str(), token, &expected)
-                    .await
-                    .map_err(|error| match error {
-                        IdTokenError::Invalid(_) => Error::ServiceRefused(error.to_string()),
-                        IdTokenError::OtherNonce => came_back("the code is of another attempt"),
-                        IdTokenError::NoKeys(_) => Error::ServiceUnreachable(error.to_string()),
-                    })?;
-                Some(claims)
-            }
-            (Some(_), _, None) if openid => {
-                return Err(Error::ServiceRefused("there is no ID token".to_owned()));
-            }
-            _ => None,
-        };
+        let verified = self.id_claims(metadata, answer, nonce).await?;
         *subject = verified.as_ref().map(|claims| claims.sub.clone());
         if let Some(claims) = &verified
             && let Some(display_name) = claims.names.best()
@@ -494,6 +411,36 @@ impl Provider {
             display_name: name.unwrap_or_else(|| subject.clone()),
             subject,
         })
+    }
+
+    /// The claims of the verified ID token. None where the service does not do OpenID Connect.
+    async fn id_claims(
+        &self,
+        metadata: &Metadata,
+        answer: &TokenAnswer,
+        nonce: &Secret,
+    ) -> Result<Option<IdClaims>, Error> {
+        let (issuer, jwks, token) = match (&metadata.issuer, &metadata.jwks, answer.id_token()) {
+            (Some(issuer), Some(jwks), Some(token)) => (issuer, jwks, token),
+            (Some(_), _, None) if self.scopes().contains(&"openid") => {
+                return Err(Error::ServiceRefused("there is no ID token".to_owned()));
+            }
+            _ => return Ok(None),
+        };
+        let expected = Expected {
+            issuer,
+            client_id: &self.config.client_id,
+            nonce,
+        };
+        self.key_set
+            .verify(&self.http, jwks.as_str(), token, &expected)
+            .await
+            .map(Some)
+            .map_err(|error| match error {
+                IdTokenError::Invalid(_) => Error::ServiceRefused(error.to_string()),
+                IdTokenError::OtherNonce => came_back("the code is of another attempt"),
+                IdTokenError::NoKeys(_) => Error::ServiceUnreachable(error.to_string()),
+            })
     }
 
     async fn ask_identity(
@@ -575,20 +522,20 @@ impl Provider {
                 let name = printable(refusal.error().as_ref());
                 Err(match self.known().means(refusal.error().as_ref()) {
                     Means::GrantEnded => RefreshError::InvalidGrant,
-                    // Nothing is wrong with the link: the service does not know us, or not like this.
+                    // The link is fine: the service does not accept our client or its authentication.
                     Means::AppRefused => RefreshError::InvalidClient(name),
                     Means::Refused => RefreshError::Refused(name),
                     Means::Trouble => RefreshError::Unknown(name),
                 })
             }
-            // 200 with HTML or half an answer: it may have been carried out.
+            // 200 with HTML or half an answer: the refresh may have been carried out.
             Err(RequestTokenError::Parse(..) | RequestTokenError::Other(_)) => Err(
                 RefreshError::Unknown("the answer is not a token answer".to_owned()),
             ),
         }
     }
 
-    /// The API key of an access token: the token itself, or one that the key endpoint makes for it.
+    /// The API key for an access token: the token itself, or a key that the key endpoint issues for it.
     pub async fn api_key(&self, tokens: &Tokens) -> Result<ApiKey, KeyEndpointError> {
         let url = match &self.config.api_key {
             ApiKeySource::AccessToken => return Ok(self.token_as_key(tokens)),
@@ -640,8 +587,8 @@ impl Provider {
         }
     }
 
-    /// Revokes a token (RFC 7009), or what the service has instead. A service without a revocation endpoint
-    /// lets tokens run out.
+    /// Revokes a token by RFC 7009 or by the service's own request. At a service without a revocation
+    /// endpoint, tokens expire by themselves.
     pub async fn revoke(&self, token: &RevocableToken) -> Result<(), RevokeError> {
         let metadata = self
             .metadata()
@@ -650,8 +597,8 @@ impl Provider {
         let Some(url) = metadata.revoke.clone() else {
             return Ok(());
         };
-        // Whoever else has linked to this account would lose it with one access token. The refresh token
-        // ends them all, when nobody uses the account any more.
+        // Revoking one access token would end every link to this account. The refresh token is revoked
+        // later, when no link uses the account.
         if !token.refresh && self.known().revoking_access_ends.value == Ends::Account {
             return Ok(());
         }
@@ -673,14 +620,14 @@ impl Provider {
         self.end(request).await
     }
 
-    /// Whether ending this token takes a token request of its own: what that brings ends the grant, by
+    /// Whether this refresh token has to be spent to end its grant: the access token it brings authorises
     /// [`Provider::delete_grant`].
     #[must_use]
     pub fn spends(&self, token: &RevocableToken) -> bool {
         token.refresh && self.known().revocation.value.by == RevokedBy::ByApp
     }
 
-    /// Ends all that the person of this access token gave to this app.
+    /// Ends everything that the owner of this access token granted to this app.
     pub async fn delete_grant(&self, access_token: &Secret) -> Result<(), RevokeError> {
         let metadata = self
             .metadata()
@@ -692,7 +639,7 @@ impl Provider {
         }
     }
 
-    /// Sends what is to end something, and reads whether it has.
+    /// Sends a request that ends a token or a grant, and reads whether it did.
     async fn end(&self, request: reqwest::RequestBuilder) -> Result<(), RevokeError> {
         let mut request = request.header(http::header::ACCEPT, "application/json");
         for (name, value) in self.known().headers {
@@ -721,7 +668,7 @@ impl Provider {
         }
         let request = self.basic(request);
         match self.config.client_auth {
-            // What is checked against a schema holds nothing else.
+            // These services check the body against a schema: no `token_type_hint`.
             Some(ClientAuth::BasicJson) => request.json(&serde_json::json!({ "token": secret })),
             _ => request.form(&form),
         }
@@ -751,7 +698,7 @@ impl Provider {
         }
     }
 
-    /// Deletes a minted key. That it is gone is as good.
+    /// Deletes a key at the key endpoint. A key that is already gone counts as deleted.
     pub async fn delete_key(&self, id: &str, access_token: &Secret) -> Result<(), RevokeError> {
         let ApiKeySource::Endpoint(url) = &self.config.api_key else {
             return Ok(());
@@ -772,7 +719,7 @@ impl Provider {
     }
 }
 
-/// When an access token runs out, or is taken to where the service does not say.
+/// When an access token expires: as the service said, or else an hour after the request started.
 #[must_use]
 pub fn good_until(tokens: &Tokens) -> Seconds {
     tokens
@@ -807,164 +754,4 @@ fn tokens(answer: &TokenAnswer, started_at: Seconds) -> Tokens {
             .refresh_token()
             .map(|token| Secret::new(token.secret().clone())),
     }
-}
-
-/// What can be revoked of an answer that is not whole.
-fn tokens_in(body: &[u8]) -> Option<Brought> {
-    let fields = lenient::read(body)?;
-    let tokens: Vec<RevocableToken> = [("refresh_token", true), ("access_token", false)]
-        .into_iter()
-        .filter_map(|(name, refresh)| {
-            let text = fields.get(name)?.as_str()?;
-            lenient::is_token(text).then(|| RevocableToken {
-                token: Secret::new(text.to_owned()),
-                refresh,
-            })
-        })
-        .collect();
-    (!tokens.is_empty()).then_some(Brought {
-        tokens,
-        subject: None,
-    })
-}
-
-/// What the error of a token answer to a code means, by what is known of the service.
-fn refused_code(known: &Known, error: &str) -> Error {
-    let said = format!("token endpoint: {}", printable(error));
-    match (known.means(error), error) {
-        (Means::AppRefused, _) | (_, "unsupported_grant_type") => Error::AppRefused(said),
-        (_, "invalid_scope") => Error::ScopeRefused(said),
-        (Means::Trouble, _) => Error::ServiceUnreachable(said),
-        (Means::GrantEnded, _) => Error::CodeRanOut,
-        // The code is what the browser brought.
-        (Means::Refused, _) => Error::CameBack(Box::new(Error::ServiceRefused(said))),
-    }
-}
-
-/// An answer that the browser brought and that is not the service's.
-fn came_back(why: &str) -> Error {
-    Error::CameBack(Box::new(Error::ServiceRefused(why.to_owned())))
-}
-
-/// Why a code brought no account, and what it brought all the same.
-pub struct RedeemError {
-    /// Why.
-    pub why: Error,
-    /// What must be revoked.
-    pub brought: Option<Brought>,
-}
-
-/// What a code has brought that became no account.
-pub struct Brought {
-    /// The tokens.
-    pub tokens: Vec<RevocableToken>,
-    /// The account they are of, where a verified ID token has said it.
-    pub subject: Option<String>,
-}
-
-impl From<Error> for RedeemError {
-    fn from(why: Error) -> Self {
-        Self { why, brought: None }
-    }
-}
-
-/// Why something at the service could not be ended yet.
-#[derive(Debug, thiserror::Error)]
-pub enum RevokeError {
-    /// The access token that would authorise it has run out.
-    #[error("the access token for it has ended")]
-    AccessTokenEnded,
-    /// Anything else.
-    #[error("{0}")]
-    Failed(String),
-}
-
-impl From<Failure> for RevokeError {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure.to_string())
-    }
-}
-
-/// Our client as the `oauth2` crate wants to see it, with the habits of the service.
-struct Transport<'a> {
-    http: &'a Outbound,
-    known: &'static Known,
-    json: bool,
-}
-
-impl<'c> AsyncHttpClient<'c> for Transport<'_> {
-    type Error = SendError;
-    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, SendError>> + Send + 'c>>;
-
-    fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(self.send(request))
-    }
-}
-
-impl Transport<'_> {
-    /// Sends a grant that the `oauth2` crate has built.
-    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, SendError> {
-        let (parts, body) = request.into_parts();
-        let mut headers = parts.headers;
-        for (name, value) in self.known.headers {
-            headers.insert(*name, http::HeaderValue::from_static(value));
-        }
-        let body = match self.json {
-            true => {
-                let json = http::HeaderValue::from_static("application/json");
-                headers.insert(http::header::CONTENT_TYPE, json);
-                habits::json_of_form(&body)
-            }
-            false => body,
-        };
-        let request = self
-            .http
-            .client()
-            .request(parts.method, parts.uri.to_string())
-            .headers(headers)
-            .body(body);
-        let (answer, broke_off) = self.http.send_for_part(request, SIZE_LIMIT).await?;
-        // Tokens that have arrived are kept, however the connection ended.
-        let is_token_answer = |answer: &Answer| {
-            answer.status.is_success()
-                && lenient::read(&answer.body).is_some_and(|fields| lenient::holds_tokens(&fields))
-        };
-        if let Some(failure) = broke_off
-            && !is_token_answer(&answer)
-        {
-            return Err(failure.into());
-        }
-        let retry_after = answer.retry_after();
-        match answer.status {
-            http::StatusCode::TOO_MANY_REQUESTS => return Err(SendError::Wait(retry_after)),
-            http::StatusCode::SERVICE_UNAVAILABLE if retry_after.is_some() => {
-                return Err(SendError::Wait(retry_after));
-            }
-            status if status.is_server_error() || status.is_redirection() => {
-                return Err(SendError::ServerError(status));
-            }
-            _ => {}
-        }
-        let (status, body) = habits::plain_answer(answer.status, answer.body);
-        let (status, body) = habits::standard_answer(self.known, status, body);
-        let mut response = HttpResponse::new(body);
-        *response.status_mut() = status;
-        *response.headers_mut() = answer.headers;
-        // What it is, its body says.
-        let json = http::HeaderValue::from_static("application/json");
-        response
-            .headers_mut()
-            .insert(http::header::CONTENT_TYPE, json);
-        Ok(response)
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-enum SendError {
-    #[error(transparent)]
-    Failed(#[from] Failure),
-    #[error("it asks to wait")]
-    Wait(Option<Seconds>),
-    #[error("it answered {0}")]
-    ServerError(http::StatusCode),
 }

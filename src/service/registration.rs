@@ -28,13 +28,14 @@ pub struct ProviderConfig {
     pub client_id: String,
     /// The client secret that the service gave Latchkey.
     pub client_secret: Secret,
-    /// How Latchkey authenticates as this client. None: as the service's metadata says, or else basic.
+    /// How Latchkey authenticates as this client. None: as the service's metadata says, or HTTP Basic if it
+    /// does not.
     pub client_auth: Option<ClientAuth>,
     /// Scopes to ask for, separated by spaces.
     pub scopes: String,
     /// Where API keys come from.
     pub api_key: ApiKeySource,
-    /// How many seconds a refresh token lives unused, for when the service does not say so.
+    /// How many seconds a refresh token lives unused, if the service does not say so.
     pub grant_idle: Option<Seconds>,
     /// After how many seconds a person has to consent again.
     pub grant_life: Option<Seconds>,

@@ -1,8 +1,7 @@
-//! What a token endpoint answers, read as leniently as is safe.
+//! Reads a token endpoint's answer as leniently as is safe.
 //!
-//! An answer that holds tokens must never be thrown away because of a field around them: the refresh
-//! token in it may be the only one left. So only `access_token` is needed, and `expires_in` may be a
-//! number, a text or nonsense.
+//! The refresh token in an answer may be the only one left, so a strange field must never cause the answer to
+//! be rejected. Only `access_token` is required, and `expires_in` may be a number, a text or nonsense.
 
 use std::time::Duration;
 
@@ -14,12 +13,12 @@ use serde_json::Value;
 use super::lenient;
 use crate::clock::Seconds;
 
-/// A year; more is not believed, so that times stay numbers that can be added.
+/// One year. Longer lives are cut, so that adding times cannot overflow.
 const LONGEST: Seconds = 366 * 24 * 3600;
-/// Ten years: the same for refresh tokens.
+/// Ten years, the same limit for refresh tokens.
 const LONGEST_OF_REFRESH: Seconds = 10 * LONGEST;
 
-/// RFC 6749 section 5.1, and OpenID Connect's ID token.
+/// A token answer: RFC 6749 section 5.1, and OpenID Connect's ID token.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 pub struct TokenAnswer {
     #[serde(deserialize_with = "whole")]
@@ -42,7 +41,7 @@ pub struct TokenAnswer {
     x_refresh_token_expires_in: Value,
     #[serde(default, deserialize_with = "text_or_nothing")]
     id_token: IdTokenText,
-    /// Everybody means a bearer token, in one spelling or another.
+    /// Every known service means a bearer token, however it spells the type.
     #[serde(skip, default = "bearer")]
     token_type: BasicTokenType,
 }
@@ -69,7 +68,7 @@ fn whole<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<AccessToke
     }
 }
 
-/// An empty refresh token, or one that is no text, is none: it must not replace a good one.
+/// An empty refresh token, or one that is not a text, counts as none: it must not replace a good one.
 fn non_empty<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<RefreshToken>, D::Error> {
@@ -94,13 +93,13 @@ impl TokenAnswer {
         self.id_token.0.as_deref()
     }
 
-    /// Life of the access token in seconds; none when the service does not say anything sensible.
+    /// Life of the access token in seconds. None if the service gives no sensible value.
     pub fn life(&self) -> Option<Seconds> {
         seconds(&self.expires_in, LONGEST)
     }
 
-    /// Life of the refresh token in seconds, for as long as it is not used; no standard has a name for
-    /// it. None when the service does not say anything sensible.
+    /// How many seconds the refresh token lives unused. None if the service gives no sensible value. No
+    /// standard defines such a field.
     pub fn refresh_life(&self) -> Option<Seconds> {
         [
             &self.refresh_token_expires_in,

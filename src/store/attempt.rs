@@ -1,26 +1,26 @@
 //! Attempts, phase by phase. Each step is one statement that changes the row only while it still holds the
 //! sealed text of the phase before, so each step happens once.
 //!
-//! All columns that say whose an attempt is, which phase it is in and what it is known by are bound to
-//! that text: an attempt whose row was edited does not open, and is ended.
+//! All columns that say whose an attempt is, which phase it is in and how it is found are bound to that text:
+//! an attempt whose row was edited does not open and is ended.
 
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::model::{
-    AccountId, Attempt, AttemptId, ClientKey, Consent, Credential, Ended, Ending, Handle, IssueKey,
-    Phase, PhaseName, RevocableToken, Revocation, Tenant, Tokens,
+    AccountId, Attempt, AttemptId, ClientKey, Ended, Ending, Handle, IssueKey, Phase, PhaseName,
+    RevocableToken, Revocation, Tenant, Tokens,
 };
 use crate::secret::TenantKey;
 use crate::vault::{Broken, Place};
 
-use super::cleanup::{Owner, Wait, all_of};
+use super::cleanup::{Owner, Wait};
 use super::rows::{AttemptEndRow, AttemptRow};
 use super::sealer::Sealer;
 use super::statement::statements;
 use super::transaction::{Finish, Transaction};
 use super::{Store, cleanup, sealed, tenant};
 
-/// How long the end of an attempt is remembered, in seconds: as long as the session that may ask.
+/// How long the end of an attempt is remembered, in seconds: as long as the session that may ask for it.
 pub const END_REMEMBERED_FOR: Seconds = 3600;
 
 statements! {
@@ -30,7 +30,8 @@ statements! {
     ATTEMPT_BY_ID = "select * from attempt where id = $1";
     ATTEMPT_OF_PERSON = "select * from attempt where client_key = $1 and account_id = $2";
     ATTEMPTS_OF_TENANT = "select * from attempt where client_key = $1";
-    /// Every step of every attempt. Each sealing gives another text, so the second of two finds no row.
+    /// Takes any attempt to its next phase. Each sealing gives another text, so of two equal steps the second
+    /// finds no row.
     ATTEMPT_STEP = "update attempt set phase = $4, state_hash = $5, handle_hash = $6, handle_expires_at = $7, \
         kept = $8 where id = $1 and kept = $2 and expires_at > $3";
     ATTEMPT_DELETE = "delete from attempt where id = $1 returning *";
@@ -42,13 +43,13 @@ statements! {
     ATTEMPT_END_BY_ID = "select * from attempt_end where id = $1 and expires_at > $2";
 }
 
-/// A text that may be absent, so that absent and empty differ.
-fn optional(text: Option<&str>) -> String {
+/// Encodes a text that may be absent, so that absent and empty differ.
+fn marked(text: Option<&str>) -> String {
     text.map_or_else(|| "-".to_owned(), |text| format!("={text}"))
 }
 
 impl AttemptRow {
-    /// The row of an attempt that comes to this phase. Its text is not sealed yet.
+    /// The row of an attempt in this phase, before its text is sealed.
     fn of(attempt: &Attempt, phase: &Phase) -> Self {
         let handle = phase.handle();
         Self {
@@ -67,17 +68,17 @@ impl AttemptRow {
         }
     }
 
-    /// What the sealed text of this row is bound to.
+    /// The columns that the sealed text of this row is bound to.
     fn bound(&self) -> [String; 9] {
         let expires_at = self.handle_expires_at.map(|at| at.to_string());
         [
             self.installation.to_string(),
             self.account_id.clone(),
-            optional(self.issue.as_deref()),
+            marked(self.issue.as_deref()),
             self.phase.clone(),
-            optional(self.state_hash.as_deref()),
-            optional(self.handle_hash.as_deref()),
-            optional(expires_at.as_deref()),
+            marked(self.state_hash.as_deref()),
+            marked(self.handle_hash.as_deref()),
+            marked(expires_at.as_deref()),
             self.expires_at.to_string(),
             self.another.to_string(),
         ]
@@ -96,7 +97,7 @@ impl AttemptRow {
     }
 }
 
-/// Whose an attempt is.
+/// The owner of an attempt.
 fn owner_of(row: &AttemptRow) -> Owner {
     Owner {
         client_key: row.client_key.clone(),
@@ -130,7 +131,7 @@ impl Sealer {
         })
     }
 
-    /// The tokens that an attempt holds, and whose they are.
+    /// The tokens that an attempt holds, and the subject of their account.
     fn brought(&self, key: Option<&TenantKey>, row: &AttemptRow) -> Option<(Tokens, String)> {
         if row.phase != PhaseName::Redeemed.as_str() {
             return None;
@@ -144,8 +145,8 @@ impl Sealer {
         }
     }
 
-    /// Settles an attempt whose row this transaction has just deleted: remembers how it ended, and lists what it
-    /// brought to be revoked.
+    /// Settles an attempt whose row this transaction has just deleted: remembers how it ended, and lists its
+    /// tokens to be revoked.
     pub(super) async fn attempt_ended(
         &self,
         tx: &mut Transaction<'_>,
@@ -171,14 +172,14 @@ impl Sealer {
             .await?;
         }
         if let Some((tokens, subject)) = self.brought(key, row) {
-            let revocations = tokens_only(&tokens, &subject);
+            let revocations = vec![of_tokens(tokens.revocable(), &subject)];
             self.add_revocations(tx, &owner_of(row), revocations, now)
                 .await?;
         }
         Ok(())
     }
 
-    /// Deletes a redeemed attempt that is confirmed. None when it is over, or has changed since it was read.
+    /// Deletes a redeemed attempt that is confirmed. None if it is over or has changed since it was read.
     pub(super) async fn attempt_confirmed(
         &self,
         tx: &mut Transaction<'_>,
@@ -196,7 +197,7 @@ impl Sealer {
         let Some(taken) = taken else {
             return Ok(None);
         };
-        // What it brought now belongs to the link, so there is no key to open it with.
+        // Its tokens now belong to the link: no key is passed, so they are not listed to be revoked.
         self.attempt_ended(tx, &taken, None, Some(Ending::Connected), now)
             .await?;
         Ok(Some(()))
@@ -212,10 +213,10 @@ pub(super) async fn attempts_of_tenant(
 }
 
 impl Store {
-    /// Begins an attempt. The person's earlier one, if any, is over, and what it brought is revoked.
+    /// Begins an attempt. The person's earlier attempt, if any, ends, and its tokens are revoked.
     ///
     /// # Errors
-    /// [`Error::Unauthorized`] where the app was uninstalled or installed again since the tenant was read.
+    /// [`Error::Unauthorized`] if the app was uninstalled or installed again since the tenant was read.
     pub async fn begin_attempt(
         &self,
         tenant: &Tenant,
@@ -239,7 +240,8 @@ impl Store {
         let mut row = AttemptRow::of(&attempt, &Phase::Begun);
         row.kept = Some(self.sealer.seal_phase(&tenant.key, &row, &Phase::Begun));
         let begun = self.connections.transaction(async |tx| {
-            // Of any number of beginnings for one person in the same moment each finds the one before.
+            // The lock makes simultaneous beginnings of one person wait for each other, so that each finds
+            // the one before.
             let current = tenant::lock(tx, &row.client_key, now).await?;
             if !current.installed || current.installation != tenant.installation {
                 return Ok(Finish::RollBack(false));
@@ -249,7 +251,9 @@ impl Store {
         });
         match begun.await? {
             true => Ok(attempt.id),
-            false => Err(Error::Unauthorized("the site was uninstalled meanwhile")),
+            false => Err(Error::Unauthorized(
+                "the app was uninstalled in the meantime",
+            )),
         }
     }
 
@@ -287,14 +291,14 @@ impl Store {
         Ok(())
     }
 
-    /// An attempt that is under way, with its tenant. None once it is over, or when the tenant was
-    /// uninstalled or installed again since it began. One whose row was edited is ended here.
+    /// An attempt in progress, with its tenant. None if it is over, or if the tenant was uninstalled or
+    /// installed again since it began. An attempt whose row was edited is ended here.
     pub async fn attempt(
         &self,
         id: &AttemptId,
         now: Seconds,
     ) -> Result<Option<(Tenant, Attempt)>, Error> {
-        // The id comes from an address. PostgreSQL calls a text with NUL an error.
+        // The id comes from a URL, and PostgreSQL rejects a text with NUL.
         if id.as_str().contains('\0') {
             return Ok(None);
         }
@@ -312,14 +316,14 @@ impl Store {
         match self.sealer.open_attempt(&tenant.key, row) {
             Ok(attempt) => Ok(Some((tenant, attempt))),
             Err(Broken) => {
-                tracing::error!(tenant = %tenant.client_key, attempt = %id, "an attempt does not open and is ended");
+                tracing::error!(tenant = %tenant.client_key, attempt = %id, "an attempt did not open and was ended");
                 self.end_attempt(id, Ending::Failed, now).await?;
                 Ok(None)
             }
         }
     }
 
-    /// How an attempt ended, for as long as that is remembered; with its tenant.
+    /// How an attempt ended, with its tenant, while that is remembered.
     pub async fn attempt_end(
         &self,
         id: &AttemptId,
@@ -351,7 +355,7 @@ impl Store {
         Ok(Some((tenant, ended)))
     }
 
-    /// The attempt that a person has under way.
+    /// A person's attempt in progress.
     pub async fn attempt_of_person(
         &self,
         tenant: &Tenant,
@@ -375,10 +379,10 @@ impl Store {
         Ok(self.connections.optional(of_person).await?)
     }
 
-    /// Takes an attempt to its next phase, and answers it there. None when it has ended, run out or gone
-    /// another way since it was read: then nothing has changed.
+    /// Takes an attempt to its next phase and returns it. None if it has ended, expired or changed since it
+    /// was read: then nothing is written.
     ///
-    /// What the phase before has brought is revoked, unless the next phase keeps it.
+    /// The tokens of the phase before are revoked, unless the next phase keeps them.
     pub async fn attempt_step(
         &self,
         tenant: &Tenant,
@@ -398,7 +402,10 @@ impl Store {
             .bind(row.handle_expires_at)
             .bind(&kept);
         let left_behind = match &attempt.phase {
-            Phase::Redeemed(before) => tokens_only(&before.tokens, &before.identity.subject),
+            Phase::Redeemed(before) => {
+                let subject = &before.identity.subject;
+                vec![of_tokens(before.tokens.revocable(), subject)]
+            }
             _ => Vec::new(),
         };
         let taken = self
@@ -426,7 +433,7 @@ impl Store {
         }))
     }
 
-    /// Ends an attempt in any phase. What it brought is revoked.
+    /// Ends an attempt in any phase. Its tokens are revoked.
     pub async fn end_attempt(
         &self,
         id: &AttemptId,
@@ -439,8 +446,7 @@ impl Store {
             .await
     }
 
-    /// Ends attempts. For those whose time is over nothing is remembered: that is what is said of any attempt of
-    /// which nothing is remembered.
+    /// Ends attempts. Expired ones need no `how`: an attempt without a remembered end counts as expired.
     pub(super) async fn end_attempts(
         &self,
         rows: Vec<AttemptRow>,
@@ -448,8 +454,7 @@ impl Store {
         now: Seconds,
     ) -> Result<(), Error> {
         for row in rows {
-            // Opening what it brought needs the tenant's key, also of a tenant that was just
-            // uninstalled.
+            // The tenant's key opens what the attempt holds, even if the tenant was just uninstalled.
             let key = self.tenant_key(&row.client_key).await?;
             self.connections
                 .transaction(async |tx| {
@@ -467,7 +472,7 @@ impl Store {
         Ok(())
     }
 
-    /// The attempts of a tenant end because it was uninstalled.
+    /// Ends the attempts of a tenant that was uninstalled.
     pub(super) async fn end_attempts_of_uninstalled(
         &self,
         client_key: &str,
@@ -479,8 +484,8 @@ impl Store {
             .await
     }
 
-    /// Revokes tokens that no link holds. Without a subject nobody knows whose they are: they may share a
-    /// grant with a link of this person, so they wait while this account in Jira has one at any site.
+    /// Revokes tokens that no link holds. Without a subject their account is unknown: they may share a grant
+    /// with a link of this person, so they wait while this Jira account has a link at any site.
     pub async fn revoke_unlinked(
         &self,
         tenant: &Tenant,
@@ -489,11 +494,7 @@ impl Store {
         tokens: &[RevocableToken],
         now: Seconds,
     ) -> Result<(), Error> {
-        let revocation = Revocation {
-            subject: subject.unwrap_or_default().to_owned(),
-            keys: Vec::new(),
-            tokens: tokens.to_vec(),
-        };
+        let revocation = of_tokens(tokens.to_vec(), subject.unwrap_or_default());
         let owner = Owner {
             client_key: tenant.client_key.0.clone(),
             installation: tenant.installation,
@@ -519,16 +520,11 @@ impl Store {
     }
 }
 
-/// The revocations of tokens that no link holds.
-fn tokens_only(tokens: &Tokens, subject: &str) -> Vec<Revocation> {
-    let credential = Credential {
-        tokens: tokens.clone(),
-        consent: Consent::default(),
-        refresh_ends_at: None,
-        previous_refresh_token: None,
-        lingering: Vec::new(),
-        api_key: None,
-        retiring: Vec::new(),
-    };
-    all_of(credential, subject)
+/// The revocation of tokens that no link holds.
+fn of_tokens(tokens: Vec<RevocableToken>, subject: &str) -> Revocation {
+    Revocation {
+        subject: subject.to_owned(),
+        keys: Vec::new(),
+        tokens,
+    }
 }

@@ -1,8 +1,8 @@
-//! Group commit: writes of renewals that wait at the same moment are made in one transaction.
+//! Group commit: writes of renewals that wait at the same moment share one transaction.
 //!
 //! Each step of a renewal must be on disk before the next begins, so each caller waits for its write. A
-//! transaction costs about the same for one write as for fifty. Writes that arrive while one is under way are made
-//! in the next. No write waits for others to arrive: with little to do, each has a transaction of its own.
+//! transaction costs about the same for one write as for fifty. Writes that arrive during a transaction go
+//! into the next one. No write waits for others to arrive: under low load, each has its own transaction.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -19,20 +19,20 @@ use super::sealer::Sealer;
 use super::statement::{Dialect, Query, Statement, statements};
 use super::transaction::{Finish, Transaction};
 
-/// Writes in one transaction, at most: enough to share its cost, few enough that it stays short.
+/// The most writes in one transaction: enough to share its cost, few enough to keep it short.
 const TOGETHER: usize = 64;
-/// The numbers of rows that statements are prepared for. A number in between is filled up to the next.
+/// The numbers of rows that statements are prepared for. A number in between is padded to the next.
 const PREPARED: [usize; 4] = [1, 4, 16, 64];
-/// Transactions at the same time. SQLite has one writer; on PostgreSQL one may write its rows while
-/// another waits for the disk.
+/// Concurrent transactions. SQLite has one writer; on PostgreSQL one may write its rows while another waits
+/// for the disk.
 const AT_ONCE_SQLITE: usize = 1;
 const AT_ONCE_POSTGRES: usize = 2;
 
-// The steps of a renewal. Each statement answers whose rows it found.
+// The steps of a renewal. Each statement returns the ids of the links that it changed.
 statements! {
-    /// Link, now, end of the lease, generation, claim, whether it is the one probe. Only while the lease
-    /// holds: a process that slept through it finds no row and must not send. And only while the service may be
-    /// asked, or as that probe.
+    /// Link, now, end of the lease, generation, claim, whether it is the probe. Only before the lease
+    /// expires: a process that was suspended for longer finds no row and must not send. And only while the
+    /// service's gate is open, or as the probe.
     INTENT = rows("update link set intent_at = v.column2, due_at = v.column3, \
         unsettled = (unsettled or intent_at is not null)",
         [text bigint bigint bigint text boolean],
@@ -41,16 +41,17 @@ statements! {
         (select 1 from tenant t where t.client_key = link.client_key and t.installed \
         and t.installation = link.installation) and (v.column6 or not exists \
         (select 1 from gate g where g.name = 'service' and g.opens_at > v.column2)) returning id");
-    /// Tenant, account, generation. Before the link in every transaction, like all that count generations.
+    /// Tenant, account, generation. Before the link in every transaction, like all statements that count
+    /// generations.
     GENERATIONS_REACHED = rows("insert into link_generation (client_key, account_id, generation) \
         select distinct v.column1, v.column2, v.column3",
         [text text bigint],
         "where true on conflict (client_key, account_id) do update \
         set generation = excluded.generation where link_generation.generation < excluded.generation \
         returning account_id");
-    /// Link, generation that was claimed, credential, its generation, end of its key, of the consent, of
-    /// the refresh token if it is not used. Not bound to the claim: what the service has given is kept,
-    /// however late it comes.
+    /// Link, claimed generation, credential, its generation, expiry of its key, end of the consent, expiry of
+    /// the refresh token if unused. Not bound to the claim: the service's answer is kept, however late it
+    /// arrives.
     COMMIT = rows("update link set credential = v.column3, generation = v.column4, \
         key_expires_at = v.column5, consent_ends_at = v.column6, \
         first_end = case when v.column7 < published_expires_at then v.column7 else published_expires_at end, \
@@ -59,9 +60,9 @@ statements! {
         "where link.id = v.column1 and link.generation = v.column2 and exists \
         (select 1 from tenant t where t.client_key = link.client_key and t.installed \
         and t.installation = link.installation) returning id");
-    /// Link, generation, credential or null to leave it, end of the key, now, next time, `put_again` as
-    /// it was claimed, end of the refresh token if it is not used. A key that was asked to be put again since is
-    /// still to be put.
+    /// Link, generation, credential or null to keep it, expiry of the key, now, next time, `put_again` as
+    /// claimed, expiry of the refresh token if unused. If the key was asked to be put again since the claim,
+    /// it is still to be put.
     RECORD_PUBLISHED = rows("update link set state = 'live', reason = null, \
         credential = coalesce(v.column3, credential), published_generation = generation, \
         published_expires_at = v.column4, published_at = v.column5, \
@@ -71,7 +72,7 @@ statements! {
         failures = 0, claims = 0, claim = null, claimed_by = null, gone_since = null",
         [text bigint text bigint bigint bigint bigint bigint],
         "where link.id = v.column1 and link.generation = v.column2 returning id");
-    /// Link, generation, claim, next time, failures to add, whether no token request is open any more.
+    /// Link, generation, claim, next time, failures to add, whether the token request has an outcome.
     PUT_OFF = rows("update link set due_at = v.column4, failures = failures + v.column5, claims = 0, \
         claim = null, claimed_by = null, \
         intent_at = case when v.column6 then null else intent_at end",
@@ -80,11 +81,11 @@ statements! {
         returning id");
 }
 
-/// A write about one link. `renewal.rs` says what each does.
+/// A write about one link. `renewal.rs` documents each.
 pub(super) enum Write {
     Intend(Intend),
     Commit(Commit),
-    Published(Published),
+    RecordPublished(RecordPublished),
     PutOff(PutOff),
 }
 
@@ -93,7 +94,7 @@ pub(super) struct Intend {
     pub(super) generation: i64,
     pub(super) now: Seconds,
     pub(super) lease_until: Seconds,
-    /// Whether it is the one that may ask the service while all others wait.
+    /// Whether the claim is the probe that may send while the gate is closed to others.
     pub(super) probing: bool,
 }
 
@@ -107,9 +108,9 @@ pub(super) struct Commit {
     pub(super) refresh_ends_at: Option<Seconds>,
 }
 
-pub(super) struct Published {
+pub(super) struct RecordPublished {
     pub(super) generation: i64,
-    /// None when the row holds it as it was committed.
+    /// None if the row already holds it as it was committed.
     pub(super) credential: Option<String>,
     pub(super) expires_at: Seconds,
     pub(super) refresh_ends_at: Option<Seconds>,
@@ -134,7 +135,7 @@ struct Waiting {
     answer: oneshot::Sender<Result<bool, Error>>,
 }
 
-/// Where writes wait. It ends with its last clone.
+/// The queue of writes. Its task ends with its last clone.
 #[derive(Clone)]
 pub(super) struct Writer(mpsc::Sender<Waiting>);
 
@@ -150,8 +151,8 @@ impl Writer {
         Self(sender)
     }
 
-    /// Makes a write about a link, perhaps together with others, and says whether it found its row. Then
-    /// it is on disk.
+    /// Makes a write about a link, perhaps together with others, and returns whether it found its row. The
+    /// write is on disk then.
     pub(super) async fn write(&self, link: &LinkId, write: Write) -> Result<bool, Error> {
         let gone = || Error::Internal("a write was dropped".to_owned());
         let (answer, answered) = oneshot::channel();
@@ -165,7 +166,7 @@ impl Writer {
     }
 }
 
-/// Makes writes together.
+/// Makes writes in shared transactions.
 #[derive(Clone)]
 struct Batches {
     connections: Connections,
@@ -179,7 +180,7 @@ async fn write_all(batches: Batches, mut receiver: mpsc::Receiver<Waiting>) {
     }));
     let mut next = receiver.recv().await;
     while let Some(first) = next.take() {
-        // The permit comes first: while all transactions are under way, others gather.
+        // The permit comes first: while all transactions are in progress, further writes gather.
         let Ok(permit) = at_once.clone().acquire_owned().await else {
             return;
         };
@@ -188,7 +189,8 @@ async fn write_all(batches: Batches, mut receiver: mpsc::Receiver<Waiting>) {
         while batch.len() < TOGETHER
             && let Ok(waiting) = receiver.try_recv()
         {
-            // A statement about many rows changes each once, so a second write about a link comes later.
+            // A statement changes each row once, so a second write about the same link goes into a later
+            // batch.
             if links.insert(waiting.link.clone()) {
                 batch.push(waiting);
             } else {
@@ -197,9 +199,9 @@ async fn write_all(batches: Batches, mut receiver: mpsc::Receiver<Waiting>) {
             }
         }
         let batches = batches.clone();
-        // A task of its own, so that a panic ends these writes and not all that follow.
+        // A separate task, so that a panic ends these writes only.
         tokio::spawn(async move {
-            batches.settle(batch).await;
+            batches.write_batch(batch).await;
             drop(permit);
         });
         if next.is_none() {
@@ -208,16 +210,16 @@ async fn write_all(batches: Batches, mut receiver: mpsc::Receiver<Waiting>) {
     }
 }
 
-/// A link's id, and the row that is written about it.
-type About<'q, T> = (&'q str, &'q T);
+/// The id of a link, and the data that is written about it.
+type ForLink<'q, T> = (&'q str, &'q T);
 
-/// Writes of one batch by their kind.
+/// The writes of one batch by kind.
 #[derive(Default)]
 struct ByKind<'q> {
-    intents: Vec<About<'q, Intend>>,
-    commits: Vec<About<'q, Commit>>,
-    published: Vec<About<'q, Published>>,
-    put_off: Vec<About<'q, PutOff>>,
+    intents: Vec<ForLink<'q, Intend>>,
+    commits: Vec<ForLink<'q, Commit>>,
+    published: Vec<ForLink<'q, RecordPublished>>,
+    put_off: Vec<ForLink<'q, PutOff>>,
 }
 
 impl<'q> ByKind<'q> {
@@ -228,7 +230,7 @@ impl<'q> ByKind<'q> {
             match write {
                 Write::Intend(row) => sorted.intents.push((link, row)),
                 Write::Commit(row) => sorted.commits.push((link, row)),
-                Write::Published(row) => sorted.published.push((link, row)),
+                Write::RecordPublished(row) => sorted.published.push((link, row)),
                 Write::PutOff(row) => sorted.put_off.push((link, row)),
             }
         }
@@ -236,7 +238,7 @@ impl<'q> ByKind<'q> {
     }
 
     /// Commits of a new generation.
-    fn reached(&self) -> Vec<About<'q, Commit>> {
+    fn reached(&self) -> Vec<ForLink<'q, Commit>> {
         let commits = self.commits.iter().copied();
         commits
             .filter(|(_, row)| row.generation > row.claimed)
@@ -244,7 +246,7 @@ impl<'q> ByKind<'q> {
     }
 }
 
-fn bind_intent<'q>(query: Query<'q>, (link, row): About<'q, Intend>) -> Query<'q> {
+fn bind_intent<'q>(query: Query<'q>, (link, row): ForLink<'q, Intend>) -> Query<'q> {
     query
         .bind(link)
         .bind(row.now)
@@ -254,14 +256,14 @@ fn bind_intent<'q>(query: Query<'q>, (link, row): About<'q, Intend>) -> Query<'q
         .bind(row.probing)
 }
 
-fn bind_reached<'q>(query: Query<'q>, (_, row): About<'q, Commit>) -> Query<'q> {
+fn bind_reached<'q>(query: Query<'q>, (_, row): ForLink<'q, Commit>) -> Query<'q> {
     query
         .bind(&row.owner.client_key)
         .bind(&row.owner.account_id)
         .bind(row.generation)
 }
 
-fn bind_commit<'q>(query: Query<'q>, (link, row): About<'q, Commit>) -> Query<'q> {
+fn bind_commit<'q>(query: Query<'q>, (link, row): ForLink<'q, Commit>) -> Query<'q> {
     query
         .bind(link)
         .bind(row.claimed)
@@ -272,7 +274,7 @@ fn bind_commit<'q>(query: Query<'q>, (link, row): About<'q, Commit>) -> Query<'q
         .bind(row.refresh_ends_at)
 }
 
-fn bind_published<'q>(query: Query<'q>, (link, row): About<'q, Published>) -> Query<'q> {
+fn bind_published<'q>(query: Query<'q>, (link, row): ForLink<'q, RecordPublished>) -> Query<'q> {
     query
         .bind(link)
         .bind(row.generation)
@@ -284,7 +286,7 @@ fn bind_published<'q>(query: Query<'q>, (link, row): About<'q, Published>) -> Qu
         .bind(row.refresh_ends_at)
 }
 
-fn bind_put_off<'q>(query: Query<'q>, (link, row): About<'q, PutOff>) -> Query<'q> {
+fn bind_put_off<'q>(query: Query<'q>, (link, row): ForLink<'q, PutOff>) -> Query<'q> {
     query
         .bind(link)
         .bind(row.generation)
@@ -294,12 +296,12 @@ fn bind_put_off<'q>(query: Query<'q>, (link, row): About<'q, PutOff>) -> Query<'
         .bind(row.settled)
 }
 
-/// Runs a statement about these rows. Answers what it found.
+/// Runs a statement about these rows and adds the ids that it found.
 async fn about_many<'q, T>(
     tx: &mut Transaction<'_>,
     statement: &'static Statement,
-    rows: &[About<'q, T>],
-    bind: fn(Query<'q>, About<'q, T>) -> Query<'q>,
+    rows: &[ForLink<'q, T>],
+    bind: fn(Query<'q>, ForLink<'q, T>) -> Query<'q>,
 ) -> Result<Vec<String>, Error> {
     let Some(last) = rows.last().copied() else {
         return Ok(Vec::new());
@@ -308,7 +310,7 @@ async fn about_many<'q, T>(
         .into_iter()
         .find(|size| *size >= rows.len())
         .unwrap_or(rows.len());
-    // To repeat the last row does nothing twice: each row is changed once.
+    // Repeating the last row has no effect, because each row is changed once.
     let filled = rows
         .iter()
         .copied()
@@ -319,9 +321,9 @@ async fn about_many<'q, T>(
 }
 
 impl Batches {
-    /// Makes these writes and answers each. When they cannot be made together, each is tried by itself, so
-    /// that none fails because of another; unless the database is away, which fails them all.
-    async fn settle(&self, batch: Vec<Waiting>) {
+    /// Makes these writes and answers each. If they fail together, each is tried by itself, so that none
+    /// fails because of another; if the database is away, all fail.
+    async fn write_batch(&self, batch: Vec<Waiting>) {
         let mut away = match self.write_together(&batch).await {
             Ok(Some(found)) => {
                 for Waiting { link, answer, .. } in batch {
@@ -332,7 +334,7 @@ impl Batches {
             Ok(None) => false,
             Err(error) => {
                 let away = matches!(error, Error::Unavailable(_));
-                tracing::warn!(%error, writes = batch.len(), "writes could not be made");
+                tracing::warn!(%error, writes = batch.len(), "writes to the database failed");
                 away
             }
         };
@@ -348,20 +350,20 @@ impl Batches {
         }
     }
 
-    /// Makes these writes, each about another link, in one transaction. Answers whose rows were found. None
-    /// when the row of a new generation was not: then nothing was written.
+    /// Makes these writes, each about another link, in one transaction. Returns the links that were found.
+    /// None if the person's row of generations was not found for a new generation: then nothing was written.
     async fn write_together(&self, batch: &[Waiting]) -> Result<Option<HashSet<String>>, Error> {
         let rows = ByKind::of(batch);
         let reached = rows.reached();
         self.connections
             .transaction(async |tx| {
                 let mut found = HashSet::new();
-                // The generations that these links reach, before anything about the links themselves.
+                // The generations that these links reach, before any write to the links themselves.
                 about_many(tx, &GENERATIONS_REACHED, &reached, bind_reached).await?;
                 found.extend(about_many(tx, &INTENT, &rows.intents, bind_intent).await?);
                 found.extend(about_many(tx, &COMMIT, &rows.commits, bind_commit).await?);
                 if !reached.iter().all(|(link, _)| found.contains(*link)) {
-                    // The link that lives now has not reached that generation.
+                    // The person's current link has not reached that generation.
                     return Ok(Finish::RollBack(None));
                 }
                 let published = &rows.published;
@@ -376,11 +378,12 @@ impl Batches {
             .await
     }
 
-    /// Lists what was replaced to be revoked. Where the link was not found, what was put must not stay.
+    /// Lists what was replaced to be revoked. If the link was not found, the key that was put must not stay
+    /// in Jira.
     async fn after_publishing(
         &self,
         tx: &mut Transaction<'_>,
-        row: &Published,
+        row: &RecordPublished,
         found: bool,
     ) -> Result<(), Error> {
         if !found {

@@ -1,8 +1,8 @@
-//! Claims on links that are due. The lease is `due_at`: while it lies ahead, nobody else takes the row.
+//! Claims on links that are due. The lease is `due_at`: until then no other process takes the row.
 //!
-//! Tenants take turns, so a claim is about one tenant. It takes what is due by its first end: that of the key that
-//! Jira holds, or of the refresh token if nobody uses it. So that it costs the same however many links there are,
-//! it looks at the first links in that order and at those that have been due for longest.
+//! Tenants take turns, so a claim is about one tenant. It takes due links by what expires first: the key that
+//! Jira holds, or the unused refresh token. To cost the same for any number of links, it looks only at the
+//! first links in that order and at those that have been due for longest.
 
 use crate::clock::Seconds;
 use crate::error::Error;
@@ -18,8 +18,8 @@ use super::rows::ClaimedRow;
 use super::statement::statements;
 use super::transaction::Finish;
 
-/// Takes links for a replica: $1 now, $2 end of the lease, $3 the claim, $4 the replica, $5 how many, $6
-/// the tenant, $7 whether it is for the one probe.
+/// Claims links for a replica: $1 now, $2 end of the lease, $3 the claim, $4 the replica, $5 how many, $6 the
+/// tenant, $7 whether the claim is the probe.
 macro_rules! claim {
     () => {
         "update link set due_at = $2, claims = claims + 1, claim = $3, claimed_by = $4 \
@@ -27,10 +27,10 @@ macro_rules! claim {
     };
 }
 
-/// Candidates among all that are due, for a turn ([`TURN`]). Of the first in order most are due if
-/// any are, but those that are under way are among them too. There are more than a turn is for, since another
-/// replica may just be taking some. Plain numbers: where they are parameters, PostgreSQL takes them to be
-/// a tenth of all there are, and plans for that.
+/// Candidates among all due links, for a turn ([`TURN`]). If any link is due, most of the first ones are, but
+/// links in progress are among them too. There are more candidates than a turn takes, since another replica
+/// may be claiming some. The limits are literals: for a parameter, PostgreSQL assumes a tenth of all rows and
+/// plans for that.
 macro_rules! due {
     () => {
         "(select id from (select id, first_end from (select id, first_end, due_at \
@@ -44,7 +44,7 @@ macro_rules! due {
     };
 }
 
-/// Candidates among those that have a key which Jira lacks: they do not need the service.
+/// Candidates among the links whose key Jira lacks: they do not need the service.
 macro_rules! unpublished {
     () => {
         "(select id from link where client_key = $6 and state <> 'reconnect' \
@@ -63,7 +63,7 @@ macro_rules! claim_in_order {
     };
 }
 
-/// What a claim answers.
+/// What a claim returns.
 macro_rules! claimed {
     () => {
         " returning *, (select g.generation from link_generation g where g.client_key = link.client_key \
@@ -76,7 +76,7 @@ statements! {
         concat!(claim!(), due!(), claim_in_order!(), " for update of l skip locked)", claimed!()));
     CLAIM_UNPUBLISHED = each(concat!(claim!(), unpublished!(), claim_in_order!(), ")", claimed!()),
         concat!(claim!(), unpublished!(), claim_in_order!(), " for update of l skip locked)", claimed!()));
-    /// In the order of the tenants' keys; each process goes round by itself.
+    /// In the order of the tenants' keys; each process cycles through them by itself.
     TENANTS_DUE = "select t.client_key from tenant t where t.client_key > $2 and t.installed and t.enabled \
         and t.wait_until <= $1 and t.put_wait_until <= $1 \
         and (select l.id from link l where l.client_key = t.client_key and l.state <> 'reconnect' \
@@ -88,30 +88,30 @@ statements! {
         and l.due_at <= $1 order by l.due_at limit 1) is not null order by t.client_key limit $3";
 }
 
-/// A link that this process may renew until its lease ends.
+/// A link that this process may renew until its lease expires.
 #[derive(Clone)]
 pub struct Claim {
     /// Its tenant.
     pub tenant: Tenant,
     /// The link as it was claimed.
     pub link: Link,
-    /// Its credential, unless that does not open.
+    /// Its credential, unless it does not open.
     pub credential: Result<Credential, Broken>,
     /// Failures in a row before this claim.
     pub failures: i64,
-    /// Claims in a row, this one included, that had no outcome yet.
+    /// Claims in a row, this one included, without an outcome.
     pub claims: i64,
-    /// Whether an earlier token request has an outcome that nobody knows.
+    /// Whether an earlier token request has an unknown outcome.
     pub unsettled: bool,
-    /// For whom it is claimed.
+    /// The purpose of the claim.
     pub purpose: Purpose,
-    /// Whether this is the one that may ask the service while all others wait.
+    /// The probe, if this claim may send while the gate is closed to others.
     pub probe: Option<Probe>,
     pub(super) put_again: i64,
     pub(super) token: String,
 }
 
-/// How long a claimed link is one process's alone, in seconds. A token request ends well before
+/// How long a process holds a claimed link, in seconds. A token request ends well before that
 /// (`outbound::TIME_LIMIT`), so two are never in flight.
 pub const LEASE: Seconds = 45;
 
@@ -124,8 +124,8 @@ impl<'a> From<&'a Claim> for Subject<'a> {
     }
 }
 
-/// A turn is for this many links at most: one by one they would cost a statement each, and the statements
-/// look at as many as this needs.
+/// The most links in one turn: claimed one by one they would cost a statement each, and the statements look
+/// at as many candidates as this needs.
 pub const TURN: i64 = 8;
 
 /// A tenant's turn in a claim.
@@ -137,14 +137,14 @@ pub struct Turn {
     pub most: i64,
 }
 
-/// Which links are claimed.
+/// Which links may be claimed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClaimKind {
-    /// All that are due, while the service may be asked.
+    /// All that are due: the gate is open.
     Due,
-    /// The one that may ask the service while all others wait.
+    /// One link, as the probe.
     Probe(Probe),
-    /// Those whose key is only to be put into Jira.
+    /// Links whose key only has to be put into Jira.
     Unpublished,
 }
 
@@ -157,17 +157,17 @@ impl ClaimKind {
     }
 }
 
-/// Which tenants are looked for.
+/// What tenants are looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TenantsWith {
-    /// Those that have links to renew.
+    /// Tenants with links to renew.
     LinksDue,
-    /// Those that have a key which Jira lacks.
+    /// Tenants with a key that Jira lacks.
     UnpublishedKeys,
 }
 
 impl Claim {
-    /// Whether Jira does not hold the newest generation, or may not.
+    /// Whether Jira lacks the newest generation, or may lack it.
     #[must_use]
     pub fn is_unpublished(&self) -> bool {
         self.put_again > 0
@@ -187,8 +187,7 @@ impl Claim {
 }
 
 impl Store {
-    /// Tenants that have something to do for the worker and may be called, behind this one in the order of their
-    /// keys.
+    /// Tenants that have something to do and may be called, after this one in the order of their keys.
     pub async fn tenants_due(
         &self,
         with: TenantsWith,
@@ -205,9 +204,9 @@ impl Store {
         Ok(keys.into_iter().map(ClientKey).collect())
     }
 
-    /// Claims links whose time has come, of these tenants, one after the other until there are `most`; of
-    /// each tenant those first whose key in Jira, or refresh token, ends first. Links of a tenant that is set
-    /// aside are set aside with it until `rest_until`.
+    /// Claims due links of these tenants, one tenant after the other until there are `most`. Of each tenant
+    /// it takes first the links whose key in Jira, or refresh token, expires first. Links of a tenant that is
+    /// set aside are set aside with it until `rest_until`.
     pub async fn claim(
         &self,
         lease: Lease<'_>,
@@ -279,7 +278,7 @@ impl Store {
             .await
     }
 
-    /// The tenant of a row that was just claimed. None when the link cannot be renewed now.
+    /// The tenant of a row that was just claimed. None if the link cannot be renewed now.
     async fn tenant_of_claimed(
         &self,
         row: &ClaimedRow,
@@ -288,9 +287,10 @@ impl Store {
         let row = &row.link;
         match self.find_tenant(&ClientKey(row.client_key.clone())).await? {
             Some(Ok(tenant)) => Ok(Some(tenant)),
-            // Uninstalled at this moment. If the link is still there, it is due again when the lease ends.
+            // Uninstalled at this moment. If the link still exists, it is due again when the lease expires.
             None => Ok(None),
-            // The tenant is set aside, and an event says so. Only this link rests, so that no other waits for it.
+            // The tenant is set aside, which an event reports. Only this link is set aside with it, so that
+            // no other link waits.
             Some(Err(why)) => {
                 let claim = row.claim.as_deref().unwrap_or_default();
                 self.rest(&row.link(), claim, why, rest_until).await?;

@@ -1,4 +1,4 @@
-//! The list of what is left to do after something ended.
+//! The list of what to clean up after a link, an attempt or a key ended.
 
 use crate::clock::Seconds;
 use crate::error::Error;
@@ -17,9 +17,9 @@ use super::{Store, link, sealed};
 statements! {
     CLEANUP_ADD = "insert into cleanup (id, kind, client_key, installation, account_id, held_for_subject, \
         revocation, due_at, failures, expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9)";
-    /// How many links use an account at the service, and how many of them are this person's, at
-    /// any site. It decides when tokens are revoked, not whether, and nothing is sent to anybody but the
-    /// service: somebody who changes a subject here could as well delete the link, or the entry of the list.
+    /// How many links use an account at the service, and how many of them belong to this person, at any site.
+    /// It decides when tokens are revoked, not whether, and only the service receives anything: a writer of
+    /// the database who changes a subject here could as well delete the link or the entry.
     SUBJECT_IN_USE = "select count(*), count(case when account_id = $2 then 1 end) from link \
         where subject = $1";
     TENANTS_TO_CLEAN = "select t.client_key from tenant t where t.client_key > $2 \
@@ -33,57 +33,57 @@ statements! {
         order by due_at limit $3 for update skip locked) returning *");
     CLEANUP_CLAIM_ONE = "update cleanup set due_at = $2 where id = $3 and due_at <= $1 \
         and held_for_subject is null and held_for_account is null returning *";
-    /// What must wait while a link uses the account: see `Wait`. Somebody may have linked since it was put
-    /// on the list.
+    /// Holds what must wait while a link uses the account: see `Wait`. A person may have linked since the
+    /// entry was added.
     CLEANUP_HOLD = "update cleanup set held_for_subject = $2 where id = $1 \
         and (select 1 from link where subject = $2 and ($3 or account_id = $4) limit 1) is not null";
-    /// Tokens of an unknown account wait while their person has a link, at any site.
+    /// Tokens of an unknown account wait while their person has a link at any site.
     CLEANUP_HOLD_FOR_ACCOUNT = "update cleanup set held_for_account = $2 where id = $1 \
         and (select 1 from link where account_id = $2 limit 1) is not null";
     ACCOUNT_LINKED = "select count(*) from link where account_id = $1";
     CLEANUP_KEYS = "select id from cleanup where client_key = $1 and account_id = $2 and kind = 'keys' limit 100";
     CLEANUP_DONE = "delete from cleanup where id = $1";
     CLEANUP_LATER = "update cleanup set due_at = $2, failures = failures + 1, expires_at = $3 where id = $1";
-    /// However long an entry was held, it is then tried for a full time.
-    /// Not `not exists`: PostgreSQL may join that with all links there are, every second.
+    /// However long an entry was held, it is then retried for its full time.
+    /// Not `not exists`: PostgreSQL may join that with all links, every second.
     CLEANUP_LET_GO = "update cleanup set held_for_subject = null, due_at = $1, expires_at = $2 \
         where held_for_subject is not null \
         and (select 1 from link where link.subject = cleanup.held_for_subject limit 1) is null";
     CLEANUP_LET_GO_OF_ACCOUNT = "update cleanup set held_for_account = null, due_at = $1, expires_at = $2 \
         where held_for_account is not null \
         and (select 1 from link where link.account_id = cleanup.held_for_account limit 1) is null";
-    /// By tenant and account, without which nobody can be linked. Somebody who changes or adds a row keeps a
-    /// property from being deleted, or has one deleted; nothing is given away.
+    /// By tenant and account, without which no one can be linked. A writer of the database who changes or
+    /// adds a row can keep a property or have one deleted; no secret is disclosed.
     LINK_EXISTS = "select count(*) from link where client_key = $1 and account_id = $2";
 }
 
-/// After that, what could not be revoked or deleted is given up, with an error in the log.
+/// After so many seconds an entry is given up, with an error in the log.
 pub(super) const CLEANUP_LIFE: Seconds = 7 * 24 * 3600;
 
-/// Something that is left to do after a link or an attempt ended.
+/// An entry: something to clean up.
 pub struct Cleanup {
     /// Its id.
     pub id: String,
-    /// The tenant it was for.
+    /// The tenant.
     pub client_key: ClientKey,
-    /// The installation it was for.
+    /// The tenant's installation.
     pub installation: i64,
-    /// The person it was for.
+    /// The person.
     pub account_id: AccountId,
     /// What to do.
     pub chore: Chore,
     /// Failures so far.
     pub failures: i64,
-    /// When there is no use in it any more.
+    /// When it becomes pointless.
     pub expires_at: Seconds,
 }
 
-/// What an entry of the list is about.
+/// The kind of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CleanupKind {
-    /// Tokens to revoke, perhaps after keys to delete.
+    /// Tokens to revoke, perhaps after deleting keys.
     Revoke,
-    /// Keys to delete, and nothing else.
+    /// Keys to delete, and no tokens.
     Keys,
     /// A user property to delete.
     DeleteProperty,
@@ -95,10 +95,10 @@ words!(CleanupKind {
     DeleteProperty = "delete_property",
 });
 
-/// How long an entry is tried that is put off.
+/// For how long an entry that is put off is still retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TriedFor {
-    /// For what is left of its time.
+    /// For the rest of its time.
     TheRest,
     /// For as long as a new entry.
     AFullTime,
@@ -107,23 +107,23 @@ pub enum TriedFor {
 /// Which tokens of an ended link wait until no link uses its account at the service any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wait {
-    /// None: nobody else uses the account.
+    /// None: no other link uses the account.
     Nothing,
-    /// Somebody else does. A service should end the whole grant with a refresh token (RFC 7009,
-    /// section 2.1), and some have one grant per account.
+    /// Another person's link uses it. Revoking a refresh token should end the whole grant (RFC 7009, section
+    /// 2.1), and some services have one grant per account.
     RefreshTokens,
-    /// The same person does, at this site or another. A service may end the grant with an access token
-    /// too, and some have one grant per login, which one person's links are likely to share.
+    /// Another link of the same person uses it, at this site or another. A service may end the grant with an
+    /// access token too, and some have one grant per login, which one person's links are likely to share.
     AllTokens,
 }
 
-/// What a [`Cleanup`] does.
+/// What to do.
 pub enum Chore {
-    /// End keys and tokens at the service.
+    /// Delete keys and revoke tokens at the service.
     Revoke(Revocation),
     /// Delete the user property in Jira, unless the person has linked again.
     DeleteProperty,
-    /// What it was cannot be opened any more.
+    /// Unknown: the entry does not open.
     Lost,
 }
 
@@ -137,7 +137,7 @@ pub(super) fn revocation_place<'a>(client_key: &'a str, id: &'a str) -> Place<'a
     }
 }
 
-/// A row to be added to the list.
+/// A row to add to the list.
 pub(super) struct NewCleanup {
     pub(super) id: String,
     pub(super) kind: CleanupKind,
@@ -150,15 +150,15 @@ pub(super) struct NewCleanup {
     pub(super) expires_at: Seconds,
 }
 
-/// Whose something was.
+/// The tenant and the person that an entry belongs to.
 pub(super) struct Owner {
     pub(super) client_key: String,
     pub(super) installation: i64,
     pub(super) account_id: String,
 }
 
-/// Everything at the service that ends with a credential: its own, and what it had replaced, which may
-/// be of another account.
+/// Everything at the service that ends with a credential: its own keys and tokens, and those it had replaced,
+/// which may belong to another account.
 pub(super) fn all_of(credential: Credential, subject: &str) -> Vec<Revocation> {
     let Credential {
         tokens,
@@ -199,7 +199,7 @@ pub(super) fn all_of(credential: Credential, subject: &str) -> Vec<Revocation> {
             token: old.access_token,
             refresh: false,
         }));
-    // In one row with its own tokens, keys are deleted before those are revoked.
+    // Merged into one entry with its own tokens, so that keys are deleted before the tokens are revoked.
     let (same, mut all): (Vec<_>, Vec<_>) = retiring
         .into_iter()
         .partition(|old| old.subject == own.subject);
@@ -239,7 +239,7 @@ async fn add(tx: &mut Transaction<'_>, row: NewCleanup) -> Result<(), Error> {
     Ok(())
 }
 
-/// Adds an entry about an unknown account at the service, which waits while its person has a link at any site.
+/// Adds an entry about an unknown account at the service. It waits while its person has a link at any site.
 pub(super) async fn add_held_for_account(
     tx: &mut Transaction<'_>,
     row: NewCleanup,
@@ -252,7 +252,7 @@ pub(super) async fn add_held_for_account(
 }
 
 impl Sealer {
-    /// Lists a person's property in Jira to be deleted. Answers the id of the entry.
+    /// Lists a person's property in Jira to be deleted. Returns the id of the entry.
     pub(super) async fn add_deletion(
         &self,
         tx: &mut Transaction<'_>,
@@ -275,7 +275,7 @@ impl Sealer {
         Ok(id)
     }
 
-    /// Lists revocations to be done. Answers the ids of their entries.
+    /// Lists revocations. Returns the ids of their entries.
     ///
     /// Some tokens wait while a link still uses the account at the service; see [`Wait`].
     pub(super) async fn add_revocations(
@@ -303,8 +303,8 @@ impl Sealer {
         Ok(ids)
     }
 
-    /// Makes sure that Jira does not keep what was put for a link that is no longer there: the newest key is put
-    /// again, or without a link the property is deleted.
+    /// Makes sure that Jira does not keep a key that was put for a link that is gone: the newest key is put
+    /// again or, without a link, the property is deleted.
     pub(super) async fn take_back(
         &self,
         tx: &mut Transaction<'_>,
@@ -317,8 +317,8 @@ impl Sealer {
         Ok(())
     }
 
-    /// A revocation as rows: one in which keys go first, because deleting them takes an access token, then the
-    /// tokens that could bring new access tokens. Or two, when some tokens have to wait.
+    /// The rows of a revocation. In a row, keys come first, because deleting them needs an access token, then
+    /// the tokens that could bring new access tokens. There are two rows if some tokens have to wait.
     pub(super) fn revocation_rows(
         &self,
         owner: &Owner,
@@ -405,7 +405,7 @@ impl Sealer {
 }
 
 impl Store {
-    /// Lets tokens go whose account at the service no link uses any more, and those of an unknown account
+    /// Releases tokens whose account at the service no link uses any more, and those of an unknown account
     /// whose person has no link any more.
     pub async fn let_go(&self, now: Seconds) -> Result<(), Error> {
         for statement in [&CLEANUP_LET_GO, &CLEANUP_LET_GO_OF_ACCOUNT] {
@@ -415,7 +415,7 @@ impl Store {
         Ok(())
     }
 
-    /// Tenants of which something is left to do, behind this one in the order of their keys.
+    /// Tenants that have something to clean up, after this one in the order of their keys.
     pub async fn tenants_to_clean(
         &self,
         behind: &ClientKey,
@@ -427,7 +427,7 @@ impl Store {
         Ok(keys.into_iter().map(ClientKey).collect())
     }
 
-    /// Claims what is left to do of these tenants, as many entries of each as its turn allows.
+    /// Claims due entries of these tenants, as many of each as its turn allows.
     pub async fn claim_cleanup(
         &self,
         turns: &[Turn],
@@ -482,8 +482,8 @@ impl Store {
             && (of_this_person > 0 || links > 0 && revocation.has_refresh_token()))
     }
 
-    /// Lets an entry wait until no link uses its account, or, where that is not known, until its person has
-    /// no link. False if it need not wait any more.
+    /// Holds an entry until no link uses its account or, if the account is unknown, until its person has no
+    /// link. False if it need not wait any more.
     pub async fn cleanup_hold(
         &self,
         cleanup: &Cleanup,
@@ -501,7 +501,7 @@ impl Store {
         Ok(self.connections.execute(hold).await? > 0)
     }
 
-    /// Entries of a person that delete keys and nothing else.
+    /// A person's entries that only delete keys.
     pub async fn keys_to_delete(
         &self,
         client_key: &ClientKey,
@@ -513,7 +513,7 @@ impl Store {
         Ok(self.connections.all(keys).await?)
     }
 
-    /// An entry is done.
+    /// Removes an entry that is done.
     pub async fn cleanup_done(&self, cleanup: &Cleanup) -> Result<(), Error> {
         self.connections
             .execute(CLEANUP_DONE.bind(&cleanup.id))
@@ -521,7 +521,7 @@ impl Store {
         Ok(())
     }
 
-    /// An entry is tried again at `due_at`.
+    /// Retries an entry at `due_at`.
     pub async fn cleanup_later(
         &self,
         cleanup: &Cleanup,

@@ -21,7 +21,7 @@ impl Connections {
         let before = clock.millis();
         let there: Option<Millis> = optional(&mut *connection, (&TIME).into()).await?;
         let after = clock.millis();
-        // It was read somewhere between.
+        // The server read its clock between our two readings.
         Ok(there.map(|there| there - (before + (after - before) / 2)))
     }
 }

@@ -21,15 +21,16 @@ use crate::secret::Secret;
 use super::Database;
 use super::statement::{Dialect, Query, statements};
 
-/// How long the end of the process waits for connections to be closed.
+/// How long the end of the process waits for connections to close.
 const CLOSING: Duration = Duration::from_millis(500);
-/// How long a look at a database beside its server waits for a connection.
+/// How long an inspection beside a running server waits for a connection.
 const LOOK_WAITS: Duration = Duration::from_secs(5);
 
 statements! {
-    /// A process that falls asleep in a transaction keeps its rows from all others, until this.
+    /// If a process is suspended in a transaction, PostgreSQL ends the transaction after this, so that its
+    /// rows are free.
     ASLEEP = postgres("select set_config('idle_in_transaction_session_timeout', '10s', false)");
-    /// `on` in a session that was told so, and on a server that follows another.
+    /// `on` in a read-only session, and on a server that follows another.
     READ_ONLY = postgres("select current_setting('transaction_read_only')");
 }
 
@@ -39,22 +40,22 @@ pub(super) enum Pool {
     Postgres(PgPool),
 }
 
-/// The connections. Cloning it shares them.
+/// The connections to the database. Clones share them.
 #[derive(Clone)]
 pub(super) struct Connections {
     pub(super) pool: Pool,
-    /// Held while a transaction of this process writes, on SQLite.
+    /// On SQLite, held while a transaction of this process writes.
     pub(super) writing: Arc<tokio::sync::Mutex<()>>,
     trust: Trust,
 }
 
-/// Up to when connections must have been opened not to be trusted any more. PostgreSQL is asked each time
-/// instead; SQLite has no question for it.
+/// Connections opened up to this moment are no longer trusted. This is for SQLite, which cannot be asked
+/// whether a connection is read-only; PostgreSQL is asked each time.
 #[derive(Clone, Default)]
 struct Trust(Arc<Mutex<Option<Instant>>>);
 
 impl Trust {
-    /// Whether a connection was opened since the last one that could only read.
+    /// Whether a connection was opened since a connection was last found read-only.
     fn covers(&self, metadata: &PoolConnectionMetadata) -> bool {
         let lost_at = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         lost_at.is_none_or(|at| metadata.age < at.elapsed())
@@ -68,7 +69,7 @@ impl Trust {
     }
 }
 
-/// What a row is read into: a value, or several.
+/// What a row is read into: one value or several.
 pub(super) trait Readable: Sized + Send + Unpin {
     fn of_sqlite(row: &SqliteRow) -> Result<Self, sqlx::Error>;
     fn of_postgres(row: &PgRow) -> Result<Self, sqlx::Error>;
@@ -115,7 +116,7 @@ readable_rows!(
     (i64, Vec<u8>, bool),
 );
 
-/// What differs between the two databases when a query is run.
+/// The differences between the two databases when a query is run.
 pub(super) trait Engine: sqlx::Database {
     fn arguments(query: Query<'_>) -> Result<(SqlStr, Self::Arguments), sqlx::Error>;
     fn rows_affected(done: &Self::QueryResult) -> u64;
@@ -150,7 +151,7 @@ impl Engine for Postgres {
     }
 }
 
-/// Runs a query on a pool or a connection. Says how many rows it changed.
+/// Runs a query on a pool or a connection. Returns how many rows it changed.
 pub(super) async fn execute<'e, DB: Engine>(
     executor: impl Executor<'e, Database = DB>,
     query: Query<'_>,
@@ -163,7 +164,7 @@ where
     Ok(DB::rows_affected(&done))
 }
 
-/// The row that a query answers, if it answers one.
+/// The row that a query returns, if any.
 pub(super) async fn optional<'e, R: Readable, DB: Engine>(
     executor: impl Executor<'e, Database = DB>,
     query: Query<'_>,
@@ -178,7 +179,7 @@ where
     row.as_ref().map(DB::read).transpose()
 }
 
-/// Every row that a query answers.
+/// Every row that a query returns.
 pub(super) async fn all<'e, R: Readable, DB: Engine>(
     executor: impl Executor<'e, Database = DB>,
     query: Query<'_>,
@@ -194,12 +195,12 @@ where
 }
 
 impl Connections {
-    /// Opens the database for a server: on SQLite the file is made if it is not there.
+    /// Opens the database for a server. On SQLite a missing file is created.
     pub(super) async fn to_serve(database: &Database) -> Result<Self, sqlx::Error> {
         Self::open(database, true).await
     }
 
-    /// Opens the database to write beside a server, on SQLite only where the file is there.
+    /// Opens the database to write beside a server. On SQLite the file must exist.
     pub(super) async fn to_write_beside(database: &Database) -> Result<Self, sqlx::Error> {
         Self::open(database, false).await
     }
@@ -254,7 +255,7 @@ impl Connections {
         }
     }
 
-    /// A connection of its own, which leaves the pool. None on SQLite.
+    /// A connection taken out of the pool. None on SQLite.
     pub(super) async fn detached(&self) -> Result<Option<PgConnection>, sqlx::Error> {
         match &self.pool {
             Pool::Sqlite(_) => Ok(None),
@@ -262,8 +263,8 @@ impl Connections {
         }
     }
 
-    /// Closes every connection, so that SQLite's log is folded into the file. One that does not answer is left
-    /// to the end of the process.
+    /// Closes every connection, so that SQLite's write-ahead log is merged into the file. A connection that
+    /// does not answer is closed when the process ends.
     pub(super) async fn close(&self) {
         let closed = async {
             match &self.pool {
@@ -274,7 +275,7 @@ impl Connections {
         tokio::time::timeout(CLOSING, closed).await.ok();
     }
 
-    /// Runs a statement by itself. Says how many rows it changed.
+    /// Runs a single statement. Returns how many rows it changed.
     pub(super) async fn execute(&self, query: impl Into<Query<'_>>) -> Result<u64, sqlx::Error> {
         let query = query.into();
         self.trust.learn_from(match &self.pool {
@@ -283,7 +284,7 @@ impl Connections {
         })
     }
 
-    /// The row that a statement answers, if it answers one.
+    /// The row that a statement returns, if any.
     pub(super) async fn optional<R: Readable>(
         &self,
         query: impl Into<Query<'_>>,
@@ -295,7 +296,7 @@ impl Connections {
         })
     }
 
-    /// The row that a statement answers.
+    /// The row that a statement returns.
     pub(super) async fn one<R: Readable>(
         &self,
         query: impl Into<Query<'_>>,
@@ -303,7 +304,7 @@ impl Connections {
         self.optional(query).await?.ok_or(sqlx::Error::RowNotFound)
     }
 
-    /// Every row that a statement answers.
+    /// Every row that a statement returns.
     pub(super) async fn all<R: Readable>(
         &self,
         query: impl Into<Query<'_>>,
@@ -321,7 +322,7 @@ async fn sqlite(file: &str, create: bool, trust: Trust) -> Result<SqlitePool, sq
         .filename(file)
         .create_if_missing(create)
         .journal_mode(SqliteJournalMode::Wal)
-        // A committed refresh token must survive a power cut; NORMAL would not promise it.
+        // A committed refresh token must survive a power cut, which NORMAL does not guarantee.
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(Duration::from_secs(10))
         .foreign_keys(true);
@@ -340,7 +341,7 @@ async fn postgres(url: &Secret) -> Result<PgPool, sqlx::Error> {
     PgPoolOptions::new()
         .max_connections(16)
         .acquire_timeout(Duration::from_secs(5))
-        // The check below costs what a ping does: one there and back.
+        // The check below costs as much as a ping: one round trip.
         .test_before_acquire(false)
         .before_acquire(|connection, _| {
             Box::pin(async move {

@@ -1,4 +1,4 @@
-//! Which database the store uses.
+//! The choice of database.
 
 use std::str::FromStr;
 
@@ -10,7 +10,7 @@ use crate::secret::Secret;
 pub enum Database {
     /// SQLite, in this file of this machine.
     Sqlite(String),
-    /// A PostgreSQL server. Its URL may hold a password.
+    /// A PostgreSQL server. Its URL may contain a password.
     Postgres(Secret),
 }
 
@@ -20,9 +20,9 @@ impl FromStr for Database {
     fn from_str(url: &str) -> Result<Self, ShouldBe> {
         if let Some(file) = url.strip_prefix("sqlite:") {
             let file = file.strip_prefix("//").unwrap_or(file);
-            // Other programs write options behind the file name. Latchkey chooses those itself.
+            // Other programs put options after the file name. Latchkey chooses those itself.
             let file = file.split('?').next().unwrap_or_default();
-            // A database in memory would lose every link with the process.
+            // An in-memory database would lose every link with the process.
             if !file.is_empty() && !file.contains(":memory:") {
                 return Ok(Self::Sqlite(file.to_owned()));
             }

@@ -1,8 +1,9 @@
-//! Figures about everything that is kept: for `/metrics`, the summary of a minute and `latchkey doctor`.
+//! Figures about everything in the database: for `/metrics`, the summary of each minute and `latchkey
+//! doctor`.
 //!
-//! Each is counted by an index that holds just the rows it is about, and none reads the table of links. Only the
-//! number of live links takes a pass over an index of all of them, and what is due takes one over what is due: see
-//! [`Figures::rows`].
+//! Each figure is counted from an index that contains only the rows it needs; none scans the table of links.
+//! Only the number of live links scans an index of all of them, and the due figures scan one of due links:
+//! see [`Figures::rows`].
 
 use crate::clock::Seconds;
 use crate::error::Error;
@@ -15,7 +16,7 @@ use super::connections::Connections;
 use super::gate::{Gate, GateRow};
 use super::statement::statements;
 
-/// A renewal that is due for longer than this is past due, in seconds.
+/// A renewal that has been due for so many seconds is past due.
 pub const PAST_DUE_AFTER: Seconds = 60;
 
 statements! {
@@ -55,30 +56,30 @@ pub struct Figures {
     pub links: Vec<(StateName, i64)>,
     /// Links that are not renewed, by state and reason.
     pub resting: Vec<(LinkState, i64)>,
-    /// Live links whose time has come. Those of tenants that have the app switched off do not count here
-    /// and below: nothing is to be done for them.
+    /// Live links that are due. Here and below, links of tenants with the app disabled do not count: they are
+    /// not renewed.
     pub due: i64,
-    /// Live links whose time came more than [`PAST_DUE_AFTER`] ago.
+    /// Live links that have been due for more than [`PAST_DUE_AFTER`].
     pub past_due: i64,
-    /// Live links whose renewal has failed and is tried again.
+    /// Live links whose renewal failed and is retried.
     pub failing: i64,
-    /// Live links whose key in Jira has run out.
+    /// Live links whose key in Jira has expired.
     pub run_out: i64,
-    /// When the first of the keys runs out that have not.
+    /// When the next key expires.
     pub earliest_expiry: Option<Seconds>,
     /// Token requests whose outcome is not recorded.
     pub unsettled: i64,
-    /// Revocations and deletions still to be done, and not held.
+    /// Revocations and deletions to do, without those that are held.
     pub cleanup: i64,
-    /// The list of revocations and deletions by kind, without those that are held.
+    /// The cleanup entries by kind, without those that are held.
     pub cleanup_entries: Vec<(CleanupKind, i64)>,
-    /// Entries of that list that are held while another link uses the account.
+    /// Cleanup entries that are held while another link uses the account.
     pub cleanup_held: i64,
-    /// Installed tenants that have the app switched on.
+    /// Installed tenants with the app enabled.
     pub tenants_enabled: i64,
-    /// Installed tenants that have it switched off.
+    /// Installed tenants with the app disabled.
     pub tenants_disabled: i64,
-    /// Tenants whose Jira is left alone for a while, and why.
+    /// Tenants whose Jira is not called for a while, by reason.
     pub parked: Vec<(ParkReason, i64)>,
 }
 
@@ -92,11 +93,11 @@ impl Figures {
     /// Links of one state.
     #[must_use]
     pub fn links_in(&self, state: StateName) -> i64 {
-        let found = self.links.iter().find(|(known, _)| *known == state);
+        let found = self.links.iter().find(|(name, _)| *name == state);
         found.map_or(0, |(_, count)| *count)
     }
 
-    /// About how many rows of an index were counted for these figures: what they cost.
+    /// About how many index rows were counted for these figures, which is their cost.
     #[must_use]
     pub fn rows(&self) -> i64 {
         let entries: i64 = self.cleanup_entries.iter().map(|(_, count)| count).sum();
@@ -104,7 +105,7 @@ impl Figures {
     }
 
     fn add_resting(&mut self, state: LinkState, count: i64) {
-        match self.resting.iter_mut().find(|(known, _)| *known == state) {
+        match self.resting.iter_mut().find(|(name, _)| *name == state) {
             Some((_, sum)) => *sum += count,
             None => self.resting.push((state, count)),
         }
@@ -112,7 +113,7 @@ impl Figures {
 }
 
 impl Connections {
-    /// The figures of this moment, counted.
+    /// Counts the figures of this moment.
     pub(super) async fn figures(&self, now: Seconds) -> Result<Figures, Error> {
         let due = LINKS_DUE.bind(now).bind(now - PAST_DUE_AFTER);
         let (due, past_due) = self.one(due).await?;
@@ -182,14 +183,14 @@ impl Connections {
         Ok(())
     }
 
-    /// How long the keys of some links live, in seconds; at most `most` of them, from anywhere in the
-    /// table. Links whose first key is not in Jira yet have none.
+    /// The lives of some links' keys, in seconds: at most `most`, from a random part of the table. Links
+    /// whose first key is not in Jira yet have none.
     pub(super) async fn lives_of_some_keys(
         &self,
         random: &Random,
         most: i64,
     ) -> Result<Vec<Seconds>, Error> {
-        // Ids are random, so to begin at a random one is as good as anywhere.
+        // Ids are random, so a random id is a random place.
         let somewhere = random.id();
         let mut lives = Vec::new();
         for statement in [&SOME_KEYS_FROM, &SOME_KEYS_BELOW] {
@@ -206,13 +207,13 @@ impl Connections {
 }
 
 impl Store {
-    /// The figures of this moment, counted.
+    /// Counts the figures of this moment.
     pub async fn figures(&self, now: Seconds) -> Result<Figures, Error> {
         self.connections.figures(now).await
     }
 
-    /// How long the keys of some links live, in seconds; at most `most` of them, from anywhere in the
-    /// table. Links whose first key is not in Jira yet have none.
+    /// The lives of some links' keys, in seconds: at most `most`, from a random part of the table. Links
+    /// whose first key is not in Jira yet have none.
     pub async fn lives_of_some_keys(
         &self,
         random: &Random,

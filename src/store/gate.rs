@@ -1,4 +1,4 @@
-//! The gates that all replicas share: in front of the service, and in front of every Jira.
+//! The gates that all replicas share: one for the service, and one for all of Jira.
 
 use crate::clock::Seconds;
 use crate::error::Error;
@@ -14,7 +14,7 @@ statements! {
         where name = $1 and version = $2";
 }
 
-/// What a gate is in front of.
+/// What a gate guards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gate {
     /// The service: no token request while it is closed.
@@ -31,9 +31,9 @@ words!(Gate {
 /// The state of a gate in the database.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, sqlx::FromRow)]
 pub struct GateRow {
-    /// Nobody passes before.
+    /// When it opens.
     pub opens_at: Seconds,
-    /// Failures in a row, up to the number at which the gate lets only single probes pass.
+    /// Failures in a row, up to the number at which only single probes pass.
     pub failures: i64,
     /// Probes in a row that failed.
     pub probes: i64,
@@ -43,8 +43,8 @@ pub struct GateRow {
 
 readable_rows!(GateRow);
 
-/// The right to send one token request while all others wait, to see whether the service is back. It holds
-/// the version of the gate that granted it.
+/// The right to send one token request while all others wait, to test whether the service is back. It
+/// contains the version of the gate that granted it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Probe(pub(crate) i64);
 
@@ -61,7 +61,7 @@ impl Store {
         self.connections.gate(gate).await
     }
 
-    /// Changes a gate from the state that was seen. False when somebody else has changed it meanwhile.
+    /// Changes a gate from the state that was read. False if another process changed it in the meantime.
     pub async fn change_gate(
         &self,
         gate: Gate,

@@ -1,4 +1,4 @@
-//! Whether anything can be written.
+//! Tests whether the database can be written.
 
 use std::sync::Arc;
 
@@ -12,20 +12,19 @@ use super::statement::statements;
 use super::transaction::Finish;
 
 statements! {
-    /// Changes nothing, and is written all the same.
+    /// Changes no value, but has to be written.
     GATE_TOUCH = "update gate set version = version where name = $1";
 }
 
-/// When the last attempt to write began, and whether it succeeded. The lock is held meanwhile, so that many who
-/// ask at once share one.
+/// When the last test began, and whether it succeeded. The lock is held during the test, so that simultaneous
+/// callers share one.
 pub(super) type Written = Arc<tokio::sync::Mutex<Option<(Instant, bool)>>>;
 
 impl Store {
-    /// Answers when something can be written, now. Those who ask while a write is under way share the next
-    /// one, because `/readyz` needs no login.
+    /// Tests a write. Callers that ask during a test share the next one, because `/readyz` needs no login.
     ///
     /// # Errors
-    /// When nothing can be written.
+    /// When the database cannot be written.
     pub async fn writes(&self) -> Result<(), Error> {
         let asked_at = Instant::now();
         let mut written = self.written.lock().await;
@@ -36,7 +35,7 @@ impl Store {
                 let began_at = Instant::now();
                 let done = self.touch().await;
                 if let Err(error) = &done {
-                    tracing::warn!(%error, "nothing can be written");
+                    tracing::warn!(%error, "the database cannot be written");
                 }
                 *written = Some((began_at, done.is_ok()));
                 done.is_ok()
@@ -62,7 +61,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::super::connections::Pool;
-    use super::super::statement::{Form, Statement};
+    use super::super::statement::{Statement, StatementText};
     use super::*;
     use crate::clock::Clock;
     use crate::events::Events;
@@ -70,10 +69,10 @@ mod tests {
     use crate::store::Database;
     use crate::vault::{SealingKey, Vault};
 
-    static ROLLBACK: Statement = Statement::new("ROLLBACK", Form::Same("rollback"));
+    static ROLLBACK: Statement = Statement::new("ROLLBACK", StatementText::Same("rollback"));
     static IS_MARKED: Statement = Statement::new(
         "IS_MARKED",
-        Form::Same("select count(*) from temp.sqlite_master where name = 'mark'"),
+        StatementText::Same("select count(*) from temp.sqlite_master where name = 'mark'"),
     );
 
     async fn opened(directory: &tempfile::TempDir) -> Store {
@@ -136,7 +135,7 @@ mod tests {
         store.writes().await.expect("it is written");
     }
 
-    /// SQLite ends a transaction by itself where a disk is full: sqlx goes on counting one.
+    /// SQLite ends a transaction by itself when the disk is full, while sqlx still counts it.
     #[tokio::test]
     async fn f3_a_transaction_that_sqlite_ended_by_itself_blocks_no_later_one() {
         let directory = tempfile::tempdir().expect("a directory");

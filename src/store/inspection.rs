@@ -1,4 +1,4 @@
-//! Looking at the database beside a server that uses it: nothing is migrated, locked or written.
+//! Reads the database beside a server that uses it: nothing is migrated, locked or written.
 
 use crate::clock::{Clock, Millis, Seconds};
 use crate::error::Error;
@@ -33,10 +33,10 @@ pub struct Inspection {
 }
 
 impl Inspection {
-    /// Opens the database to look at it.
+    /// Opens the database to read it.
     ///
     /// # Errors
-    /// When it cannot be opened, for example because it is not there.
+    /// When it cannot be opened, for example because it does not exist.
     pub async fn open(database: &Database, vault: Vault, sites: Sites) -> Result<Self, OpenError> {
         Ok(Self {
             connections: Connections::to_read_beside(database).await?,
@@ -50,16 +50,16 @@ impl Inspection {
         self.connections.close().await;
     }
 
-    /// Whether the tables are what this program expects.
+    /// Whether the tables are those that this program expects.
     ///
     /// # Errors
-    /// When the store is unavailable, as everywhere below.
+    /// When the store is unavailable, as for all functions below.
     pub async fn schema(&self) -> Result<Schema, Error> {
         Ok(self.connections.schema().await?)
     }
 
-    /// Opens what is sealed of some tenants, `most` of them. Answers how many there were, and the names of
-    /// those whose keys do not open.
+    /// Opens the secrets of at most `most` tenants. Returns how many there were, and the names of those whose
+    /// key does not open.
     pub async fn open_some_tenants(&self, most: i64) -> Result<(usize, Vec<String>), Error> {
         let some = TENANTS_SOME.bind(most);
         let rows: Vec<TenantRow> = self.connections.all(some).await?;
@@ -74,7 +74,7 @@ impl Inspection {
         Ok((count, broken.collect()))
     }
 
-    /// Base URLs of installed tenants that are not of an allowed host.
+    /// Base URLs of installed tenants whose host is not allowed.
     pub async fn sites_not_allowed(&self) -> Result<Vec<String>, Error> {
         self.connections.sites_not_allowed(&self.sites).await
     }
@@ -89,12 +89,12 @@ impl Inspection {
         self.connections.clock_ahead_of(clock).await
     }
 
-    /// The figures of this moment, counted.
+    /// Counts the figures of this moment.
     pub async fn figures(&self, now: Seconds) -> Result<Figures, Error> {
         self.connections.figures(now).await
     }
 
-    /// How long the keys of some links live, in seconds; at most `most` of them.
+    /// The lives of some links' keys, in seconds; at most `most` of them.
     pub async fn lives_of_some_keys(
         &self,
         random: &Random,
@@ -105,7 +105,7 @@ impl Inspection {
 }
 
 impl Connections {
-    /// Base URLs of installed tenants that are not of an allowed host.
+    /// Base URLs of installed tenants whose host is not allowed.
     pub(super) async fn sites_not_allowed(&self, sites: &Sites) -> Result<Vec<String>, Error> {
         let (mut left_out, mut after) = (Vec::new(), String::new());
         loop {

@@ -15,7 +15,7 @@ statements! {
     OWNERS = "select distinct claimed_by from link where claim is not null and claimed_by <> $1";
     RELEASE_OWNER = "update link set due_at = $2, claim = null, claimed_by = null \
         where claimed_by = $1 and claim is not null";
-    /// A lock that ends with its connection: the sign of life of a replica.
+    /// A lock that its connection holds: the sign of life of a replica.
     LIFE_TAKE = postgres("select pg_try_advisory_lock($1)");
     LIFE_PROBE = postgres("select pg_try_advisory_xact_lock($1)");
 }
@@ -25,7 +25,7 @@ pub struct SignOfLife(PgConnection);
 
 impl SignOfLife {
     /// Whether the connection, and with it the lock, is still there.
-    pub async fn stands(&mut self) -> bool {
+    pub async fn is_held(&mut self) -> bool {
         execute(&mut self.0, (&PING).into()).await.is_ok()
     }
 }
@@ -42,14 +42,14 @@ impl Store {
         Ok(self.connections.all(OWNERS.bind(me)).await?)
     }
 
-    /// Frees the claims of a process that has died, so that nobody waits for its leases.
+    /// Frees the claims of a process that has died, so that no link waits for its leases.
     pub async fn release(&self, owner: &str, now: Seconds) -> Result<u64, Error> {
         let release = RELEASE_OWNER.bind(owner).bind(now);
         Ok(self.connections.execute(release).await?)
     }
 
-    /// A sign of life that ends with the process: on PostgreSQL an advisory lock of a connection of
-    /// its own. None on SQLite, which serves one process, and while the lock cannot be had.
+    /// A sign of life that ends with the process: on PostgreSQL an advisory lock of a separate connection.
+    /// None on SQLite, which serves one process, and if the lock cannot be taken.
     pub async fn sign_of_life(&self, owner: &str) -> Result<Option<SignOfLife>, Error> {
         let Some(mut connection) = self.connections.detached().await? else {
             return Ok(None);
@@ -64,14 +64,14 @@ impl Store {
         if !self.is_shared() {
             return Ok(true);
         }
-        // The lock lasts as long as the statement, which is a transaction of its own; so nothing is left behind
-        // on the pooled connection.
+        // The lock lasts as long as the statement, which is a transaction by itself, so the pooled connection
+        // keeps nothing.
         let probe = LIFE_PROBE.bind(lock_number(owner));
         Ok(self.connections.one(probe).await?)
     }
 }
 
-/// Advisory locks are named by numbers: the first eight bytes of the name's hash.
+/// PostgreSQL names advisory locks by numbers: the first eight bytes of the name's hash.
 fn lock_number(owner: &str) -> i64 {
     let hash = digest(&SHA256, owner.as_bytes());
     let mut bytes = [0; 8];

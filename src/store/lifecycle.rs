@@ -1,16 +1,16 @@
-//! What Atlassian tells about a tenant: installed, uninstalled, switched on or off.
+//! Applies lifecycle calls to a tenant: installed, uninstalled, enabled or disabled.
 //!
-//! It may come late. A call that was signed strictly before the one that made the present state changes nothing;
-//! times are whole seconds, so a call of the same second is taken. There are two states, each with its own time,
-//! since a call about one says nothing of the other:
+//! Calls may arrive late. A call that was signed strictly before the one that set the present state changes
+//! nothing. Times are whole seconds, so a call of the same second is applied. There are two states, each with
+//! its own time, because a call about one says nothing about the other:
 //!
-//! | state | is made by | late is then |
+//! | state | is set by | what is then late |
 //! |---|---|---|
 //! | installed with these addresses and this secret, or uninstalled | `installed`, `uninstalled` | an old secret, an uninstall before a reinstallation, an installation before an uninstall |
-//! | switched on or off | `enabled`, `disabled`, and `installed` where the app was not installed | an old switch, or one of an earlier installation |
+//! | enabled or disabled | `enabled`, `disabled`, and `installed` where the app was not installed | an old switch, or one of an earlier installation |
 //!
-//! So an upgrade that was signed before an admin switched the app off is taken, and one that was signed
-//! after it enables nothing.
+//! So an upgrade that was signed before an admin disabled the app is applied, and one that was signed after
+//! it enables nothing.
 
 use crate::clock::Seconds;
 use crate::error::Error;
@@ -26,7 +26,7 @@ use super::tenant::{self, SecretPlace};
 use super::transaction::{Finish, Transaction};
 
 statements! {
-    /// An upgrade does not enable an app that an admin has switched off.
+    /// An upgrade does not enable an app that an admin has disabled.
     TENANT_INSTALL = "update tenant set installation = $2, base_url = $3, display_urls = $4, \
         oauth_client_id = $5, data_key = $6, shared_secret = $7, signed_at = $8, installed = true, \
         enabled = (enabled or not installed), \
@@ -36,18 +36,18 @@ statements! {
     TENANT_UNINSTALL = "update tenant set draining = (draining or installed), installed = false, \
         enabled = false, signed_at = $2 where client_key = $1";
     TENANT_ENABLE = "update tenant set enabled = $2, switched_at = $3 where client_key = $1";
-    /// Whatever was sealed before never opens again. After the tenant is locked, so that two never count the
-    /// same.
+    /// Values that were sealed under an earlier revision never open again. Runs after the tenant is locked,
+    /// so that two calls never count the same.
     REVISION_NEXT = "insert into tenant_revision (client_key, revision) values ($1, 1) \
         on conflict (client_key) do update set revision = tenant_revision.revision + 1 returning revision";
-    /// A token is for the first body that comes with it.
+    /// A token is bound to the first body that comes with it.
     LIFECYCLE_NOTE = "insert into lifecycle_token (token_hash, body_hash, expires_at) values ($1, $2, $3) \
         on conflict (token_hash) do nothing";
     LIFECYCLE_BODY = "select body_hash from lifecycle_token where token_hash = $1";
 }
 
-/// Notes a call's token with its body. Answers why nothing is to be done, if nothing is: then nothing may be
-/// written. The tenant's row is locked, and `since` is the time of the state that would be changed.
+/// Stores a call's token with its body. If the call is to be ignored, returns why, and then nothing may be
+/// written. The tenant's row is locked, and `since` is the time of the state that the call would change.
 async fn note_call(
     tx: &mut Transaction<'_>,
     call: &LifecycleCall,
@@ -76,13 +76,14 @@ fn again(body_hash: &str, call: &LifecycleCall) -> Heard {
     }
 }
 
-/// The next revision of a tenant's row: nothing that was sealed in it before opens again. The row is locked.
+/// The next revision of a tenant's row, after which no value sealed in it before opens again. The row is
+/// locked.
 async fn next_revision(tx: &mut Transaction<'_>, client_key: &str) -> Result<i64, Error> {
     Ok(tx.one(REVISION_NEXT.bind(client_key)).await?)
 }
 
 impl Sealer {
-    /// Writes what an installation says into the locked row. Answers whether the shared secret is the same as before.
+    /// Writes an installation into the locked row. Returns whether the shared secret is the same as before.
     async fn write_installation(
         &self,
         tx: &mut Transaction<'_>,
@@ -93,14 +94,17 @@ impl Sealer {
     ) -> Result<bool, Error> {
         let client_key = row.client_key.as_str();
         let wrapped = row.data_key.as_deref();
-        let known = wrapped.and_then(|key| self.vault.open_tenant_key(client_key, key).ok());
-        // Nothing of an app that was uninstalled opens again, and no attempt goes on.
-        let same_secret = known.as_ref().filter(|_| row.installed).is_some_and(|key| {
-            SecretPlace::of(row, revision - 1)
-                .with(|place| self.vault.open(key, place, &row.shared_secret))
-                .is_ok_and(|old| same(old.expose(), installation.shared_secret.expose()))
-        });
-        let (key, wrapped) = match (known, row.data_key.clone()) {
+        let old_key = wrapped.and_then(|key| self.vault.open_tenant_key(client_key, key).ok());
+        // No value of an app that was uninstalled opens again, and no attempt continues.
+        let same_secret = old_key
+            .as_ref()
+            .filter(|_| row.installed)
+            .is_some_and(|key| {
+                SecretPlace::of(row, revision - 1)
+                    .with(|place| self.vault.open(key, place, &row.shared_secret))
+                    .is_ok_and(|old| same(old.expose(), installation.shared_secret.expose()))
+            });
+        let (key, wrapped) = match (old_key, row.data_key.clone()) {
             (Some(key), Some(wrapped)) => (key, wrapped),
             _ => self.vault.new_tenant_key(client_key),
         };
@@ -130,18 +134,17 @@ impl Sealer {
 }
 
 impl Store {
-    /// What became of a lifecycle call that came before. None where its token is new.
+    /// The outcome of a lifecycle call that came before. None if its token is new.
     pub async fn heard_before(&self, call: &LifecycleCall) -> Result<Option<Heard>, Error> {
         let body = LIFECYCLE_BODY.bind(&call.token_hash);
         let body: Option<String> = self.connections.optional(body).await?;
         Ok(body.map(|body| again(&body, call)))
     }
 
-    /// Writes what an `installed` callback says.
+    /// Applies an `installed` callback.
     ///
-    /// A tenant that comes back after an uninstall gets a new installation number, and is enabled. A new
-    /// shared secret ends every attempt that is under way, because the people who began them were verified with
-    /// the old one.
+    /// A tenant that returns after an uninstall gets a new installation number and is enabled. A new shared
+    /// secret ends every attempt in progress, because the old secret verified the people who began them.
     pub async fn install(
         &self,
         installation: &Installation,
@@ -173,10 +176,10 @@ impl Store {
         Ok(heard)
     }
 
-    /// Marks a tenant as uninstalled. From the commit on no token of it is accepted, no row of it that
-    /// was kept opens, and no job touches it; [`Store::drain`] ends what it had.
+    /// Marks a tenant as uninstalled. From the commit on, no token of it is accepted, none of its rows opens,
+    /// and no job touches it; [`Store::drain`] ends its links.
     ///
-    /// The uninstall of a tenant that nobody has heard of is noted too: its installation may come late.
+    /// The uninstall of an unknown tenant is stored too: its installation may arrive late.
     pub async fn uninstall(
         &self,
         client_key: &ClientKey,
@@ -203,7 +206,7 @@ impl Store {
         Ok(heard)
     }
 
-    /// Switches a tenant on or off.
+    /// Enables or disables a tenant.
     pub async fn enable(
         &self,
         tenant: &Tenant,

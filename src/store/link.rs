@@ -1,8 +1,8 @@
-//! Links: made, taken away, asked about.
+//! Links: created, ended, read.
 //!
-//! The columns `subject`, `display_name`, `installation` and `id` are in clear; the credential is sealed beside them.
-//! Whatever gives something away or shows a name opens the credential first. The other statements only count
-//! or find rows by these columns, and say why it does no harm where somebody has changed one.
+//! The columns `subject`, `display_name`, `installation` and `id` are in clear; the credential is sealed
+//! beside them. A function that discloses something or shows a name opens the credential first. The other
+//! statements only count or find rows by these columns; their comments say why an edited column does no harm.
 
 use crate::clock::Seconds;
 use crate::error::Error;
@@ -26,8 +26,8 @@ statements! {
     LINK_WITH_REACH = "select l.*, (select g.generation from link_generation g \
         where g.client_key = l.client_key and g.account_id = l.account_id) as reached from link l \
         where l.client_key = $1 and l.account_id = $2 and l.installation = $3";
-    /// A hint on a page: names of people at Jira, by subjects that are not opened. A subject that was changed
-    /// leaves a name out, or shows the name of a colleague who uses another account; nothing is decided by it.
+    /// A hint on a page: names of people at Jira, found by subjects that are not opened. An edited subject
+    /// omits a name or shows a colleague who uses another account; nothing is decided by it.
     OTHERS_LINKED = "select p.display_name from link l join person p on p.client_key = l.client_key \
         and p.account_id = l.account_id where l.subject = $1 and l.client_key = $2 and l.account_id <> $3 \
         and l.installation = $4 and l.state <> 'reconnect' limit 3";
@@ -48,8 +48,8 @@ statements! {
         gone_since = null";
     LINK_DELETE = "delete from link where client_key = $1 and account_id = $2 returning *";
     LINK_DELETE_BY_ID = "delete from link where id = $1 returning *";
-    /// For the next link, or past the end of one. Before the link in every transaction, so that two of
-    /// them never wait for one another.
+    /// Counts one on, for a new link or after the end of one. It comes before the link in every transaction,
+    /// so that two transactions never deadlock.
     GENERATION_NEXT = "insert into link_generation (client_key, account_id, generation) \
         values ($1, $2, 1 + coalesce((select t.generations from tenant t where t.client_key = $1), 0)) \
         on conflict (client_key, account_id) do update set generation = link_generation.generation + 1 \
@@ -57,7 +57,7 @@ statements! {
     GENERATION_REACHED = "insert into link_generation (client_key, account_id, generation) \
         values ($1, $2, $3) on conflict (client_key, account_id) do update \
         set generation = excluded.generation where link_generation.generation < excluded.generation";
-    /// The newest generation is put again. A claim on the row stays with its holder.
+    /// The newest generation is put again. A claim on the row is kept.
     LINK_PUT_AGAIN = "update link set put_again = put_again + 1, \
         due_at = case when claim is null then $3 else due_at end \
         where client_key = $1 and account_id = $2";
@@ -65,7 +65,8 @@ statements! {
         where client_key = $1 and account_id = $2 and installation = $3 and state in ('live', 'aside')";
 }
 
-/// Where a credential is sealed, and beside what: whose it is, and of which account at the service.
+/// The place where a credential is sealed, with the columns that say whose it is and of which account at the
+/// service.
 pub(super) struct CredentialPlace<'a> {
     client_key: &'a str,
     account_id: &'a str,
@@ -119,8 +120,8 @@ impl<'a> CredentialPlace<'a> {
     }
 }
 
-/// The next generation of a person's link: for a new one, or past the end of one, whose row then never opens
-/// again, wherever it may come back from.
+/// The next generation of a person's link: for a new link, or after the end of one, whose old row then never
+/// opens again, even from a backup.
 async fn next_generation(
     tx: &mut Transaction<'_>,
     client_key: &str,
@@ -145,7 +146,7 @@ async fn generation_reached(
     Ok(())
 }
 
-/// Has the newest generation of a person's link put into Jira again. False when there is no link.
+/// Marks the newest generation of a person's link to be put into Jira again. False if there is no link.
 pub(super) async fn put_again(
     tx: &mut Transaction<'_>,
     owner: &Owner,
@@ -159,7 +160,7 @@ pub(super) async fn put_again(
 }
 
 impl Sealer {
-    /// Seals what a link holds as this generation, beside the columns that the row has or is to have.
+    /// Seals a link's credential as this generation, bound to the columns that the row has or will have.
     pub(super) fn seal_credential(
         &self,
         key: &TenantKey,
@@ -171,22 +172,22 @@ impl Sealer {
         CredentialPlace::of_link(link, generation).with(|place| self.vault.seal(key, place, &text))
     }
 
-    /// Opens a credential only beside the columns that it was sealed with: one whose row was edited does not
-    /// open. `reached` is the generation that is counted outside of the row.
+    /// Opens a credential bound to its columns: if the row was edited, it does not open. `reached` is the
+    /// generation counted outside of the row.
     pub(super) fn open_credential(
         &self,
         key: &TenantKey,
         row: &LinkRow,
         reached: i64,
     ) -> Result<Credential, Broken> {
-        // A row that is behind is an older one that was put back, or one that was deleted.
+        // A row with a lower generation is an old one that was restored, or one that was deleted.
         let generation = row.generation.max(reached);
         let opened = CredentialPlace::of_row(row, generation)
             .with(|place| self.vault.open(key, place, &row.credential))?;
         sealed::read_credential(&opened).map_err(|_| Broken)
     }
 
-    /// The generation of a person's new link, and what the link that it replaces held at the service.
+    /// The generation of a person's new link, and the credential of the link that it replaces.
     async fn replaced(
         &self,
         tx: &mut Transaction<'_>,
@@ -200,7 +201,7 @@ impl Sealer {
         let Some(old) = old else {
             return Ok((generation, Vec::new()));
         };
-        // The generation of a row that does not open is not believed.
+        // The generation of a row that does not open is not trusted.
         let Ok(held) = self.open_credential(&tenant.key, &old, generation - 1) else {
             return Ok((generation, Vec::new()));
         };
@@ -214,18 +215,18 @@ impl Sealer {
     }
 }
 
-/// Who claims a link, and for how long.
+/// Which process claims a link, and for how long.
 #[derive(Debug, Clone, Copy)]
 pub struct Lease<'a> {
     /// The process.
     pub owner: &'a str,
-    /// Until when nobody else takes the link.
+    /// Until when no other process takes the link.
     pub until: Seconds,
 }
 
 impl Store {
-    /// A person's link, to be shown. When the credential does not open beside its columns, the answer only says
-    /// that there is a link ([`Identity::unreadable`]), and that it is set aside.
+    /// A person's link, to be shown. If the credential does not open beside its columns, the result only says
+    /// that there is a link ([`Identity::unreadable`]) and that it is set aside.
     pub async fn link(&self, tenant: &Tenant, account: &AccountId) -> Result<Option<Link>, Error> {
         let row = self.link_row_with_reach(tenant, account).await?;
         Ok(row.map(|ClaimedRow { link, reached }| {
@@ -239,7 +240,7 @@ impl Store {
         }))
     }
 
-    /// The row of a person's link, with the generation that is counted outside of it.
+    /// The row of a person's link, with the generation counted outside of it.
     pub(super) async fn link_row_with_reach(
         &self,
         tenant: &Tenant,
@@ -264,8 +265,8 @@ impl Store {
         Ok(self.connections.optional(of_person).await?)
     }
 
-    /// Names of others at this tenant whose links use the same account at the service and work, as Jira
-    /// gave them; three at most. Nobody learns anything of other tenants here.
+    /// Names, as Jira gave them, of at most three others at this tenant whose working links use the same
+    /// account at the service. Other tenants' people are never named.
     pub async fn others_linked(
         &self,
         tenant: &Tenant,
@@ -280,11 +281,11 @@ impl Store {
         Ok(self.connections.all(others).await?)
     }
 
-    /// Turns a redeemed attempt into a link, claimed by `lease`, so that its key can be published at once. None
-    /// when the attempt is over: confirming twice makes one link.
+    /// Turns a redeemed attempt into a link, claimed by `lease`, so that its key can be published at once.
+    /// None if the attempt is over: confirming twice makes one link.
     ///
-    /// A link the person had is replaced; its generation goes on, and what it held at the service is
-    /// revoked as soon as Jira has the new key.
+    /// If the person already had a link, it is replaced: its generation continues, and its tokens are revoked
+    /// once Jira has the new key.
     pub async fn confirm(
         &self,
         tenant: &Tenant,
@@ -307,7 +308,7 @@ impl Store {
             consent: credential.consent,
         };
         let confirmed = self.connections.transaction(async |tx| {
-            // Locks the tenant, so that an uninstall comes before or after, not between.
+            // Locks the tenant, so that an uninstall happens before or after this, not in between.
             let current = tenant::lock(tx, tenant.client_key.as_str(), now).await?;
             if !current.installed || current.installation != tenant.installation {
                 return Ok(Finish::RollBack(false));
@@ -341,7 +342,7 @@ impl Store {
         }))
     }
 
-    /// Writes a new link, claimed with `token`, in place of the one that the person had.
+    /// Writes a new link, claimed with `token`, in place of the person's old one.
     #[expect(
         clippy::too_many_arguments,
         reason = "each is a different fact of one row"
@@ -379,8 +380,8 @@ impl Store {
         Ok(())
     }
 
-    /// Takes a person's link and attempt away. Returns the ids of what is left to do: revoking what it
-    /// held and deleting the property. The worker leaves that to the caller until `hands_off_until`.
+    /// Ends a person's link and attempt. Returns the ids of the cleanup entries: revoking its tokens and
+    /// deleting the property. The worker leaves them to the caller until `hands_off_until`.
     pub async fn unlink(
         &self,
         tenant: &Tenant,
@@ -401,7 +402,7 @@ impl Store {
                 let past = next_generation(tx, client_key, account).await?;
                 let delete = LINK_DELETE.bind(client_key).bind(account);
                 let Some(row) = tx.optional::<LinkRow>(delete).await? else {
-                    // There was no link, and no generation is counted.
+                    // There was no link, so no generation is counted.
                     return Ok(Finish::RollBack(Vec::new()));
                 };
                 let ended = self
@@ -411,7 +412,7 @@ impl Store {
                     tracing::error!(
                         tenant = %row.client_key,
                         account = %row.account_id,
-                        "a link is removed whose credential does not open; its tokens cannot be revoked"
+                        "a link was ended whose credential does not open; its tokens cannot be revoked"
                     );
                     Vec::new()
                 });
@@ -434,11 +435,11 @@ impl Store {
                 let past = next_generation(tx, &link.client_key, &link.account_id).await?;
                 let delete = LINK_DELETE_BY_ID.bind(&link.id);
                 let Some(row) = tx.optional::<LinkRow>(delete).await? else {
-                    // Somebody else has ended or replaced it, and has counted the generation.
+                    // Another process has ended or replaced it and counted the generation.
                     return Ok(Finish::RollBack(()));
                 };
                 if let Some(key) = key {
-                    // Where it does not open there is nothing to revoke with.
+                    // If it does not open, there is no token to revoke.
                     self.end_deleted(tx, &row, key, past, now).await?.ok();
                 }
                 Ok(Finish::Commit(()))
@@ -446,8 +447,8 @@ impl Store {
             .await
     }
 
-    /// Ends a link whose row was just deleted: its row never opens again, and what it held is listed to be
-    /// revoked. Answers the ids of these entries, unless the credential does not open.
+    /// Ends a link whose row was just deleted: its row never opens again, and its tokens are listed to be
+    /// revoked. Returns the ids of these entries, unless the credential does not open.
     async fn end_deleted(
         &self,
         tx: &mut Transaction<'_>,
@@ -472,7 +473,7 @@ impl Store {
             .await?))
     }
 
-    /// Brings a renewal forward. False when there is nothing to renew.
+    /// Brings a renewal forward. False if there is none.
     pub async fn renew_now(
         &self,
         tenant: &Tenant,
@@ -487,7 +488,7 @@ impl Store {
         Ok(self.connections.execute(renew_now).await? == 1)
     }
 
-    /// Has the newest generation of a person's link put into Jira again.
+    /// Marks the newest generation of a person's link to be put into Jira again.
     pub async fn put_again(
         &self,
         client_key: &ClientKey,

@@ -1,4 +1,4 @@
-//! What Jira said about the people of its tenants.
+//! What Jira said about people.
 
 use crate::clock::Seconds;
 use crate::error::Error;
@@ -17,7 +17,7 @@ statements! {
 }
 
 impl Store {
-    /// What Jira said about a person, and when.
+    /// A person as Jira described them, and when.
     pub async fn person(
         &self,
         tenant: &Tenant,
@@ -37,7 +37,7 @@ impl Store {
         }))
     }
 
-    /// Remembers what Jira said about a person.
+    /// Stores how Jira described a person.
     pub async fn remember_person(
         &self,
         tenant: &Tenant,

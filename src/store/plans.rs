@@ -1,5 +1,5 @@
-//! The register of all statements, and how a database would run each: for the tests that every statement
-//! fits both databases, and that none reads a table from end to end.
+//! The register of all statements, and their query plans: for the tests that every statement fits both
+//! databases and that none scans a whole table.
 
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _, SqlSafeStr as _};
 
@@ -9,8 +9,8 @@ use super::statement::{Dialect, Statement};
 
 macro_rules! register {
     ($($module:ident)*) => {
-        /// Every module that has statements, and its statements. Each is in it, because the macro that declares a
-        /// statement lists it.
+        /// Every module that has statements, with its statements. None is missing, because the macro that
+        /// declares a statement lists it.
         static REGISTER: &[(&str, &[&Statement])] =
             &[$((stringify!($module), super::$module::STATEMENTS)),*];
     };
@@ -22,15 +22,15 @@ register! {
     rotation schema session signing sweep tenant
 }
 
-/// Before a statement, to be told how it would be run.
+/// Put before a statement to get its plan.
 const EXPLAIN_SQLITE: &str = "explain query plan";
 const EXPLAIN_POSTGRES: &str = "explain (costs off) execute";
 const PLAN_POSTGRES: &str = "set enable_seqscan = off; set plan_cache_mode = force_generic_plan";
 
-/// Of a statement about several rows this many are prepared and planned here.
+/// With how many rows a statement about several rows is prepared and planned here.
 const ROWS: usize = 2;
 
-/// Name and text of every statement that a database is asked.
+/// Name and text of every statement for one database.
 pub fn statements(dialect: Dialect) -> impl Iterator<Item = (&'static str, String)> {
     let all = REGISTER.iter().flat_map(|(_, statements)| *statements);
     all.filter_map(move |statement| {
@@ -40,10 +40,10 @@ pub fn statements(dialect: Dialect) -> impl Iterator<Item = (&'static str, Strin
 }
 
 impl Store {
-    /// Prepares every statement on this database. Answers how many there are.
+    /// Prepares every statement on this database. Returns how many there are.
     ///
     /// # Errors
-    /// Names the statement that does not fit.
+    /// The name of the statement that does not fit.
     pub async fn prepare_all(&self) -> Result<usize, String> {
         let mut prepared = 0;
         for (name, text) in statements(self.connections.dialect()) {
@@ -64,12 +64,11 @@ impl Store {
         Ok(prepared)
     }
 
-    /// Every statement's name, and its plan line by line as the database words it. PostgreSQL is asked
-    /// for plans that hold for any values and avoid reading tables wherever an index allows it: on the
-    /// small tables of a test it would do otherwise.
+    /// Every statement's name and its plan, line by line, in the database's words. PostgreSQL makes generic
+    /// plans here and avoids table scans if an index allows it: on a test's small tables it would scan.
     ///
     /// # Errors
-    /// Names the statement that cannot be planned.
+    /// The name of the statement that cannot be planned.
     pub async fn plans(&self) -> Result<Vec<(&'static str, Vec<String>)>, String> {
         let mut plans = Vec::new();
         for (name, text) in statements(self.connections.dialect()) {
@@ -87,7 +86,7 @@ impl Store {
                 rows.iter().map(|row| row.try_get("detail")).collect()
             }
             Pool::Postgres(pool) => {
-                // A connection of its own: its settings are not what others expect.
+                // A separate connection, because its settings differ.
                 let mut connection = pool.acquire().await?.detach();
                 let values = (1..)
                     .take_while(|number| text.contains(&format!("${number}")))
@@ -142,7 +141,7 @@ mod tests {
     #[test]
     fn no_statement_is_made_or_run_but_through_the_register() {
         for (name, text) in sources() {
-            let makes = text.contains("Statement::new(") || text.contains("Form::");
+            let makes = text.contains("Statement::new(") || text.contains("StatementText::");
             assert!(!makes || name == "statement", "{name}");
             let runs = ["sqlx::query", "raw_sql(", ".fetch_", ".prepare("];
             let runs = runs.iter().any(|call| text.contains(call));

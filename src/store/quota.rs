@@ -1,4 +1,4 @@
-//! What all replicas use up together: the points of Jira's quota, and the time of token requests.
+//! What all replicas share: Jira's quota of points, and the time for token requests.
 
 use crate::clock::{Millis, Seconds};
 use crate::error::Error;
@@ -11,7 +11,7 @@ use super::transaction::Finish;
 const HOURS_KEPT: i64 = 24;
 
 statements! {
-    /// The first of an hour has all points before it.
+    /// Inserts the hour's row if it is missing.
     QUOTA_TAKE = "insert into quota (hour, taken, renewal) values ($1, $2, $3) on conflict (hour) do update \
         set taken = quota.taken + excluded.taken, renewal = quota.renewal + excluded.renewal \
         where quota.taken + excluded.taken <= $4 and quota.renewal + excluded.renewal <= $5";
@@ -22,8 +22,8 @@ statements! {
 }
 
 impl Store {
-    /// Takes points of an hour's quota for this process. No more than `total` may be taken by everything, and
-    /// no more than `renewal`, if it is given, by renewals. False when not enough are left.
+    /// Takes points of an hour's quota for this process. All purposes together may take at most `total`, and
+    /// renewals at most `renewal` if it is given. False if too few are left.
     pub async fn take_points(
         &self,
         hour: i64,
@@ -35,7 +35,7 @@ impl Store {
             return Ok(false);
         }
         let by_renewals = if renewal.is_some() { points } else { 0 };
-        // In the queue of writes, since all calls to Jira wait for this.
+        // In the queue of writes, because all calls to Jira wait for this.
         let rows = self
             .connections
             .transaction(async |tx| {
@@ -53,13 +53,13 @@ impl Store {
         Ok(rows == 1)
     }
 
-    /// Points of an hour that processes have taken, and how many of them for renewals.
+    /// The points of an hour that processes took, and how many of them for renewals.
     pub async fn points_taken(&self, hour: i64) -> Result<(i64, i64), Error> {
         let taken = self.connections.optional(QUOTA_TAKEN.bind(hour)).await?;
         Ok(taken.unwrap_or_default())
     }
 
-    /// Forgets the points of hours that are long over.
+    /// Deletes the points of hours that are long past.
     pub(super) async fn forget_points(&self, now: Seconds) -> Result<(), Error> {
         let first_kept = now.div_euclid(3600) - HOURS_KEPT;
         self.connections
@@ -68,8 +68,8 @@ impl Store {
         Ok(())
     }
 
-    /// Reserves a stretch of time in which nobody else sends token requests. Returns when it begins:
-    /// now, or when the last reserved stretch ends. None when that is after `latest`.
+    /// Reserves a stretch of time in which no other process sends token requests. Returns its begin: now, or
+    /// the end of the last reserved stretch. None if that is after `latest`.
     pub async fn reserve_time(
         &self,
         now: Millis,

@@ -1,4 +1,4 @@
-//! What comes of a claim: the steps of a renewal, and other ends.
+//! The outcomes of a claim: the steps of a renewal, and other ends.
 
 use crate::clock::Seconds;
 use crate::error::Error;
@@ -6,17 +6,17 @@ use crate::model::{AccountId, AsideReason, Credential, Link, ReconnectReason, Te
 use crate::secret::{Secret, same};
 
 use super::Store;
-use super::batch::{Commit, Intend, Published, PutOff, Write};
+use super::batch::{Commit, Intend, PutOff, RecordPublished, Write};
 use super::claim::Claim;
 use super::cleanup::all_of;
 use super::statement::statements;
 use super::transaction::Finish;
 
 statements! {
-    LINK_STANDS = "select count(*) from link l join tenant t on t.client_key = l.client_key \
+    LINK_IS_CURRENT = "select count(*) from link l join tenant t on t.client_key = l.client_key \
         where l.id = $1 and l.generation = $2 and t.installed and t.installation = l.installation";
-    /// The refusal counts only if the row still holds what was sent: the second reading before a person is
-    /// asked to reconnect.
+    /// The refusal counts only if the row still holds the token that was sent: it is read again before a
+    /// person is asked to reconnect.
     RECONNECT = "update link set state = 'reconnect', reason = $4, claim = null, claimed_by = null, \
         claims = 0, intent_at = null where id = $1 and generation = $2 and claim = $3";
     SET_ASIDE = "update link set state = 'aside', reason = $4, due_at = $5, failures = failures + 1, \
@@ -28,17 +28,17 @@ statements! {
         and gone_since is not null";
 }
 
-/// Why a claimed link is given back: whether that counts towards its backoff, and whether a token request of it is
-/// open.
+/// Why a claimed link is given back: whether that counts towards its backoff, and whether its token request
+/// has an outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GivenBack {
-    /// Nothing was tried with this link, or it is not to blame. What is open stays open.
+    /// Nothing was tried with this link, or the failure was not the link's. An open token request stays open.
     Untried,
-    /// Its token request was answered, or never sent, so nothing is open. The link is not to blame.
+    /// Its token request was answered or never sent, so none is open. The failure was not the link's.
     Answered,
-    /// It failed. What is open stays open.
+    /// It failed. An open token request stays open.
     Failed,
-    /// It failed, and its token request was answered, or never sent: nothing is open.
+    /// It failed, and its token request was answered or never sent, so none is open.
     FailedAndAnswered,
 }
 
@@ -53,8 +53,8 @@ impl GivenBack {
 }
 
 impl Store {
-    /// Writes down that a token request is about to leave, and renews the lease. False when the lease
-    /// is over, the link has changed or the service must not be asked: then nothing may be sent.
+    /// Records that a token request is about to be sent, and renews the lease. False if the lease has
+    /// expired, the link has changed or the gate is closed: then nothing may be sent.
     pub async fn intend(
         &self,
         claim: &Claim,
@@ -71,8 +71,8 @@ impl Store {
         self.writer.write(&claim.link.id, write).await
     }
 
-    /// Keeps what the service gave, as `generation`. False when the link is gone or has moved on: then
-    /// the caller revokes it with [`Store::discard`].
+    /// Stores the service's answer as `generation`. False if the link is gone or has moved on: then the
+    /// caller revokes the tokens with [`Store::discard`].
     pub async fn commit(
         &self,
         claim: &Claim,
@@ -95,8 +95,8 @@ impl Store {
         self.writer.write(&claim.link.id, write).await
     }
 
-    /// Whether a link holds what the service gave, and of which generation it is now: an earlier attempt to
-    /// commit may have succeeded although its answer was lost on the way from the database.
+    /// Whether a link holds the service's answer, and its generation now: an earlier commit may have
+    /// succeeded although the database's reply was lost.
     pub async fn holds(
         &self,
         claim: &Claim,
@@ -115,15 +115,15 @@ impl Store {
             .map(|row| row.generation))
     }
 
-    /// Whether the link is still there, of this generation, and its tenant installed.
-    pub async fn stands(&self, claim: &Claim) -> Result<bool, Error> {
-        let stands = LINK_STANDS
+    /// Whether the link still exists with this generation, and its tenant is installed.
+    pub async fn is_current(&self, claim: &Claim) -> Result<bool, Error> {
+        let current = LINK_IS_CURRENT
             .bind(claim.link.id.as_str())
             .bind(claim.link.generation);
-        Ok(self.connections.one::<i64>(stands).await? > 0)
+        Ok(self.connections.one::<i64>(current).await? > 0)
     }
 
-    /// Revokes what was brought for a link that is no longer there.
+    /// Revokes the tokens that were obtained for a link that is gone.
     pub async fn discard(
         &self,
         claim: &Claim,
@@ -143,7 +143,7 @@ impl Store {
     /// Records that Jira holds the claimed generation, sets the next time, and lists what was replaced to be
     /// revoked.
     ///
-    /// False when the link is gone or was replaced meanwhile. Then what this claim has put must not
+    /// False if the link is gone or was replaced in the meantime. Then the key that this claim put must not
     /// stay: the property is deleted, or the newest key is put again.
     pub async fn published(
         &self,
@@ -158,8 +158,8 @@ impl Store {
             .api_key
             .as_ref()
             .is_some_and(|key| key.id.is_some());
-        // A key that is the access token itself was committed with this generation, and nothing has
-        // changed since.
+        // A key that is the access token itself was committed with this generation, and nothing has changed
+        // since then.
         let changed = is_minted || !credential.retiring.is_empty();
         let sealed = changed.then(|| {
             let mut kept = credential.clone();
@@ -167,7 +167,7 @@ impl Store {
             let (key, link) = (&claim.tenant.key, &claim.link);
             self.sealer.seal_credential(key, link, generation, &kept)
         });
-        let write = Write::Published(Published {
+        let write = Write::RecordPublished(RecordPublished {
             generation,
             credential: sealed,
             expires_at,
@@ -181,8 +181,8 @@ impl Store {
         self.writer.write(&claim.link.id, write).await
     }
 
-    /// After a call of which nobody knows whether it put anything: gives the claimed link back, to be
-    /// put again at `due_at`. If it is gone or was replaced meanwhile, what was put must not stay.
+    /// After a PUT with an unknown outcome: gives the claimed link back, to be put again at `due_at`. If the
+    /// link is gone or was replaced in the meantime, the key must not stay.
     pub async fn perhaps_published(
         &self,
         claim: &Claim,
@@ -201,8 +201,7 @@ impl Store {
             .await
     }
 
-    /// Gives a claimed link back, to be looked at again at `due_at`. False when the claim does not hold it any
-    /// more.
+    /// Gives a claimed link back until `due_at`. False if the claim no longer holds it.
     pub async fn put_off(
         &self,
         claim: &Claim,
@@ -219,8 +218,8 @@ impl Store {
         self.writer.write(&claim.link.id, write).await
     }
 
-    /// Asks the person to reconnect. False when the link has changed since it was claimed: then the
-    /// refusal was about something that is no longer there.
+    /// Asks the person to reconnect. False if the link has changed since it was claimed: then the refusal
+    /// concerned an old token.
     pub async fn reconnect(&self, claim: &Claim, reason: ReconnectReason) -> Result<bool, Error> {
         let reconnect = RECONNECT
             .bind(claim.link.id.as_str())
@@ -230,7 +229,7 @@ impl Store {
         Ok(self.connections.execute(reconnect).await? == 1)
     }
 
-    /// Lets a link rest until `due_at`.
+    /// Sets a link aside until `due_at`.
     pub async fn set_aside(
         &self,
         claim: &Claim,
@@ -240,8 +239,8 @@ impl Store {
         self.rest(&claim.link, &claim.token, reason, due_at).await
     }
 
-    /// Writes down that Jira says of the person of a claimed link that they are gone. Answers since when it has
-    /// said so; None when the link has changed since it was claimed.
+    /// Records that Jira says that the person of a claimed link is gone. Returns since when it has said so.
+    /// None if the link has changed since it was claimed.
     pub async fn said_gone(&self, claim: &Claim, now: Seconds) -> Result<Option<Seconds>, Error> {
         let gone = GONE_SAID
             .bind(claim.link.id.as_str())
@@ -251,7 +250,7 @@ impl Store {
         Ok(self.connections.optional(gone).await?)
     }
 
-    /// Forgets that Jira has said of a person that they are gone, because it has shown them since.
+    /// Forgets that Jira said that a person was gone, because it has shown them since.
     pub async fn person_is_there(&self, tenant: &Tenant, account: &AccountId) -> Result<(), Error> {
         let there = GONE_NOT
             .bind(tenant.client_key.as_str())
@@ -278,8 +277,8 @@ impl Store {
     }
 }
 
-/// Whether a credential holds what another one brought this many generations before: its tokens, which it
-/// knows until they run out, and its minted key, until the next.
+/// Whether a credential holds what another one brought so many generations before: its tokens, which it lists
+/// until they expire, and its minted key, until the next.
 fn holds(held: &Credential, brought: &Credential, later: i64) -> bool {
     let is = |token: &Option<Secret>, other: &Option<Secret>| match (token, other) {
         (Some(token), Some(other)) => same(token.expose(), other.expose()),

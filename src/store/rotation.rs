@@ -1,8 +1,9 @@
-//! Changing the sealing keys while servers run: the first key seals again what the others sealed.
+//! Changes the sealing keys while servers run: the first key reseals the values of the others.
 //!
-//! The sealing keys themselves seal each tenant's key, the signing keys, and what is still to be revoked; everything
-//! else is sealed by the tenants' keys and stays as it is. A value is only replaced while it is still the one that
-//! was read, so nothing that a server writes meanwhile is undone. It can end at any moment and be run again.
+//! The sealing keys directly seal each tenant's key, the signing keys, and tokens to be revoked; the tenants'
+//! keys seal everything else, which stays as it is. A value is replaced only if it is still the one that was
+//! read, so a server's concurrent write is never undone. The rotation can stop at any moment and be run
+//! again.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -32,52 +33,52 @@ statements! {
         where revocation is not null and id > $1 order by id limit $2";
     SIGNING_KEYS_PAGE = "select kid as id, '' as client_key, sealed from signing_key \
         where kid > $1 order by kid limit $2";
-    /// Never waits for a row, so that it cannot block anybody: the next pass finds it.
+    /// Never waits for a row, so that it cannot block a server: the next pass finds the row again.
     TENANT_KEY_REWRAP = each("update tenant set data_key = $3 where client_key = $1 and data_key = $2",
         "update tenant set data_key = $3 where data_key = $2 and client_key in \
         (select client_key from tenant where client_key = $1 for update skip locked)");
     REVOCATION_REWRAP = each("update cleanup set revocation = $3 where id = $1 and revocation = $2",
         "update cleanup set revocation = $3 where revocation = $2 and id in \
         (select id from cleanup where id = $1 for update skip locked)");
-    /// There are a few, and no server changes one.
+    /// There are few, and no server changes one.
     SIGNING_KEY_REWRAP = "update signing_key set sealed = $3 where kid = $1 and sealed = $2";
 }
 
-/// Rows of one transaction: few enough that a server can wait for it.
+/// Rows of one transaction: few enough that a server's write need not wait long.
 const BATCH: i64 = 100;
-/// The pause between two batches, so that a server gets to write on SQLite.
+/// The pause between two batches, so that on SQLite a server can write.
 const BREATH: Duration = Duration::from_millis(20);
-/// Passes before it gives up on servers that go on sealing with another key.
+/// How many passes are made before giving up because servers still seal with another key.
 const PASSES: u32 = 10;
 
-/// How far it has come.
+/// The progress of a rotation.
 #[derive(Debug, Clone, Copy)]
-pub struct Progress {
-    /// Counts from 1. More than one is needed where servers write meanwhile.
+pub struct RotationProgress {
+    /// The pass, from 1. More than one is needed if servers write in the meantime.
     pub pass: u32,
     /// Values looked at in this pass.
     pub seen: u64,
-    /// Values there were at its start.
+    /// Values at the start of this pass.
     pub total: u64,
-    /// Values sealed anew so far, in all passes.
+    /// Values resealed so far, in all passes.
     pub rewrapped: u64,
 }
 
-/// What a rotation came to.
+/// The result of a rotation.
 #[derive(Debug)]
 pub struct Rotation {
-    /// Values sealed anew.
+    /// Values that were resealed.
     pub rewrapped: u64,
-    /// It was asked to stop before it was through; then nothing is known about what follows.
+    /// Whether it was stopped before it finished; then the fields below are empty.
     pub stopped: bool,
-    /// What each sealing key still opens, the one that seals first.
+    /// What each sealing key still opens, beginning with the one that seals.
     pub keys: Vec<KeyUse>,
-    /// How many values do not open with the key they name, by that key; they are in the log by name.
-    /// Without a key where they are no sealed values at all.
+    /// How many values do not open with the key that they name, by that key; the log names each. The key is
+    /// missing for values that cannot be parsed.
     pub broken: BTreeMap<Option<String>, u64>,
 }
 
-/// What a sealing key is still needed for.
+/// The use of one sealing key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyUse {
     /// The key's id.
@@ -89,7 +90,7 @@ pub struct KeyUse {
 }
 
 impl Rotation {
-    /// Whether every other key but the first can go.
+    /// Whether every key but the first can be removed.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         !self.stopped
@@ -102,10 +103,10 @@ impl Rotation {
     }
 }
 
-/// For the operator: a line for each key and for each thing that is wrong.
+/// Report for the operator: a line for each key and for each problem.
 impl fmt::Display for Rotation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sealed anew: {}", values(self.rewrapped))?;
+        write!(f, "encrypted again: {}", values(self.rewrapped))?;
         if self.stopped {
             return write!(f, "\nstopped before the end: run it again to go on");
         }
@@ -166,7 +167,7 @@ fn values(count: u64) -> String {
     }
 }
 
-/// What the sealing keys seal themselves.
+/// What the sealing keys seal directly.
 #[derive(Clone, Copy)]
 enum Column {
     TenantKey,
@@ -218,8 +219,8 @@ pub struct Rotator {
 }
 
 impl Rotator {
-    /// Opens the database. It is not migrated, and on SQLite no lock is taken: only what is safe beside a server may
-    /// be done.
+    /// Opens the database. It is not migrated, and on SQLite no lock is taken: only what is safe beside a
+    /// server may be done.
     ///
     /// # Errors
     /// When the database cannot be opened, or its tables are not those of this version.
@@ -240,16 +241,16 @@ impl Rotator {
         self.connections.close().await;
     }
 
-    /// Seals by the first sealing key whatever another has sealed, then checks every value.
+    /// Reseals with the first sealing key all values of the others, then checks every value.
     ///
-    /// Between batches it asks `stop`, and tells `progress`.
+    /// Between batches it checks `stop` and reports to `progress`.
     ///
     /// # Errors
-    /// When the store is unavailable; what was done until then stays done.
+    /// When the store is unavailable; what was resealed until then stays resealed.
     pub async fn rotate_keys(
         &self,
         stop: impl Fn() -> bool,
-        mut progress: impl FnMut(Progress),
+        mut progress: impl FnMut(RotationProgress),
     ) -> Result<Rotation, Error> {
         let mut rotation = Rotation {
             rewrapped: 0,
@@ -270,16 +271,16 @@ impl Rotator {
         Ok(rotation)
     }
 
-    /// Goes through all values once. Answers how many another key had sealed.
+    /// Goes through all values once. Returns how many another key had sealed.
     async fn pass(
         &self,
         pass: u32,
         rotation: &mut Rotation,
         stop: &impl Fn() -> bool,
-        progress: &mut impl FnMut(Progress),
+        progress: &mut impl FnMut(RotationProgress),
     ) -> Result<u64, Error> {
         let total: i64 = self.connections.one(&WRAPPED_COUNT).await?;
-        let mut now = Progress {
+        let mut now = RotationProgress {
             pass,
             seen: 0,
             total: total.unsigned_abs(),
@@ -321,13 +322,13 @@ impl Rotator {
         Ok(last.map(|last| (rows, last)))
     }
 
-    /// How many of these another key had sealed, and how many of them the first key seals now. The others were
-    /// changed by somebody else in between.
+    /// How many of these another key had sealed, and how many of them the first key seals now. The rest were
+    /// changed by a server in between.
     async fn rewrap(&self, column: Column, page: &[Wrapped]) -> Result<(u64, u64), Error> {
         let others: Vec<(&Wrapped, String)> = page
             .iter()
             .filter_map(|row| {
-                // What does not open is left for the count to name.
+                // A value that does not open is left for the final count.
                 let rewrapped = self.vault.rewrap(column.place(row), &row.sealed).ok()??;
                 Some((row, rewrapped))
             })

@@ -1,4 +1,4 @@
-//! The rows of the tables, column by column.
+//! The rows of the tables, with their columns.
 
 use sqlx::FromRow;
 
@@ -35,15 +35,15 @@ pub(super) struct TenantRow {
     pub(super) put_wait_until: i64,
     pub(super) delete_wait_until: i64,
     pub(super) get_wait_until: i64,
-    /// The gate of all tenants, where the statement reads it too.
+    /// The gate of all tenants, if the statement reads it.
     #[sqlx(default)]
     pub(super) jira_opens_at: i64,
-    /// From `tenant_revision`, where the statement reads it too: without it the secret does not open.
+    /// From `tenant_revision`, if the statement reads it: without it the secret does not open.
     #[sqlx(default)]
     pub(super) revision: Option<i64>,
-    /// When the call was signed that installed or uninstalled the app.
+    /// When the call that installed or uninstalled the app was signed.
     pub(super) signed_at: i64,
-    /// When the call was signed that switched it on or off.
+    /// When the call that enabled or disabled it was signed.
     pub(super) switched_at: i64,
 }
 
@@ -118,8 +118,8 @@ pub(super) struct ClaimedRow {
 }
 
 impl LinkRow {
-    /// The link as it may be shown where its credential does not open: nothing in its row about the account is
-    /// believed.
+    /// The link to show when its credential does not open: its row's columns about the account are not
+    /// trusted.
     pub(super) fn unreadable_link(&self) -> Link {
         let link = self.link();
         Link {

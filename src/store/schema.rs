@@ -1,4 +1,4 @@
-//! Migrating the database, and whether its tables are what this program expects.
+//! Migrates the database, and compares its tables with what this program expects.
 
 use sqlx::migrate::{MigrateError, Migrator};
 
@@ -14,21 +14,21 @@ statements! {
 /// How the tables compare with what this program expects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Schema {
-    /// They are what it expects.
+    /// They are the same.
     Current,
-    /// This many migrations are still to be run; all of them in an empty database.
+    /// So many migrations have not been run; in an empty database, all of them.
     Behind(usize),
     /// A newer program has migrated them.
     Ahead,
-    /// A migration did not end.
+    /// A migration did not finish.
     Unfinished,
-    /// The migration of this number is not the one that this program knows.
+    /// The migration of this number differs from the one that this program knows.
     Unknown(i64),
 }
 
 impl Connections {
-    /// Runs the migrations that are still to be run. On PostgreSQL sqlx takes an advisory lock, so replicas that start
-    /// together take turns.
+    /// Runs the migrations that have not been run. On PostgreSQL sqlx takes an advisory lock, so replicas
+    /// that start together take turns.
     pub(super) async fn migrate(&self) -> Result<(), MigrateError> {
         match &self.pool {
             Pool::Sqlite(pool) => MIGRATIONS.run(pool).await,
@@ -36,10 +36,10 @@ impl Connections {
         }
     }
 
-    /// Whether the tables are what this program expects.
+    /// Compares the tables with what this program expects.
     pub(super) async fn schema(&self) -> Result<Schema, sqlx::Error> {
         let done = match self.all::<(i64, Vec<u8>, bool)>(&MIGRATIONS_DONE).await {
-            // There is no such table: nothing was ever migrated here.
+            // There is no such table: the database was never migrated.
             Err(sqlx::Error::Database(error))
                 if matches!(error.code().as_deref(), Some("1" | "42P01")) =>
             {
@@ -47,16 +47,23 @@ impl Connections {
             }
             done => done?,
         };
-        let newer = |version: i64| MIGRATIONS.iter().all(|known| known.version != version);
+        let newer = |version: i64| {
+            MIGRATIONS
+                .iter()
+                .all(|migration| migration.version != version)
+        };
         if done.iter().any(|(version, ..)| newer(*version)) {
             return Ok(Schema::Ahead);
         }
         let mut missing = 0;
-        for known in MIGRATIONS.iter() {
-            match done.iter().find(|(version, ..)| *version == known.version) {
+        for migration in MIGRATIONS.iter() {
+            match done
+                .iter()
+                .find(|(version, ..)| *version == migration.version)
+            {
                 Some((_, _, false)) => return Ok(Schema::Unfinished),
-                Some((_, checksum, true)) if *checksum != *known.checksum => {
-                    return Ok(Schema::Unknown(known.version));
+                Some((_, checksum, true)) if *checksum != *migration.checksum => {
+                    return Ok(Schema::Unknown(migration.version));
                 }
                 Some(_) => {}
                 None => missing += 1,

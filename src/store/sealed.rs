@@ -1,7 +1,7 @@
-//! How secrets are written before they are sealed, and read after they were opened.
+//! How secrets are serialized before they are sealed, and parsed after they were opened.
 //!
-//! The types of `model` cannot be serialized, so that nobody puts one into an answer by accident. Here,
-//! right before sealing, is the one place where they become text.
+//! The types of `model` cannot be serialized, so that none ends up in an answer by accident. Only here, right
+//! before sealing, do they become text.
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -14,15 +14,14 @@ use crate::model::{
 };
 use crate::secret::Secret;
 
-/// Why a value that opened cannot be understood: another version wrote it.
+/// A value that opened but cannot be parsed: another version wrote it.
 pub(super) struct Unreadable;
 
 fn read<T: for<'de> Deserialize<'de>>(text: &Secret) -> Result<T, Unreadable> {
     serde_json::from_str(text.expose()).map_err(|_| Unreadable)
 }
 
-/// Writes straight into a buffer of the right size: one that grew would leave pieces of the secrets
-/// behind in memory.
+/// Serializes into a buffer of the right size: one that grew would leave parts of the secrets in memory.
 fn write(value: &impl Serialize) -> Secret {
     struct Length(usize);
     impl std::io::Write for Length {
@@ -42,7 +41,7 @@ fn write(value: &impl Serialize) -> Secret {
     Secret::new(String::from_utf8(std::mem::take(&mut *text)).expect("JSON is UTF-8"))
 }
 
-// The shapes of the JSON. `S` is `&str` where it is written and `Secret` where it is read.
+// The shapes of the JSON. `S` is `&str` for writing and `Secret` for reading.
 
 #[derive(Serialize, Deserialize)]
 struct TokensText<S> {
@@ -306,7 +305,7 @@ impl From<CodeText<Secret>> for Code {
     }
 }
 
-/// What a phase keeps beside its columns.
+/// The sealed text of a phase: the data that is not in columns.
 pub(super) fn write_phase(phase: &Phase) -> Secret {
     match phase {
         Phase::Begun => write(&BegunText {}),
@@ -337,7 +336,7 @@ pub(super) fn write_phase(phase: &Phase) -> Secret {
     }
 }
 
-/// The phase of this name, from what it kept and from its columns.
+/// The phase of this name, from its sealed text and its columns.
 pub(super) fn read_phase(
     name: PhaseName,
     text: &Secret,
@@ -463,7 +462,7 @@ mod tests {
         };
         assert_eq!(write_credential(&back).expose(), text.expose());
         assert!(read_credential(&Secret::new("{}")).is_err());
-        // What other versions wrote, in whichever order.
+        // Values that other versions wrote, in any field order.
         let before = r#"{"api_key":null,"lingering":[],"previous_refresh_token":null,"retiring":[],
             "tokens":{"access_token":"a\"b","expires_at":7,"refresh_token":null,"requested_at":3}}"#;
         let Ok(before) = read_credential(&Secret::new(before)) else {

@@ -1,4 +1,4 @@
-//! Sessions of the top-level pages, and spent tokens.
+//! Sessions of the top-level pages, and used tokens.
 
 use crate::clock::Seconds;
 use crate::error::Error;
@@ -20,8 +20,8 @@ statements! {
         on conflict (token_hash) do nothing";
 }
 
-/// A session says which attempts a browser began. It is one of the two witnesses of linking, so somebody who
-/// writes the database must not be able to make one.
+/// A session says which attempts a browser began. It is one of the two witnesses of linking, so a writer of
+/// the database must not be able to forge one.
 fn in_session<T>(id_hash: &str, expires_at: Seconds, then: impl FnOnce(Place<'_>) -> T) -> T {
     let expires_at = expires_at.to_string();
     then(Place {
@@ -42,7 +42,7 @@ impl Sealer {
 }
 
 impl Store {
-    /// Creates a session. False when the id is taken.
+    /// Creates a session. False if the id is taken.
     pub async fn create_session(
         &self,
         id_hash: &str,
@@ -67,7 +67,7 @@ impl Store {
         Ok(())
     }
 
-    /// Reads a session that has not expired: data and expiry. None for one that was edited.
+    /// Reads a session that has not expired: data and expiry. None if it was edited.
     pub async fn load_session(
         &self,
         id_hash: &str,
@@ -93,7 +93,7 @@ impl Store {
         Ok(())
     }
 
-    /// Notes that a context token has begun an attempt. False when it had before.
+    /// Records that a context token has begun an attempt. False if it had before.
     pub async fn spend_token(&self, token_hash: &str, expires_at: Seconds) -> Result<bool, Error> {
         let spend = TOKEN_SPEND.bind(token_hash).bind(expires_at);
         Ok(self.connections.execute(spend).await? == 1)

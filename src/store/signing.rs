@@ -1,4 +1,4 @@
-//! Signing keys, and whether what they have signed is still good.
+//! Signing keys, and whether an API key that they signed is still valid.
 
 use sqlx::FromRow;
 
@@ -15,7 +15,7 @@ use super::statement::statements;
 
 statements! {
     SIGNING_KEYS = "select number, kid, sealed, signs_from, life from signing_key where number > $1 order by number";
-    /// The number decides which of two replicas makes the next.
+    /// The number is unique: of two replicas that make the next key, one succeeds.
     SIGNING_KEY_ADD = "insert into signing_key (number, kid, sealed, signs_from, life) \
         values ($1, $2, $3, $4, $5) on conflict (number) do nothing";
     SIGNING_KEY_LIFE = "update signing_key set life = $2 where kid = $1 and life < $2";
@@ -30,7 +30,7 @@ statements! {
         and g.account_id = l.account_id and g.generation > l.generation)";
 }
 
-/// Where a signing key is sealed. It belongs to no tenant.
+/// The place of a signing key. It belongs to no tenant.
 pub(super) fn signing_key_place(kid: &str) -> Place<'_> {
     Place {
         column: "signing_key.sealed",
@@ -41,13 +41,13 @@ pub(super) fn signing_key_place(kid: &str) -> Place<'_> {
     }
 }
 
-/// A signing key as it is kept.
+/// A signing key as stored.
 pub struct KeptSigningKey {
-    /// Its place in their order, from 1.
+    /// Its number, from 1, in order of creation.
     pub number: i64,
-    /// The id it is known by.
+    /// Its id.
     pub kid: String,
-    /// The private key as text, unless that does not open.
+    /// The private key as text, unless it does not open.
     pub private: Result<Secret, Broken>,
     /// When it begins to sign.
     pub signs_from: Seconds,
@@ -88,7 +88,7 @@ impl Store {
         self.connections.signing_keys(&self.sealer.vault).await
     }
 
-    /// Keeps a new signing key, unless there is one of this number.
+    /// Stores a new signing key, unless one with this number exists.
     pub async fn add_signing_key(
         &self,
         number: i64,
@@ -109,7 +109,7 @@ impl Store {
         Ok(())
     }
 
-    /// From here on a signing key may sign keys that live for this many seconds.
+    /// Allows a signing key to sign keys that live for this many seconds.
     pub async fn signing_key_lives(&self, kid: &str, life: Seconds) -> Result<(), Error> {
         self.connections
             .execute(SIGNING_KEY_LIFE.bind(kid).bind(life))
@@ -117,7 +117,7 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets a signing key.
+    /// Deletes a signing key.
     pub async fn forget_signing_key(&self, kid: &str) -> Result<(), Error> {
         self.connections
             .execute(SIGNING_KEY_FORGET.bind(kid))
@@ -125,10 +125,10 @@ impl Store {
         Ok(())
     }
 
-    /// Whether a key of this link and generation is still honoured: there is a link, its tenant has the
-    /// app, nobody has to reconnect, and the generation is the newest, the one before, or one that Jira
-    /// may still hold. A row that is behind the generation counted beside it, as one that was put back, is no
-    /// link, and neither is one whose credential does not open beside its columns.
+    /// Whether a key of this link and generation is still valid: the link exists, its tenant has the app, its
+    /// person need not reconnect, and the generation is the newest, the one before, or one that Jira may
+    /// still hold. A row that is behind its separately counted generation (a restored one) does not count,
+    /// nor does one whose credential does not open beside its columns.
     pub async fn honours(
         &self,
         link: &str,
@@ -157,8 +157,8 @@ impl Store {
             .is_ok())
     }
 
-    /// The newest key of a person's link and its generation. None while there is no link or no key, or
-    /// where they do not open.
+    /// The newest key of a person's link, with its generation. None if there is no link or no key, or if they
+    /// do not open.
     pub async fn api_key(
         &self,
         tenant: &Tenant,

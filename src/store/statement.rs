@@ -1,13 +1,13 @@
-//! Statements, and the values that go into them.
+//! Statements and their values.
 //!
-//! A statement is written once, for SQLite and PostgreSQL, directly above the functions that run it. What keeps
-//! it portable: `$1` parameters, no functions that only one database has, `true` and `false` for booleans,
-//! times as bound numbers. A claim is one statement; PostgreSQL adds `for update skip locked` where replicas
-//! would otherwise wait for one another.
+//! A statement is written once, for SQLite and PostgreSQL, directly above the functions that run it. It stays
+//! portable by using `$1` parameters, no function that only one database has, `true` and `false` for
+//! booleans, and times as bound numbers. A claim is one statement; PostgreSQL adds `for update skip locked`
+//! where replicas would otherwise wait for each other.
 //!
-//! The macro [`statements!`] is the only way to make one. It also lists it in the `STATEMENTS` of its module, and
-//! `store.rs` puts these lists together into one register: the tests prepare every statement in it on both
-//! databases and look at its plan.
+//! Only the macro [`statements!`] makes a statement. It also lists it in the `STATEMENTS` of its module, and
+//! `store.rs` joins these lists into one register: the tests prepare every statement in it on both databases
+//! and check its plan.
 
 use std::borrow::Cow;
 
@@ -16,9 +16,9 @@ use sqlx::{Arguments as _, AssertSqlSafe, Encode, SqlSafeStr as _, SqlStr, Type}
 
 /// Declares statements, and lists them in the `STATEMENTS` of the module.
 ///
-/// The text is a literal where both databases take the same, `each(…, …)` with one for SQLite and one for
-/// PostgreSQL, `postgres(…)` where only PostgreSQL is asked, and `rows(…, […], …)` where one statement is about
-/// several rows with values of their own: what comes before the values, their types, and what comes after.
+/// The text is a literal if both databases take the same, `each(…, …)` with one text for SQLite and one for
+/// PostgreSQL, `postgres(…)` if only PostgreSQL runs it, and `rows(…, […], …)` for a statement about several
+/// rows, each with its own values: the text before the values, their types, and the text after them.
 macro_rules! statements {
     ($($(#[$doc:meta])* $vis:vis $name:ident =
         $($text:literal)?
@@ -31,10 +31,10 @@ macro_rules! statements {
             $vis static $name: $crate::store::statement::Statement =
                 $crate::store::statement::Statement::new(
                     stringify!($name),
-                    $($crate::store::statement::Form::Same($text))?
-                    $($crate::store::statement::Form::Each { sqlite: $sqlite, postgres: $postgres })?
-                    $($crate::store::statement::Form::Postgres($only))?
-                    $($crate::store::statement::Form::Rows {
+                    $($crate::store::statement::StatementText::Same($text))?
+                    $($crate::store::statement::StatementText::Each { sqlite: $sqlite, postgres: $postgres })?
+                    $($crate::store::statement::StatementText::Postgres($only))?
+                    $($crate::store::statement::StatementText::Rows {
                         head: $head,
                         types: &[$(stringify!($kind)),*],
                         tail: $tail,
@@ -48,7 +48,7 @@ macro_rules! statements {
 }
 pub(super) use statements;
 
-/// Which of the two databases it is.
+/// One of the two databases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
     /// SQLite.
@@ -58,18 +58,18 @@ pub enum Dialect {
 }
 
 /// The text of a statement.
-pub(super) enum Form {
-    /// The same on both databases.
+pub(super) enum StatementText {
+    /// The same text on both databases.
     Same(&'static str),
-    /// One for each.
+    /// One text for each.
     Each {
         sqlite: &'static str,
         postgres: &'static str,
     },
-    /// SQLite is not asked.
+    /// Only PostgreSQL runs it.
     Postgres(&'static str),
-    /// About some rows at once, each with values of its own. Both databases call the columns of `values` `column1`,
-    /// `column2` and so on.
+    /// About several rows at once, each with its own values. Both databases call the columns of `values`
+    /// `column1`, `column2` and so on.
     Rows {
         head: &'static str,
         /// The types of one row's values.
@@ -81,29 +81,29 @@ pub(super) enum Form {
 /// A statement. Only [`statements!`] makes one.
 pub(super) struct Statement {
     name: &'static str,
-    form: Form,
+    form: StatementText,
 }
 
 impl Statement {
     /// For [`statements!`] alone, which registers it.
-    pub(super) const fn new(name: &'static str, form: Form) -> Self {
+    pub(super) const fn new(name: &'static str, form: StatementText) -> Self {
         Self { name, form }
     }
 
-    /// What it is called in the sources.
+    /// Its name in the source.
     pub(super) fn name(&self) -> &'static str {
         self.name
     }
 
-    /// Its text on a database, about this many rows. None where that database is not asked.
+    /// Its text for a database and this many rows. None if that database does not run it.
     pub(super) fn text(&self, dialect: Dialect, rows: usize) -> Option<Cow<'static, str>> {
         let text = match (&self.form, dialect) {
-            (Form::Same(text), _) => text,
-            (Form::Each { sqlite, .. }, Dialect::Sqlite) => sqlite,
-            (Form::Each { postgres, .. }, Dialect::Postgres) => postgres,
-            (Form::Postgres(text), Dialect::Postgres) => text,
-            (Form::Postgres(_), Dialect::Sqlite) => return None,
-            (Form::Rows { head, types, tail }, _) => {
+            (StatementText::Same(text), _) => text,
+            (StatementText::Each { sqlite, .. }, Dialect::Sqlite) => sqlite,
+            (StatementText::Each { postgres, .. }, Dialect::Postgres) => postgres,
+            (StatementText::Postgres(text), Dialect::Postgres) => text,
+            (StatementText::Postgres(_), Dialect::Sqlite) => return None,
+            (StatementText::Rows { head, types, tail }, _) => {
                 return Some(Cow::Owned(text_about(rows, head, types, tail)));
             }
         };
@@ -111,14 +111,14 @@ impl Statement {
     }
 
     /// The statement with its first value.
-    pub(super) fn bind<'q>(&'static self, value: impl Into<Value<'q>>) -> Query<'q> {
+    pub(super) fn bind<'q>(&'static self, value: impl Into<SqlValue<'q>>) -> Query<'q> {
         Query::from(self).bind(value)
     }
 
-    /// The statement about this many rows, without their values yet.
+    /// The statement about this many rows, without values yet.
     pub(super) fn about<'q>(&'static self, rows: usize) -> Query<'q> {
         let in_a_row = match &self.form {
-            Form::Rows { types, .. } => types.len(),
+            StatementText::Rows { types, .. } => types.len(),
             _ => 0,
         };
         Query {
@@ -129,7 +129,7 @@ impl Statement {
     }
 }
 
-/// The values of the rows are its parameters, row by row.
+/// The parameters are the values of the rows, row by row.
 fn text_about(rows: usize, head: &str, types: &[&str], tail: &str) -> String {
     let mut text = format!("{head} from (values ");
     for row in 0..rows {
@@ -146,62 +146,62 @@ fn text_about(rows: usize, head: &str, types: &[&str], tail: &str) -> String {
     text
 }
 
-/// A value of one of the three types that columns have.
-pub(super) enum Value<'q> {
+/// A value of one of the three column types.
+pub(super) enum SqlValue<'q> {
     Text(Option<Cow<'q, str>>),
     Number(Option<i64>),
     Truth(Option<bool>),
 }
 
-impl<'q> From<&'q str> for Value<'q> {
+impl<'q> From<&'q str> for SqlValue<'q> {
     fn from(text: &'q str) -> Self {
         Self::Text(Some(Cow::Borrowed(text)))
     }
 }
 
-impl<'q> From<&'q String> for Value<'q> {
+impl<'q> From<&'q String> for SqlValue<'q> {
     fn from(text: &'q String) -> Self {
         Self::Text(Some(Cow::Borrowed(text)))
     }
 }
 
-impl From<String> for Value<'_> {
+impl From<String> for SqlValue<'_> {
     fn from(text: String) -> Self {
         Self::Text(Some(Cow::Owned(text)))
     }
 }
 
-impl<'q> From<Option<&'q str>> for Value<'q> {
+impl<'q> From<Option<&'q str>> for SqlValue<'q> {
     fn from(text: Option<&'q str>) -> Self {
         Self::Text(text.map(Cow::Borrowed))
     }
 }
 
-impl<'q> From<&'q Option<String>> for Value<'q> {
+impl<'q> From<&'q Option<String>> for SqlValue<'q> {
     fn from(text: &'q Option<String>) -> Self {
         Self::from(text.as_deref())
     }
 }
 
-impl From<Option<String>> for Value<'_> {
+impl From<Option<String>> for SqlValue<'_> {
     fn from(text: Option<String>) -> Self {
         Self::Text(text.map(Cow::Owned))
     }
 }
 
-impl From<i64> for Value<'_> {
+impl From<i64> for SqlValue<'_> {
     fn from(number: i64) -> Self {
         Self::Number(Some(number))
     }
 }
 
-impl From<Option<i64>> for Value<'_> {
+impl From<Option<i64>> for SqlValue<'_> {
     fn from(number: Option<i64>) -> Self {
         Self::Number(number)
     }
 }
 
-impl From<bool> for Value<'_> {
+impl From<bool> for SqlValue<'_> {
     fn from(truth: bool) -> Self {
         Self::Truth(Some(truth))
     }
@@ -210,9 +210,9 @@ impl From<bool> for Value<'_> {
 /// A statement with its values, in the order of its parameters.
 pub(super) struct Query<'q> {
     statement: &'static Statement,
-    /// How many rows it is about; 1 unless it is one of those.
+    /// For how many rows; 1 unless it is a statement about several.
     rows: usize,
-    values: Vec<Value<'q>>,
+    values: Vec<SqlValue<'q>>,
 }
 
 impl From<&'static Statement> for Query<'_> {
@@ -223,12 +223,12 @@ impl From<&'static Statement> for Query<'_> {
 
 impl<'q> Query<'q> {
     /// Adds the next value.
-    pub(super) fn bind(mut self, value: impl Into<Value<'q>>) -> Self {
+    pub(super) fn bind(mut self, value: impl Into<SqlValue<'q>>) -> Self {
         self.values.push(value.into());
         self
     }
 
-    /// Text and values as a database takes them.
+    /// Text and values for a database.
     pub(super) fn for_database<DB: Database>(
         self,
         dialect: Dialect,
@@ -245,7 +245,7 @@ impl<'q> Query<'q> {
         } = self;
         let text = match statement.text(dialect, rows) {
             Some(Cow::Borrowed(text)) => text.into_sql_str(),
-            // It is put together from literals and numbers.
+            // It consists of literals and numbers.
             Some(Cow::Owned(text)) => AssertSqlSafe(text).into_sql_str(),
             None => {
                 let name = statement.name;
@@ -256,9 +256,9 @@ impl<'q> Query<'q> {
         arguments.reserve(values.len(), 0);
         for value in values {
             match value {
-                Value::Text(text) => arguments.add(text),
-                Value::Number(number) => arguments.add(number),
-                Value::Truth(truth) => arguments.add(truth),
+                SqlValue::Text(text) => arguments.add(text),
+                SqlValue::Number(number) => arguments.add(number),
+                SqlValue::Truth(truth) => arguments.add(truth),
             }
             .map_err(sqlx::Error::Encode)?;
         }

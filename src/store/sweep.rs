@@ -1,4 +1,4 @@
-//! The sweep of what has expired.
+//! Deletes expired rows.
 
 use crate::clock::Seconds;
 use crate::error::Error;
@@ -7,13 +7,13 @@ use super::Store;
 use super::rows::AttemptRow;
 use super::statement::statements;
 
-/// How many rows of a table are swept at once.
+/// How many rows of a table are deleted at once.
 const SWEPT: u32 = 1000;
-/// How many attempts with something to revoke are swept at once; each is a transaction of its own.
+/// How many expired attempts with tokens to revoke are ended at once, each in its own transaction.
 const SWEPT_REDEEMED: u32 = 100;
 
 statements! {
-    /// A redeemed attempt holds tokens, which must be revoked; the others leave nothing behind.
+    /// A redeemed attempt holds tokens, which must be revoked; the others hold nothing.
     ATTEMPTS_EXPIRED_REDEEMED = "select * from attempt where expires_at <= $1 and phase = 'redeemed' \
         order by expires_at limit $2";
     ATTEMPTS_EXPIRED = "delete from attempt where id in \
@@ -29,8 +29,8 @@ statements! {
 }
 
 impl Store {
-    /// Deletes what has expired, some at a time, so that nobody waits long for the database. True when there
-    /// may be more.
+    /// Deletes expired rows, a limited number at a time, so that no other write waits long. True if there may
+    /// be more.
     pub async fn sweep(&self, now: Seconds) -> Result<bool, Error> {
         let expired = ATTEMPTS_EXPIRED_REDEEMED
             .bind(now)

@@ -1,4 +1,4 @@
-//! Tenants: found, locked, left alone for a while, forgotten.
+//! Tenants: found, locked, made to wait, forgotten.
 
 use http::Method;
 
@@ -31,8 +31,8 @@ statements! {
     TENANT_WAIT_DELETE = "update tenant set delete_wait_until = $2, wait_reason = $3 where client_key = $1 and delete_wait_until < $2";
     TENANT_WAIT_GET = "update tenant set get_wait_until = $2, wait_reason = $3 where client_key = $1 and get_wait_until < $2";
     TENANTS_DRAINING = "select * from tenant where draining limit 20";
-    /// Only of tenants that were uninstalled. A link whose number was changed does not open, and ends
-    /// without its tokens being revoked, as if it had been deleted.
+    /// Only of uninstalled tenants. A link whose number was edited does not open, and ends without its tokens
+    /// being revoked, as if the writer had deleted it.
     LINKS_OF_OLD_INSTALLATION = "select * from link where client_key = $1 and (installation < $2 or $3) limit 100";
     /// Destroying the key is what forgets an uninstalled tenant.
     TENANT_DRAINED = "update tenant set draining = false, \
@@ -45,13 +45,13 @@ statements! {
         and (link.installation < tenant.installation or not tenant.installed))";
     TENANT_PEOPLE_DELETE = "delete from person where client_key = $1 and exists \
         (select 1 from tenant where tenant.client_key = person.client_key and not tenant.installed)";
-    /// With the tenant's key: nothing that it sealed opens again.
+    /// Together with the tenant's key: no value that it sealed opens again.
     GENERATIONS_DELETE = "delete from link_generation where client_key = $1 and exists (select 1 from tenant \
         where tenant.client_key = link_generation.client_key and tenant.data_key is null)";
 }
 
-/// Where a tenant's shared secret is sealed, and beside what: the columns that decide where its calls go,
-/// who may frame its pages, and as whom the app acts. Its revision is counted outside of the row.
+/// The place where a tenant's shared secret is sealed, with the columns that decide where its calls go, who
+/// may frame its pages, and as which client the app acts. Its revision is counted outside of the row.
 pub(super) struct SecretPlace<'a> {
     pub(super) client_key: &'a str,
     pub(super) revision: i64,
@@ -76,7 +76,7 @@ impl<'a> SecretPlace<'a> {
     pub(super) fn with<T>(&self, use_it: impl FnOnce(Place<'_>) -> T) -> T {
         let installation = self.installation.to_string();
         let mut bound = vec![installation.as_str(), self.base_url, self.display_urls];
-        // One that is absent is one column less, and not an empty one.
+        // An absent id is a missing column, not an empty one.
         bound.extend(self.oauth_client_id);
         use_it(Place {
             column: "tenant.shared_secret",
@@ -88,10 +88,10 @@ impl<'a> SecretPlace<'a> {
     }
 }
 
-/// Which calls to a tenant's Jira have to wait.
+/// Which calls to a tenant's Jira wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Calls {
-    /// All of them.
+    /// All calls.
     Any,
     /// `PUT`.
     Put,
@@ -102,7 +102,7 @@ pub enum Calls {
 }
 
 impl Calls {
-    /// Those that an answer to a call with this method is about.
+    /// The calls that wait because of an answer to this method.
     #[must_use]
     pub fn meant(why: ParkReason, method: &Method) -> Self {
         match (why, method) {
@@ -123,7 +123,7 @@ pub(super) async fn lock(
     Ok(tx.one(TENANT_LOCK.bind(client_key).bind(now)).await?)
 }
 
-/// Locks a tenant's row until the transaction ends. A tenant of which nothing is known gets a row first.
+/// Locks a tenant's row until the transaction ends. An unknown tenant gets a row first.
 pub(super) async fn lock_or_add(
     tx: &mut Transaction<'_>,
     client_key: &str,
@@ -133,13 +133,13 @@ pub(super) async fn lock_or_add(
     lock(tx, client_key, now).await
 }
 
-/// Whether a tenant may live there, by the settings of this process.
+/// Whether the settings of this process allow the tenant's host.
 pub(super) fn serves(sites: &Sites, base_url: &str) -> bool {
     sites.site_url(base_url).as_deref() == Some(base_url)
 }
 
-/// The one place where a row becomes a tenant, to whose address secrets are sent: only if its secret
-/// opens beside its columns and its host is an allowed one. Otherwise it is set aside with an event.
+/// The one place where a row becomes a tenant, to whose address secrets are sent: only if its secret opens
+/// beside its columns and its host is allowed. Otherwise the tenant is set aside, which an event reports.
 pub(super) fn open(vault: &Vault, sites: &Sites, row: TenantRow) -> Result<Tenant, AsideReason> {
     let opened = row
         .data_key
@@ -191,13 +191,13 @@ impl Store {
     /// The tenant of a client key, while it is installed.
     ///
     /// # Errors
-    /// [`Error::Internal`] for one that does not open, [`Error::Unauthorized`] for one whose host is not
-    /// an allowed one: nobody knows who is there.
+    /// [`Error::Internal`] for a tenant that does not open, [`Error::Unauthorized`] for one whose host is not
+    /// allowed: another party may own it now.
     pub async fn tenant(&self, client_key: &ClientKey) -> Result<Option<Tenant>, Error> {
         let found = self.find_tenant(client_key).await?;
         found.transpose().map_err(|why| match why {
             AsideReason::SiteNotAllowed => {
-                Error::Unauthorized("the tenant's base URL is not of an allowed host")
+                Error::Unauthorized("the host of the tenant's base URL is not allowed")
             }
             _ => Error::Internal("the keys of a tenant do not open".to_owned()),
         })
@@ -215,7 +215,7 @@ impl Store {
             .map(|row| open(&self.sealer.vault, &self.sites, row)))
     }
 
-    /// The tenant's own key, also of a tenant that is uninstalled. None when it is destroyed or does not open.
+    /// The tenant's own key, even if the tenant is uninstalled. None if it was destroyed or does not open.
     pub(super) async fn tenant_key(&self, client_key: &str) -> Result<Option<TenantKey>, Error> {
         let by_key = TENANT_BY_KEY.bind(client_key);
         let row: Option<TenantRow> = self.connections.optional(by_key).await?;
@@ -228,7 +228,7 @@ impl Store {
         vault.open_tenant_key(&row.client_key, wrapped).ok()
     }
 
-    /// Remembers whether properties of this tenant are written as the person.
+    /// Stores whether properties of this tenant are written as the person.
     pub async fn remember_acts_as_user(&self, tenant: &Tenant, yes: bool) -> Result<(), Error> {
         let acts = TENANT_ACTS_AS_USER
             .bind(tenant.client_key.as_str())
@@ -237,7 +237,7 @@ impl Store {
         Ok(())
     }
 
-    /// Keeps every replica away from this tenant's Jira, or from one method there, until `until`.
+    /// Makes every replica wait until `until` before calls to this tenant's Jira, or calls with one method.
     pub async fn wait_for_tenant(
         &self,
         tenant: &Tenant,
@@ -259,8 +259,8 @@ impl Store {
         Ok(())
     }
 
-    /// Ends links of uninstalled tenants, some at a time, and destroys a tenant's key with the last.
-    /// Answers whether there is more to do.
+    /// Ends links of uninstalled tenants, a limited number at a time, and destroys a tenant's key with its
+    /// last link. Returns whether there is more to do.
     pub async fn drain(&self, now: Seconds) -> Result<bool, Error> {
         let tenants: Vec<TenantRow> = self.connections.all(&TENANTS_DRAINING).await?;
         let mut more = false;

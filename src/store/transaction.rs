@@ -1,9 +1,10 @@
-//! Transactions, on either database.
+//! Transactions on either database.
 //!
-//! A connection is only used again after its transaction ended as it was meant to. sqlx lowers its count of
-//! transactions only when a rollback succeeds, and SQLite may have rolled back by itself, as when the disk is full:
-//! such a connection never begins another. One that was opened while only reading was possible, at PostgreSQL
-//! after a failover, may never write. In the pool it would fail until a restart, so it is closed and another is
+//! A connection is used again only if its transaction ended as intended. sqlx lowers its count of
+//! transactions only when a rollback succeeds, and SQLite may have rolled back by itself, for instance when
+//! the disk is full: such a connection never begins another. A connection opened while the database was
+//! read-only, at PostgreSQL after a failover, may never be able to write. In the pool it would fail until a
+//! restart, so it is closed and another is opened.
 //! opened.
 
 use sqlx::pool::PoolConnection;
@@ -14,21 +15,21 @@ use crate::error::Error;
 use super::connections::{Connections, Pool, Readable, all, execute, optional};
 use super::statement::Query;
 
-/// How the body of a transaction wants it to end.
+/// How a transaction ends.
 pub(super) enum Finish<T> {
-    /// What it wrote is kept.
+    /// Its writes are kept.
     Commit(T),
-    /// Nothing that it wrote is kept.
+    /// Its writes are discarded.
     RollBack(T),
 }
 
-/// A transaction that is under way.
+/// A transaction in progress.
 pub(super) enum Transaction<'c> {
     Sqlite(sqlx::Transaction<'c, Sqlite>),
     Postgres(sqlx::Transaction<'c, Postgres>),
 }
 
-/// A connection that is closed when it is dropped, unless it is known to be good.
+/// A connection that is closed when dropped, unless it is known to be good.
 struct Held<DB: sqlx::Database> {
     connection: PoolConnection<DB>,
     good: bool,
@@ -52,29 +53,28 @@ impl<DB: sqlx::Database> Drop for Held<DB> {
 }
 
 impl Connections {
-    /// Runs `body` in a transaction, which ends as the body says; with an error it is rolled back.
+    /// Runs `body` in a transaction, which ends as the body says. An error rolls it back.
     pub(super) async fn transaction<T>(
         &self,
         body: impl AsyncFnOnce(&mut Transaction<'_>) -> Result<Finish<T>, Error>,
     ) -> Result<T, Error> {
         match &self.pool {
             Pool::Sqlite(pool) => {
-                // SQLite has one write lock. A connection that waits for it only checks now and then whether it is
-                // free, and may never find it so while others keep writing; so transactions of this process
-                // queue here.
+                // SQLite has one write lock. A connection that waits for it polls at intervals and may starve
+                // while others keep writing, so transactions of this process queue here.
                 let _turn = self.writing.lock().await;
                 let mut held = Held::new(pool.acquire().await?);
-                // An immediate transaction takes the write lock at once; a deferred one could fail halfway with
-                // "database is locked".
+                // An immediate transaction takes the write lock at once; a deferred one could fail halfway
+                // with "database is locked".
                 let begun = held.connection.begin_with("begin immediate").await?;
-                let (value, good) = settle(Transaction::Sqlite(begun), body).await?;
+                let (value, good) = finish(Transaction::Sqlite(begun), body).await?;
                 held.good = good;
                 Ok(value)
             }
             Pool::Postgres(pool) => {
                 let mut held = Held::new(pool.acquire().await?);
                 let begun = held.connection.begin().await?;
-                let (value, good) = settle(Transaction::Postgres(begun), body).await?;
+                let (value, good) = finish(Transaction::Postgres(begun), body).await?;
                 held.good = good;
                 Ok(value)
             }
@@ -82,8 +82,8 @@ impl Connections {
     }
 }
 
-/// What the body answers, and whether the connection may be used again.
-async fn settle<T>(
+/// The body's result, and whether the connection may be used again.
+async fn finish<T>(
     mut transaction: Transaction<'_>,
     body: impl AsyncFnOnce(&mut Transaction<'_>) -> Result<Finish<T>, Error>,
 ) -> Result<(T, bool), Error> {
@@ -92,7 +92,7 @@ async fn settle<T>(
             transaction.commit().await?;
             Ok((value, true))
         }
-        // Where it fails the connection is closed, which rolls back too.
+        // If the rollback fails, the connection is closed, which rolls back too.
         Finish::RollBack(value) => Ok((value, transaction.roll_back().await.is_ok())),
     }
 }
@@ -112,7 +112,7 @@ impl Transaction<'_> {
         }
     }
 
-    /// Runs a statement. Says how many rows it changed.
+    /// Runs a statement. Returns how many rows it changed.
     pub(super) async fn execute(
         &mut self,
         query: impl Into<Query<'_>>,
@@ -124,7 +124,7 @@ impl Transaction<'_> {
         }
     }
 
-    /// The row that a statement answers, if it answers one.
+    /// The row that a statement returns, if any.
     pub(super) async fn optional<R: Readable>(
         &mut self,
         query: impl Into<Query<'_>>,
@@ -136,7 +136,7 @@ impl Transaction<'_> {
         }
     }
 
-    /// The row that a statement answers.
+    /// The row that a statement returns.
     pub(super) async fn one<R: Readable>(
         &mut self,
         query: impl Into<Query<'_>>,
@@ -144,7 +144,7 @@ impl Transaction<'_> {
         self.optional(query).await?.ok_or(sqlx::Error::RowNotFound)
     }
 
-    /// Every row that a statement answers.
+    /// Every row that a statement returns.
     pub(super) async fn all<R: Readable>(
         &mut self,
         query: impl Into<Query<'_>>,

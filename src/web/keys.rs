@@ -19,7 +19,7 @@ use crate::atlassian::connect::Viewer;
 use crate::clock::rfc3339;
 use crate::error::Error;
 use crate::keys::property::PropertyMode;
-use crate::keys::signing::Claims;
+use crate::keys::signing::KeyClaims;
 use crate::secret::{Secret, same};
 
 /// `GET /.well-known/jwks.json` (RFC 7517), if keys are signed here. Public keys are no secret, but proxies and
@@ -36,7 +36,7 @@ struct Active {
     active: bool,
     token_type: &'static str,
     #[serde(flatten)]
-    claims: Claims,
+    claims: KeyClaims,
 }
 
 /// `POST /oauth/introspect` (RFC 7662), if keys are signed here and a secret for it is set. About a key that is

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use jsonwebtoken::DecodingKey;
-use latchkey::atlassian::connect::jwt::FromAtlassian;
+use latchkey::atlassian::connect::jwt::UnverifiedRs256;
 
 use super::jwt::{AUDIENCE, Kind, NOW, atlassian, sign_rs256};
 
@@ -17,7 +17,7 @@ pub fn run(bytes: &[u8]) {
         );
         sign_rs256(br#"{"alg":"RS256","kid":"k1"}"#, claims.as_bytes())
     });
-    let claimed = FromAtlassian::read(token).expect("it can be read");
+    let claimed = UnverifiedRs256::read(token).expect("it can be read");
     let shown = |key: &DecodingKey| claimed.lifecycle(key, AUDIENCE, &Kind::Lifecycle.qsh(), NOW);
     assert!(shown(&atlassian().public).is_ok());
     if let Ok(key) = DecodingKey::from_rsa_pem(bytes) {

@@ -9,7 +9,7 @@ use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jsonwebtoken::DecodingKey;
-use latchkey::atlassian::connect::jwt::{FromAtlassian, FromTenant, Verified};
+use latchkey::atlassian::connect::jwt::{UnverifiedHs256, UnverifiedRs256, Verified};
 use latchkey::secret::Secret;
 
 use super::jwt_model::{self, Key, Purpose, Says, to_base64url};
@@ -45,12 +45,12 @@ impl Kind {
     /// What the product says about a token that is shown for this.
     pub fn verified(self, token: &str, now: i64) -> Option<Verified> {
         let secret = Secret::new(SECRET);
-        let tenants = |token| FromTenant::read(token).ok();
+        let tenants = |token| UnverifiedHs256::read(token).ok();
         match self {
             Self::Context => tenants(token)?.context(&secret, now).ok(),
             Self::Iframe => tenants(token)?.bound(&secret, &self.qsh(), now).ok(),
             Self::AppToApp => tenants(token)?.lifecycle(&secret, &self.qsh(), now).ok(),
-            Self::Lifecycle => FromAtlassian::read(token)
+            Self::Lifecycle => UnverifiedRs256::read(token)
                 .ok()?
                 .lifecycle(&atlassian().public, AUDIENCE, &self.qsh(), now)
                 .ok(),

@@ -10,7 +10,8 @@ use latchkey::config::Config;
 use latchkey::model::{RevocableToken, Tokens};
 use latchkey::outbound::Outbound;
 use latchkey::secret::Secret;
-use latchkey::service::provider::{Provider, RefreshError};
+use latchkey::service::failures::RefreshError;
+use latchkey::service::provider::Provider;
 use serde_json::{Value, json};
 
 use crate::child::Latchkey;

@@ -543,7 +543,7 @@ async fn a_signing_key_is_sealed_anew_with_all_else(db: Db) {
     );
     // The tenants' keys, and that of the deployment.
     assert!(
-        done.stdout.contains("sealed anew: 3 values"),
+        done.stdout.contains("encrypted again: 3 values"),
         "{}",
         done.stdout
     );

@@ -418,7 +418,7 @@ async fn what_does_not_open_is_named_and_left_as_it_is(db: Db) {
     let finished = rotate(&scene, &keys("new", "old")).await;
     assert_eq!(finished.status.code(), Some(1), "{finished:?}");
     assert!(
-        finished.stdout.contains("sealed anew: 1 value\n"),
+        finished.stdout.contains("encrypted again: 1 value\n"),
         "{finished:?}"
     );
     assert!(

@@ -66,7 +66,7 @@ async fn f12_each_way_to_stop_finishes_what_is_in_flight_and_no_other_signal_doe
             scene
                 .child()
                 .output()
-                .contains("stopping: work under way")
+                .contains("stopping: work in progress")
                 .then_some(())
         })
         .await;

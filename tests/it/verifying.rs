@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use latchkey::atlassian::connect::jwt::{FromAtlassian, FromTenant, Rejected};
+use latchkey::atlassian::connect::jwt::{Rejected, UnverifiedHs256, UnverifiedRs256};
 use proptest::prelude::*;
 use proptest::test_runner::Config as Cases;
 use serde_json::{Value, json};
@@ -136,11 +136,11 @@ fn t8_a_token_of_one_kind_is_of_no_other() {
         // The algorithm is looked at before anything that is named is looked for.
         if kind == Kind::Lifecycle {
             let why = "the algorithm is not HS256";
-            let read = FromTenant::read(&token).map(|_| ());
+            let read = UnverifiedHs256::read(&token).map(|_| ());
             assert_eq!(read, Err(Rejected::Misplaced(why)));
         } else {
             let why = "the algorithm is not RS256";
-            let read = FromAtlassian::read(&token).map(|_| ());
+            let read = UnverifiedRs256::read(&token).map(|_| ());
             assert_eq!(read, Err(Rejected::Misplaced(why)));
         }
     }

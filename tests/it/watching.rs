@@ -1121,7 +1121,7 @@ async fn the_doctor_names_what_is_not_well_elsewhere() {
         (
             ("LATCHKEY_INSTALL_KEYS_URL", &nobody),
             "✗ install keys ",
-            "nobody can install",
+            "the app cannot be installed",
         ),
     ] {
         let said = doctor_with(&scene, &[changed]).await;

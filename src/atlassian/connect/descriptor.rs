@@ -1,17 +1,17 @@
-//! The app descriptor: what Jira is told about the app.
+//! The app descriptor, which tells Jira about the app.
 //!
-//! Atlassian's "App descriptor" page has the fields. Every address that Jira uses is found here, so
-//! nothing else needs to know the paths.
+//! Atlassian's "App descriptor" page lists the fields. Jira finds every address here, so no other document
+//! needs to name a path.
 
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
 /// Key of the module in the issue. Module keys take letters, digits and hyphens.
 pub const ISSUE_MODULE: &str = "latchkey-issue";
-/// Key of the page that the way back from the service leads to.
+/// Key of the page to which the person returns from the service.
 pub const FINISH_MODULE: &str = "latchkey-finish";
 
-/// Which module of Jira shows the link in an issue.
+/// The Jira module that shows the link in an issue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum IssueModule {
     /// `jiraIssueContexts`.
@@ -20,10 +20,10 @@ pub enum IssueModule {
     Glance,
 }
 
-/// What the descriptor is made from.
+/// The values in the descriptor.
 #[derive(Debug)]
 pub struct Facts<'a> {
-    /// Public URL of the app, without a slash at its end.
+    /// Public URL of the app, without a trailing slash.
     pub base_url: &'a str,
     /// Key of the app.
     pub app_key: &'a str,
@@ -33,7 +33,7 @@ pub struct Facts<'a> {
     pub service: &'a str,
     /// Path of the icon under the base URL.
     pub icon: &'a str,
-    /// Which module stands in the issue.
+    /// The module in the issue.
     pub issue_module: IssueModule,
 }
 
@@ -67,7 +67,8 @@ pub fn descriptor(facts: &Facts<'_>) -> Value {
             "enabled": "/connect/enabled",
             "disabled": "/connect/disabled",
         },
-        // DELETE implies WRITE implies READ; naming all three keeps the consent screen honest.
+        // DELETE implies WRITE, which implies READ; all three are named so that the consent screen lists
+        // them.
         "scopes": ["READ", "WRITE", "DELETE", "ACT_AS_USER"],
         "modules": {
             name: issue_module,

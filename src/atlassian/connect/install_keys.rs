@@ -1,9 +1,9 @@
-//! The public keys of lifecycle tokens, fetched by kid and remembered.
+//! The public keys of lifecycle tokens, fetched by kid and cached.
 //!
-//! A kid never changes its key, so what was fetched once is kept. What a caller can make us do is
-//! bounded: the kid must be a short plain token before it becomes part of an address, one fetch runs at
-//! a time, a kid that is not there is not asked for again for a minute, and an address can ask for so
-//! many only ([`Limits::fetch`]), so that kids made up by one do not keep everybody else's waiting.
+//! The key of a kid never changes, so a fetched key is kept. A caller can cause only a bounded number of
+//! fetches: a kid must be a short plain token before it becomes part of a URL, one fetch runs at a time, a
+//! kid that was not found is not fetched again for a minute, and each address may cause only so many fetches
+//! ([`Limits::fetch`]). So made-up kids from one address do not delay other callers.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -16,31 +16,31 @@ use crate::error::Error;
 use crate::limits::Limits;
 use crate::outbound::{Answer, Outbound};
 
-/// How many kids are remembered, found or not. Atlassian has a handful.
+/// How many kids are cached, found or not. Atlassian uses a handful.
 const REMEMBERED: usize = 64;
 /// How long a kid counts as unknown after it was not found, in seconds.
 const UNKNOWN_FOR: Seconds = 60;
-/// A PEM of an RSA key has less than a kilobyte.
+/// A PEM of an RSA key is smaller than a kilobyte.
 const LARGEST_KEY: usize = 16 * 1024;
 
-/// Fetches and remembers.
+/// Fetches and caches the keys.
 #[derive(Debug)]
 pub struct InstallKeys {
     url: String,
     http: Outbound,
     clock: Clock,
     limits: Arc<Limits>,
-    known: Mutex<HashMap<String, Known>>,
+    cached: Mutex<HashMap<String, CachedKid>>,
     fetching: tokio::sync::Mutex<()>,
 }
 
 #[derive(Clone)]
-enum Known {
+enum CachedKid {
     Key(DecodingKey),
     Missing { until: Seconds },
 }
 
-impl std::fmt::Debug for Known {
+impl std::fmt::Debug for CachedKid {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Key(_) => "Key",
@@ -58,20 +58,19 @@ impl InstallKeys {
             http,
             clock,
             limits,
-            known: Mutex::new(HashMap::new()),
+            cached: Mutex::new(HashMap::new()),
             fetching: tokio::sync::Mutex::new(()),
         }
     }
 
-    /// The key of a kid that this client has named.
+    /// The key of a kid that this client named.
     ///
     /// # Errors
     /// [`Error::Unauthorized`] for a kid that is malformed or unknown, [`Error::TooMany`] when the client
-    /// names too many that are not known yet, [`Error::JiraUnreachable`] when the key server does not
-    /// answer.
+    /// names too many unknown kids, [`Error::JiraUnreachable`] when the key server does not answer.
     pub async fn key(&self, kid: &str, client: IpAddr) -> Result<DecodingKey, Error> {
         let plain = (1..=128).contains(&kid.len())
-            // Dots alone would be a step in a path.
+            // A segment of dots would change the path.
             && !kid.starts_with('.')
             && !kid.contains("..")
             && kid
@@ -80,13 +79,13 @@ impl InstallKeys {
         if !plain {
             return Err(Error::Unauthorized("the kid is not a plain token"));
         }
-        if let Some(known) = self.remembered(kid) {
-            return known;
+        if let Some(cached) = self.remembered(kid) {
+            return cached;
         }
         self.limits.fetch(client)?;
         let _one_at_a_time = self.fetching.lock().await;
-        if let Some(known) = self.remembered(kid) {
-            return known;
+        if let Some(cached) = self.remembered(kid) {
+            return cached;
         }
         let answer = self
             .http
@@ -98,42 +97,42 @@ impl InstallKeys {
                 .map_err(|_| Error::JiraUnreachable("install keys: not an RSA key".to_owned()))?,
             Answer { status, .. } if status == 404 || status == 400 || status == 403 => {
                 let until = self.clock.now() + UNKNOWN_FOR;
-                self.remember(kid, Known::Missing { until });
-                return Err(Error::Unauthorized("nobody knows the kid"));
+                self.remember(kid, CachedKid::Missing { until });
+                return Err(Error::Unauthorized("the kid is unknown"));
             }
             Answer { status, .. } => {
                 return Err(Error::JiraUnreachable(format!("install keys: {status}")));
             }
         };
-        self.remember(kid, Known::Key(key.clone()));
+        self.remember(kid, CachedKid::Key(key.clone()));
         Ok(key)
     }
 
     fn remembered(&self, kid: &str) -> Option<Result<DecodingKey, Error>> {
-        let known = self
-            .known
+        let cached = self
+            .cached
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        match known.get(kid)? {
-            Known::Key(key) => Some(Ok(key.clone())),
-            Known::Missing { until } if *until > self.clock.now() => {
-                Some(Err(Error::Unauthorized("nobody knows the kid")))
+        match cached.get(kid)? {
+            CachedKid::Key(key) => Some(Ok(key.clone())),
+            CachedKid::Missing { until } if *until > self.clock.now() => {
+                Some(Err(Error::Unauthorized("the kid is unknown")))
             }
-            Known::Missing { .. } => None,
+            CachedKid::Missing { .. } => None,
         }
     }
 
-    fn remember(&self, kid: &str, what: Known) {
-        let mut known = self
-            .known
+    fn remember(&self, kid: &str, what: CachedKid) {
+        let mut cached = self
+            .cached
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        if known.len() >= REMEMBERED {
-            // Made-up kids must not push real keys out.
-            known.retain(|_, what| matches!(what, Known::Key(_)));
+        if cached.len() >= REMEMBERED {
+            // Made-up kids must not evict real keys.
+            cached.retain(|_, what| matches!(what, CachedKid::Key(_)));
         }
-        if known.len() < REMEMBERED {
-            known.insert(kid.to_owned(), what);
+        if cached.len() < REMEMBERED {
+            cached.insert(kid.to_owned(), what);
         }
     }
 }

@@ -1,8 +1,8 @@
-//! JWTs of Atlassian: taken apart, and decided about. Pure functions of a text, a key and the time.
+//! Parses and verifies Atlassian's JWTs. Pure functions of a text, a key and the time.
 //!
-//! What stands in a token before its signature was checked has types of its own ([`FromTenant`],
-//! [`FromAtlassian`]): they tell which key decides, and nothing else. [`Verified`] is what the key has
-//! confirmed, and only this module makes one.
+//! A token whose signature was not checked yet has a type of its own ([`UnverifiedHs256`], [`UnverifiedRs256`]),
+//! which only tells which key verifies it. [`Verified`] holds the claims that this key signed, and only this
+//! module constructs one.
 
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
@@ -12,35 +12,35 @@ use crate::clock::Seconds;
 use crate::model::{AccountId, ClientKey};
 use crate::secret::{Secret, same};
 
-/// What clocks may differ by, in seconds.
+/// The difference between two clocks that is tolerated, in seconds.
 pub const LEEWAY: Seconds = 30;
-/// The longest token that is looked at, in bytes. Those of Jira have about half a kilobyte.
+/// The longest token that is parsed, in bytes. Jira's have about half a kilobyte.
 pub const LONGEST_TOKEN: usize = 8 * 1024;
-/// How far ahead a token may end, in seconds. Jira's live for minutes; one that is good for ever would
-/// have to be remembered for ever after it was used.
+/// How far in the future a token may expire, in seconds. Jira's tokens live for minutes; a used token that
+/// never expired would have to be remembered for ever.
 pub const LONGEST_LIFE: Seconds = 24 * 3600;
-/// How old a token of a lifecycle call may be, in seconds, whenever it says that it ends.
+/// How old a lifecycle token may be, in seconds, whatever its `exp` says.
 pub const LIFECYCLE_AGE: Seconds = 15 * 60;
-/// The literal that stands in place of a hash in a context token.
+/// The literal that a context token has instead of a hash.
 const CONTEXT_QSH: &str = "context-qsh";
 
 /// Why a token is not accepted. The texts are for the log only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rejected {
-    /// It is no token, or lacks what every token has.
+    /// It is not a token, or lacks a required claim.
     Malformed(&'static str),
-    /// It is not signed by whom it names.
+    /// The key that it names did not sign it.
     Signature,
     /// It is of another kind, for another request or for another app.
     Misplaced(&'static str),
-    /// It is not of now.
+    /// It has expired or is not valid yet.
     OutOfTime(&'static str),
-    /// It was issued later than now, by so many seconds: a clock is wrong, this machine's or Jira's.
+    /// It was issued so many seconds in the future: this machine's clock or Jira's is wrong.
     FromTheFuture(Seconds),
 }
 
 impl Rejected {
-    /// Why, in words.
+    /// The reason in words.
     #[must_use]
     pub fn why(self) -> &'static str {
         match self {
@@ -51,21 +51,21 @@ impl Rejected {
     }
 }
 
-/// A token that names a tenant, whose secret is to decide. Nothing in it is believed.
+/// A token that names a tenant, whose secret has yet to verify it. Its claims are not trusted.
 #[derive(Debug)]
-pub struct FromTenant<'a> {
+pub struct UnverifiedHs256<'a> {
     token: &'a str,
     issuer: ClientKey,
 }
 
-/// A token that names a key of Atlassian, which is to decide. Nothing in it is believed.
+/// A token that names a key of Atlassian, which has yet to verify it. Its claims are not trusted.
 #[derive(Debug)]
-pub struct FromAtlassian<'a> {
+pub struct UnverifiedRs256<'a> {
     token: &'a str,
     kid: String,
 }
 
-/// What a token says that was signed by whom it names, at this time, for this purpose.
+/// The claims of a token with a valid signature, for this time and this purpose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified {
     issuer: ClientKey,
@@ -81,7 +81,7 @@ impl Verified {
         &self.issuer
     }
 
-    /// The person, `sub`; an anonymous visitor has none.
+    /// The person, `sub`. None for an anonymous visitor.
     #[must_use]
     pub fn account(&self) -> Option<&AccountId> {
         self.account.as_ref()
@@ -93,15 +93,15 @@ impl Verified {
         self.issued_at
     }
 
-    /// When it runs out, at most [`LONGEST_LIFE`] from now.
+    /// When it expires, at most [`LONGEST_LIFE`] from now.
     #[must_use]
     pub fn expires_at(&self) -> Seconds {
         self.expires_at
     }
 }
 
-impl<'a> FromTenant<'a> {
-    /// Takes a HS256 token apart. The algorithm is fixed: a token that wishes for another is none.
+impl<'a> UnverifiedHs256<'a> {
+    /// Parses an HS256 token. The algorithm is fixed: a token that names another is rejected.
     pub fn read(token: &'a str) -> Result<Self, Rejected> {
         header(token, Algorithm::HS256, "the algorithm is not HS256")?;
         let claims = jsonwebtoken::dangerous::insecure_decode_claims::<Claims>(token)
@@ -110,24 +110,23 @@ impl<'a> FromTenant<'a> {
         Ok(Self { token, issuer })
     }
 
-    /// Whom it names, to find the secret that decides.
+    /// The tenant that it names, whose secret verifies it.
     #[must_use]
     pub fn issuer(&self) -> &ClientKey {
         &self.issuer
     }
 
-    /// Verifies a context token: in place of a hash it has a literal, compared whole. A token of an
-    /// address never passes.
+    /// Verifies a context token, which has a fixed literal as its `qsh`. A token from a URL never passes.
     pub fn context(&self, secret: &Secret, now: Seconds) -> Result<Verified, Rejected> {
         self.verify(secret, CONTEXT_QSH, now)
     }
 
-    /// Verifies a token that is bound to one request, whose hash `qsh` is. A context token never passes.
+    /// Verifies a token that is bound to the request with the hash `qsh`. A context token never passes.
     pub fn bound(&self, secret: &Secret, qsh: &str, now: Seconds) -> Result<Verified, Rejected> {
         self.verify(secret, qsh, now)
     }
 
-    /// Verifies the token of a lifecycle call: bound to one request, and young.
+    /// Verifies the token of a lifecycle call: bound to one request, and recent.
     pub fn lifecycle(
         &self,
         secret: &Secret,
@@ -148,9 +147,9 @@ impl<'a> FromTenant<'a> {
     }
 }
 
-impl<'a> FromAtlassian<'a> {
-    /// Takes a RS256 token apart. There is no way around RS256: accepting a token signed with the shared
-    /// secret here was CVE-2021-26073 and its siblings.
+impl<'a> UnverifiedRs256<'a> {
+    /// Parses an RS256 token and no other: accepting a token signed with the shared secret here was
+    /// CVE-2021-26073 and its siblings.
     pub fn read(token: &'a str) -> Result<Self, Rejected> {
         let kid = header(token, Algorithm::RS256, "the algorithm is not RS256")?
             .kid
@@ -158,7 +157,8 @@ impl<'a> FromAtlassian<'a> {
         Ok(Self { token, kid })
     }
 
-    /// The id of the key that decides. It is any text, and not yet fit for an address.
+    /// The id of the key that verifies it. It may be any text and must be checked before it becomes part of a
+    /// URL.
     #[must_use]
     pub fn kid(&self) -> &str {
         &self.kid
@@ -183,11 +183,11 @@ impl<'a> FromAtlassian<'a> {
     }
 }
 
-/// A lifecycle call is told of at once: one that comes this late was kept back by somebody.
+/// Atlassian makes a lifecycle call at once: one that comes this late was held back on the way.
 fn check_age(issued_at: Seconds, now: Seconds) -> Result<(), Rejected> {
     if issued_at.saturating_add(LIFECYCLE_AGE + LEEWAY) < now {
         return Err(Rejected::OutOfTime(
-            "the token is too old for what it tells",
+            "the token is too old for a lifecycle call",
         ));
     }
     Ok(())
@@ -202,15 +202,15 @@ fn header(token: &str, algorithm: Algorithm, otherwise: &'static str) -> Result<
     if header.alg != algorithm {
         return Err(Rejected::Misplaced(otherwise));
     }
-    // RFC 7515 section 4.1.11: what must be understood and is not makes a token invalid.
+    // RFC 7515 section 4.1.11: an unknown critical header makes the token invalid.
     if header.crit.is_some() {
         return Err(Rejected::Malformed("the token has a critical extension"));
     }
     Ok(header)
 }
 
-/// The claims of a token that this key has signed by this algorithm. The times are checked later, with
-/// the clock that is passed in.
+/// The claims of a token that this key signed with this algorithm. The caller checks the times against the
+/// clock that is passed in.
 fn signed(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Result<Claims, Rejected> {
     let mut validation = Validation::new(algorithm);
     validation.validate_exp = false;
@@ -225,9 +225,9 @@ fn signed(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Result<Claims
         })
 }
 
-/// Only numbers and texts that are what the standard says: a text for a number, a number for a text or
-/// a name that stands twice makes the whole token malformed (RFC 7519 section 4). Serde could read them
-/// from a list as well, in this order; `jsonwebtoken` reads them a second time and then refuses it.
+/// Accepts only the types that the standard names: a text for a number, a number for a text, or a duplicate
+/// name makes the whole token malformed (RFC 7519 section 4). Serde would also read them from a list, in this
+/// order; `jsonwebtoken` parses them a second time and then rejects it.
 #[derive(Deserialize)]
 struct Claims {
     iss: Option<String>,
@@ -247,9 +247,8 @@ enum Audience {
 }
 
 impl Audience {
-    /// Whether this app is the only one the token is for. A list of one says the same as a text (RFC 7519
-    /// section 4.1.3); in a longer one our address is merely contained, and whoever else stands there
-    /// could use the token here.
+    /// Whether the token is for this app alone. A list of one equals a text (RFC 7519 section 4.1.3). In a
+    /// longer list, every other audience could use the token here.
     fn is(&self, url: &str) -> bool {
         let aud = match self {
             Self::One(aud) => aud,
@@ -258,12 +257,12 @@ impl Audience {
                 _ => return false,
             },
         };
-        // Atlassian may write our URL with the slash that our descriptor leaves out.
+        // Atlassian may add a trailing slash to our URL, which the descriptor does not have.
         aud.strip_suffix('/').unwrap_or(aud) == url
     }
 }
 
-/// When a token was signed and when it runs out.
+/// When a token was signed and when it expires.
 struct Times {
     issued_at: Seconds,
     expires_at: Seconds,
@@ -313,8 +312,8 @@ impl Claims {
     }
 }
 
-/// Ids are opaque, but no id has a control character in it, and PostgreSQL cannot even be asked for a
-/// text with NUL.
+/// Ids are opaque, but no id contains a control character, and PostgreSQL rejects a query for a text with
+/// NUL.
 fn is_id(text: &str, longest: usize) -> bool {
     (1..=longest).contains(&text.len()) && !text.chars().any(char::is_control)
 }

@@ -1,5 +1,5 @@
-//! What Atlassian tells about an installation, checked. Pure functions of the body and of what its token
-//! has proved.
+//! Checks what a lifecycle callback says about an installation. Pure functions of the body and of the
+//! verified token.
 
 use serde::Deserialize;
 
@@ -22,13 +22,13 @@ pub struct LifecycleBody {
 }
 
 impl LifecycleBody {
-    /// The tenant it names.
+    /// The tenant that it names.
     #[must_use]
     pub fn client_key(&self) -> &str {
         &self.client_key
     }
 
-    /// Checks that it is about the tenant the token names, and about this app.
+    /// Checks that it names the token's tenant and this app.
     pub fn check(&self, tenant: &ClientKey, app_key: &str) -> Result<(), Error> {
         if self.client_key != tenant.as_str() {
             return Err(Error::Unauthorized(
@@ -41,10 +41,10 @@ impl LifecycleBody {
         Ok(())
     }
 
-    /// What an `installed` callback says, checked.
+    /// The checked content of an `installed` callback.
     ///
     /// # Errors
-    /// [`Error::Unauthorized`] for another tenant than the token's, [`Error::BadRequest`] for what cannot
+    /// [`Error::Unauthorized`] if it names another tenant than the token, [`Error::BadRequest`] if it cannot
     /// be an installation of this app.
     pub fn installation(
         self,
@@ -62,8 +62,8 @@ impl LifecycleBody {
             .shared_secret
             .filter(|secret| (1..=1024).contains(&secret.expose().len()))
             .ok_or(Error::BadRequest("The shared secret is missing"))?;
-        // Display URLs are shown and may frame; a custom domain can be any host. One that is no plain
-        // origin is left out rather than failing the installation.
+        // Display URLs are shown and may frame pages; a custom domain can be any host. A URL that is not a
+        // plain origin is left out, so that the installation does not fail.
         let display_urls = [self.display_url, self.display_url_servicedesk_help_center]
             .into_iter()
             .flatten()

@@ -12,8 +12,8 @@ use crate::outbound::encode;
 
 /// The hash of a request.
 ///
-/// `path` and `query` are raw, as on the wire; `base_path` (without a slash at its end) is the part of
-/// the path that belongs to the base URL and does not count.
+/// `path` and `query` are raw, as on the wire. `base_path` (without a trailing slash) is the part of the path
+/// that belongs to the base URL, which is not hashed.
 #[must_use]
 pub fn qsh(method: &str, base_path: &str, path: &str, query: Option<&str>) -> String {
     hex(digest(
@@ -35,7 +35,7 @@ pub fn canonical(method: &str, base_path: &str, path: &str, query: Option<&str>)
 }
 
 fn canonical_path(base_path: &str, path: &str) -> String {
-    // Only on a segment boundary: a base of `/ctx` leaves `/ctxfoo` alone.
+    // Only at a segment boundary: the base `/ctx` is not a prefix of `/ctxfoo`.
     let path = path
         .strip_prefix(base_path)
         .filter(|rest| rest.is_empty() || rest.starts_with('/'))

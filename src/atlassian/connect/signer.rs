@@ -8,7 +8,7 @@ use crate::clock::{Clock, Seconds};
 use crate::model::{AccountId, Tenant};
 use crate::secret::Secret;
 
-/// How long tokens live that this app signs; Atlassian's own live as long.
+/// How long the tokens that this app signs live; Atlassian's live as long.
 const APP_JWT_LIFE: Seconds = 180;
 
 /// Signs calls to tenants' Jira.
@@ -18,20 +18,19 @@ pub struct Signer {
     clock: Clock,
 }
 
-/// Why a token could not be signed: only a bug could be the reason.
+/// A token could not be signed, which only a bug can cause.
 #[derive(Debug, thiserror::Error)]
 #[error("a token cannot be signed")]
 pub struct CannotSign;
 
 impl Signer {
-    /// Signs as the app of this key.
+    /// Signs as the app with this key.
     #[must_use]
     pub fn new(app_key: String, clock: Clock) -> Self {
         Self { app_key, clock }
     }
 
-    /// The app JWT for one request. `path` and `query` are those of the request; a tenant's base URL
-    /// has no path.
+    /// The app JWT for one request. `path` and `query` are the request's; a tenant's base URL has no path.
     pub fn app_jwt(
         &self,
         tenant: &Tenant,

@@ -1,7 +1,7 @@
-//! What an answer means that came from where a tenant's Jira should be.
+//! What an answer from a tenant's base URL means.
 //!
-//! Only words in the shape of Jira's REST API count as Jira's. A page, a proxy, or a site that is suspended,
-//! renamed or being moved says nothing about any person.
+//! Only answers in the form of Jira's REST API count as Jira's. A page, a proxy, or a site that is suspended,
+//! renamed or being moved says nothing about a person.
 
 use http::StatusCode;
 use serde::Deserialize;
@@ -10,25 +10,25 @@ use crate::clock::{Seconds, parse_rfc3339};
 use crate::model::{AccountId, AccountKind, ParkReason, Person};
 use crate::outbound::Answer;
 
-/// What was said in place of a success.
+/// An answer that is not a success.
 #[derive(Debug)]
 pub enum Said {
     /// 401.
     Unauthorized,
-    /// 403, about rights.
+    /// 403 because of permissions.
     Forbidden,
-    /// 403, because of the address that the call comes from: the site's IP allowlist.
+    /// 403 because of the caller's address: the site's IP allowlist.
     IpAllowlist,
-    /// 404 in Jira's own words: the person is gone, or was never there.
+    /// 404 from Jira itself: the person left or never existed.
     NotFound,
     /// 429 or 503 with a time to wait.
     Wait {
-        /// How long, if it says so.
+        /// How long, if the answer says so.
         asked: Option<Seconds>,
-        /// Why, which says who is meant.
+        /// The reason, which decides which calls wait.
         why: ParkReason,
     },
-    /// Something else than Jira's REST API has answered.
+    /// Something other than Jira's REST API answered.
     NotJira(StatusCode),
     /// Any other status.
     Status(StatusCode),
@@ -36,7 +36,7 @@ pub enum Said {
     Nonsense,
 }
 
-/// What Jira says about a person, read. None unless it names this person.
+/// The person in Jira's answer. None unless the answer is about this person.
 #[must_use]
 pub fn read_person(body: &[u8], account: &AccountId) -> Option<Person> {
     #[derive(Deserialize)]
@@ -53,9 +53,9 @@ pub fn read_person(body: &[u8], account: &AccountId) -> Option<Person> {
     }
     Some(Person {
         kind: AccountKind::parse(user.account_type.as_deref().unwrap_or_default()),
-        // Jira always says; silence is not a deactivation.
+        // Jira always sends `active`; a missing one is not a deactivation.
         active: user.active.unwrap_or(true),
-        // PostgreSQL cannot keep a NUL, and no control character can be shown.
+        // PostgreSQL cannot store a NUL, and control characters cannot be displayed.
         display_name: user
             .display_name
             .map(|name| name.chars().filter(|c| !c.is_control()).collect::<String>())
@@ -67,10 +67,10 @@ pub fn read_person(body: &[u8], account: &AccountId) -> Option<Person> {
 /// What Jira's status and headers mean.
 ///
 /// # Errors
-/// Everything but a success that is no page.
+/// For every answer but a success that is not a page.
 pub fn judge(answer: Answer, now: Seconds) -> Result<Answer, Said> {
     match answer.status {
-        // A page, as of a site that is asleep or a proxy in the way: nothing was carried out.
+        // A page, for instance of a suspended site or a proxy: nothing was carried out.
         status if status.is_success() && is_page(&answer) => Err(Said::Nonsense),
         status if status.is_success() => Ok(answer),
         StatusCode::UNAUTHORIZED => Err(Said::Unauthorized),
@@ -78,26 +78,26 @@ pub fn judge(answer: Answer, now: Seconds) -> Result<Answer, Said> {
         StatusCode::FORBIDDEN if is_page(&answer) => Err(Said::NotJira(answer.status)),
         StatusCode::FORBIDDEN => Err(Said::Forbidden),
         StatusCode::NOT_FOUND if is_jiras_own(&answer) => Err(Said::NotFound),
-        // Jira's REST API has no answer 410 for any of these calls.
+        // Jira's REST API never answers these calls with 410.
         StatusCode::NOT_FOUND | StatusCode::GONE => Err(Said::NotJira(answer.status)),
         StatusCode::TOO_MANY_REQUESTS => Err(wait(&answer, now)),
         StatusCode::SERVICE_UNAVAILABLE if answer.retry_after().is_some() => {
             Err(wait(&answer, now))
         }
-        // A redirect is what a renamed site answers; no token follows it to another host.
+        // A renamed site answers with a redirect; no token follows it to another host.
         status => Err(Said::Status(status)),
     }
 }
 
-/// Whether it says what Jira says to addresses that are not on a site's IP allowlist: "The IP address has
-/// been rejected because it is not on the allowed list. See your admin for more information." (Atlassian
-/// support, "Scope of IP Allowlists in Atlassian Cloud"). The words have changed over the years.
+/// Whether this is Jira's answer to addresses that are not on a site's IP allowlist: "The IP address has been
+/// rejected because it is not on the allowed list. See your admin for more information." (Atlassian support,
+/// "Scope of IP Allowlists in Atlassian Cloud"). The wording has changed over the years.
 fn is_about_the_address(answer: &Answer) -> bool {
     let text = String::from_utf8_lossy(&answer.body).to_ascii_lowercase();
     text.contains("ip address") && text.contains("allow")
 }
 
-/// Whether a refusal is in the shape of Jira's REST API: JSON, an error collection with a message in it.
+/// Whether a refusal has the form of Jira's REST API: a JSON error collection that contains a message.
 /// <https://developer.atlassian.com/cloud/jira/platform/rest/v3/intro/#status-codes>
 fn is_jiras_own(answer: &Answer) -> bool {
     #[derive(Deserialize)]
@@ -111,8 +111,7 @@ fn is_jiras_own(answer: &Answer) -> bool {
             .is_ok_and(|said| !said.error_messages.is_empty() || !said.errors.is_empty())
 }
 
-/// Whether it is what a token endpoint answers that refuses (RFC 6749 section 5.2), whichever status it
-/// has for that.
+/// Whether this is a token endpoint's refusal (RFC 6749 section 5.2), with any status.
 pub(super) fn is_oauth_refusal(answer: &Answer) -> bool {
     #[derive(Deserialize)]
     struct Refusal {
@@ -161,7 +160,7 @@ fn wait(answer: &Answer, now: Seconds) -> Said {
     }
 }
 
-/// ISO 8601, in which Atlassian leaves the seconds out: `2026-11-22T10:05Z`.
+/// ISO 8601 as Atlassian writes it, without seconds: `2026-11-22T10:05Z`.
 fn read_reset(text: &str) -> Option<Seconds> {
     parse_rfc3339(text).or_else(|| {
         let (minute, offset) = text.split_at_checked("2026-11-22T10:05".len())?;

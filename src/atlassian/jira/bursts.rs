@@ -1,7 +1,7 @@
-//! Calls a second to one tenant with one method.
+//! Limits calls per second to one tenant with one method.
 //!
-//! Each replica counts for itself, far below what Jira allows. Where a person waits, nothing is queued:
-//! their call goes first, and renewals make room for it.
+//! Each replica counts for itself, far below Jira's limit. A call that a person waits for is never queued: it
+//! leaves at once, and renewals make room for it.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -14,28 +14,28 @@ use crate::model::{ClientKey, Purpose};
 
 use super::quota::JiraLimits;
 
-/// Calls a second to one tenant with one method. Jira allows 50 writes and 100 reads there, and shares
-/// them among all apps.
+/// Limits calls per second to one tenant with one method. Jira allows 50 writes and 100 reads, shared by all
+/// apps.
 #[derive(Debug)]
 pub struct Bursts {
     clock: Clock,
-    /// Between two writes.
+    /// The time between two writes.
     each: Millis,
     /// When the next call may leave.
     next: Mutex<HashMap<(ClientKey, Method), Millis>>,
-    /// Tenants that are near a limit, and until when they are called more slowly.
+    /// Tenants that are near a limit, with the time until which they are called more slowly.
     near_limit: Mutex<HashMap<ClientKey, Millis>>,
 }
 
 /// How long a tenant that was near a limit is called more slowly.
 const SLOW_FOR: Millis = 30_000;
-/// How much more slowly.
+/// By which factor.
 const SLOWER: Millis = 10;
-/// How many tenants and methods are kept apart before those are forgotten that wait for nothing.
+/// How many pairs of tenant and method are kept before those without a wait are dropped.
 const KEPT: usize = 4096;
 
 impl Bursts {
-    /// As the settings say.
+    /// With the limits of the settings.
     #[must_use]
     pub fn new(limits: &JiraLimits, clock: Clock) -> Self {
         Self {
@@ -46,8 +46,8 @@ impl Bursts {
         }
     }
 
-    /// How long a call has to wait. It has its place from now on. A person's call waits for nobody, and
-    /// those after it make room.
+    /// Takes the next place and returns how long to wait for it. A person's call does not wait, and later
+    /// calls make room for it.
     pub fn place(&self, tenant: &ClientKey, method: &Method, purpose: Purpose) -> Duration {
         let now = self.clock.millis();
         let mut each = self.each;
@@ -103,7 +103,7 @@ mod tests {
         let (here, there) = (ClientKey("a".to_owned()), ClientKey("b".to_owned()));
         let place = |tenant, method, purpose| bursts.place(tenant, method, purpose).as_millis();
         let renewal = |tenant, method| place(tenant, method, Purpose::Renewal);
-        // The machine's clock goes on while this runs: half a second of it does no harm.
+        // The clock runs on while this test runs: half a second does no harm.
         assert_eq!(renewal(&here, &Method::PUT), 0);
         assert!((500..=1000).contains(&renewal(&here, &Method::PUT)));
         assert_eq!(place(&here, &Method::PUT, Purpose::Person), 0, "at once");

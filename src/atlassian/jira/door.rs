@@ -1,7 +1,7 @@
-//! A tenant's door: how calls to its Jira are authorized.
+//! How calls to a tenant's Jira are authorized.
 //!
-//! By Connect the app signs each request with the tenant's shared secret, or exchanges an assertion for a
-//! token of the person.
+//! For Connect, the app signs each request with the tenant's shared secret or exchanges an assertion for an
+//! access token of the person.
 
 use http::StatusCode;
 use serde::Deserialize;
@@ -13,7 +13,7 @@ use crate::secret::Secret;
 use super::answer::{Said, is_oauth_refusal, judge};
 use super::{Jira, Request, Unsuccessful};
 
-/// In whose name a call goes through.
+/// On whose behalf a call is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Authority {
     /// The app's.
@@ -22,7 +22,7 @@ pub(super) enum Authority {
     Person,
 }
 
-/// The door by which a tenant came in.
+/// The door through which a tenant installed the app.
 pub(super) struct Door<'a> {
     pub(super) jira: &'a Jira,
     pub(super) tenant: &'a Tenant,
@@ -40,7 +40,7 @@ impl Door<'_> {
         Ok(format!("JWT {}", jwt.expose()))
     }
 
-    /// The `Authorization` of requests as the person, by the JWT bearer grant (RFC 7523).
+    /// The `Authorization` of requests as the person, from the JWT bearer grant (RFC 7523).
     pub(super) async fn as_person(&self, account: &AccountId) -> Result<String, Unsuccessful> {
         #[derive(Deserialize)]
         struct Granted {
@@ -71,7 +71,7 @@ impl Door<'_> {
                 let granted: Granted = answer.json().ok_or(Said::Nonsense)?;
                 Ok(format!("Bearer {}", granted.access_token.expose()))
             }
-            // That the app may not act as the person is a refusal like any other.
+            // The app may not act as the person: a refusal like any other.
             Err(Said::Unauthorized | Said::NotFound | Said::Status(StatusCode::BAD_REQUEST)) => {
                 Err(Said::Forbidden.into())
             }

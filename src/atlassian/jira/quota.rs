@@ -1,37 +1,37 @@
-//! Points of Jira's hourly quota, shared by all tenants and all replicas.
+//! Jira's hourly quota of points, shared by all tenants and all replicas.
 
 use crate::clock::{Clock, Seconds};
 use crate::error::Error;
 use crate::model::Purpose;
 use crate::store::Store;
 
-/// How much may be asked of Jira.
+/// Limits of the calls to Jira.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JiraLimits {
-    /// Points an hour over all sites.
+    /// Points per hour over all sites.
     pub quota: i64,
     /// How many of these points renewals may use.
     pub renewal: i64,
-    /// Writes a second to one site.
+    /// Writes per second to one site.
     pub burst: u32,
 }
 
 impl JiraLimits {
-    /// The limits where renewals may use `share` per cent of the quota.
+    /// The limits if renewals may use `share` per cent of the quota.
     #[must_use]
     pub fn new(quota: i64, share: i64, burst: u32) -> Self {
         Self {
             quota,
-            // A quota too small to share goes to renewals: without them no link survives.
+            // A quota too small to divide goes to renewals: without them no link survives.
             renewal: (quota * share / 100).max(1),
             burst,
         }
     }
 }
 
-/// Points of Jira's quota: 65,000 an hour for an app over all tenants, a write 1, reading a person 3.
-/// The hour is that of UTC. A process takes small allotments, so that not every call writes to the
-/// database; what one that died had left is lost with the hour.
+/// Jira's quota of points: 65,000 an hour for an app over all tenants; a write costs 1, reading a person 3.
+/// The hour is UTC's. A process takes small allotments, so that not every call writes to the database; what a
+/// process that died had left is lost with the hour.
 #[derive(Debug)]
 pub struct Quota {
     store: Store,
@@ -40,18 +40,18 @@ pub struct Quota {
     purse: tokio::sync::Mutex<Purse>,
 }
 
-/// What a process has taken and not used.
+/// The points that a process took and has not used.
 #[derive(Debug, Default)]
 struct Purse {
     hour: i64,
     renewal: i64,
     person: i64,
-    /// No more are to be had for renewals in this hour.
+    /// Renewals get no more points in this hour.
     renewal_used_up: bool,
 }
 
 impl Quota {
-    /// As the settings say.
+    /// With the limits of the settings.
     #[must_use]
     pub fn new(limits: JiraLimits, store: Store, clock: Clock) -> Self {
         Self {
@@ -62,13 +62,13 @@ impl Quota {
         }
     }
 
-    /// What it goes by.
+    /// The limits.
     #[must_use]
     pub fn limits(&self) -> JiraLimits {
         self.limits
     }
 
-    /// Points that all replicas have taken in this hour, and how many of them for renewals.
+    /// The points that all replicas took in this hour, and how many of them for renewals.
     ///
     /// # Errors
     /// When the store is unavailable.
@@ -95,7 +95,7 @@ impl Quota {
         purse
     }
 
-    /// Takes from the database what a purse lacks, `points` at least if there are so many.
+    /// Takes points from the database until the purse holds `points`, or fails if too few are left.
     async fn fill(&self, purse: &mut Purse, purpose: Purpose, points: i64) -> Result<bool, Error> {
         let (share, allotment) = match purpose {
             Purpose::Renewal if purse.renewal_used_up => return Ok(false),
@@ -106,7 +106,7 @@ impl Quota {
             Purpose::Person => (None, (self.limits.quota / 1000).clamp(1, 10)),
         };
         let mut taken = None;
-        // Near the end what is left may be less than an allotment.
+        // Near the end, fewer points than an allotment may be left.
         for amount in [allotment.max(points), points] {
             if self
                 .store
@@ -123,7 +123,7 @@ impl Quota {
                 if taken.is_none() && points == 1 {
                     purse.renewal_used_up = true;
                     tracing::warn!(
-                        "Jira's points for renewals are used up; they go on at the hour"
+                        "Jira's points for renewals are used up; renewals resume at the hour"
                     );
                 }
             }
@@ -132,8 +132,8 @@ impl Quota {
         Ok(taken.is_some())
     }
 
-    /// Pays for a call. False when there are not enough points left in this hour; then it must not be
-    /// made before [`Quota::next_hour`].
+    /// Pays for a call. False if too few points are left in this hour: the call must then wait for
+    /// [`Quota::next_hour`].
     ///
     /// # Errors
     /// When the store is unavailable.
@@ -148,7 +148,7 @@ impl Quota {
             }
             Purpose::Person => {
                 if purse.person < points && !self.fill(&mut purse, purpose, points).await? {
-                    // What was taken for renewals serves as well.
+                    // Points taken for renewals pay for this call too.
                     if purse.renewal < points {
                         return Ok(false);
                     }
@@ -161,7 +161,7 @@ impl Quota {
         Ok(true)
     }
 
-    /// How many renewals may begin, of `wanted`, while others are under way that have not paid yet.
+    /// How many of `wanted` renewals may begin, while `under_way` others have not paid yet.
     ///
     /// # Errors
     /// When the store is unavailable.

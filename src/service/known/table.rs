@@ -1,11 +1,11 @@
-//! The table itself. Everything here was looked up in November 2026.
+//! The table of known services, as looked up in November 2026.
 
 use super::{
-    Answers, ClientAuth, Endpoints, Ends, Failing, IdentityFrom, Known, Means, Parameter, Refresh,
-    Revocation, RevokedBy, Rotation, STANDARD_ANSWERS, Scopes, Source, said, unconfirmed,
+    Answers, ClientAuth, Endpoints, Ends, Evidence, Failing, IdentityFrom, Known, Means, Parameter,
+    Refresh, RevokedBy, Revoking, STANDARD_ANSWERS, Scopes, TokenRotation, said, unconfirmed,
 };
 
-/// Every service, in the order of their keys; last whichever else speaks OpenID Connect.
+/// Every service, ordered by key; the last one is any other OpenID provider.
 pub const ALL: &[&Known] = &[
     &ASANA, &AUTH0, &BITBUCKET, &ENTRA, &FIGMA, &GITHUB, &GITLAB, &GOOGLE, &KEYCLOAK, &LINEAR,
     &NOTION, &OKTA, &SLACK, &ZOOM, &OIDC,
@@ -30,12 +30,12 @@ const STANDARD_REFRESH: Refresh = Refresh {
     path: None,
     redirect_uri: false,
 };
-const STANDARD_REVOCATION: Revocation = Revocation {
+const STANDARD_REVOCATION: Revoking = Revoking {
     by: RevokedBy::Standard,
     gone: &[],
     gone_status: &[],
 };
-const NO_REVOCATION: Revocation = Revocation {
+const NO_REVOCATION: Revoking = Revoking {
     by: RevokedBy::Nothing,
     gone: &[],
     gone_status: &[],
@@ -66,7 +66,7 @@ const fn error(name: &'static str, means: Means, page: &'static str) -> Failing 
     Failing {
         name,
         means,
-        source: Source::Page(page),
+        source: Evidence::Page(page),
     }
 }
 
@@ -74,11 +74,11 @@ const fn error_unconfirmed(name: &'static str, means: Means, why: &'static str) 
     Failing {
         name,
         means,
-        source: Source::Unconfirmed(why),
+        source: Evidence::Unconfirmed(why),
     }
 }
 
-/// Any OpenID provider, and any other service that is described by settings alone.
+/// Any other OpenID provider, and any service that is described by settings alone.
 pub const OIDC: Known = Known {
     key: "oidc",
     name: None,
@@ -109,7 +109,7 @@ pub const OIDC: Known = Known {
     access_life: said(None, RFC_6749),
     grant_idle: said(None, RFC_6749),
     grant_life: said(None, RFC_6749),
-    rotation: said(Rotation::AsConfigured, RFC_6749),
+    rotation: said(TokenRotation::AsConfigured, RFC_6749),
     refresh_ends_access: said(false, RFC_6749),
     revocation: said(STANDARD_REVOCATION, RFC_7009),
     revoking_access_ends: said(Ends::Itself, RFC_7009),
@@ -137,7 +137,7 @@ const ASANA: Known = Known {
     pkce: said(true, ASANA_OAUTH),
     authorize: said(&[], ASANA_OAUTH),
     choose: unconfirmed(None, NO_PARAMETER),
-    // The page wants the redirect address with every request for tokens.
+    // The service requires the redirect address with every token request.
     refresh: said(
         Refresh {
             path: None,
@@ -158,10 +158,10 @@ const ASANA: Known = Known {
     access_life: said(Some(3600), ASANA_OAUTH),
     grant_idle: unconfirmed(None, NO_END),
     grant_life: unconfirmed(None, NO_END),
-    rotation: said(Rotation::None, ASANA_OAUTH),
+    rotation: said(TokenRotation::None, ASANA_OAUTH),
     refresh_ends_access: unconfirmed(false, NOT_SAID),
     revocation: said(
-        Revocation {
+        Revoking {
             by: RevokedBy::RefreshTokensOnly,
             gone: &[],
             gone_status: &[],
@@ -210,7 +210,7 @@ const AUTH0: Known = Known {
     ),
     identity: said(IdentityFrom::Standard, OIDC_CORE),
     headers: &[],
-    // Defaults, which its operator can change.
+    // Defaults that the service's operator can change.
     access_life: said(
         Some(86_400),
         "https://auth0.com/docs/secure/tokens/access-tokens/update-access-token-lifetime",
@@ -220,10 +220,10 @@ const AUTH0: Known = Known {
         None,
         "its operator may set one: then set LATCHKEY_PROVIDER_GRANT_LIFE to it",
     ),
-    rotation: said(Rotation::AsConfigured, AUTH0_ROTATION),
+    rotation: said(TokenRotation::AsConfigured, AUTH0_ROTATION),
     refresh_ends_access: unconfirmed(false, NOT_SAID),
     revocation: said(
-        Revocation {
+        Revoking {
             by: RevokedBy::RefreshTokensOnly,
             gone: &[],
             gone_status: &[],
@@ -237,7 +237,7 @@ const AUTH0: Known = Known {
     errors: &[error_unconfirmed(
         "mfa_required",
         Means::Refused,
-        "a person may have to do something, and no page that could be read says whether linking anew is it",
+        "a person may have to act, and no page that could be read says whether linking again is enough",
     )],
     notes: &[
         "The issuer ends with a slash.",
@@ -288,7 +288,7 @@ const BITBUCKET: Known = Known {
     grant_idle: said(Some(7_776_000), BITBUCKET_CHANGES),
     grant_life: unconfirmed(None, NO_END),
     rotation: unconfirmed(
-        Rotation::Strict,
+        TokenRotation::Strict,
         "since May 2026 there is a new refresh token each time; whether the one before works on is not said",
     ),
     refresh_ends_access: unconfirmed(false, NOT_SAID),
@@ -334,7 +334,7 @@ const ENTRA: Known = Known {
     access_life: said(Some(3599), ENTRA_FLOW),
     grant_idle: said(Some(7_776_000), ENTRA_REFRESH),
     grant_life: unconfirmed(None, NO_END),
-    rotation: said(Rotation::OldStays, ENTRA_REFRESH),
+    rotation: said(TokenRotation::OldStays, ENTRA_REFRESH),
     refresh_ends_access: unconfirmed(false, NOT_SAID),
     revocation: unconfirmed(
         NO_REVOCATION,
@@ -344,7 +344,7 @@ const ENTRA: Known = Known {
     errors: &[
         error("interaction_required", Means::GrantEnded, ENTRA_FLOW),
         error("consent_required", Means::GrantEnded, ENTRA_FLOW),
-        // The app is not in the directory of this person: one company's affair, not everybody's.
+        // The app is not in this person's directory: that concerns one company, not all.
         error("unauthorized_client", Means::Refused, ENTRA_FLOW),
         error("temporarily_unavailable", Means::Trouble, ENTRA_FLOW),
     ],
@@ -402,7 +402,7 @@ const FIGMA: Known = Known {
     access_life: unconfirmed(Some(7_776_000), FIGMA_CLIENTS),
     grant_idle: unconfirmed(None, NO_END),
     grant_life: unconfirmed(None, NO_END),
-    rotation: unconfirmed(Rotation::None, FIGMA_CLIENTS),
+    rotation: unconfirmed(TokenRotation::None, FIGMA_CLIENTS),
     refresh_ends_access: unconfirmed(false, NOT_SAID),
     revocation: unconfirmed(
         NO_REVOCATION,
@@ -411,7 +411,7 @@ const FIGMA: Known = Known {
     revoking_access_ends: unconfirmed(Ends::Itself, NOT_SAID),
     errors: &[],
     notes: &[
-        "A code is good for half a minute, as far as is known: whoever takes longer on the way back through Jira has to begin again.",
+        "A code is good for half a minute, as far as is known: a person who takes longer on the way back through Jira has to begin again.",
         "Keys live for 90 days and cannot be ended early.",
         "See https://developers.figma.com/docs/rest-api/oauth-apps/ for what could not be read here.",
     ],
@@ -435,7 +435,7 @@ const GITHUB: Known = Known {
         },
         GITHUB_TOKEN,
     ),
-    // What a GitHub App may do are its permissions.
+    // A GitHub App's permissions take the place of scopes.
     scopes: said(scopes(""), GITHUB_TOKEN),
     client_auth: said(Some(ClientAuth::Body), GITHUB_REFRESH),
     pkce: said(true, GITHUB_TOKEN),
@@ -462,10 +462,10 @@ const GITHUB: Known = Known {
     access_life: said(Some(28_800), GITHUB_REFRESH),
     grant_idle: said(Some(15_897_600), GITHUB_TOKEN),
     grant_life: unconfirmed(None, NO_END),
-    rotation: said(Rotation::Strict, GITHUB_REFRESH),
+    rotation: said(TokenRotation::Strict, GITHUB_REFRESH),
     refresh_ends_access: said(true, GITHUB_REFRESH),
     revocation: said(
-        Revocation {
+        Revoking {
             by: RevokedBy::ByApp,
             gone: &[],
             gone_status: &[404, 422],
@@ -509,7 +509,7 @@ const GITLAB: Known = Known {
         },
         GITLAB_OPENID,
     ),
-    // There is no `offline_access`: every grant has a refresh token.
+    // No `offline_access`: every grant has a refresh token.
     scopes: said(scopes("openid profile"), GITLAB_METADATA),
     client_auth: said(Some(ClientAuth::Body), GITLAB_OAUTH),
     pkce: said(true, GITLAB_OAUTH),
@@ -528,7 +528,7 @@ const GITLAB: Known = Known {
     access_life: said(Some(7200), GITLAB_OAUTH),
     grant_idle: unconfirmed(None, NO_END),
     grant_life: unconfirmed(None, NO_END),
-    rotation: said(Rotation::Strict, GITLAB_OAUTH),
+    rotation: said(TokenRotation::Strict, GITLAB_OAUTH),
     refresh_ends_access: said(true, GITLAB_OAUTH),
     revocation: said(STANDARD_REVOCATION, GITLAB_OAUTH),
     revoking_access_ends: unconfirmed(Ends::Itself, NOT_SAID),
@@ -539,7 +539,7 @@ const GITLAB: Known = Known {
     ],
 };
 
-// Google says the same of every API; these are the pages of which whole texts could be read.
+// Google documents this once for each API; these pages could be read in full.
 const GOOGLE_WEB: &str =
     "https://developers.google.com/youtube/v3/guides/auth/server-side-web-apps";
 const GOOGLE_REVOKE: &str =
@@ -564,7 +564,7 @@ const GOOGLE: Known = Known {
         true,
         "https://accounts.google.com/.well-known/openid-configuration",
     ),
-    // A refresh token comes with the first consent alone, unless it is asked for again.
+    // Only the first consent brings a refresh token, unless consent is requested again.
     authorize: said(
         &[
             always("access_type", "offline"),
@@ -580,7 +580,7 @@ const GOOGLE: Known = Known {
     access_life: unconfirmed(Some(3600), "what its answers say as a rule"),
     grant_idle: said(Some(15_552_000), GOOGLE_EXPIRATION),
     grant_life: said(None, GOOGLE_EXPIRATION),
-    rotation: said(Rotation::None, GOOGLE_WEB),
+    rotation: said(TokenRotation::None, GOOGLE_WEB),
     refresh_ends_access: unconfirmed(false, NOT_SAID),
     revocation: said(STANDARD_REVOCATION, GOOGLE_WEB),
     revoking_access_ends: said(Ends::Account, GOOGLE_REVOKE),
@@ -615,7 +615,7 @@ const KEYCLOAK: Known = Known {
     scopes: said(OPENID_SCOPES, KEYCLOAK_OFFLINE),
     client_auth: said(None, OIDC_DISCOVERY),
     pkce: said(true, RFC_7636),
-    // Offline access is a role there, and needs no consent.
+    // Offline access is a role in Keycloak and needs no consent.
     authorize: unconfirmed(&[], AS_THE_STANDARD),
     choose: said(Some(("prompt", "login")), OIDC_REQUEST),
     refresh: said(STANDARD_REFRESH, KEYCLOAK_OFFLINE),
@@ -628,7 +628,7 @@ const KEYCLOAK: Known = Known {
         None,
         "its operator may set one: then set LATCHKEY_PROVIDER_GRANT_LIFE to it",
     ),
-    rotation: said(Rotation::AsConfigured, KEYCLOAK_TIMEOUTS),
+    rotation: said(TokenRotation::AsConfigured, KEYCLOAK_TIMEOUTS),
     refresh_ends_access: unconfirmed(false, NOT_SAID),
     revocation: said(
         STANDARD_REVOCATION,
@@ -667,7 +667,7 @@ const LINEAR: Known = Known {
     client_auth: said(Some(ClientAuth::Body), LINEAR_OAUTH),
     pkce: said(true, LINEAR_OAUTH),
     authorize: said(&[], LINEAR_OAUTH),
-    // Its page for consent lets people take another workspace.
+    // Its consent page lets people choose another workspace.
     choose: said(Some(("prompt", "consent")), LINEAR_OAUTH),
     refresh: said(STANDARD_REFRESH, LINEAR_OAUTH),
     answers: unconfirmed(STANDARD_ANSWERS, AS_THE_STANDARD),
@@ -684,12 +684,12 @@ const LINEAR: Known = Known {
     grant_idle: unconfirmed(None, NO_END),
     grant_life: unconfirmed(None, NO_END),
     rotation: unconfirmed(
-        Rotation::Strict,
+        TokenRotation::Strict,
         "there is a new refresh token each time; whether the one before works on is not said",
     ),
     refresh_ends_access: unconfirmed(false, NOT_SAID),
     revocation: said(
-        Revocation {
+        Revoking {
             by: RevokedBy::NamedField,
             gone: &[],
             gone_status: &[400, 401],
@@ -720,7 +720,7 @@ const NOTION: Known = Known {
         },
         NOTION_AUTHORIZATION,
     ),
-    // What an integration may do are its capabilities and the pages that a person picks.
+    // An integration's capabilities, and the pages that a person picks, take the place of scopes.
     scopes: said(
         scopes(""),
         "https://developers.notion.com/reference/capabilities",
@@ -757,7 +757,7 @@ const NOTION: Known = Known {
     grant_idle: unconfirmed(None, NO_END),
     grant_life: unconfirmed(None, NO_END),
     rotation: unconfirmed(
-        Rotation::Strict,
+        TokenRotation::Strict,
         "there is a new refresh token each time; others report that the one before ends",
     ),
     refresh_ends_access: unconfirmed(true, "others report that the pair before ends"),
@@ -795,7 +795,7 @@ const OKTA: Known = Known {
     access_life: said(Some(3600), OKTA_REFRESH),
     grant_idle: said(Some(604_800), OKTA_REFRESH),
     grant_life: said(None, OKTA_REFRESH),
-    rotation: said(Rotation::AsConfigured, OKTA_REFRESH),
+    rotation: said(TokenRotation::AsConfigured, OKTA_REFRESH),
     refresh_ends_access: unconfirmed(false, NOT_SAID),
     revocation: said(STANDARD_REVOCATION, OKTA_REVOKE),
     revoking_access_ends: said(Ends::Itself, OKTA_REVOKE),
@@ -848,7 +848,7 @@ const SLACK: Known = Known {
     identity: said(
         IdentityFrom::Api {
             post: Some(""),
-            // A user's id is unique in its workspace only.
+            // A user id is unique within a workspace only.
             subject: &["/team_id", "/user_id"],
             names: &["/user"],
         },
@@ -858,10 +858,10 @@ const SLACK: Known = Known {
     access_life: said(Some(43_200), SLACK_ROTATION),
     grant_idle: said(None, SLACK_PKCE),
     grant_life: said(None, SLACK_PKCE),
-    rotation: said(Rotation::Grace(None), SLACK_ROTATION),
+    rotation: said(TokenRotation::Grace(None), SLACK_ROTATION),
     refresh_ends_access: said(false, SLACK_ROTATION),
     revocation: said(
-        Revocation {
+        Revoking {
             by: RevokedBy::Bearer,
             gone: &[
                 "token_revoked",
@@ -896,7 +896,7 @@ const SLACK: Known = Known {
     ],
 };
 
-// What Zoom itself gives to those who build on it.
+// Zoom publishes this for developers.
 const ZOOM_OAUTH: &str = "https://github.com/zoom/skills";
 const ZOOM_SUPPORT: &str = "https://devsupport.zoom.us/hc/en-us/articles/360060332931-Extending-the-expiration-for-an-OAuth-access-token";
 
@@ -912,7 +912,7 @@ const ZOOM: Known = Known {
         },
         ZOOM_OAUTH,
     ),
-    // They belong to the app.
+    // The app's registration sets the scopes.
     scopes: unconfirmed(
         scopes(""),
         "not sent, so that those of the app count; Zoom's own texts differ on whether they may be",
@@ -941,7 +941,7 @@ const ZOOM: Known = Known {
         "newer pages say 90 days, and an older one 15 years",
     ),
     grant_life: unconfirmed(None, NO_END),
-    rotation: said(Rotation::Strict, ZOOM_SUPPORT),
+    rotation: said(TokenRotation::Strict, ZOOM_SUPPORT),
     refresh_ends_access: unconfirmed(false, NOT_SAID),
     revocation: unconfirmed(
         STANDARD_REVOCATION,

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use latchkey::clock::Seconds;
 use latchkey::service::known::{
-    ALL, ClientAuth, Endpoints, Ends, Fact, IdentityFrom, Known, Means, Parameter, Revocation,
-    RevokedBy, Rotation, Source,
+    ALL, ClientAuth, Endpoints, Ends, Evidence, Fact, IdentityFrom, Known, Means, Parameter,
+    RevokedBy, Revoking, TokenRotation,
 };
 
 const INTRODUCTION: &str = "# Services that Latchkey knows
@@ -93,8 +93,8 @@ fn name(known: &Known) -> &'static str {
 
 fn marked<T>(fact: &Fact<T>, words: impl Display) -> String {
     match fact.source {
-        Source::Page(_) => words.to_string(),
-        Source::Unconfirmed(_) => format!("{words}\\*"),
+        Evidence::Page(_) => words.to_string(),
+        Evidence::Unconfirmed(_) => format!("{words}\\*"),
     }
 }
 
@@ -186,14 +186,14 @@ fn part(page: &mut String, known: &Known) {
     }
 }
 
-fn said_by(source: Source) -> String {
+fn said_by(source: Evidence) -> String {
     match source {
-        Source::Page(page) => {
+        Evidence::Page(page) => {
             let host = page.trim_start_matches("https://");
             let host = host.split('/').next().unwrap_or(host);
             format!("[{host}]({page})")
         }
-        Source::Unconfirmed(why) => format!("**unconfirmed**: {why}"),
+        Evidence::Unconfirmed(why) => format!("**unconfirmed**: {why}"),
     }
 }
 
@@ -340,19 +340,19 @@ fn identity(known: &Known) -> String {
     }
 }
 
-fn rotation(rotation: Rotation) -> String {
+fn rotation(rotation: TokenRotation) -> String {
     match rotation {
-        Rotation::None => "stays valid".to_owned(),
-        Rotation::OldStays => "stays valid beside the new one".to_owned(),
-        Rotation::Strict => "ends at once".to_owned(),
-        Rotation::Grace(Some(seconds)) => format!("ends after {seconds} s"),
-        Rotation::Grace(None) => "ends after a short time".to_owned(),
-        Rotation::UntilFirstUse => "ends when the next one is first used".to_owned(),
-        Rotation::AsConfigured => "as its operator configures it".to_owned(),
+        TokenRotation::None => "stays valid".to_owned(),
+        TokenRotation::OldStays => "stays valid beside the new one".to_owned(),
+        TokenRotation::Strict => "ends at once".to_owned(),
+        TokenRotation::Grace(Some(seconds)) => format!("ends after {seconds} s"),
+        TokenRotation::Grace(None) => "ends after a short time".to_owned(),
+        TokenRotation::UntilFirstUse => "ends when the next one is first used".to_owned(),
+        TokenRotation::AsConfigured => "as its operator configures it".to_owned(),
     }
 }
 
-fn revocation(revocation: &Revocation) -> String {
+fn revocation(revocation: &Revoking) -> String {
     match revocation.by {
         RevokedBy::Nothing => "not possible",
         RevokedBy::Standard => "RFC 7009",
@@ -364,7 +364,7 @@ fn revocation(revocation: &Revocation) -> String {
     .to_owned()
 }
 
-fn revocation_at_length(how: &Revocation) -> String {
+fn revocation_at_length(how: &Revoking) -> String {
     let mut words = revocation(how);
     if !how.gone.is_empty() {
         write!(
