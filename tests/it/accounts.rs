@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::browser::{Browser, Options, Theme};
+use crate::browser::{Browser, Theme};
 use crate::browsing::{Album, AtJira, ERROR_ANSWERS, beginning_of, comes_back, failed, way_back};
 use crate::on_both_databases;
 use crate::returning::{parameter, with_parameter};
@@ -17,7 +17,7 @@ use crate::sim::service::{Endpoint, Fault, Kind, RevocationReach, ServiceOptions
 on_both_databases!(
     another_account_is_chosen_instead,
     moving_a_link_ends_the_old_grant_where_nobody_else_uses_it,
-    who_else_is_connected_at_the_site_is_named_and_loses_nothing,
+    another_user_of_the_account_is_named_and_loses_nothing,
     an_ip_allowlist_makes_the_site_wait_and_says_so,
 );
 
@@ -44,12 +44,6 @@ async fn linking_page(person: &Person<'_>, begun: &Begun) -> String {
     page.is(200).text
 }
 
-async fn nothing_lives_at_the_service(scene: &Scene) {
-    scene.no_work_left().await;
-    let ledger = scene.world.service.ledger();
-    assert!(ledger.live_grants().is_empty(), "{ledger}");
-}
-
 async fn another_account_is_chosen_instead(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let service = &scene.world.service;
@@ -68,7 +62,7 @@ async fn another_account_is_chosen_instead(db: Db) {
 
     // They see that it is the wrong one. The attempt ends, and what it brought with it.
     let begun = begin_another(&omar).await;
-    nothing_lives_at_the_service(&scene).await;
+    scene.all_revoked().await;
     omar.confirm(&wrong).await.is_page(410, "attempt-over");
     let page = linking_page(&omar, &begun).await;
     assert!(
@@ -104,7 +98,7 @@ async fn another_account_is_chosen_instead(db: Db) {
         assert_eq!(parameter(authorize.leads_to(), "prompt"), prompt);
     }
     omar.disconnect().await;
-    nothing_lives_at_the_service(&scene).await;
+    scene.all_revoked().await;
     scene.end().await;
 }
 
@@ -223,11 +217,11 @@ async fn moving_a_link_ends_the_old_grant_where_nobody_else_uses_it(db: Db) {
     for person in [&omar, &kim, &there] {
         person.disconnect().await;
     }
-    nothing_lives_at_the_service(&scene).await;
+    scene.all_revoked().await;
     scene.end().await;
 }
 
-async fn who_else_is_connected_at_the_site_is_named_and_loses_nothing(db: Db) {
+async fn another_user_of_the_account_is_named_and_loses_nothing(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let service = &scene.world.service;
     let omar = scene.person("acme", OMAR);
@@ -657,11 +651,7 @@ async fn each_way_to_fail(theme: Theme) {
     let scene = Scene::start(Db::Sqlite, Setting::keys_live(24 * 3600)).await;
     let (jira, service) = (&scene.world.jira, &scene.world.service);
     jira.edit_site("acme", |site| site.token_cache_seconds = 0);
-    let browser = Browser::new(Options {
-        theme,
-        ..Options::default()
-    })
-    .await;
+    let browser = Browser::themed(theme).await;
     let album = Album::open(&scene, &browser, theme);
     let at_jira = AtJira::on(&scene, &browser);
     let omar = scene.person("acme", OMAR);
@@ -836,7 +826,7 @@ async fn each_way_to_fail(theme: Theme) {
     for person in [omar, scene.person("acme", MIA)] {
         person.disconnect().await;
     }
-    nothing_lives_at_the_service(&scene).await;
+    scene.all_revoked().await;
     scene.end().await;
 }
 
@@ -851,11 +841,7 @@ async fn people_are_told_to_log_out_first_and_see_it() {
             ..Setting::default()
         };
         let scene = Scene::start(Db::Sqlite, setting).await;
-        let browser = Browser::new(Options {
-            theme: *theme,
-            ..Options::default()
-        })
-        .await;
+        let browser = Browser::themed(*theme).await;
         let album = Album::open(&scene, &browser, *theme);
         let omar = scene.person("acme", OMAR);
         omar.link("u-100").await;

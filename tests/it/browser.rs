@@ -76,6 +76,15 @@ impl Browser {
         Browser::launch(&options, seat).await
     }
 
+    /// The only browser of a story that is told in each theme.
+    pub async fn themed(theme: Theme) -> Browser {
+        Browser::new(Options {
+            theme,
+            ..Options::default()
+        })
+        .await
+    }
+
     /// The browsers of two people who share nothing.
     pub async fn pair(options: Options) -> (Browser, Browser) {
         let mut seats = SEATS.acquire_many(2).await.expect("never closed");

@@ -1,5 +1,5 @@
 //! Stories in a real browser that blocks third-party cookies: what a person sees and clicks, from the
-//! issue to the service and back, and what an attacker gets who sends somebody else that way.
+//! issue to the service and back, and what an attacker gains by sending another person that way.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -170,7 +170,7 @@ pub fn beginning_of(person: &Person<'_>) -> String {
         .address(&format!("/link?jwt={token}&issue=KEY-1"))
 }
 
-/// A page that leads whoever opens it on to an address.
+/// A page that redirects its visitor to an address.
 pub async fn leading_to(address: &str) -> String {
     elsewhere(format!(
         "<script>location.replace({})</script>",
@@ -651,7 +651,7 @@ async fn walk_into(victims: &Browser, trap: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn t12_a_session_somebody_planted_is_left_behind() {
+async fn t12_a_planted_session_is_left_behind() {
     let scene = Scene::start(Db::Sqlite, Setting::default()).await;
     let mia = scene.person("acme", MIA);
     let theirs = mia.begin().await;
@@ -689,7 +689,7 @@ async fn t12_a_session_somebody_planted_is_left_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn t15_nobody_else_can_put_a_page_into_a_frame() {
+async fn t15_no_other_site_can_frame_a_page() {
     let scene = Scene::start(Db::Sqlite, Setting::default()).await;
     let browser = Browser::new(Options::default()).await;
     let at_jira = AtJira::on(&scene, &browser);
@@ -810,11 +810,7 @@ async fn every_state_of_the_glance(theme: Theme) {
     let mut scene = Scene::start(Db::Sqlite, Setting::default()).await;
     let jira = scene.world.jira.clone();
     jira.edit_site("acme", |site| site.token_cache_seconds = 0);
-    let browser = Browser::new(Options {
-        theme,
-        ..Options::default()
-    })
-    .await;
+    let browser = Browser::themed(theme).await;
     let album = Album::open(&scene, &browser, theme);
     let at_jira = AtJira::on(&scene, &browser);
 
@@ -999,11 +995,7 @@ async fn every_page_on_the_way(theme: Theme) {
     let scene = Scene::start(Db::Sqlite, Setting::default()).await;
     let (jira, service) = (&scene.world.jira, &scene.world.service);
     jira.edit_site("acme", |site| site.token_cache_seconds = 0);
-    let browser = Browser::new(Options {
-        theme,
-        ..Options::default()
-    })
-    .await;
+    let browser = Browser::themed(theme).await;
     let album = Album::open(&scene, &browser, theme);
     let at_jira = AtJira::on(&scene, &browser);
     let omar = scene.person("acme", OMAR);

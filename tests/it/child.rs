@@ -50,7 +50,7 @@ impl Process {
             .arg(child.id().to_string())
             .arg(leftover.map_or(OsStr::new(""), Path::as_os_str))
             .stdin(Stdio::piped())
-            // An inherited output would keep whoever reads the test's output waiting.
+            // An inherited output would keep the reader of the test's output waiting.
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             // Ctrl-C goes to the whole foreground group and must not take the watchdog first.
@@ -161,9 +161,9 @@ pub type Settings = Vec<(&'static str, String)>;
 pub enum Stderr {
     /// It is read.
     Read,
-    /// Whoever would read it has gone.
+    /// The reader has closed its end.
     Closed,
-    /// Whoever would read it stands still.
+    /// The reader does not read.
     Unread,
 }
 

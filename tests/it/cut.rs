@@ -250,7 +250,7 @@ async fn r2_what_was_committed_is_known_again_and_nothing_else_is(db: Db) {
     assert_eq!(known(&first, &second, 2).await, Some(2));
     assert_eq!(known(&first, &others, 2).await, None, "nobody has kept it");
 
-    // Its lease runs out, and somebody else goes on with it.
+    // Its lease runs out, and another process continues it.
     scene.advance(LEASE);
     let taken_over = claim(&app, &tenant).await;
     let third = next(&taken_over).await;
@@ -309,7 +309,7 @@ async fn r3_what_cuts_all_replicas_off_kills_none() {
             .expect(DONE)
     );
 
-    // As when the server is started anew. The second is slow to come back.
+    // As when the server is restarted. The second is slow to come back.
     scene
         .execute(
             "select pg_terminate_backend(pid) from pg_stat_activity \

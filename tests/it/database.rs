@@ -1,4 +1,4 @@
-//! The database as it looks to somebody who reads and writes it without the product.
+//! The database, read and written without the product.
 
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 
@@ -25,7 +25,7 @@ pub struct Cell {
     pub row: String,
 }
 
-/// What stands in the row of a link, as far as anybody can read it.
+/// The columns of a link that are not encrypted.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Link {
     pub id: String,

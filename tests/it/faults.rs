@@ -569,7 +569,7 @@ fn refreshes(ledger: &Ledger, subject: &str) -> usize {
     of_this.count()
 }
 
-/// Whoever holds a claim falls asleep for twice its lease. On PostgreSQL another replica takes over
+/// The process that holds a claim falls asleep for twice its lease. On PostgreSQL another replica takes over
 /// meanwhile; on SQLite there is none.
 async fn f_sleep(db: Db) {
     with_each_rotation("sleep", db, sleep).await;
@@ -623,7 +623,7 @@ async fn sleep(db: Db, rotation: Rotation) -> Vec<Row> {
             .await;
             comes_to(&person, 3).await;
         } else {
-            // It has to begin anew, with a claim.
+            // It has to start over, with a claim.
             stage.moments.hold("P0", account);
             wake(moment, account);
             stage.moments.held("P0", account).await;

@@ -1,4 +1,4 @@
-//! Stories of floods: whoever sends too much waits, and nobody else does.
+//! Stories of floods: a sender of too much waits, and no one else does.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -231,7 +231,7 @@ async fn t23_every_route_of_a_person_has_a_limit() {
         };
         is_waiting_problem(&turned_away(use_up_acts, async || scene.send(call()).await).await);
     }
-    // By somebody who has nothing to lose.
+    // By an attacker who has nothing to lose.
     let lee = scene.person("acme", LEE);
     let use_up_lees = || use_up(|| limits.act(&acme, &account(LEE)));
     let unlink = || lee.call(Method::DELETE, "/api/link");
@@ -651,7 +651,7 @@ async fn t23_large_heads_and_bodies_are_not_taken() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn t23_who_comes_when_there_is_no_place_waits_for_one() {
+async fn t23_a_request_waits_when_every_place_is_taken() {
     const ASKS: &str =
         "GET /healthz HTTP/1.1\r\nHost: latchkey.localhost\r\nConnection: close\r\n\r\n";
     let mut scene = Scene::start(Db::Sqlite, Setting::default()).await;
@@ -740,11 +740,7 @@ async fn t23_what_a_flood_left_behind_is_swept(db: Db) {
         })
         .await;
     }
-    eventually("what was proved is revoked", async || {
-        let ledger = scene.world.service.ledger();
-        ledger.live_grants().is_empty().then_some(())
-    })
-    .await;
+    scene.all_revoked().await;
     scene.end().await;
 }
 

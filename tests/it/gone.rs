@@ -22,7 +22,7 @@ on_both_databases!(
 const PAGE: &str =
     "<!doctype html><title>Your Atlassian Cloud site is currently unavailable</title>";
 
-/// An answer of whatever stands in the site's place.
+/// An answer of whatever serves the site's address instead of Jira.
 fn answer(code: u16, content_type: &str, body: &str) -> FaultKind {
     FaultKind::Status {
         code,

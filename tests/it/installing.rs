@@ -23,7 +23,7 @@ on_both_databases!(
     t22_an_address_inside_our_network_is_no_site,
     t10_a_forged_uninstall_is_refused,
     a_switched_off_app_renews_nothing,
-    r16_what_is_to_be_deleted_outlasts_an_app_that_is_switched_off,
+    r16_a_pending_deletion_outlasts_a_disabled_app,
     an_uninstall_ends_everything,
     one_site_leaves_another_alone,
 );
@@ -248,13 +248,13 @@ async fn a_site_gets_another_name(db: Db) {
     scene.end().await;
 }
 
-/// Lifecycle tokens that nobody may accept, by what is wrong with them.
+/// Lifecycle tokens that must be refused, by what is wrong with them.
 async fn forged_tokens(scene: &Scene, event: LifecycleEvent) -> Vec<(String, String)> {
     let jira = &scene.world.jira;
     let none = Overrides::none;
     let now = jira.now();
     let base = scene.base.as_str();
-    // The cloud remembers whoever calls it by any name.
+    // The cloud remembers every caller, by any name.
     let evil = format!("http://evil.localhost:{}", jira.port());
     let path = format!("/connect/{}", event.name());
     let mint = |overrides: Overrides| jira.lifecycle_token("acme", event, &overrides);
@@ -799,7 +799,7 @@ async fn t10_a_forged_uninstall_is_refused(db: Db) {
     scene.end().await;
 }
 
-async fn r16_what_is_to_be_deleted_outlasts_an_app_that_is_switched_off(db: Db) {
+async fn r16_a_pending_deletion_outlasts_a_disabled_app(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let jira = &scene.world.jira;
     let omar = scene.person("acme", OMAR);
@@ -926,10 +926,7 @@ async fn an_uninstall_ends_everything(db: Db) {
     let enabled = jira.enable("acme").await.expect("it answers");
     assert_eq!(enabled.status, 401, "nobody switches it on again");
 
-    eventually("every grant of it is gone", async || {
-        service.ledger().live_grants().is_empty().then_some(())
-    })
-    .await;
+    scene.all_revoked().await;
     assert!(service.ledger().is_revoked(&key));
     let data_key = "select data_key from tenant where base_url like '%//acme.%'";
     eventually("its key is destroyed", async || {
@@ -954,7 +951,7 @@ async fn an_uninstall_ends_everything(db: Db) {
         .collect();
     assert!(later.is_empty(), "Jira was called afterwards: {later:?}");
 
-    // Uninstalling it once more is no error, and installing it begins anew.
+    // Uninstalling it once more is no error, and installing it starts over.
     let again = jira.uninstall("acme").await.expect("it answers");
     assert_eq!(again.status, 204);
     let installation = "select cast(installation as text) from tenant \
@@ -1013,10 +1010,6 @@ async fn one_site_leaves_another_alone(db: Db) {
     there.renew().await.is(202);
     there.property_of_generation(2).await;
     there.disconnect().await;
-    eventually("nothing lives on at the service", async || {
-        let ledger = scene.world.service.ledger();
-        ledger.live_grants().is_empty().then_some(())
-    })
-    .await;
+    scene.all_revoked().await;
     scene.end().await;
 }

@@ -33,7 +33,7 @@ on_both_databases!(
     r8_r11_r12_a_service_that_asks_to_wait_for_an_hour_is_drained_at_the_allowed_rate,
     r11_places_in_the_pace_are_never_closer_than_it_says,
     r9_renewals_keep_to_their_share_of_the_quota_and_people_to_the_rest,
-    r9_what_jira_asks_for_holds_who_is_meant_and_nobody_else,
+    r9_a_wait_that_jira_asks_for_holds_only_those_it_is_for,
     r9_after_a_429_no_replica_calls_before_it_may,
     r9_calls_to_a_site_do_not_come_in_bursts,
     r10_a_tenant_with_a_hundred_thousand_links_delays_nobody,
@@ -514,7 +514,7 @@ async fn r9_renewals_keep_to_their_share_of_the_quota_and_people_to_the_rest(db:
     scene.end().await;
 }
 
-async fn r9_what_jira_asks_for_holds_who_is_meant_and_nobody_else(db: Db) {
+async fn r9_a_wait_that_jira_asks_for_holds_only_those_it_is_for(db: Db) {
     let scene = Scene::start(db, slow_keys()).await;
     let jira = &scene.world.jira;
     let mia = scene.person("acme", MIA);

@@ -26,28 +26,28 @@ on_both_databases!(
     t3_an_attempt_and_its_state_live_ten_minutes,
     t25_a_handle_is_good_for_five_minutes,
     t25_the_way_back_leads_to_the_base_url_and_no_page_hides_who_and_where,
-    what_a_forgotten_attempt_brought_is_revoked,
-    t1_somebody_else_is_signed_in_on_return,
-    t6_another_account_or_another_site_is_somebody_else,
+    tokens_of_an_expired_attempt_are_revoked,
+    t1_another_person_signed_in_on_return_is_refused,
+    t6_another_account_or_site_is_another_person,
     t1_the_starter_without_the_handle_ends_the_attempt,
-    t13_whoever_asks_at_the_same_time_makes_one_link,
+    t13_simultaneous_requests_make_one_link,
     t13_clicks_in_a_row_and_two_tabs_make_one_link,
     t13_clicks_on_another_account_connect_it_once,
     t13_many_begin_at_the_same_time,
     t7_the_newest_attempt_replaces_the_one_before,
     t7_a_token_in_an_address_begins_once,
-    t7_whoever_replays_a_token_completes_nothing_without_the_proof,
+    t7_a_replayed_token_completes_nothing_without_the_proof,
     everything_works_under_a_path,
     t11_customers_are_refused_on_the_spot,
     t11_customers_may_link_where_they_are_allowed,
-    t11_whoever_is_no_person_is_refused,
+    t11_accounts_that_are_not_people_are_refused,
     t19_another_account_replaces_the_first,
     t19_cancelling_a_replacement_leaves_the_first,
     reconnecting_the_same_account_goes_on,
     t20_two_people_share_an_account,
-    t20_what_had_to_wait_has_its_full_time_to_be_revoked,
+    t20_a_revocation_that_waited_has_its_full_time,
     t20_two_people_share_an_account_that_ends_as_a_whole,
-    t20_what_is_still_to_be_revoked_ends_no_link_that_came_since,
+    t20_a_pending_revocation_ends_no_newer_link,
     t21_an_attempt_does_not_survive_what_ends_links,
     t24_names_are_escaped,
     t12_a_session_gets_a_new_id,
@@ -174,27 +174,13 @@ fn key_of(property: &Value) -> String {
     key.expect("the property holds a key").to_owned()
 }
 
-/// What stands where nobody ever linked.
+/// The property of a person who never linked.
 async fn nothing_is_linked(person: &Person<'_>) {
     assert_eq!(person.property(), None);
     assert_eq!(
         person.status().await,
         json!({"state": "unlinked", "service": "Acme Drive"})
     );
-}
-
-/// The service has given nothing that would still work.
-async fn nothing_lives_at_the_service(scene: &Scene) {
-    eventually("nothing lives on at the service", async || {
-        scene
-            .world
-            .service
-            .ledger()
-            .live_grants()
-            .is_empty()
-            .then_some(())
-    })
-    .await;
 }
 
 /// The page that says so, and what holds all the same.
@@ -254,7 +240,7 @@ async fn cancelling_after_the_proof_revokes_what_it_brought(db: Db) {
         let late = omar.confirm_page(&returned, &shown.page).await;
         late.is_page(410, "attempt-over");
         nothing_is_linked(&omar).await;
-        nothing_lives_at_the_service(&scene).await;
+        scene.all_revoked().await;
     }
     for token in scene.world.service.ledger().tokens_of(0) {
         assert!(scene.world.service.ledger().is_revoked(&token.value));
@@ -418,7 +404,7 @@ async fn t25_the_way_back_leads_to_the_base_url_and_no_page_hides_who_and_where(
     scene.end().await;
 }
 
-async fn what_a_forgotten_attempt_brought_is_revoked(db: Db) {
+async fn tokens_of_an_expired_attempt_are_revoked(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let omar = scene.person("acme", OMAR);
     let returned = omar.until_returned("u-100").await;
@@ -433,11 +419,11 @@ async fn what_a_forgotten_attempt_brought_is_revoked(db: Db) {
     let late = omar.confirm_page(&returned, &shown.page).await;
     late.is_page(410, "attempt-over");
     nothing_is_linked(&omar).await;
-    nothing_lives_at_the_service(&scene).await;
+    scene.all_revoked().await;
     scene.end().await;
 }
 
-async fn t1_somebody_else_is_signed_in_on_return(db: Db) {
+async fn t1_another_person_signed_in_on_return_is_refused(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     // Omar sends his linking page to Mia, who logs in at the service and comes back through her Jira.
     let omar = scene.person("acme", OMAR);
@@ -475,7 +461,7 @@ async fn t1_somebody_else_is_signed_in_on_return(db: Db) {
     scene.end().await;
 }
 
-async fn t6_another_account_or_another_site_is_somebody_else(db: Db) {
+async fn t6_another_account_or_site_is_another_person(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let here = scene.person("acme", MIA);
     let there = scene.person("globex", MIA);
@@ -506,7 +492,7 @@ async fn t6_another_account_or_another_site_is_somebody_else(db: Db) {
     for person in [&here, &there, &other] {
         nothing_is_linked(person).await;
     }
-    nothing_lives_at_the_service(&scene).await;
+    scene.all_revoked().await;
     let redeemed = scene.world.service.ledger().token_requests().len();
     assert_eq!(redeemed, 4, "what the one who started had looked at");
     let (acme, globex) = (scene.client_key("acme"), scene.client_key("globex"));
@@ -569,7 +555,7 @@ async fn t1_the_starter_without_the_handle_ends_the_attempt(db: Db) {
     scene.end().await;
 }
 
-async fn t13_whoever_asks_at_the_same_time_makes_one_link(db: Db) {
+async fn t13_simultaneous_requests_make_one_link(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let omar = scene.person("acme", OMAR);
     let returned = omar.until_returned("u-100").await;
@@ -775,7 +761,7 @@ async fn t7_the_newest_attempt_replaces_the_one_before(db: Db) {
     let fourth = omar.begin().await;
     let late = omar.confirm_page(&proved, &shown.page).await;
     late.is_page(410, "attempt-over");
-    nothing_lives_at_the_service(&scene).await;
+    scene.all_revoked().await;
     assert_eq!(omar.state().await, "linking", "the fourth goes on");
     omar.go_on(&fourth).await;
     scene.end().await;
@@ -834,11 +820,11 @@ async fn t7_a_token_in_an_address_begins_once(db: Db) {
     scene.end().await;
 }
 
-async fn t7_whoever_replays_a_token_completes_nothing_without_the_proof(db: Db) {
+async fn t7_a_replayed_token_completes_nothing_without_the_proof(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let service = &scene.world.service;
     let omar = scene.person("acme", OMAR);
-    // Somebody has Omar's token out of a log, begins by POST, which is taken, and brings an account of
+    // An attacker has Omar's token out of a log, begins by POST, which is taken, and brings an account of
     // their own from the service. To end it they would need the handle in Omar's browser.
     let token = omar.token();
     let mut attempts = Vec::new();
@@ -995,7 +981,7 @@ async fn t11_customers_may_link_where_they_are_allowed(db: Db) {
     scene.end().await;
 }
 
-async fn t11_whoever_is_no_person_is_refused(db: Db) {
+async fn t11_accounts_that_are_not_people_are_refused(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     is_refused_everywhere(&scene, "acme", KIM, "This account is deactivated").await;
     let app = scene.world.jira.edit_site("acme", |site| {
@@ -1088,7 +1074,7 @@ async fn t19_another_account_replaces_the_first(db: Db) {
         "the property is never gone in between"
     );
     omar.disconnect().await;
-    nothing_lives_at_the_service(&scene).await;
+    scene.all_revoked().await;
     scene.end().await;
 }
 
@@ -1114,7 +1100,7 @@ async fn t19_cancelling_a_replacement_leaves_the_first(db: Db) {
     omar.renew().await.is(202);
     omar.property_of_generation(2).await;
     omar.disconnect().await;
-    nothing_lives_at_the_service(&scene).await;
+    scene.all_revoked().await;
     scene.end().await;
 }
 
@@ -1147,7 +1133,7 @@ async fn reconnecting_the_same_account_goes_on(db: Db) {
     omar.renew().await.is(202);
     omar.property_of_generation(3).await;
     omar.disconnect().await;
-    nothing_lives_at_the_service(&scene).await;
+    scene.all_revoked().await;
     for key in [&first, &second] {
         assert!(scene.world.service.ledger().is_revoked(key));
     }
@@ -1193,15 +1179,15 @@ async fn share_an_account(db: Db, revocation_reach: RevocationReach) {
     );
     // With the last of them goes what had to wait for it.
     mia.disconnect().await;
-    nothing_lives_at_the_service(&scene).await;
+    scene.all_revoked().await;
     for key in [&omars, &mias, &renewed] {
         assert_eq!(scene.world.service.ledger().opens_api(key), None);
     }
     scene.end().await;
 }
 
-/// What waited for somebody else longer than revoking is tried for is tried for as long all the same.
-async fn t20_what_had_to_wait_has_its_full_time_to_be_revoked(db: Db) {
+/// A revocation can wait for another link longer than revocations are tried for. It still has its full time.
+async fn t20_a_revocation_that_waited_has_its_full_time(db: Db) {
     let setting = Setting {
         service: ServiceOptions {
             access_token_life: std::time::Duration::from_secs(30 * 24 * 3600),
@@ -1224,11 +1210,11 @@ async fn t20_what_had_to_wait_has_its_full_time_to_be_revoked(db: Db) {
         (service.calls_to(Endpoint::Revoke) >= 4).then_some(())
     })
     .await;
-    nothing_lives_at_the_service(&scene).await;
+    scene.all_revoked().await;
     scene.end().await;
 }
 
-async fn t20_what_is_still_to_be_revoked_ends_no_link_that_came_since(db: Db) {
+async fn t20_a_pending_revocation_ends_no_newer_link(db: Db) {
     let setting = Setting {
         service: ServiceOptions {
             revocation_reach: RevocationReach::Account,
@@ -1252,7 +1238,7 @@ async fn t20_what_is_still_to_be_revoked_ends_no_link_that_came_since(db: Db) {
     mia.recorded().await;
     assert_eq!(service.ledger().opens_api(&mia.key()), Some("u-100"));
     mia.disconnect().await;
-    nothing_lives_at_the_service(&scene).await;
+    scene.all_revoked().await;
     scene.end().await;
 }
 
@@ -1365,7 +1351,7 @@ async fn an_attempt_ends_with(scene: &Scene, account: &str, event: &str, phase: 
                 .await
                 .is_problem(401, "unauthorized");
         }
-        nothing_lives_at_the_service(scene).await;
+        scene.all_revoked().await;
         let descriptor = scene.address("/atlassian-connect.json");
         jira.install("acme", &descriptor).await.expect("installed");
     }
@@ -1395,7 +1381,7 @@ async fn an_attempt_ends_with(scene: &Scene, account: &str, event: &str, phase: 
         jira.edit_site("acme", |site| site.properties.clear());
     }
     nothing_is_linked(&omar).await;
-    nothing_lives_at_the_service(scene).await;
+    scene.all_revoked().await;
     let redeeming = usize::from(phase == Phase::Redeeming);
     let now = service.ledger().token_requests().len();
     assert_eq!(

@@ -31,13 +31,13 @@ static KNOWN: Mutex<Known> = Mutex::new(Known {
 
 /// The secrets that all stories so far handed in.
 struct Known {
-    /// None of them stands in the text before this byte.
+    /// None of them is in the text before this byte.
     searched: usize,
     secrets: Secrets,
 }
 
 /// The log from where a story began. The story's secrets are random and no older than the story,
-/// so they can stand nowhere before: searching only from there keeps a long run linear.
+/// so they can be nowhere before it: searching only from there keeps a long run linear.
 #[derive(Clone, Copy)]
 pub struct Log {
     from: usize,
@@ -108,7 +108,7 @@ impl io::Write for Absorber {
 }
 
 impl Log {
-    /// Fails if one of these secrets, or one that another story handed in before, stands in the log.
+    /// Fails if one of these secrets, or one that another story handed in before, is in the log.
     pub fn assert_no_secret<S: AsRef<str>>(self, secrets: &[S]) {
         let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
         let Known {
@@ -129,7 +129,7 @@ impl Log {
         // A panic while holding the lock would hide this failure behind those of others.
         drop(known);
         if let Some(leak) = found {
-            panic!("a secret stands in the log: {leak}");
+            panic!("a secret is in the log: {leak}");
         }
     }
 
@@ -143,27 +143,27 @@ impl Log {
             .collect()
     }
 
-    /// Whether something stands in the log by now. Unlike a secret it is not looked for ever after.
+    /// Whether a text is in the log by now. Unlike a secret, it is not searched for later.
     pub fn finds(self, text: &str) -> bool {
         let form = Secrets::new(std::iter::once(text));
         form.find(&text_from(self.from)).is_some()
     }
 }
 
-/// Fails if one of the secrets stands in a text such as a page or a dump; `what` names the text.
+/// Fails if one of the secrets is in a text such as a page or a dump; `what` names the text.
 pub fn assert_free_of_secrets<S: AsRef<str>>(what: &str, text: &[u8], secrets: &[S]) {
     if let Some(leak) = Secrets::new(secrets.iter().map(S::as_ref)).find(text) {
-        panic!("a secret stands in {what}: {leak}");
+        panic!("a secret is in {what}: {leak}");
     }
 }
 
-/// Fails if one of the secrets stands anywhere in the files of a SQLite database: in a row, in a
+/// Fails if one of the secrets is anywhere in the files of a SQLite database: in a row, in a
 /// page that was freed, in the log of pages not yet copied back.
 pub async fn assert_sqlite_free_of_secrets<S: AsRef<str>>(database: &Path, secrets: &[S]) {
     let secrets = Secrets::new(secrets.iter().map(S::as_ref));
     // The rows first: a long value is spread over pages and not in one piece in the file.
     if let Some(leak) = secrets.find(sqlite_rows(database).await.as_bytes()) {
-        panic!("a secret stands in a row of {}: {leak}", database.display());
+        panic!("a secret is in a row of {}: {leak}", database.display());
     }
     for suffix in ["", "-wal", "-journal"] {
         let mut file = database.as_os_str().to_owned();
@@ -174,7 +174,7 @@ pub async fn assert_sqlite_free_of_secrets<S: AsRef<str>>(database: &Path, secre
             Err(error) => panic!("{} cannot be read: {error}", Path::new(&file).display()),
         };
         if let Some(leak) = secrets.find(&bytes) {
-            panic!("a secret stands in {}: {leak}", Path::new(&file).display());
+            panic!("a secret is in {}: {leak}", Path::new(&file).display());
         }
     }
 }
@@ -276,7 +276,7 @@ impl Secrets {
         self.longest = self.longest.max(other.longest);
     }
 
-    /// Says where the first secret stands and in what form; the secret itself is not repeated.
+    /// Says where the first secret is and in what form; the secret itself is not repeated.
     fn find(&self, text: &[u8]) -> Option<String> {
         let forms = self.forms.as_ref()?;
         let mut at = 0;

@@ -50,7 +50,7 @@ fn r4_whatever_happens_no_link_is_lost_and_no_key_runs_out_on_postgres() {
 }
 
 #[test]
-fn r2_that_an_answer_may_be_lost_is_not_forgotten_while_the_service_cannot_be_found() {
+fn r2_a_possibly_lost_answer_is_remembered_while_discovery_fails() {
     for db in [Db::Sqlite, Db::Postgres] {
         let lost = ServiceFault::CutAfter(Endpoint::Refresh);
         replay(
@@ -74,7 +74,7 @@ fn r2_that_an_answer_may_be_lost_is_not_forgotten_while_the_service_cannot_be_fo
 }
 
 #[test]
-fn r4_what_a_sleeper_brings_after_its_claim_is_thrown_away() {
+fn r4_a_result_after_the_claim_has_expired_is_discarded() {
     for db in [Db::Sqlite, Db::Postgres] {
         replay(
             db,

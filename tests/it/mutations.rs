@@ -82,7 +82,7 @@ fn every_mutation_fits_and_every_row_has_one() {
             test,
             changes,
         } = mutation.unwrap_or_else(|| panic!("this is no mutation:\n{paragraph}"));
-        assert!(names.insert(name), "{name} stands there twice");
+        assert!(names.insert(name), "{name} is there twice");
         for test in test.split(' ') {
             assert!(
                 stories.contains(&format!("fn {test}")),

@@ -6,9 +6,7 @@ use reqwest::header::{COOKIE, USER_AGENT};
 use serde_json::json;
 
 use crate::on_both_databases;
-use crate::scene::{
-    Answer, Begun, Both, Db, Person, Returned, Scene, Setting, cookie_of, eventually,
-};
+use crate::scene::{Answer, Begun, Both, Db, Person, Returned, Scene, Setting, cookie_of};
 use crate::sim::jira::{MIA, OMAR, Overrides};
 use crate::sim::service::{Endpoint, Fault, Kind};
 
@@ -17,7 +15,7 @@ on_both_databases!(
     t26_the_victims_own_finish_page_ends_it_even_after_the_proof,
     t27_what_was_not_seen_is_not_linked,
     t27_a_form_of_another_site_confirms_nothing,
-    f22_whoever_only_looks_ahead_spends_nothing,
+    f22_a_prefetch_spends_nothing,
     t14_no_attempt_begins_by_a_form_of_another_site,
     two_attempts_in_one_browser_go_on_and_the_newest_of_a_person_wins,
     a_code_that_ran_out_is_begun_again_with_one_click,
@@ -55,14 +53,6 @@ async fn proves_from_elsewhere(person: &Person<'_>, returned: &Returned) -> Answ
         .scene
         .send(call.json(&json!({"handle": returned.handle})))
         .await
-}
-
-async fn nothing_lives_at_the_service(scene: &Scene) {
-    eventually("nothing lives on at the service", async || {
-        let ledger = scene.world.service.ledger();
-        ledger.live_grants().is_empty().then_some(())
-    })
-    .await;
 }
 
 /// An attacker, who is admin of their own site and reads every address that is opened there, has begun
@@ -134,7 +124,7 @@ async fn t26_the_starter_who_read_the_handle_is_proved_and_gets_nothing_else(db:
         .cancel(&returned.id, &returned.cookie)
         .await
         .leads_to();
-    nothing_lives_at_the_service(&scene).await;
+    scene.all_revoked().await;
     assert_eq!(attacker.state().await, "unlinked");
     scene.end().await;
 }
@@ -155,7 +145,7 @@ async fn t26_the_victims_own_finish_page_ends_it_even_after_the_proof(db: Db) {
         attacker.look(&returned).await.is_page(410, "attempt-over");
         let late = attacker.confirm_page(&returned, &page).await;
         late.is_page(410, "attempt-over");
-        nothing_lives_at_the_service(&scene).await;
+        scene.all_revoked().await;
         assert_eq!(attacker.property(), None);
         assert_eq!(attacker.state().await, "unlinked");
         // Another token for the next time: one that began in an address is taken once.
@@ -189,7 +179,7 @@ async fn t27_what_was_not_seen_is_not_linked(db: Db) {
     let path = format!("/link/{}", returned.id);
     let away = omar.post(&path, &returned.cookie, &[("another", "yes")]);
     let authorize = away.await.leads_to().to_owned();
-    nothing_lives_at_the_service(&scene).await;
+    scene.all_revoked().await;
     let late = omar.confirm_page(&returned, &first.page).await;
     late.is_page(409, "out-of-date");
     let callback = scene.world.service.approve(&authorize, "u-200").await;
@@ -241,7 +231,7 @@ async fn t27_a_form_of_another_site_confirms_nothing(db: Db) {
     scene.end().await;
 }
 
-async fn f22_whoever_only_looks_ahead_spends_nothing(db: Db) {
+async fn f22_a_prefetch_spends_nothing(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let omar = scene.person("acme", OMAR);
     let ahead: [&[(&str, &str)]; 6] = [

@@ -1,4 +1,4 @@
-//! Stories of renewing while something goes wrong: at the service, in Jira, or because somebody changes
+//! Stories of renewing while something goes wrong: at the service, in Jira, or because a person changes
 //! their mind in the middle of it.
 
 use std::time::Duration;
@@ -102,7 +102,7 @@ impl Scene {
     }
 
     async fn links(&self, state: StateName) -> i64 {
-        let figures = self.app().parts.store.figures(self.clock.now()).await;
+        let figures = self.figures().await;
         figures.expect("the store is there").links_in(state)
     }
 
@@ -130,7 +130,7 @@ async fn renewing_can_be_brought_forward(db: Db) {
     assert_eq!(answer.text, "");
     omar.property_of_generation(2).await;
     works(&omar, "u-100");
-    // Of somebody else's link nothing is said.
+    // Nothing is said of another person's link.
     let mia = scene.person("acme", MIA);
     mia.renew().await.is_problem(404, "not-linked");
     scene
@@ -218,11 +218,7 @@ async fn r2_answers_that_got_lost_are_asked_for_again_where_the_service_allows_i
         omar.renewed().await;
         omar.recorded().await;
         omar.disconnect().await;
-        scene.no_work_left().await;
-        assert!(
-            service.ledger().live_grants().is_empty(),
-            "what was lost on the way has ended too"
-        );
+        scene.nothing_left().await;
         scene.end().await;
     }
 }
@@ -363,8 +359,7 @@ async fn r2_an_answer_without_a_refresh_token_keeps_the_old_one(db: Db) {
     assert_eq!(omar.state().await, "linked");
     omar.recorded().await;
     omar.disconnect().await;
-    scene.no_work_left().await;
-    assert!(service.ledger().live_grants().is_empty());
+    scene.nothing_left().await;
     scene.end().await;
 }
 
@@ -479,7 +474,7 @@ async fn r13_a_service_that_refuses_the_app_touches_no_link(db: Db) {
         assert_eq!(scene.links(StateName::Live).await, 2);
         assert_eq!(service.calls_to(Endpoint::Refresh), asked, "{refusal:?}");
         works(&omar, "u-100");
-        // The operator mends it.
+        // The operator repairs it.
         service.clear_faults();
         scene.advance(60);
         asked += 2;
@@ -612,7 +607,7 @@ async fn f_jira_403_both_ways_lets_the_link_rest(db: Db) {
     // Connecting again would not help, so nobody is asked to.
     assert_eq!(status["state"], "linked");
 
-    // Mended, it comes back by itself.
+    // Once repaired, it comes back by itself.
     jira.clear_faults();
     scene.advance(1000);
     omar.property_of_generation(2).await;
@@ -937,11 +932,7 @@ async fn r4_a_disconnect_during_the_token_request_is_final(db: Db) {
         assert_eq!(omar.property(), None);
         assert_eq!(omar.state().await, "unlinked");
         scene.refreshes(asked + 1).await;
-        scene.no_work_left().await;
-        eventually("nothing lives on at the service", async || {
-            service.ledger().live_grants().is_empty().then_some(())
-        })
-        .await;
+        scene.nothing_left().await;
         assert_eq!(omar.property(), None, "no late renewal brings it back");
         assert_eq!(omar.state().await, "unlinked");
         assert_eq!(service.ledger().grants().len(), grants);
@@ -973,10 +964,7 @@ async fn r4_what_a_late_answer_brings_is_revoked(db: Db) {
     omar.disconnect().await;
     service.clear_faults();
     scene.refreshes(1).await;
-    eventually("nothing lives on at the service", async || {
-        service.ledger().live_grants().is_empty().then_some(())
-    })
-    .await;
+    scene.all_revoked().await;
     assert_eq!(omar.state().await, "unlinked");
     assert_eq!(omar.property(), None);
     scene.end().await;
@@ -1044,7 +1032,7 @@ async fn r16_a_put_that_ends_unknown_after_a_disconnect_is_taken_back(db: Db) {
         })
         .await;
         if relink {
-            // Whoever linked meanwhile has their own key, not the late one.
+            // A person who linked meanwhile has their own key, not the late one.
             jira.wait_for_property("acme", OMAR, crate::scene::PROPERTY, |value| {
                 value["subject"] == "u-200"
             })
@@ -1053,8 +1041,7 @@ async fn r16_a_put_that_ends_unknown_after_a_disconnect_is_taken_back(db: Db) {
         } else {
             jira.wait_for_no_property("acme", OMAR, crate::scene::PROPERTY)
                 .await;
-            scene.no_work_left().await;
-            assert!(scene.world.service.ledger().live_grants().is_empty());
+            scene.nothing_left().await;
         }
     }
     // The late put was of a link that is over: to Jira alone it looks like a step back.
@@ -1086,10 +1073,7 @@ async fn r15_an_uninstall_during_the_token_request_is_final(db: Db) {
         .await
         .expect("it is uninstalled");
     scene.refreshes(1).await;
-    eventually("nothing lives on at the service", async || {
-        service.ledger().live_grants().is_empty().then_some(())
-    })
-    .await;
+    scene.all_revoked().await;
     scene.no_work_left().await;
     assert_eq!(scene.puts_by(&omar).await.len(), puts);
     scene.end().await;

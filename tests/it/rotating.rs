@@ -328,11 +328,7 @@ async fn sealing_keys_change_while_everything_goes_on(db: Db) {
     }
     database.execute("update cleanup set due_at = 1").await;
     database.close().await;
-    scene.no_work_left().await;
-    eventually("every grant has ended", async || {
-        service.ledger().live_grants().is_empty().then_some(())
-    })
-    .await;
+    scene.nothing_left().await;
     assert!(!scene.child().output().contains("seal_failure"));
     scene.end().await;
 }

@@ -20,6 +20,7 @@ use latchkey::model::{AccountId, ClientKey, LifecycleCall, Link};
 use latchkey::outbound::{Outbound, TIME_LIMIT};
 use latchkey::random::Random;
 use latchkey::server::Running;
+use latchkey::store::Figures;
 use latchkey::{App, Outside};
 
 use crate::child::{Latchkey, Stderr, free_port};
@@ -28,7 +29,7 @@ use crate::logs::{self, Log};
 use crate::postgres::Postgres;
 use crate::sim::World;
 use crate::sim::jira::Overrides;
-use crate::sim::service::ServiceOptions;
+use crate::sim::service::{Endpoint, Fault, Kind, Ledger, ServiceOptions};
 
 /// The user property's key in every story.
 pub const PROPERTY: &str = "latchkey";
@@ -490,7 +491,7 @@ impl Scene {
     }
 
     /// How every story ends: nothing is left to do, nobody saw what they did not expect, and no secret
-    /// stands in the log or in the database.
+    /// is in the log or in the database.
     pub async fn end(self) {
         self.no_work_left().await;
         assert_eq!(
@@ -531,6 +532,61 @@ impl Scene {
         }
     }
 
+    /// Makes every link due, and waits until this many renewals are in flight: the service has rotated
+    /// their tokens and holds its answers.
+    pub async fn hold_renewals(&self, count: usize) {
+        let service = &self.world.service;
+        service.fault(Fault::always(Endpoint::Refresh, Kind::AnswerHeld));
+        self.execute("update link set due_at = 0").await;
+        let in_flight = |ledger: &Ledger| {
+            let requests = ledger.token_requests().iter();
+            let open =
+                requests.filter(|request| request.outcome.is_some() && request.ended.is_none());
+            open.count()
+        };
+        let patience = Duration::from_secs(30);
+        service
+            .wait_until("all are in flight", patience, |ledger| {
+                in_flight(ledger) == count
+            })
+            .await;
+    }
+
+    /// Waits until no token and no API key that the service gave still works.
+    pub async fn all_revoked(&self) {
+        eventually("every token and key is revoked", async || {
+            let ledger = self.world.service.ledger();
+            (ledger.live_grants().is_empty() && ledger.live_api_keys().is_empty()).then_some(())
+        })
+        .await;
+    }
+
+    /// After the last link has ended: waits until every deletion and revocation is done, and fails if one
+    /// is still held back.
+    pub async fn nothing_left(&self) {
+        self.no_work_left().await;
+        self.all_revoked().await;
+        let rows = self.count("select count(*) from cleanup").await;
+        assert_eq!(
+            rows, 0,
+            "cleanup is held back although every link has ended"
+        );
+    }
+
+    /// Waits until all cleanup is done except what is held back for another link.
+    pub async fn cleaned_up(&self, words: &str) {
+        eventually(words, async || {
+            (self.figures().await?.cleanup == 0).then_some(())
+        })
+        .await;
+    }
+
+    /// The store's figures as of now; none while the database cannot be read.
+    pub async fn figures(&self) -> Option<Figures> {
+        let store = &self.app().parts.store;
+        store.figures(self.clock.now()).await.ok()
+    }
+
     /// Waits until every revocation and deletion is done; a claim may be under way just now.
     pub async fn no_work_left(&self) {
         eventually("no work is left over", async || {
@@ -540,13 +596,7 @@ impl Scene {
                     latchkey.figure("latchkey_intents_unsettled").await?,
                 ),
                 _ => {
-                    let figures = self
-                        .app()
-                        .parts
-                        .store
-                        .figures(self.clock.now())
-                        .await
-                        .ok()?;
+                    let figures = self.figures().await?;
                     (figures.cleanup, figures.unsettled)
                 }
             };

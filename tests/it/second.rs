@@ -14,9 +14,9 @@ use crate::sim::service::{
 
 on_both_databases!(
     t20_a_second_try_that_fails_half_way_leaves_the_connection,
-    t20_what_a_failed_try_brought_of_an_unknown_account_waits_for_the_last_link_of_its_person,
-    t20_what_a_failed_try_brought_is_revoked_at_once_where_nobody_is_connected,
-    t20_a_failed_try_leaves_alone_who_uses_the_account_by_the_id_token,
+    t20_tokens_of_an_unknown_account_wait_for_the_last_link_of_its_person,
+    t20_tokens_of_a_failed_try_are_revoked_at_once_when_no_one_is_connected,
+    t20_a_failed_try_spares_the_user_of_the_account_in_the_id_token,
 );
 
 /// How a second try fails after its code was redeemed.
@@ -113,58 +113,34 @@ async fn still_works(person: &Person<'_>, subject: &str, words: &str) {
     assert_eq!(ledger.opens_api(&person.key()), Some(subject), "{words}");
 }
 
-/// Waits until everything that need not wait is done.
-async fn all_done(scene: &Scene, words: &str) {
-    eventually(words, async || {
-        let left = scene
-            .app()
-            .parts
-            .store
-            .figures(scene.clock.now())
-            .await
-            .ok()?;
-        (left.cleanup == 0).then_some(())
-    })
-    .await;
-}
-
 async fn t20_a_second_try_that_fails_half_way_leaves_the_connection(db: Db) {
     for reach in [RevocationReach::Account, RevocationReach::Grant] {
         let scene = Scene::start(db, setting(reach)).await;
-        let service = &scene.world.service;
         let omar = scene.person("acme", OMAR);
         omar.link("u-100").await;
         omar.recorded().await;
         for failure in Failure::ALL {
             let words = format!("{failure:?}, {reach:?}");
             failure.come(&omar, "u-100").await;
-            all_done(&scene, &words).await;
+            scene.cleaned_up(&words).await;
             still_works(&omar, "u-100", &words).await;
         }
         omar.recorded().await;
         omar.disconnect().await;
-        scene.no_work_left().await;
-        eventually("everything is revoked", async || {
-            service.ledger().live_grants().is_empty().then_some(())
-        })
-        .await;
-        assert_eq!(scene.count("select count(*) from cleanup").await, 0);
+        scene.nothing_left().await;
         scene.end().await;
     }
 }
 
-async fn t20_what_a_failed_try_brought_of_an_unknown_account_waits_for_the_last_link_of_its_person(
-    db: Db,
-) {
+async fn t20_tokens_of_an_unknown_account_wait_for_the_last_link_of_its_person(db: Db) {
     let scene = Scene::start(db, setting(RevocationReach::Account)).await;
-    let service = &scene.world.service;
     let here = scene.person("acme", OMAR);
     let there = scene.person("globex", OMAR);
     there.link("u-100").await;
     there.recorded().await;
     // At a site where they have no link, and with the account that they use at the other.
     Failure::ForgedIdToken.come(&here, "u-100").await;
-    all_done(&scene, "it waits").await;
+    scene.cleaned_up("it waits").await;
     let held = "select count(*) from cleanup where held_for_account is not null";
     assert_eq!(scene.count(held).await, 1);
     still_works(&there, "u-100", "the other site").await;
@@ -176,50 +152,35 @@ async fn t20_what_a_failed_try_brought_of_an_unknown_account_waits_for_the_last_
         .await
         .expect("it answers");
     assert!(answer.accepted());
-    all_done(&scene, "it waits").await;
+    scene.cleaned_up("it waits").await;
     still_works(&there, "u-100", "the other site, after an uninstall").await;
     assert_eq!(scene.count(held).await, 1);
     there.recorded().await;
     there.disconnect().await;
-    scene.no_work_left().await;
-    eventually("everything is revoked", async || {
-        service.ledger().live_grants().is_empty().then_some(())
-    })
-    .await;
-    assert_eq!(scene.count("select count(*) from cleanup").await, 0);
+    scene.nothing_left().await;
     scene.end().await;
 }
 
-async fn t20_what_a_failed_try_brought_is_revoked_at_once_where_nobody_is_connected(db: Db) {
+async fn t20_tokens_of_a_failed_try_are_revoked_at_once_when_no_one_is_connected(db: Db) {
     let scene = Scene::start(db, setting(RevocationReach::Grant)).await;
-    let service = &scene.world.service;
     let omar = scene.person("acme", OMAR);
     for failure in [Failure::ForgedIdToken, Failure::IdentityFails] {
         failure.come(&omar, "u-100").await;
-        scene.no_work_left().await;
-        eventually("it is revoked", async || {
-            service.ledger().live_grants().is_empty().then_some(())
-        })
-        .await;
+        scene.nothing_left().await;
     }
     scene.end().await;
 }
 
-async fn t20_a_failed_try_leaves_alone_who_uses_the_account_by_the_id_token(db: Db) {
+async fn t20_a_failed_try_spares_the_user_of_the_account_in_the_id_token(db: Db) {
     let scene = Scene::start(db, setting(RevocationReach::Account)).await;
-    let service = &scene.world.service;
     let omar = scene.person("acme", OMAR);
     let mia = scene.person("acme", MIA);
     mia.link("u-100").await;
     mia.recorded().await;
     Failure::IdentityFails.come(&omar, "u-100").await;
-    all_done(&scene, "it waits").await;
+    scene.cleaned_up("it waits").await;
     still_works(&mia, "u-100", "she uses the account too").await;
     mia.disconnect().await;
-    scene.no_work_left().await;
-    eventually("everything is revoked", async || {
-        service.ledger().live_grants().is_empty().then_some(())
-    })
-    .await;
+    scene.nothing_left().await;
     scene.end().await;
 }

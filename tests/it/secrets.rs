@@ -309,17 +309,7 @@ async fn t17_no_error_repeats_a_secret_another_server_sent(db: Db) {
         omar.prove(&returned).await.is(200);
         planted.refused("redeeming", &omar.look(&returned).await);
     }
-    eventually("what was made up is revoked", async || {
-        let figures = scene
-            .app()
-            .parts
-            .store
-            .figures(scene.clock.now())
-            .await
-            .ok()?;
-        (figures.cleanup == 0).then_some(())
-    })
-    .await;
+    scene.cleaned_up("what was made up is revoked").await;
     service.take_unexpected();
     // While it is renewed, minted, put, and taken away: nobody waits for an answer there, but it is logged.
     mia.link("u-200").await;
@@ -368,14 +358,7 @@ async fn t17_no_error_repeats_a_secret_another_server_sent(db: Db) {
     eventually("everything is cleaned up", async || {
         // Not so far that a token on its way to Jira runs out.
         scene.advance(100);
-        let figures = scene
-            .app()
-            .parts
-            .store
-            .figures(scene.clock.now())
-            .await
-            .ok()?;
-        (figures.cleanup == 0).then_some(())
+        (scene.figures().await?.cleanup == 0).then_some(())
     })
     .await;
     // While a key is fetched to install by.

@@ -9,11 +9,11 @@ use crate::child::{Run, Stderr};
 use crate::database::Database;
 use crate::on_both_databases;
 use crate::scene::{Db, Scene, Setting, eventually};
-use crate::sim::service::{Endpoint, Fault, Kind, Ledger, Rotation};
+use crate::sim::service::Rotation;
 
 on_both_databases!(
     f12_each_way_to_stop_finishes_what_is_in_flight_and_no_other_signal_does_anything,
-    f12_a_signal_ends_a_start_that_waits_for_somebody_else,
+    f12_a_signal_ends_a_start_that_waits_for_another_process,
 );
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -25,14 +25,8 @@ const OTHERS: [&str; 12] = [
     "RTMIN",
 ];
 
-fn in_flight(ledger: &Ledger) -> usize {
-    let requests = ledger.token_requests().iter();
-    let open = requests.filter(|request| request.outcome.is_some() && request.ended.is_none());
-    open.count()
-}
-
 async fn f12_each_way_to_stop_finishes_what_is_in_flight_and_no_other_signal_does_anything(db: Db) {
-    // Strict rotation: whoever does not wait for an answer loses the link.
+    // Strict rotation: a process that does not wait for an answer loses the link.
     let setting = Setting::keys_live(3 * 3600);
     assert_eq!(setting.service.rotation, Rotation::Strict);
     let mut scene = Scene::start_child(db, setting).await;
@@ -46,16 +40,7 @@ async fn f12_each_way_to_stop_finishes_what_is_in_flight_and_no_other_signal_doe
             (scene.count(&all).await == 6).then_some(())
         })
         .await;
-        scene
-            .world
-            .service
-            .fault(Fault::always(Endpoint::Refresh, Kind::AnswerHeld));
-        scene.execute("update link set due_at = 0").await;
-        scene
-            .world
-            .service
-            .wait_until("six in flight", PATIENCE, |ledger| in_flight(ledger) == 6)
-            .await;
+        scene.hold_renewals(6).await;
 
         for other in OTHERS {
             scene.child().signal(other);
@@ -70,7 +55,7 @@ async fn f12_each_way_to_stop_finishes_what_is_in_flight_and_no_other_signal_doe
                 .then_some(())
         })
         .await;
-        // As from somebody who has no patience.
+        // As from an impatient operator.
         for again in STOPS {
             scene.child().signal(again);
         }
@@ -98,7 +83,7 @@ async fn f12_each_way_to_stop_finishes_what_is_in_flight_and_no_other_signal_doe
 }
 
 /// On SQLite another process holds the file, on PostgreSQL another session the table of migrations.
-async fn f12_a_signal_ends_a_start_that_waits_for_somebody_else(db: Db) {
+async fn f12_a_signal_ends_a_start_that_waits_for_another_process(db: Db) {
     let mut scene = Scene::start_child(db, Setting::default()).await;
     scene.child().stop().await;
     let url = scene.database_url().to_owned();

@@ -199,7 +199,7 @@ async fn migrations_are_run_alone_and_again(db: Db) {
 }
 
 #[tokio::test]
-async fn what_it_cannot_have_at_the_start_is_said_in_one_line() {
+async fn what_is_missing_at_the_start_is_said_in_one_line() {
     logs::capture();
     let directory = tempfile::tempdir().expect("a directory");
     let nobody = format!(
@@ -233,7 +233,7 @@ async fn what_it_cannot_have_at_the_start_is_said_in_one_line() {
 }
 
 #[tokio::test]
-async fn whoever_watches_it_finds_health_on_one_address_and_figures_on_the_other() {
+async fn health_is_on_one_address_and_figures_on_the_other() {
     let mut scene = Scene::start_child(Db::Sqlite, Setting::default()).await;
     for path in ["/healthz", "/readyz"] {
         scene.get(path).await.is(200);
@@ -282,7 +282,7 @@ async fn r1_a_renewal_that_is_under_way_is_finished_before_the_end(db: Db) {
     for (account, subject) in &crowd {
         scene.person("acme", account).link(subject).await;
     }
-    // Strict rotation: whoever does not wait for the answer loses the link.
+    // Strict rotation: a process that does not wait for the answer loses the link.
     scene.world.service.fault(Fault::always(
         Endpoint::Refresh,
         Kind::DelayAfter(Duration::from_secs(2)),

@@ -90,13 +90,7 @@ fn seal_failures_of(column: &str) -> String {
 /// Waits until as many links are set aside, no more and no fewer.
 async fn set_aside(scene: &Scene, count: i64) {
     eventually("the links are set aside", async || {
-        let figures = scene
-            .app()
-            .parts
-            .store
-            .figures(scene.clock.now())
-            .await
-            .ok()?;
+        let figures = scene.figures().await?;
         (figures.links_in(StateName::Aside) == count).then_some(())
     })
     .await;
@@ -560,8 +554,7 @@ async fn a_new_sealing_key_in_front_opens_what_the_old_one_sealed(db: Db) {
     scene.advance(60);
     omar.disconnect().await;
     mia.disconnect().await;
-    scene.no_work_left().await;
-    assert!(service.ledger().live_grants().is_empty());
+    scene.nothing_left().await;
     scene.end().await;
 }
 

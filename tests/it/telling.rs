@@ -305,7 +305,7 @@ async fn f7_what_was_signed_before_the_present_state_changes_nothing(db: Db) {
     scene.end().await;
 }
 
-/// Of a site that nobody has heard of.
+/// Of an unknown site.
 async fn f7_an_uninstall_that_comes_first_is_not_undone(db: Db) {
     let scene = Scene::start_uninstalled(db, Setting::default()).await;
     let jira = &scene.world.jira;
@@ -378,7 +378,7 @@ async fn t28_a_token_again_with_its_body_does_nothing_twice(db: Db) {
             assert_eq!(deliver(&scene, "acme", &sign(Enabled)).await, 204);
         }
     }
-    // They are forgotten when nobody would take them any more.
+    // They are forgotten once they would no longer be accepted.
     let noted = "select count(*) from lifecycle_token";
     assert!(scene.count(noted).await >= 8);
     scene.advance(900 + 120);
@@ -546,7 +546,7 @@ async fn t28_a_token_is_noted_with_the_change_or_not_at_all(db: Db) {
              for each row execute function breaks()",
         ],
     };
-    let mended: &[&str] = match db {
+    let repaired: &[&str] = match db {
         Db::Sqlite => &["drop trigger breaks"],
         Db::Postgres => &["drop trigger breaks on tenant", "drop function breaks"],
     };
@@ -560,7 +560,7 @@ async fn t28_a_token_is_noted_with_the_change_or_not_at_all(db: Db) {
         let status = deliver(&scene, "acme", &call).await;
         assert!(status >= 500, "{event:?}: {status}");
         assert_eq!(kept(&scene, "acme").await, before, "{event:?}");
-        for statement in mended {
+        for statement in repaired {
             scene.execute(statement).await;
         }
         // Told once more, it is heard.

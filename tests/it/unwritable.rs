@@ -7,15 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::database::Database;
 use crate::scene::{Db, Scene, Setting, eventually};
-use crate::sim::service::{Endpoint, Fault, Kind, Ledger, Rotation};
-
-const PATIENCE: Duration = Duration::from_secs(30);
-
-fn in_flight(ledger: &Ledger) -> usize {
-    let requests = ledger.token_requests().iter();
-    let open = requests.filter(|request| request.outcome.is_some() && request.ended.is_none());
-    open.count()
-}
+use crate::sim::service::Rotation;
 
 /// Five people whose renewals are in flight: the service has rotated their tokens and holds its answers.
 /// Strict rotation: an answer that is forgotten is a link that is lost.
@@ -32,16 +24,7 @@ async fn five_in_flight(db: Db) -> (Scene, Vec<(String, String)>) {
         (scene.count(published).await == 5).then_some(())
     })
     .await;
-    scene
-        .world
-        .service
-        .fault(Fault::always(Endpoint::Refresh, Kind::AnswerHeld));
-    scene.execute("update link set due_at = 0").await;
-    scene
-        .world
-        .service
-        .wait_until("five in flight", PATIENCE, |ledger| in_flight(ledger) == 5)
-        .await;
+    scene.hold_renewals(5).await;
     assert!(scene.child().is_running());
     (scene, crowd)
 }
