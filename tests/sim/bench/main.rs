@@ -221,6 +221,7 @@ impl Place {
         vec![
             ("LATCHKEY_BASE_URL", "http://localhost:1".to_owned()),
             ("LATCHKEY_ALLOW_LOOPBACK_HTTP", "true".to_owned()),
+            ("LATCHKEY_SITE_HOSTS", "*.localhost".to_owned()),
             ("LATCHKEY_DATABASE_URL", self.url.clone()),
             ("LATCHKEY_SEALING_KEYS", format!("bench:{}", self.key)),
             ("LATCHKEY_PROVIDER_NAME", "Acme Drive".to_owned()),
