@@ -77,7 +77,7 @@ labels! {
         /// The consent has ended, as was known before: the person has to reconnect.
         ConsentEnded = "consent_ended",
         /// The key endpoint gave no key.
-        NotMinted = "not_minted",
+        NoKey = "not_minted",
         /// The credential does not open: the link is set aside.
         SealBroken = "seal_broken",
         /// The third claim in a row ended without an outcome: the link is set aside.
@@ -113,7 +113,7 @@ labels! {
         /// Storing the new credential.
         Commit = "commit",
         /// Getting an API key from the key endpoint, or signing one.
-        Mint = "mint",
+        NewKey = "mint",
         /// Writing the user property.
         Put = "put",
         /// Recording that Jira holds the key.
@@ -213,7 +213,7 @@ impl Outcome {
             Self::Revoked | Self::RotationLost | Self::NoRefreshToken | Self::ConsentEnded => {
                 "a person has to reconnect"
             }
-            Self::NotMinted => "no API key could be made",
+            Self::NoKey => "no API key could be made",
             Self::SealBroken => "a credential does not open; its link is set aside",
             Self::NoOutcome => "three renewals ended without an outcome; the link is set aside",
             Self::JiraWaits => "Jira asks to wait before it takes a key",

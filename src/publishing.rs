@@ -98,7 +98,7 @@ fn next_due(parts: &Parts, key: &ApiKey, credential: &Credential, now: Seconds) 
 
 /// Makes the key that the newest generation lacks: Latchkey signs it, or the key endpoint issues it.
 async fn make_key(parts: &Parts, job: &mut Job) -> Progress<()> {
-    // A link that ended since then gets no key: its grant may have ended too, and then the key could not be
+    // A link that ended after the claim gets no key: its grant may have ended too, and then the key could not be
     // deleted.
     if !parts.store.is_current(&job.claim).await? {
         return Err(Decided::quietly(Then::Nothing).into());
@@ -111,7 +111,7 @@ async fn make_key(parts: &Parts, job: &mut Job) -> Progress<()> {
     }
     let (now, probe) = (parts.clock.now(), job.claim.probe);
     let asked = parts.service.new_key(&job.credential.tokens, now, probe);
-    match parts.meters.timed(Step::Mint, asked).await? {
+    match parts.meters.timed(Step::NewKey, asked).await? {
         Ok(key) => {
             // The key belongs to the current generation and makes no new one.
             job.credential.api_key = Some(key);
@@ -144,7 +144,7 @@ async fn no_key(parts: &Parts, job: &mut Job, error: KeyEndpointError) -> Progre
         keep(parts, job, generation, None).await?;
     }
     let then = Then::Again(Due::At(now + wait), GivenBack::Failed);
-    Ok(Decided::with(Outcome::NotMinted, then).because(error))
+    Ok(Decided::with(Outcome::NoKey, then).because(error))
 }
 
 /// What Jira says about a person when it refuses a write.

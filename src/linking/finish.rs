@@ -435,6 +435,7 @@ async fn redeem(linking: &Arc<Linking>, tenant: Tenant, attempt: Attempt) -> Res
         .map_err(|_| Error::Internal("redeeming a code panicked".to_owned()))?
 }
 
+/// Redeems the code, keeps what it brings, and shows both accounts.
 async fn ask_the_service(
     linking: &Linking,
     tenant: &Tenant,
@@ -444,17 +445,12 @@ async fn ask_the_service(
     pass: Pass,
 ) -> Result<View, Failed> {
     let service = &linking.parts.service;
-    let redeemed = service.redeem(pass, &code.code, &code.code_verifier, &code.nonce);
-    let (identity, tokens) = match redeemed.await {
-        Ok(redeemed) => redeemed,
+    let answer = service.redeem(pass, &code.code, &code.code_verifier, &code.nonce);
+    let (identity, tokens) = match answer.await {
+        Ok(account) => account,
         Err(error) => {
-            if let Some(Brought { tokens, subject }) = error.brought {
-                let (account, now) = (&attempt.account_id, linking.now());
-                let (subject, tokens) = (subject.as_deref(), tokens.as_slice());
-                let store = linking.store();
-                let revoke = move || store.revoke_unlinked(tenant, account, subject, tokens, now);
-                hold(linking, &attempt, revoke).await?;
-                linking.parts.wake_cleanup.notify_one();
+            if let Some(brought) = error.brought {
+                revoke_brought(linking, tenant, &attempt, brought).await?;
             }
             return Err(start_over(linking, tenant, &attempt, error.why).await?);
         }
@@ -473,6 +469,21 @@ async fn ask_the_service(
     }
     let both = both_accounts(linking, tenant, &attempt, &redeemed).await?;
     Ok(View::BothAccounts(Box::new(both)))
+}
+
+/// Has the tokens revoked that a code brought without an account.
+async fn revoke_brought(
+    linking: &Linking,
+    tenant: &Tenant,
+    attempt: &Attempt,
+    Brought { tokens, subject }: Brought,
+) -> Result<(), Error> {
+    let (store, now) = (linking.store(), linking.now());
+    let (account, subject) = (&attempt.account_id, subject.as_deref());
+    let revoke = || store.revoke_unlinked(tenant, account, subject, &tokens, now);
+    hold(linking, attempt, revoke).await?;
+    linking.parts.wake_cleanup.notify_one();
+    Ok(())
 }
 
 /// Repeats a write that must not be forgotten while the database is away, until the time of the attempt is

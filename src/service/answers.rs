@@ -88,7 +88,7 @@ pub fn identity(body: &[u8]) -> Option<(String, Option<String>)> {
 }
 
 /// A key that the key endpoint issued.
-pub struct Minted {
+pub struct IssuedKey {
     /// The key.
     pub key: Secret,
     /// When it expires.
@@ -99,7 +99,7 @@ pub struct Minted {
 
 /// Reads the key endpoint's answer.
 #[must_use]
-pub fn minted(body: &[u8]) -> Option<Minted> {
+pub fn issued_key(body: &[u8]) -> Option<IssuedKey> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Answer {
@@ -112,7 +112,7 @@ pub fn minted(body: &[u8]) -> Option<Minted> {
     // address every key.
     let id = text_or_number(answer.id)?;
     let is_step = !id.bytes().all(|b| b == b'.');
-    Some(Minted {
+    Some(IssuedKey {
         key: answer.api_key,
         expires_at: parse_rfc3339(&answer.expires_at)?,
         id: is_step.then_some(id)?,
@@ -178,7 +178,7 @@ mod tests {
     fn a_key_without_a_name_of_its_own_is_not_taken() {
         let read = |id: &str| {
             let body = format!(r#"{{"apiKey":"k","expiresAt":"2026-11-21T22:00:00Z","id":{id}}}"#);
-            minted(body.as_bytes()).map(|minted| minted.id)
+            issued_key(body.as_bytes()).map(|key| key.id)
         };
         assert_eq!(read("\"a.b\""), Some("a.b".to_owned()));
         assert_eq!(read("7"), Some("7".to_owned()));

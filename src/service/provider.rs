@@ -566,13 +566,13 @@ impl Provider {
             }
             status => return Err(KeyEndpointError::Failed(status.to_string())),
         }
-        let minted = answers::minted(&answer.body)
+        let issued = answers::issued_key(&answer.body)
             .ok_or_else(|| KeyEndpointError::Failed("the answer is not a key".to_owned()))?;
         Ok(ApiKey {
-            key: minted.key,
+            key: issued.key,
             requested_at,
-            expires_at: minted.expires_at,
-            id: Some(minted.id),
+            expires_at: issued.expires_at,
+            id: Some(issued.id),
         })
     }
 

@@ -12,7 +12,7 @@ use axum::http::StatusCode;
 
 use super::extract::{FromAtlassian, FromJira, SmallBody, json};
 use crate::app::App;
-use crate::atlassian::connect::LifecycleBody;
+use crate::atlassian::connect::{AppToAppToken, LifecycleBody};
 use crate::error::Error;
 use crate::events::{Event, TokenKind};
 use crate::model::{ClientKey, Heard};
@@ -68,14 +68,7 @@ pub async fn enabled(
     FromJira(token): FromJira,
     body: SmallBody,
 ) -> Result<StatusCode, Error> {
-    let (tenant, call) = (token.tenant(), token.call(&body.0));
-    let told = Told(&app, TokenKind::AppToApp, &tenant.client_key);
-    let now = app.parts.clock.now();
-    if told.is_new(app.parts.store.enable(tenant, true, &call, now).await?)? {
-        tracing::info!(tenant = %tenant.client_key, "the app was enabled");
-        app.parts.wake.notify_one();
-    }
-    Ok(StatusCode::NO_CONTENT)
+    switch(&app, &token, &body, true).await
 }
 
 /// `POST /connect/disabled`: an admin has switched the app off. Nothing is renewed until it is on again.
@@ -84,11 +77,25 @@ pub async fn disabled(
     FromJira(token): FromJira,
     body: SmallBody,
 ) -> Result<StatusCode, Error> {
+    switch(&app, &token, &body, false).await
+}
+
+async fn switch(
+    app: &App,
+    token: &AppToAppToken,
+    body: &SmallBody,
+    on: bool,
+) -> Result<StatusCode, Error> {
     let (tenant, call) = (token.tenant(), token.call(&body.0));
-    let told = Told(&app, TokenKind::AppToApp, &tenant.client_key);
+    let told = Told(app, TokenKind::AppToApp, &tenant.client_key);
     let now = app.parts.clock.now();
-    if told.is_new(app.parts.store.enable(tenant, false, &call, now).await?)? {
-        tracing::info!(tenant = %tenant.client_key, "the app was disabled");
+    if told.is_new(app.parts.store.enable(tenant, on, &call, now).await?)? {
+        if on {
+            tracing::info!(tenant = %tenant.client_key, "the app was enabled");
+            app.parts.wake.notify_one();
+        } else {
+            tracing::info!(tenant = %tenant.client_key, "the app was disabled");
+        }
     }
     Ok(StatusCode::NO_CONTENT)
 }

@@ -2,7 +2,7 @@
 //! habits of every service that is known; and a form (`f`), which some want as JSON.
 
 use http::StatusCode;
-use latchkey::service::answers::{identity, is_gone, minted};
+use latchkey::service::answers::{identity, is_gone, issued_key};
 use latchkey::service::habits::{self, json_of_form};
 use latchkey::service::known::ALL;
 
@@ -27,7 +27,7 @@ pub fn run(bytes: &[u8]) {
             }
         }
         b'k' => {
-            if let Some(key) = minted(body) {
+            if let Some(key) = issued_key(body) {
                 // Its life can be reckoned with.
                 assert!(key.expires_at.abs() < 1 << 40);
                 let step = latchkey::outbound::encode(&key.id);

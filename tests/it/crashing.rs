@@ -20,7 +20,7 @@ on_both_databases!(
 const PEOPLE: u64 = 32;
 const KEY_LIFE: Duration = Duration::from_secs(8);
 /// How long the service lets a lost answer be asked for again.
-const GRACE: Duration = Duration::from_secs(10);
+const GRACE: Duration = Duration::from_secs(20);
 /// Longer than any lease.
 const PATIENCE: Duration = Duration::from_secs(60);
 
