@@ -186,6 +186,7 @@ async fn f5_unusable_tokens_from_a_code_are_revoked(db: Db) {
         service.fault(Fault::once(Endpoint::Redeem, Kind::Around(around)));
         omar.prove(&returned).await.is(200);
         omar.look(&returned).await.is_page(502, "service-refused");
+        scene.all_revoked().await;
         scene.nothing_left().await;
     }
     omar.link("u-100").await;

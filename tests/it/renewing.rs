@@ -932,7 +932,8 @@ async fn r4_a_disconnect_during_the_token_request_is_final(db: Db) {
         assert_eq!(omar.property(), None);
         assert_eq!(omar.state().await, "unlinked");
         scene.refreshes(asked + 1).await;
-        scene.nothing_left().await;
+        scene.no_work_left().await;
+        scene.all_revoked().await;
         assert_eq!(omar.property(), None, "no late renewal brings it back");
         assert_eq!(omar.state().await, "unlinked");
         assert_eq!(service.ledger().grants().len(), grants);

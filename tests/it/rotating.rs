@@ -328,6 +328,7 @@ async fn sealing_keys_change_while_everything_goes_on(db: Db) {
     }
     database.execute("update cleanup set due_at = 1").await;
     database.close().await;
+    scene.all_revoked().await;
     scene.nothing_left().await;
     assert!(!scene.child().output().contains("seal_failure"));
     scene.end().await;

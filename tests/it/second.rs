@@ -127,6 +127,7 @@ async fn t20_a_second_try_that_fails_half_way_leaves_the_connection(db: Db) {
         }
         omar.recorded().await;
         omar.disconnect().await;
+        scene.all_revoked().await;
         scene.nothing_left().await;
         scene.end().await;
     }
@@ -157,6 +158,7 @@ async fn t20_tokens_of_an_unknown_account_wait_for_the_last_link_of_its_person(d
     assert_eq!(scene.count(held).await, 1);
     there.recorded().await;
     there.disconnect().await;
+    scene.all_revoked().await;
     scene.nothing_left().await;
     scene.end().await;
 }
@@ -166,6 +168,7 @@ async fn t20_tokens_of_a_failed_try_are_revoked_at_once_when_no_one_is_connected
     let omar = scene.person("acme", OMAR);
     for failure in [Failure::ForgedIdToken, Failure::IdentityFails] {
         failure.come(&omar, "u-100").await;
+        scene.all_revoked().await;
         scene.nothing_left().await;
     }
     scene.end().await;
@@ -181,6 +184,7 @@ async fn t20_a_failed_try_spares_the_user_of_the_account_in_the_id_token(db: Db)
     scene.cleaned_up("it waits").await;
     still_works(&mia, "u-100", "she uses the account too").await;
     mia.disconnect().await;
+    scene.all_revoked().await;
     scene.nothing_left().await;
     scene.end().await;
 }
