@@ -121,12 +121,17 @@ impl Drop for Process {
     }
 }
 
-/// A port nobody listens on right now. Somebody may a moment later: callers try again.
+/// A port on which nothing listens right now. Something may a moment later: callers try again.
+///
+/// It is below those that Linux gives to outgoing connections, so that a child which is restarted finds its
+/// port free, however many connections other stories open meanwhile.
 pub fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| listener.local_addr())
-        .expect("a loopback port")
-        .port()
+    loop {
+        let port = rand::random_range(10_000..32_000);
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// What a child wrote, while it runs and after.

@@ -394,6 +394,12 @@ async fn sigkill(db: Db, rotation: Rotation) -> Vec<Row> {
     let mut stage = Stage::set(db, rotation).await;
     stage.hold_all().await;
     stage.scene.child().kill9().await;
+    // Let go sooner, the service could still take a request whose sender is dead.
+    eventually("its calls have been cut", async || {
+        let world = &stage.scene.world;
+        (world.service.held() + world.jira.held() == 0).then_some(())
+    })
+    .await;
     stage.let_go();
     stage.scene.restart().await;
     // What the service had given and nobody kept is lost, where it gives it once.

@@ -81,6 +81,13 @@ async fn t26_the_starter_who_read_the_handle_is_proved_and_gets_nothing_else(db:
     let (attacker, returned) = a_victim_has_logged_in(&scene).await;
     let requests = || scene.world.service.ledger().token_requests().len();
     let page = format!("/link/{}", returned.id);
+    // Before a proof, the browser that logged in spends no code either.
+    let unproved = attacker.look(&returned).await.is(200);
+    let introduced = unproved
+        .text
+        .contains("<h1>Connect Acme Drive to Jira</h1>");
+    assert!(introduced, "{}", unproved.text);
+    assert_eq!(requests(), 0);
     for _ in 0..2 {
         let proved = proves_from_elsewhere(&attacker, &returned).await.is(200);
         assert_eq!(proved.json(), json!({"next": scene.address(&page)}));
