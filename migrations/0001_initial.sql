@@ -234,16 +234,31 @@ create table signing_key (
 create table gate (
     name text not null primary key,
     opens_at bigint not null,
-    -- Token requests in a row that failed because of the service. From five on it opens for single
-    -- probes only, until one succeeds.
+    -- Token requests in a row that failed because of the service. At five it opens for single probes only,
+    -- until one succeeds. The fifth has to be of another tenant.
     failures bigint not null,
+    -- When the first of them failed.
+    failing_since bigint not null,
     -- Probes in a row that failed.
     probes bigint not null,
     -- Counts the changes, so that none is lost.
     version bigint not null
 );
-insert into gate (name, opens_at, failures, probes, version) values ('service', 0, 0, 0, 0);
-insert into gate (name, opens_at, failures, probes, version) values ('jira', 0, 0, 0, 0);
+insert into gate (name, opens_at, failures, failing_since, probes, version) values ('service', 0, 0, 0, 0, 0);
+insert into gate (name, opens_at, failures, failing_since, probes, version) values ('jira', 0, 0, 0, 0, 0);
+
+-- Tenants whose token requests fail, until one succeeds.
+create table failing_tenant (
+    client_key text not null primary key,
+    -- What its last link met that had not failed before: failed, refused or wait.
+    met text not null,
+    met_at bigint not null,
+    -- How many links failed that had not failed before. From five on, the tenant's links rest.
+    links bigint not null,
+    rests bigint not null,
+    opens_at bigint not null
+);
+create index failing_tenant_met on failing_tenant (met_at);
 
 -- Points of Jira's quota that processes have taken in an hour (unix time / 3600), over all tenants.
 create table quota (

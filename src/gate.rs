@@ -3,17 +3,30 @@
 //! One gate guards all token requests and one guards all writes to Jira. Its state is in the database. Each
 //! process keeps a copy that it refreshes every second; the statements that admit a call check the database
 //! itself.
+//!
+//! No link, person or tenant closes the service's gate for others. A renewal that fails costs its link. Five
+//! links of one tenant that fail, with no success between them, cost this tenant a rest. The gate closes when
+//! links of two tenants met the same, with no success between them. The probe is a link of a third tenant, if
+//! one is due: only what it meets closes the gate for long. A link counts when it fails for the first time, so
+//! that one that always fails accuses nothing.
 
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::clock::{Clock, Seconds};
 use crate::error::Error;
-use crate::store::{Gate, GateRow, Store};
+use crate::model::ClientKey;
+use crate::store::{Claim, FailingTenant, Gate, GateRow, Store};
 
 pub use crate::store::Probe;
 
-/// Failures in a row after which only probes reach the service.
+/// Failures in a row after which only probes reach the service, and after which the links of a tenant rest.
 const TRIPS_AT: i64 = 5;
+/// What other tenants met counts for so many seconds.
+const LATELY: Seconds = 60;
+/// For how long the gate closes on the word of tenants that are accused, in seconds: less than a key of a
+/// minute has left when it is due.
+const REST_UNCONFIRMED: Seconds = 5;
 /// The first and the longest time for which the gate closes after failures, in seconds.
 const FIRST_REST: Seconds = 5;
 const LONGEST_REST: Seconds = 60;
@@ -22,6 +35,8 @@ const LONGEST_REST: Seconds = 60;
 const REST_WHEN_REFUSED: Seconds = 30;
 /// The first time for which it closes when the service asks to wait without saying how long.
 const REST_WHEN_ASKED: Seconds = 10;
+/// The longest time that the service can ask to wait, in seconds.
+pub const LONGEST_ASKED: Seconds = 3600;
 /// After so many seconds without an outcome, the process that had the probe is taken to have died.
 const PROBE_LASTS: Seconds = 45;
 
@@ -36,6 +51,89 @@ pub enum Report {
     Refused,
     /// The service asks to wait, for so many seconds if it says how long.
     Wait(Option<Seconds>),
+}
+
+/// What a request met, if that is not an answer about the request alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trouble {
+    Failed,
+    Refused,
+    Wait(Option<Seconds>),
+}
+
+impl Trouble {
+    fn of(report: Report) -> Option<Self> {
+        Some(match report {
+            Report::Answered => return None,
+            Report::Failed => Self::Failed,
+            Report::Refused => Self::Refused,
+            Report::Wait(asked) => Self::Wait(asked),
+        })
+    }
+
+    /// Its name in the database.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Refused => "refused",
+            Self::Wait(_) => "wait",
+        }
+    }
+
+    /// For how long requests rest that met it, after so many rests.
+    fn rest(self, before: i64) -> Seconds {
+        let first = match self {
+            Self::Wait(Some(asked)) => return asked.clamp(1, LONGEST_ASKED),
+            Self::Failed => FIRST_REST,
+            Self::Refused => REST_WHEN_REFUSED,
+            Self::Wait(None) => REST_WHEN_ASKED,
+        };
+        (first << before.clamp(0, 10)).min(LONGEST_REST)
+    }
+
+    /// How much of the way to closing the gate it is: a failure may be chance, the others are not.
+    fn weight(self) -> i64 {
+        match self {
+            Self::Failed => 1,
+            Self::Refused | Self::Wait(_) => TRIPS_AT,
+        }
+    }
+}
+
+/// Whose renewal a request was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Witness {
+    /// The tenant.
+    pub tenant: ClientKey,
+    /// Whether the link had failed before, in a row.
+    pub failed_before: bool,
+}
+
+impl From<&Claim> for Witness {
+    fn from(claim: &Claim) -> Self {
+        Self {
+            tenant: claim.link.client_key.clone(),
+            failed_before: claim.failures > 0,
+        }
+    }
+}
+
+/// What a failure may do to the gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// It was no probe. Links of other tenants met the same lately, or not.
+    OneOfMany { others: bool },
+    /// The probe was of a tenant or link that is itself accused, or not.
+    Probe { accused: bool },
+}
+
+/// What closed because of a request, and for how many seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closed {
+    /// The gate for all.
+    ForAll(Seconds),
+    /// The links of one tenant rest.
+    ForTenant(Seconds),
 }
 
 /// The state of the gate.
@@ -66,50 +164,55 @@ impl GateRow {
         self.failures >= TRIPS_AT
     }
 
-    /// The gate after a token request ended. None if it does not change. The outcome of a request that left
-    /// before the gate closed changes nothing, except that it may extend the wait.
-    fn after(&self, report: Report, probing: bool, now: Seconds) -> Option<Self> {
-        let probes = if probing { self.probes + 1 } else { 0 };
-        let rest = |first: Seconds| (first << probes.clamp(0, 10)).min(LONGEST_REST);
-        let shut = |until: Seconds| {
-            Some(Self {
-                opens_at: if probing {
-                    until
-                } else {
-                    until.max(self.opens_at)
-                },
+    /// The gate after a request was answered. None if it does not change. A request that left before the gate
+    /// closed changes nothing.
+    fn after_answer(&self, probing: bool, now: Seconds) -> Option<Self> {
+        if !probing && (self.is_tripped() || self.failures == 0) {
+            return None;
+        }
+        Some(Self {
+            opens_at: if probing { now } else { self.opens_at },
+            failures: 0,
+            probes: 0,
+            ..*self
+        })
+    }
+
+    /// The gate after a request failed. None if it does not change.
+    fn after_trouble(&self, trouble: Trouble, standing: Standing, now: Seconds) -> Option<Self> {
+        let failures = self.failures + trouble.weight();
+        match standing {
+            Standing::OneOfMany { .. } if self.is_tripped() => None,
+            Standing::OneOfMany { others } if others && failures >= TRIPS_AT => Some(Self {
+                opens_at: self.opens_at.max(now + REST_UNCONFIRMED),
                 failures: TRIPS_AT,
-                probes,
-                ..*self
-            })
-        };
-        let tripped = self.is_tripped() && !probing;
-        match report {
-            Report::Answered if tripped || (!probing && self.failures == 0) => None,
-            Report::Answered => Some(Self {
-                opens_at: if probing { now } else { self.opens_at },
-                failures: 0,
                 probes: 0,
                 ..*self
             }),
-            Report::Failed | Report::Refused if tripped => None,
-            Report::Failed if !probing && self.failures + 1 < TRIPS_AT => Some(Self {
-                failures: self.failures + 1,
+            Standing::OneOfMany { .. } => Some(Self {
+                failures: failures.min(TRIPS_AT - 1),
+                failing_since: if self.failures == 0 {
+                    now
+                } else {
+                    self.failing_since
+                },
                 ..*self
             }),
-            Report::Failed => shut(now + rest(FIRST_REST)),
-            Report::Refused => shut(now + rest(REST_WHEN_REFUSED)),
-            Report::Wait(asked) => {
-                let until = now + asked.map_or(rest(REST_WHEN_ASKED), |s| s.clamp(1, 3600));
-                if tripped {
-                    (until > self.opens_at).then_some(Self {
-                        opens_at: until,
-                        ..*self
-                    })
-                } else {
-                    shut(until)
-                }
-            }
+            Standing::Probe { accused: true } if self.probes == 0 => Some(Self {
+                opens_at: now + REST_UNCONFIRMED,
+                ..*self
+            }),
+            // Another tenant has confirmed it before.
+            Standing::Probe { accused: true } => Some(Self {
+                opens_at: now + trouble.rest(self.probes).min(LONGEST_REST),
+                probes: self.probes + 1,
+                ..*self
+            }),
+            Standing::Probe { accused: false } => Some(Self {
+                opens_at: now + trouble.rest(self.probes),
+                probes: self.probes + 1,
+                ..*self
+            }),
         }
     }
 }
@@ -122,6 +225,8 @@ pub struct SharedGate {
     store: Store,
     clock: Clock,
     copy: Mutex<GateRow>,
+    /// The tenants that rest or may have to. Only the service's gate has any.
+    failing: Mutex<HashMap<ClientKey, FailingTenant>>,
 }
 
 impl SharedGate {
@@ -131,6 +236,7 @@ impl SharedGate {
             store,
             clock,
             copy: Mutex::default(),
+            failing: Mutex::default(),
         }
     }
 
@@ -150,10 +256,36 @@ impl SharedGate {
         self.copy.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn failing(&self) -> MutexGuard<'_, HashMap<ClientKey, FailingTenant>> {
+        self.failing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Until when the links of this tenant rest, as far as this process knows. In the past if they do not.
+    #[must_use]
+    pub fn rests_until(&self, tenant: &ClientKey) -> Seconds {
+        self.failing()
+            .get(tenant)
+            .map_or(0, |failing| failing.opens_at)
+    }
+
+    /// Whether so many links of this tenant failed that one at a time is enough to see whether they work again.
+    #[must_use]
+    pub fn is_doubted(&self, tenant: &ClientKey) -> bool {
+        self.failing()
+            .get(tenant)
+            .is_some_and(|failing| failing.links >= TRIPS_AT)
+    }
+
     /// When it opens, as far as this process knows. In the past if it is open.
     #[must_use]
     pub fn opens_at(&self) -> Seconds {
         self.copy().opens_at
+    }
+
+    /// The time by its clock.
+    #[must_use]
+    pub fn now(&self) -> Seconds {
+        self.clock.now()
     }
 
     /// Its state, as far as this process knows.
@@ -169,6 +301,12 @@ impl SharedGate {
     pub async fn look(&self) -> Result<Stance, Error> {
         let row = self.store.gate(self.gate).await?;
         *self.copy() = row;
+        if self.gate == Gate::Service {
+            let failing = self.store.failing_tenants().await?.into_iter();
+            *self.failing() = failing
+                .map(|tenant| (ClientKey(tenant.client_key.clone()), tenant))
+                .collect();
+        }
         Ok(row.stance(self.clock.now()))
     }
 
@@ -233,90 +371,186 @@ impl SharedGate {
         .map(|_| ())
     }
 
-    /// Whether a token request that a person waits for may leave, and if so, whether it is the probe.
+    /// Whether a token request that a person waits for may leave. It is never the probe: what people bring may
+    /// fail by their own doing.
     ///
     /// # Errors
     /// [`Error::ServiceUnreachable`] while the gate is closed.
-    pub async fn admit(&self) -> Result<Option<Probe>, Error> {
-        let probe = match self.look().await? {
-            Stance::Open => return Ok(None),
-            Stance::HalfOpen => self.probe().await?,
-            Stance::Shut => None,
-        };
-        probe
-            .map(Some)
-            .ok_or_else(|| Error::ServiceUnreachable("no requests are sent for now".to_owned()))
+    pub async fn admit_person(&self) -> Result<(), Error> {
+        match self.look().await? {
+            Stance::Open | Stance::HalfOpen => Ok(()),
+            Stance::Shut => {
+                let why = "no requests are sent for now".to_owned();
+                Err(Error::ServiceUnreachable(why))
+            }
+        }
     }
 
-    /// Tells all replicas how a token request ended. Returns for how long the gate is closed now, if that
-    /// changed.
+    /// Tells all replicas how a renewal's request ended. Returns what is closed now, if that changed.
     pub async fn ended(
         &self,
         report: Report,
+        witness: &Witness,
         probe: Option<Probe>,
-    ) -> Result<Option<Seconds>, Error> {
-        if report == Report::Answered && probe.is_none() && self.copy().failures == 0 {
-            return Ok(None);
+    ) -> Result<Option<Closed>, Error> {
+        match Trouble::of(report) {
+            None => self.answered(witness, probe).await.map(|()| None),
+            Some(trouble) => self.troubled(trouble, witness, probe).await,
         }
-        let now = self.clock.now();
+    }
+
+    async fn answered(&self, witness: &Witness, probe: Option<Probe>) -> Result<(), Error> {
+        let was_failing = self.failing().remove(&witness.tenant).is_some();
+        if was_failing {
+            self.store.tenant_works(&witness.tenant).await?;
+        }
+        if probe.is_some() || self.copy().failures > 0 {
+            let now = self.clock.now();
+            self.change(|seen| seen.after_answer(is_of(probe, seen), now))
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn troubled(
+        &self,
+        trouble: Trouble,
+        witness: &Witness,
+        probe: Option<Probe>,
+    ) -> Result<Option<Closed>, Error> {
+        let (now, tenant) = (self.clock.now(), &witness.tenant);
+        let met = trouble.name();
+        let before = self.store.failing_tenant(tenant).await?;
+        let mut others = false;
+        if !witness.failed_before {
+            self.store.tenant_fails(tenant, met, now).await?;
+            let row = self.store.gate(self.gate).await?;
+            let since = row.failing_since.max(now - LATELY);
+            others = self.store.another_tenant_fails(tenant, met, since).await?;
+        }
+        let rest = self.rest(trouble, tenant, now).await?;
+        if probe.is_none() && witness.failed_before {
+            return Ok(rest.map(Closed::ForTenant));
+        }
+        let accused = witness.failed_before || before.is_some();
         let changed = self
             .change(|seen| {
-                let probing = probe.is_some_and(|probe| probe.0 == seen.version);
-                seen.after(report, probing, now)
+                let standing = match is_of(probe, seen) {
+                    true => Standing::Probe { accused },
+                    false => Standing::OneOfMany { others },
+                };
+                seen.after_trouble(trouble, standing, now)
             })
             .await?;
-        Ok(changed
-            .map(|row| row.opens_at - now)
-            .filter(|rest| *rest > 0))
+        let closed = changed.map(|row| row.opens_at - now);
+        let closed = closed.filter(|rest| *rest > 0).map(Closed::ForAll);
+        Ok(closed.or(rest.map(Closed::ForTenant)))
     }
+
+    /// Lets the links of a tenant rest if enough of them have failed. Returns for how long.
+    async fn rest(
+        &self,
+        trouble: Trouble,
+        tenant: &ClientKey,
+        now: Seconds,
+    ) -> Result<Option<Seconds>, Error> {
+        let Some(mut failing) = self.store.failing_tenant(tenant).await? else {
+            return Ok(None);
+        };
+        let rest = trouble.rest(failing.rests);
+        let rests =
+            failing.links >= TRIPS_AT && self.store.tenant_rests(tenant, now + rest, now).await?;
+        if rests {
+            failing.opens_at = now + rest;
+        }
+        self.failing().insert(tenant.clone(), failing);
+        Ok(rests.then_some(rest))
+    }
+}
+
+/// Whether this is the probe that the gate waits for.
+fn is_of(probe: Option<Probe>, gate: &GateRow) -> bool {
+    probe.is_some_and(|probe| probe.0 == gate.version)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const ALONE: Standing = Standing::OneOfMany { others: false };
+    const NOT_ALONE: Standing = Standing::OneOfMany { others: true };
+    const PROBE: Standing = Standing::Probe { accused: false };
+    const ACCUSED: Standing = Standing::Probe { accused: true };
+
+    fn shut() -> GateRow {
+        let open = GateRow::default();
+        open.after_trouble(Trouble::Refused, NOT_ALONE, 100)
+            .unwrap()
+    }
+
     #[test]
-    fn five_failures_in_a_row_leave_the_service_to_single_probes() {
+    fn five_failures_in_a_row_of_more_than_one_tenant_leave_the_service_to_single_probes() {
         let mut gate = GateRow::default();
-        for _ in 0..4 {
-            gate = gate.after(Report::Failed, false, 100).unwrap();
+        for _ in 0..20 {
+            gate = gate.after_trouble(Trouble::Failed, ALONE, 100).unwrap();
             assert_eq!(gate.stance(100), Stance::Open);
         }
-        let fresh = gate.after(Report::Answered, false, 100).unwrap();
+        let fresh = gate.after_answer(false, 100).unwrap();
         assert_eq!(fresh.failures, 0, "in a row");
-        gate = gate.after(Report::Failed, false, 100).unwrap();
+        let second = fresh
+            .after_trouble(Trouble::Failed, NOT_ALONE, 100)
+            .unwrap();
+        assert_eq!(second.stance(100), Stance::Open, "it may be chance");
+        gate = gate.after_trouble(Trouble::Failed, NOT_ALONE, 100).unwrap();
         assert_eq!((gate.stance(104), gate.opens_at), (Stance::Shut, 105));
         assert_eq!(gate.stance(105), Stance::HalfOpen);
-        assert_eq!(gate.after(Report::Failed, false, 101), None, "sent before");
-        assert_eq!(gate.after(Report::Answered, false, 101), None);
-        for rest in [10, 20, 40, 60, 60] {
-            gate = gate.after(Report::Failed, true, 200).unwrap();
+        let late = gate.after_trouble(Trouble::Failed, NOT_ALONE, 101);
+        assert_eq!(late, None, "sent before");
+        assert_eq!(gate.after_answer(false, 101), None);
+        for rest in [5, 10, 20, 40, 60, 60] {
+            gate = gate.after_trouble(Trouble::Failed, PROBE, 200).unwrap();
             assert_eq!(gate.opens_at, 200 + rest);
         }
-        gate = gate.after(Report::Answered, true, 300).unwrap();
+        gate = gate.after_answer(true, 300).unwrap();
         assert_eq!(gate.stance(300), Stance::Open);
         assert_eq!((gate.failures, gate.probes), (0, 0));
     }
 
     #[test]
-    fn what_the_service_asks_for_is_clamped_and_the_longest_counts() {
-        let open = GateRow::default();
-        let shut = |asked| open.after(Report::Wait(asked), false, 100).unwrap();
-        assert_eq!(shut(Some(120)).opens_at, 220);
-        assert_eq!(shut(Some(1_000_000)).opens_at, 3700);
-        assert_eq!(shut(Some(-7)).opens_at, 101);
-        assert_eq!(shut(None).opens_at, 110);
-        let longer = shut(Some(5))
-            .after(Report::Wait(Some(90)), false, 100)
-            .unwrap();
-        assert_eq!(longer.opens_at, 190);
-        assert_eq!(longer.after(Report::Wait(Some(5)), false, 100), None);
-        assert_eq!(longer.stance(190), Stance::HalfOpen, "one goes first");
-        let refused = open.after(Report::Refused, false, 100).unwrap();
-        assert_eq!(refused.opens_at, 130);
-        assert_eq!(
-            refused.after(Report::Refused, true, 200).unwrap().opens_at,
-            260
-        );
+    fn an_accused_probe_closes_the_gate_for_a_moment_only() {
+        let hour = Trouble::Wait(Some(3600));
+        let mut gate = GateRow::default();
+        for trouble in [hour, Trouble::Refused, Trouble::Wait(None)] {
+            gate = gate.after_trouble(trouble, ALONE, 100).unwrap();
+            assert_eq!(gate.stance(100), Stance::Open);
+        }
+        gate = gate.after_trouble(hour, NOT_ALONE, 100).unwrap();
+        assert_eq!(gate.opens_at, 100 + REST_UNCONFIRMED);
+        for _ in 0..3 {
+            gate = gate.after_trouble(hour, ACCUSED, 200).unwrap();
+            assert_eq!((gate.opens_at, gate.probes), (200 + REST_UNCONFIRMED, 0));
+        }
+        gate = gate.after_trouble(hour, PROBE, 200).unwrap();
+        assert_eq!(gate.opens_at, 3800, "confirmed");
+        gate = gate.after_trouble(hour, ACCUSED, 4000).unwrap();
+        assert_eq!(gate.opens_at, 4000 + LONGEST_REST);
+    }
+
+    #[test]
+    fn what_the_service_asks_for_is_clamped() {
+        let until = |asked| {
+            shut()
+                .after_trouble(Trouble::Wait(asked), PROBE, 200)
+                .unwrap()
+                .opens_at
+        };
+        assert_eq!(until(Some(120)), 320);
+        assert_eq!(until(Some(1_000_000)), 3800);
+        assert_eq!(until(Some(-7)), 201);
+        assert_eq!(until(None), 210);
+        let refused = shut().after_trouble(Trouble::Refused, PROBE, 200).unwrap();
+        assert_eq!(refused.opens_at, 230);
+        let refused = refused.after_trouble(Trouble::Refused, PROBE, 300).unwrap();
+        assert_eq!(refused.opens_at, 360);
     }
 }

@@ -3,11 +3,13 @@
 use crate::atlassian::jira::{About, JiraError};
 use crate::clock::{Seconds, rfc3339};
 use crate::error::Error;
+use crate::gate::{LONGEST_ASKED, Witness};
 use crate::grant;
 use crate::meters::{Outcome, Step};
 use crate::model::{ApiKey, AsideReason, Credential, Property, Purpose, ReconnectReason, Tenant};
 use crate::moments::{Moment, reach};
 use crate::parts::Parts;
+use crate::service::KeyFor;
 use crate::service::failures::KeyEndpointError;
 use crate::settling::{Decided, Due, Job, Progress, Then, backoff, keep, settle};
 use crate::store::{Claim, GivenBack};
@@ -109,8 +111,12 @@ async fn make_key(parts: &Parts, job: &mut Job) -> Progress<()> {
         job.credential.api_key = Some(key.map_err(Error::from)?);
         return keep(parts, job, generation, None).await;
     }
-    let (now, probe) = (parts.clock.now(), job.claim.probe);
-    let asked = parts.service.new_key(&job.credential.tokens, now, probe);
+    let by = match job.claim.purpose {
+        Purpose::Person => KeyFor::Person,
+        Purpose::Renewal => KeyFor::Renewal(Witness::from(&job.claim), job.claim.probe),
+    };
+    let now = parts.clock.now();
+    let asked = parts.service.new_key(&job.credential.tokens, now, by);
     match parts.meters.timed(Step::NewKey, asked).await? {
         Ok(key) => {
             // The key belongs to the current generation and makes no new one.
@@ -131,7 +137,9 @@ async fn no_key(parts: &Parts, job: &mut Job, error: KeyEndpointError) -> Progre
                 GivenBack::Untried,
             )));
         }
-        KeyEndpointError::Wait { seconds } => seconds.unwrap_or(WAIT_UNLESS_SAID),
+        KeyEndpointError::Wait { seconds } => {
+            seconds.unwrap_or(WAIT_UNLESS_SAID).clamp(1, LONGEST_ASKED)
+        }
         KeyEndpointError::Unauthorized | KeyEndpointError::Failed(_) => backoff(parts, job, now),
     };
     if matches!(error, KeyEndpointError::Unauthorized) {

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Seconds;
 use crate::error::Error;
-use crate::gate::Stance;
+use crate::gate::{LONGEST_ASKED, Stance, Witness};
 use crate::grant;
 use crate::keys::signing::KeySigner;
 use crate::meters::{Outcome, Step};
@@ -141,7 +141,9 @@ async fn steps(parts: &Parts, job: &mut Job) -> Progress<Decided> {
         return Ok(Decided::aside(AsideReason::NoOutcome, now + rest));
     }
     // While Jira takes no key, the refresh token must not expire unused.
-    let may_ask = parts.service.may_be_asked(claim.probe);
+    let may_ask = parts
+        .service
+        .may_be_asked(&claim.link.client_key, claim.probe);
     let refresh_first = may_ask && grant::is_due(&job.credential, now);
     let publish_first = claim.is_unpublished() && worth_publishing(parts, &job.credential, now);
     if refresh_first || !publish_first {
@@ -209,7 +211,11 @@ async fn next_generation(parts: &Parts, job: &mut Job) -> Progress<()> {
     let Some(refresh_token) = credential.tokens.refresh_token.clone() else {
         return Err(without_refresh_token(credential, now).into());
     };
-    let Some(pass) = parts.service.admit_renewal(job.claim.probe).await? else {
+    let Some(pass) = parts
+        .service
+        .admit_renewal(Witness::from(&job.claim), job.claim.probe)
+        .await?
+    else {
         return Err(held_back(parts, job).into());
     };
     // Before the intent: discovery may take as long as a token request, and the lease allows for one request.
@@ -341,7 +347,7 @@ fn lasts(parts: &Parts, credential: &mut Credential, before: &Tokens) {
 /// row belongs to an earlier request with an unknown outcome, and it stays.
 fn no_tokens(parts: &Parts, job: &Job, error: RefreshError, intended: bool) -> Decided {
     let now = parts.clock.now();
-    let (outcome, due, tried) = match &error {
+    let (outcome, wait, tried) = match &error {
         RefreshError::InvalidGrant => {
             // After an unknown outcome, the likely reason is that the answer with the next refresh token was
             // lost.
@@ -354,33 +360,39 @@ fn no_tokens(parts: &Parts, job: &Job, error: RefreshError, intended: bool) -> D
             };
             return Decided::reconnect(reason);
         }
-        // These do not concern this link.
+        // It costs this link, whatever it says about others: the gate decides about them.
         RefreshError::InvalidClient(_) => (
             Outcome::ClientRefused,
-            Due::AfterService,
-            GivenBack::Answered,
+            backoff(parts, job, now),
+            GivenBack::FailedAndAnswered,
         ),
-        RefreshError::Wait { .. } => (
-            Outcome::ServiceWaits,
-            Due::AfterService,
-            GivenBack::Answered,
-        ),
-        RefreshError::Refused(_) => {
-            let due = Due::At(now + backoff(parts, job, now));
-            (Outcome::Refused, due, GivenBack::FailedAndAnswered)
+        RefreshError::Wait { seconds } => {
+            let asked = seconds.map_or(0, |asked| asked.clamp(1, LONGEST_ASKED));
+            // Those that were told to wait at the same moment spread out.
+            let wait = match asked {
+                0 => backoff(parts, job, now),
+                asked => asked + parts.random.up_to(10.min(asked)),
+            };
+            (Outcome::ServiceWaits, wait, GivenBack::FailedAndAnswered)
         }
+        RefreshError::Refused(_) => (
+            Outcome::Refused,
+            backoff(parts, job, now),
+            GivenBack::FailedAndAnswered,
+        ),
         RefreshError::NotSent(_) => {
-            let due = Due::At(now + backoff(parts, job, now));
             let tried = match intended {
                 true => GivenBack::FailedAndAnswered,
                 false => GivenBack::Failed,
             };
-            (Outcome::NotSent, due, tried)
+            (Outcome::NotSent, backoff(parts, job, now), tried)
         }
-        RefreshError::Unknown(_) => {
-            let due = Due::At(now + backoff(parts, job, now));
-            (Outcome::Unknown, due, GivenBack::Failed)
-        }
+        RefreshError::Unknown(_) => (
+            Outcome::Unknown,
+            backoff(parts, job, now),
+            GivenBack::Failed,
+        ),
     };
+    let due = Due::At(now + wait);
     Decided::with(outcome, Then::Again(due, tried)).because_of_refresh(error)
 }

@@ -21,9 +21,9 @@ mod transport;
 
 use crate::clock::{Clock, Seconds};
 use crate::error::Error;
-use crate::gate::{Probe, Report, SharedGate, Stance};
+use crate::gate::{Closed, Probe, Report, SharedGate, Stance, Witness};
 use crate::grant::Lives;
-use crate::model::{ApiKey, Identity, RevocableToken, Tokens};
+use crate::model::{ApiKey, ClientKey, Identity, RevocableToken, Tokens};
 use crate::secret::Secret;
 use crate::store::Store;
 
@@ -39,10 +39,27 @@ pub struct Service {
     pace: ServicePace,
 }
 
-/// The right to send one token request.
+/// The right to send one token request of a renewal.
 #[derive(Debug)]
 #[must_use = "a pass that is not used has to be given back: it may be the only probe"]
-pub struct Pass(Option<Probe>);
+pub struct Pass {
+    witness: Witness,
+    probe: Option<Probe>,
+}
+
+/// The right to send one token request for a person. What comes of it tells nothing about others: a person may
+/// bring a code that makes the service fail.
+#[derive(Debug)]
+pub struct PersonsPass(());
+
+/// Whose key is made.
+#[derive(Debug)]
+pub enum KeyFor {
+    /// The first key of a person who has just connected.
+    Person,
+    /// A renewal's, perhaps the probe.
+    Renewal(Witness, Option<Probe>),
+}
 
 /// What came of a refresh.
 pub struct Refreshed {
@@ -58,14 +75,14 @@ pub struct Refreshed {
 #[must_use = "all others wait for it: Service::tell"]
 pub struct News {
     report: Report,
-    probe: Option<Probe>,
+    pass: Pass,
 }
 
 impl News {
     /// Whether the request was the probe that tests whether the service is back.
     #[must_use]
     pub fn is_of_probe(&self) -> bool {
-        self.probe.is_some()
+        self.pass.probe.is_some()
     }
 }
 
@@ -92,41 +109,42 @@ impl Service {
         self.pace.at_once()
     }
 
-    /// A pass for a request that a person waits for.
+    /// A pass for a request that a person waits for, or that ends what they had.
     ///
     /// # Errors
     /// [`Error::ServiceUnreachable`] while the gate is closed, and when the store is unavailable.
-    pub async fn admit(&self) -> Result<Pass, Error> {
-        self.gate.admit().await.map(Pass)
+    pub async fn admit_person(&self) -> Result<PersonsPass, Error> {
+        self.gate.admit_person().await.map(PersonsPass)
     }
 
-    /// Waits for a renewal's place and returns a pass. None while the gate is closed to all but `probe`, or
-    /// if all places within the longest wait are taken.
+    /// Waits for a renewal's place and returns a pass. None while the gate is closed to all but `probe`, the
+    /// tenant's links rest, or all places within the longest wait are taken.
     ///
     /// # Errors
     /// When the store is unavailable.
-    pub async fn admit_renewal(&self, probe: Option<Probe>) -> Result<Option<Pass>, Error> {
-        if !self.may_be_asked(probe) {
+    pub async fn admit_renewal(
+        &self,
+        witness: Witness,
+        probe: Option<Probe>,
+    ) -> Result<Option<Pass>, Error> {
+        if !self.may_be_asked(&witness.tenant, probe) {
             return Ok(None);
         }
-        Ok(self.pace.pass().await?.then_some(Pass(probe)))
+        let pass = Pass { witness, probe };
+        Ok(self.pace.pass().await?.then_some(pass))
     }
 
-    /// Whether a renewal with this probe, or with none, may send a request now.
+    /// Whether a renewal of this tenant with this probe, or with none, may send a request now.
     #[must_use]
-    pub fn may_be_asked(&self, probe: Option<Probe>) -> bool {
-        self.gate.stance() == Stance::Open || probe.is_some()
+    pub fn may_be_asked(&self, tenant: &ClientKey, probe: Option<Probe>) -> bool {
+        let open = self.gate.stance() == Stance::Open;
+        probe.is_some() || (open && self.gate.rests_until(tenant) <= self.gate.now())
     }
 
-    /// Gives back a pass that was not used. The next request may then be the probe.
-    ///
-    /// # Errors
-    /// When the store is unavailable.
-    pub async fn give_back(&self, pass: Pass) -> Result<(), Error> {
-        match pass.0 {
-            Some(probe) => self.gate.release(probe).await,
-            None => Ok(()),
-        }
+    /// When renewals of this tenant may send requests, as far as this process knows. In the past if they may.
+    #[must_use]
+    pub fn opens_at(&self, tenant: &ClientKey) -> Seconds {
+        self.gate.opens_at().max(self.gate.rests_until(tenant))
     }
 
     /// Redeems a code for a person who waits; renewals make room. Database failures are only logged: they
@@ -136,7 +154,7 @@ impl Service {
     /// Why there is no account, with the tokens that must be revoked even so.
     pub async fn redeem(
         &self,
-        pass: Pass,
+        _pass: PersonsPass,
         code: &Secret,
         code_verifier: &Secret,
         nonce: &Secret,
@@ -144,15 +162,7 @@ impl Service {
         if let Err(error) = self.pace.make_room().await {
             tracing::warn!(%error, "a token request could not reserve its place among all replicas");
         }
-        let redeemed = self.provider.redeem(code, code_verifier, nonce).await;
-        let report = match &redeemed {
-            Err(error) if matches!(error.why, Error::ServiceUnreachable(_)) => Report::Failed,
-            _ => Report::Answered,
-        };
-        if let Err(error) = self.gate.ended(report, pass.0).await {
-            tracing::warn!(%error, "the outcome of a token request could not be told to other replicas");
-        }
-        redeemed
+        self.provider.redeem(code, code_verifier, nonce).await
     }
 
     /// Sends a refresh token. The caller has written its intent, and does not cancel this.
@@ -162,10 +172,7 @@ impl Service {
             Ok(_) => Report::Answered,
             Err(error) => error.report(),
         };
-        let news = News {
-            report,
-            probe: pass.0,
-        };
+        let news = News { report, pass };
         Refreshed { answer, news }
     }
 
@@ -180,20 +187,20 @@ impl Service {
                 let error = RefreshError::NotSent(error.to_string());
                 let news = News {
                     report: error.report(),
-                    probe: pass.0,
+                    pass,
                 };
                 Err((error, news))
             }
         }
     }
 
-    /// Tells all replicas how a token request ended. Returns for how long the gate is closed now, if that
-    /// changed.
+    /// Tells all replicas how a token request ended. Returns what is closed now, if that changed.
     ///
     /// # Errors
     /// When the store is unavailable.
-    pub async fn tell(&self, news: News) -> Result<Option<Seconds>, Error> {
-        self.gate.ended(news.report, news.probe).await
+    pub async fn tell(&self, news: News) -> Result<Option<Closed>, Error> {
+        let Pass { witness, probe } = &news.pass;
+        self.gate.ended(news.report, witness, *probe).await
     }
 
     /// Spends a refresh token that is about to be revoked to get a last access token.
@@ -204,11 +211,9 @@ impl Service {
         &self,
         refresh_token: &Secret,
     ) -> Result<Result<Tokens, RefreshError>, Error> {
-        let pass = self.admit().await?;
+        let PersonsPass(()) = self.admit_person().await?;
         self.pace.make_room().await?;
-        let Refreshed { answer, news } = self.refresh(pass, refresh_token).await;
-        self.tell(news).await?;
-        Ok(answer)
+        Ok(self.provider.refresh(refresh_token).await)
     }
 
     /// Asks the key endpoint for a key.
@@ -219,14 +224,24 @@ impl Service {
         &self,
         tokens: &Tokens,
         now: Seconds,
-        probe: Option<Probe>,
+        by: KeyFor,
     ) -> Result<Result<ApiKey, KeyEndpointError>, Error> {
-        if self.gate.opens_at() > now && probe.is_none() {
+        let (witness, probe) = match by {
+            KeyFor::Person => (None, None),
+            KeyFor::Renewal(witness, probe) => (Some(witness), probe),
+        };
+        let opens_at = match &witness {
+            Some(witness) => self.opens_at(&witness.tenant),
+            None => self.gate.opens_at(),
+        };
+        if opens_at > now && probe.is_none() {
             return Ok(Err(KeyEndpointError::LeftAlone));
         }
         let made = self.provider.api_key(tokens).await;
-        if let Err(KeyEndpointError::Wait { seconds }) = &made {
-            self.gate.ended(Report::Wait(*seconds), probe).await?;
+        if let (Err(KeyEndpointError::Wait { seconds }), Some(witness)) = (&made, witness) {
+            self.gate
+                .ended(Report::Wait(*seconds), &witness, probe)
+                .await?;
         }
         Ok(made)
     }

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use crate::clock::Seconds;
 use crate::error::Error;
+use crate::gate::Closed;
 use crate::meters::{self, Outcome};
-use crate::model::{AsideReason, Credential, ReconnectReason};
+use crate::model::{AsideReason, ClientKey, Credential, ReconnectReason};
 use crate::moments::{Moment, reach};
 use crate::parts::Parts;
 use crate::service::News;
@@ -100,8 +101,6 @@ pub(crate) enum Due {
     At(Seconds),
     /// As soon as the gate opens: the link keeps its place.
     WithService,
-    /// A little after the gate opens, so that another link is the next probe.
-    AfterService,
 }
 
 impl Decided {
@@ -170,7 +169,7 @@ pub(crate) async fn settle(
         then,
     } = decided;
     if let Some(news) = news {
-        tell(parts, news, why.as_ref()).await?;
+        tell(parts, &claim.link.client_key, news, why.as_ref()).await?;
     }
     let (store, now) = (&parts.store, parts.clock.now());
     let count = |next_try| {
@@ -182,7 +181,7 @@ pub(crate) async fn settle(
     match then {
         Then::Nothing => count(None),
         Then::Again(due, tried) => {
-            let due_at = due.at(parts, now);
+            let due_at = due.at(parts, &claim.link.client_key, now);
             count(Some(due_at));
             store.put_off(claim, due_at, tried).await?;
         }
@@ -214,12 +213,10 @@ pub(crate) async fn settle(
 }
 
 impl Due {
-    fn at(self, parts: &Parts, now: Seconds) -> Seconds {
-        let opens_at = parts.service.gate().opens_at();
+    fn at(self, parts: &Parts, tenant: &ClientKey, now: Seconds) -> Seconds {
         match self {
             Self::At(due_at) => due_at,
-            Self::WithService => opens_at.max(now + 1),
-            Self::AfterService => opens_at.max(now) + 1 + parts.random.up_to(10),
+            Self::WithService => parts.service.opens_at(tenant).max(now + 1),
         }
     }
 }
@@ -261,23 +258,47 @@ pub(crate) async fn keep(
         reach(&parts.clock, Moment::Committed, &job.claim.link).await;
     }
     match news {
-        Some(news) => Ok(tell(parts, news, None).await?),
+        Some(news) => {
+            let tenant = &job.claim.link.client_key;
+            Ok(tell(parts, tenant, news, None).await?)
+        }
         None => Ok(()),
     }
 }
 
 /// Tells all replicas how a token request ended, and logs it if the gate closed.
-async fn tell(parts: &Parts, news: News, why: Option<&Why>) -> Result<(), Error> {
+async fn tell(
+    parts: &Parts,
+    tenant: &ClientKey,
+    news: News,
+    why: Option<&Why>,
+) -> Result<(), Error> {
     let of_probe = news.is_of_probe();
-    let rest = parts.service.tell(news).await?;
-    match (rest, why) {
-        (Some(seconds), Some(Why::Refresh(RefreshError::InvalidClient(code)))) => tracing::error!(
-            %code,
-            seconds,
-            "the service refuses this app: nothing can be renewed until its client registration is corrected"
-        ),
-        (Some(seconds), Some(error)) => {
+    let closed = parts.service.tell(news).await?;
+    match (closed, why) {
+        (Some(Closed::ForAll(seconds)), Some(Why::Refresh(RefreshError::InvalidClient(code)))) => {
+            tracing::error!(
+                %code,
+                seconds,
+                "the service refuses this app: nothing can be renewed until its client registration is corrected"
+            );
+        }
+        (Some(Closed::ForAll(seconds)), Some(error)) => {
             tracing::warn!(%error, seconds, "token requests pause; then one renewal tests whether the service is back");
+        }
+        (
+            Some(Closed::ForTenant(seconds)),
+            Some(Why::Refresh(RefreshError::InvalidClient(code))),
+        ) => {
+            tracing::error!(
+                %code,
+                %tenant,
+                seconds,
+                "the service refuses this app for every link of a tenant: none of them can be renewed until its client registration is corrected"
+            );
+        }
+        (Some(Closed::ForTenant(seconds)), Some(error)) => {
+            tracing::warn!(%error, %tenant, seconds, "five links of a tenant failed, so its renewals pause; other tenants go on");
         }
         // The probe opened the gate: wake the worker for the links that wait.
         (None, _) if of_probe => parts.wake.notify_one(),

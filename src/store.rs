@@ -57,7 +57,7 @@ pub use claim::{Claim, ClaimKind, LEASE, TURN, TenantsWith, Turn};
 pub use cleanup::{Chore, Cleanup, CleanupKind, TriedFor};
 pub use database::Database;
 pub use figures::{Figures, PAST_DUE_AFTER};
-pub use gate::{Gate, GateRow, Probe};
+pub use gate::{FailingTenant, Gate, GateRow, Probe};
 pub use inspection::Inspection;
 pub use life::SignOfLife;
 pub use link::Lease;

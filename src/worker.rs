@@ -119,14 +119,10 @@ impl Renewals {
             return Ok(0);
         }
         let kind = self.kind_of_claim(&renewing.parts).await?;
-        let free = match kind {
-            ClaimKind::Probe(_) => 1,
-            ClaimKind::Due | ClaimKind::Unpublished => free,
+        let (free, turns) = match kind {
+            ClaimKind::Probe(_) => (1, probe_turn(&renewing.parts).await?),
+            ClaimKind::Due | ClaimKind::Unpublished => (free, self.take_turns(renewing, free)),
         };
-        let (at_once, under_way) = (renewing.at_once, self.under_way.clone());
-        let turns = self
-            .turns
-            .take(free, TURN, |tenant| may_begin(at_once, &under_way, tenant));
         // The lease begins now: the process may have been suspended since the first look.
         let now = renewing.parts.clock.now();
         let lease = Lease {
@@ -140,7 +136,9 @@ impl Renewals {
         for claim in &claims {
             *claimed.entry(claim.link.client_key.clone()).or_default() += 1;
         }
-        self.turns.put_back(turns, free, &claimed);
+        if !matches!(kind, ClaimKind::Probe(_)) {
+            self.turns.put_back(turns, free, &claimed);
+        }
         if let (ClaimKind::Probe(probe), true) = (kind, claims.is_empty()) {
             renewing.parts.service.gate().release(probe).await?;
         }
@@ -149,6 +147,25 @@ impl Renewals {
             self.spawn(renewing, claim);
         }
         Ok(begun)
+    }
+
+    /// The next turns. Of a tenant whose links fail one after the other, one at a time is enough to see whether
+    /// they work again.
+    fn take_turns(&mut self, renewing: &Renewing, free: i64) -> Vec<Turn> {
+        let gate = renewing.parts.service.gate();
+        let (at_once, now) = (renewing.at_once, renewing.parts.clock.now());
+        let under_way = self.under_way.clone();
+        let mut turns = self.turns.take(free, TURN, |tenant| {
+            let rests = gate.rests_until(tenant) > now;
+            match gate.is_doubted(tenant) && !rests {
+                true => 1 - running(&under_way, tenant).min(1),
+                false => may_begin(at_once, &under_way, tenant),
+            }
+        });
+        for turn in &mut turns {
+            turn.rests = gate.rests_until(&turn.tenant) > now;
+        }
+        turns
     }
 
     /// Adds tenants to the line, and returns which links the service's gate lets be claimed now.
@@ -256,8 +273,26 @@ type UnderWay = Arc<Mutex<HashMap<ClientKey, i64>>>;
 /// them all.
 fn may_begin(at_once: usize, under_way: &UnderWay, tenant: &ClientKey) -> i64 {
     let most = count((at_once * 3).div_ceil(4));
+    (most - running(under_way, tenant)).max(0)
+}
+
+/// How many renewals of a tenant are running.
+fn running(under_way: &UnderWay, tenant: &ClientKey) -> i64 {
     let under_way = under_way.lock().unwrap_or_else(PoisonError::into_inner);
-    (most - under_way.get(tenant).copied().unwrap_or(0)).max(0)
+    under_way.get(tenant).copied().unwrap_or(0)
+}
+
+/// The turn of the tenant whose link is the probe: none if no link is due.
+async fn probe_turn(parts: &Parts) -> Result<Vec<Turn>, Error> {
+    let tenant = parts.store.tenant_to_probe(parts.clock.now()).await?;
+    Ok(tenant
+        .map(|tenant| Turn {
+            tenant,
+            most: 1,
+            rests: false,
+        })
+        .into_iter()
+        .collect())
 }
 
 fn count(number: usize) -> i64 {
@@ -376,7 +411,11 @@ impl Turns {
                 self.line.push_back(tenant);
                 continue;
             }
-            turns.push(Turn { tenant, most });
+            turns.push(Turn {
+                tenant,
+                most,
+                rests: false,
+            });
         }
         turns
     }

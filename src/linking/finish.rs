@@ -17,7 +17,7 @@ use crate::model::{
 };
 use crate::secret::{Secret, same};
 use crate::service::failures::Brought;
-use crate::service::{Pass, Service};
+use crate::service::{PersonsPass, Service};
 use crate::store::{Claim, LEASE, Lease};
 use crate::{grant, publishing};
 
@@ -407,7 +407,7 @@ async fn redeem(linking: &Arc<Linking>, tenant: Tenant, attempt: Attempt) -> Res
         .map_err(failed)?;
     let (store, service) = (linking.store(), &linking.parts.service);
     // Asked before the phase changes: while the service is left alone, the code stays good.
-    let pass = service.admit().await.map_err(failed)?;
+    let pass = service.admit_person().await.map_err(failed)?;
     let (round, code) = (proved.round.clone(), proved.code.clone());
     let now = linking.now();
     let redeeming = Phase::Redeeming(Redeeming {
@@ -418,7 +418,6 @@ async fn redeem(linking: &Arc<Linking>, tenant: Tenant, attempt: Attempt) -> Res
     let attempt = match stepped {
         Ok(Some(attempt)) => attempt,
         otherwise => {
-            service.give_back(pass).await?;
             otherwise?;
             // Another request of this browser redeems it, or the attempt has ended.
             return Ok(View::Redeeming {
@@ -442,7 +441,7 @@ async fn ask_the_service(
     attempt: Attempt,
     code: Code,
     round: Round,
-    pass: Pass,
+    pass: PersonsPass,
 ) -> Result<View, Failed> {
     let service = &linking.parts.service;
     let answer = service.redeem(pass, &code.code, &code.code_verifier, &code.nonce);

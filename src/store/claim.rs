@@ -40,7 +40,8 @@ macro_rules! due {
         where client_key = $6 and state <> 'reconnect' \
         and due_at <= $1 order by due_at limit 8) as oldest) as candidate \
         order by first_end limit 16) \
-        and ($7 or not exists (select 1 from gate g where g.name = 'service' and g.opens_at > $1))"
+        and ($7 or not exists (select 1 from gate g where g.name = 'service' and g.opens_at > $1)) \
+        and not exists (select 1 from failing_tenant f where f.client_key = $6 and f.opens_at > $1)"
     };
 }
 
@@ -135,6 +136,8 @@ pub struct Turn {
     pub tenant: ClientKey,
     /// How many of its links may be claimed, up to [`TURN`].
     pub most: i64,
+    /// Whether its links rest, so that only keys may be claimed that Jira lacks.
+    pub rests: bool,
 }
 
 /// Which links may be claimed.
@@ -248,11 +251,11 @@ impl Store {
         now: Seconds,
     ) -> Result<Vec<ClaimedRow>, Error> {
         let token = self.sealer.random.id();
-        let statement = match kind {
-            ClaimKind::Unpublished => &CLAIM_UNPUBLISHED,
-            ClaimKind::Due | ClaimKind::Probe(_) => &CLAIM,
+        let statement = |turn: &Turn| match kind {
+            ClaimKind::Due | ClaimKind::Probe(_) if !turn.rests => &CLAIM,
+            _ => &CLAIM_UNPUBLISHED,
         };
-        let past_the_gate = kind != ClaimKind::Due;
+        let past_the_gate = |turn: &Turn| turn.rests || kind != ClaimKind::Due;
         self.connections
             .transaction(async |tx| {
                 let mut rows: Vec<ClaimedRow> = Vec::new();
@@ -261,14 +264,14 @@ impl Store {
                     if left <= 0 {
                         break;
                     }
-                    let claim = statement
+                    let claim = statement(turn)
                         .bind(now)
                         .bind(lease.until)
                         .bind(&token)
                         .bind(lease.owner)
                         .bind(turn.most.min(left))
                         .bind(turn.tenant.as_str())
-                        .bind(past_the_gate);
+                        .bind(past_the_gate(turn));
                     let claimed = tx.all(claim).await?;
                     left -= i64::try_from(claimed.len()).unwrap_or(i64::MAX);
                     rows.extend(claimed);

@@ -24,6 +24,9 @@ statements! {
         (select id_hash from session where expires_at <= $1 limit $2)";
     TOKENS_EXPIRED = "delete from spent_token where token_hash in \
         (select token_hash from spent_token where expires_at <= $1 limit $2)";
+    /// A tenant of which nothing has failed for a day.
+    FAILING_TENANTS_PAST = "delete from failing_tenant where client_key in \
+        (select client_key from failing_tenant where met_at <= $1 - 86400 and opens_at <= $1 - 86400 limit $2)";
     LIFECYCLE_EXPIRED = "delete from lifecycle_token where token_hash in \
         (select token_hash from lifecycle_token where expires_at <= $1 limit $2)";
 }
@@ -44,6 +47,7 @@ impl Store {
             &SESSIONS_EXPIRED,
             &TOKENS_EXPIRED,
             &LIFECYCLE_EXPIRED,
+            &FAILING_TENANTS_PAST,
         ] {
             let expired = statement.bind(now).bind(i64::from(SWEPT));
             let swept = self.connections.execute(expired).await?;

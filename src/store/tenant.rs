@@ -288,6 +288,6 @@ impl Store {
         for statement in [&TENANT_DRAINED, &TENANT_PEOPLE_DELETE, &GENERATIONS_DELETE] {
             self.connections.execute(statement.bind(client_key)).await?;
         }
-        Ok(())
+        self.tenant_works(&ClientKey(client_key.to_owned())).await
     }
 }

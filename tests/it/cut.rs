@@ -166,6 +166,7 @@ async fn claim(app: &App, tenant: &ClientKey) -> Claim {
     let turn = Turn {
         tenant: tenant.clone(),
         most: 1,
+        rests: false,
     };
     let now = app.parts.clock.now();
     let claims = app
@@ -222,7 +223,8 @@ async fn r2_what_was_committed_is_known_again_and_nothing_else_is(db: Db) {
         let credential = claim.credential.clone().expect("it opens");
         let token = credential.tokens.refresh_token.clone();
         let service = &app.parts.service;
-        let pass = service.admit().await.expect("the service may be asked");
+        let pass = service.admit_renewal(claim.into(), None).await;
+        let pass = pass.expect(DONE).expect("the service may be asked");
         let token = token.expect("there is one");
         let tokens = service.refresh(pass, &token).await.answer;
         renewed(&app, &credential, tokens.expect("the service gives more"))

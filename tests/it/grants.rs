@@ -148,6 +148,7 @@ async fn what_ends_first_is_renewed_first(db: Db) {
     let turn = Turn {
         tenant: ClientKey(scene.client_key("acme")),
         most: 1,
+        rests: false,
     };
     let now = app.parts.clock.now();
     let lease = Lease {

@@ -49,6 +49,7 @@ mod sim;
 mod starting;
 mod storage;
 mod telling;
+mod trouble;
 mod unwritable;
 mod verifying;
 mod watching;

@@ -134,6 +134,7 @@ async fn claim(scene: &Scene, most: i64, by: Seconds) -> Vec<Claim> {
     let turn = Turn {
         tenant: ClientKey(scene.client_key("acme")),
         most: 64,
+        rests: false,
     };
     let store = &scene.app().parts.store;
     store
@@ -321,6 +322,7 @@ async fn a_claim_takes_no_more_than_there_is_room_for(db: Db) {
     let turn = |most| Turn {
         tenant: ClientKey(scene.client_key("acme")),
         most,
+        rests: false,
     };
     let claims = store
         .claim(

@@ -171,6 +171,7 @@ async fn prepare(place: &Place, links: usize) -> Result<f64, Failure> {
                     .client_key
                     .clone(),
                 most: OF_EACH,
+                rests: false,
             })
             .collect();
         let before = Instant::now();

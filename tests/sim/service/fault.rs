@@ -72,9 +72,17 @@ pub struct Fault {
     /// How many calls it happens to.
     pub times: u32,
     pub kind: Kind,
+    /// Only token requests with a grant of these accounts, if any are named.
+    pub subjects: Vec<String>,
 }
 
 impl Fault {
+    /// Only for token requests with a grant of these accounts.
+    pub fn of(mut self, subjects: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.subjects = subjects.into_iter().map(Into::into).collect();
+        self
+    }
+
     pub fn once(endpoint: Endpoint, kind: Kind) -> Self {
         Self::times(endpoint, 1, kind)
     }
@@ -84,6 +92,7 @@ impl Fault {
             endpoint,
             times,
             kind,
+            subjects: Vec::new(),
         }
     }
 
@@ -264,11 +273,13 @@ impl Faults {
         self.0.push(fault);
     }
 
-    /// The fault for a request that has just arrived.
-    pub fn at_request(&mut self, endpoint: Endpoint) -> Option<Kind> {
+    /// The fault for a request that has just arrived, with a grant of this account if it has one.
+    pub fn at_request(&mut self, endpoint: Endpoint, subject: Option<&str>) -> Option<Kind> {
         self.take(|fault| {
             let later = fault.endpoint == Endpoint::Authorize && fault.kind.waits_for_answer();
-            fault.endpoint.covers(endpoint) && !later
+            let named = |subject| fault.subjects.iter().any(|named| named == subject);
+            let about = fault.subjects.is_empty() || subject.is_some_and(named);
+            fault.endpoint.covers(endpoint) && !later && about
         })
     }
 

@@ -283,7 +283,6 @@ impl World {
         if endpoint == Endpoint::Unknown {
             self.note(format!("{method} {path}: no such route"));
         }
-        let fault = self.faults.at_request(endpoint);
         // Opened before anything can go wrong: a request that hangs is in flight too.
         let token_request = Endpoint::Token.covers(endpoint).then(|| {
             let secret = match endpoint {
@@ -292,6 +291,10 @@ impl World {
             };
             self.ledger.open_token_request(endpoint, secret)
         });
+        let subject = token_request
+            .and_then(|request| self.ledger.token_requests()[request].grant)
+            .map(|grant| self.ledger.grants()[grant].subject.clone());
+        let fault = self.faults.at_request(endpoint, subject.as_deref());
         self.calls.push(Call {
             endpoint,
             method: method.clone(),
