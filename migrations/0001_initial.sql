@@ -161,6 +161,8 @@ create table link (
     -- When Jira said of the link's person, in its own words about this person, that they are gone, and nothing
     -- has shown them since. Only when Jira says so again, a minute later, the link is closed.
     gone_since bigint,
+    -- When Jira last said that the link's person is there. It is asked once a day.
+    seen_at bigint not null default 0,
     unique (client_key, account_id)
 );
 create index link_due on link (due_at);

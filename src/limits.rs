@@ -2,11 +2,11 @@
 //!
 //! | whose | what | at once | then one each |
 //! |---|---|---|---|
-//! | a person's | beginnings of an attempt | 30 | 2 s |
+//! | a person's | beginnings of an attempt | 30 | 30 s |
 //! | a person's | other requests that write or call other servers | 60 | 1 s |
 //! | a person's | renewals brought forward, which spend quotas of Jira and of the service | 20 | 10 s |
 //! | a person's | looks at their own link | 600 | 50 ms |
-//! | a tenant's | beginnings of an attempt | 600 | 100 ms |
+//! | a tenant's | beginnings of an attempt | 600 | 3 s |
 //! | an address's | requests that are refused | 1,000 | 50 ms |
 //! | an address's | install keys fetched for a kid that was never named before | 10 | 6 s |
 //!
@@ -20,11 +20,18 @@
 //! time, and keep the database small. A caller that floods all `n` replicas may get `n` times the limit,
 //! which changes neither. No permission depends on an exact count.
 //!
+//! # What linking and unlinking can spend
+//!
+//! Each attempt costs up to five points of Jira's quota: the person is looked at, and the key is put and deleted.
+//! Of the 65,000 points an hour that Jira gives, renewals have four fifths by default, and the other 13,000 are
+//! for people. A person who connects and disconnects in a circle spends at most (30 + 120) · 5 = 750 of them in
+//! an hour, and a tenant (600 + 1,200) · 5 = 9,000.
+//!
 //! # What a flood can leave in the database
 //!
 //! - One attempt for each person: a new one replaces the old one.
 //! - Sessions and spent tokens, one of each for each beginning, until they expire: a person can make at
-//!   most 30 + 600 / 2 = 330 in the ten minutes that a session lives, and a tenant 600 + 600 · 10 = 6,600.
+//!   most 30 + 600 / 30 = 50 in the ten minutes that a session lives, and a tenant 600 + 600 / 3 = 800.
 //!   A session of a person's earlier attempt leads nowhere and expires.
 //! - Spent tokens, until the expiry that Jira gave them and a minute more.
 //!
@@ -69,11 +76,11 @@ const fn rate(at_once: u32, each: Duration) -> Rate {
     Rate { at_once, each }
 }
 
-const BEGINNINGS: Rate = rate(30, Duration::from_secs(2));
+const BEGINNINGS: Rate = rate(30, Duration::from_secs(30));
 const ACTIONS: Rate = rate(60, Duration::from_secs(1));
 const RENEWALS: Rate = rate(20, Duration::from_secs(10));
 const LOOKS: Rate = rate(600, Duration::from_millis(50));
-const BEGINNINGS_OF_TENANT: Rate = rate(600, Duration::from_millis(100));
+const BEGINNINGS_OF_TENANT: Rate = rate(600, Duration::from_secs(3));
 const REFUSALS: Rate = rate(1000, Duration::from_millis(50));
 const FETCHES: Rate = rate(10, Duration::from_secs(6));
 

@@ -18,6 +18,9 @@ use crate::store::{Claim, GivenBack};
 pub const REST: Seconds = 900;
 /// How long to wait if a key endpoint asks to wait and does not say how long, in seconds.
 const WAIT_UNLESS_SAID: Seconds = 10;
+/// How often Jira is asked whether the person of a link is still there, in seconds. A look costs three points
+/// of Jira's quota.
+const ASKED_EVERY: Seconds = 24 * 3600;
 
 /// Writes the newest key to Jira, after making it if need be, and records it. From here on a failure loses
 /// nothing: the row says that Jira lacks this generation.
@@ -39,6 +42,11 @@ pub(crate) async fn publishing(parts: &Parts, job: &mut Job) -> Progress<Decided
         return Ok(Decided::quietly(Then::Nothing));
     };
     let claim = &job.claim;
+    if is_to_be_asked_about(claim, parts.clock.now())
+        && let PersonInJira::Left = look_for_person(parts, claim).await
+    {
+        return Ok(Decided::quietly(Then::SaidGone));
+    }
     reach(&parts.clock, Moment::BeforePut, &claim.link).await;
     let tenant = tenant_now(parts, claim).await?;
     let property = Property {
@@ -66,6 +74,12 @@ pub(crate) async fn publishing(parts: &Parts, job: &mut Job) -> Progress<Decided
         }
         Err(error) => unpublished(parts, job, error).await,
     }
+}
+
+/// Whether Jira has not shown the person of a link for a day. It takes keys for people whose accounts were
+/// deactivated without a word.
+fn is_to_be_asked_about(claim: &Claim, now: Seconds) -> bool {
+    claim.purpose == Purpose::Renewal && now - claim.seen_at >= ASKED_EVERY
 }
 
 /// The tenant as it is now: it may have been uninstalled, or have a new secret or address.

@@ -35,6 +35,8 @@ const PROMPTLY: Seconds = 5;
 const WORTH_PUBLISHING: Seconds = 3;
 /// An access token that lives shorter than this is refreshed before a key is made with it, in seconds.
 const WORTH_A_KEY: Seconds = 60;
+/// For how long the service's last answer vouches for the keys that are signed here, in seconds.
+const WORD_LASTS: Seconds = 3600;
 /// After so many claims in a row without an outcome, a link is set aside.
 const CLAIMS_WITHOUT_OUTCOME: i64 = 3;
 /// How long a link rests at first if its renewals had no outcome, in seconds, doubling each time. It is short
@@ -155,8 +157,19 @@ async fn steps(parts: &Parts, job: &mut Job) -> Progress<Decided> {
 fn worth_publishing(parts: &Parts, credential: &Credential, now: Seconds) -> bool {
     match &credential.api_key {
         Some(key) => key.expires_at > now + WORTH_PUBLISHING,
-        None => parts.service.makes_keys() && outlives(&credential.tokens, now),
+        None => {
+            let signs = parts.keys.signing.is_some() && credential.tokens.refresh_token.is_some();
+            parts.service.makes_keys()
+                && outlives(&credential.tokens, now)
+                && (!signs || is_fresh(&credential.tokens, now))
+        }
     }
+}
+
+/// Whether the service gave these tokens so lately that a key may be signed on their word: it does not say when
+/// it ends a grant.
+fn is_fresh(tokens: &Tokens, now: Seconds) -> bool {
+    now - tokens.requested_at < WORD_LASTS
 }
 
 fn outlives(tokens: &Tokens, now: Seconds) -> bool {
@@ -174,7 +187,9 @@ fn good_for_another(parts: &Parts, credential: &Credential, now: Seconds) -> boo
     };
     match (&parts.keys.signing, &tokens.refresh_token) {
         (None, _) => parts.service.makes_keys() && outlives(tokens, now),
-        (Some(signing), Some(_)) => good_until(tokens) > now + signing.life(),
+        (Some(signing), Some(_)) => {
+            good_until(tokens) > now + signing.life() && is_fresh(tokens, now)
+        }
         // Keys end with the access token: a key that already does is the last.
         (Some(_), None) => key.expires_at < good_until(tokens) && outlives(tokens, now),
     }

@@ -62,6 +62,7 @@ pub use inspection::Inspection;
 pub use life::SignOfLife;
 pub use link::Lease;
 pub use plans::statements;
+pub use quota::Share;
 pub use renewal::GivenBack;
 pub use rotation::{KeyUse, Rotation, RotationProgress, Rotator};
 pub use schema::Schema;

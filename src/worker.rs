@@ -269,11 +269,17 @@ async fn give_back(renewing: &Renewing, mut claim: Claim) {
 
 type UnderWay = Arc<Mutex<HashMap<ClientKey, i64>>>;
 
-/// How many more renewals of a tenant may start. Some places stay free, so that one slow Jira does not take
-/// them all.
+/// How many more renewals of a tenant may start: three quarters of the places that others leave. So a slow Jira
+/// takes not all of them, nor do several.
 fn may_begin(at_once: usize, under_way: &UnderWay, tenant: &ClientKey) -> i64 {
-    let most = count((at_once * 3).div_ceil(4));
-    (most - running(under_way, tenant)).max(0)
+    let of_tenant = running(under_way, tenant);
+    let all: i64 = {
+        let under_way = under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        under_way.values().sum()
+    };
+    let places = (count(at_once) - (all - of_tenant)).max(0);
+    let most = (places * 3 + 3) / 4;
+    (most - of_tenant).max(0)
 }
 
 /// How many renewals of a tenant are running.

@@ -231,15 +231,15 @@ impl Jira {
         }
     }
 
-    /// Reads a person's account type and name. If Jira said earlier that the person was gone, that is
-    /// forgotten.
+    /// Reads a person's account type and name. That they are there is recorded; if Jira said earlier that they
+    /// were gone, that is forgotten.
     pub async fn person(&self, about: &About<'_>) -> Result<Person, JiraError> {
         let path = "/rest/api/3/user";
         let answer = self.call(about, Method::GET, path, None).await?;
         let person = read_person(&answer.body, about.account).ok_or(JiraError::Nonsense)?;
         if person.active {
             self.store
-                .person_is_there(about.tenant, about.account)
+                .person_is_there(about.tenant, about.account, self.clock.now())
                 .await?;
         }
         Ok(person)

@@ -128,6 +128,7 @@ mod tests {
     const LIMITS: JiraLimits = JiraLimits {
         quota: 65_000,
         renewal: 52_000,
+        people: 13_000,
         burst: 20,
     };
 

@@ -140,6 +140,7 @@ mod tests {
         let limits = JiraLimits {
             quota: 65_000,
             renewal: 52_000,
+            people: 13_000,
             burst: 20,
         };
         let with = |links| Forecast::new(links, &[3600], limits).unwrap();

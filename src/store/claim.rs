@@ -108,6 +108,8 @@ pub struct Claim {
     pub purpose: Purpose,
     /// The probe, if this claim may send while the gate is closed to others.
     pub probe: Option<Probe>,
+    /// When Jira last said that the link's person is there.
+    pub seen_at: Seconds,
     pub(super) put_again: i64,
     pub(super) token: String,
 }
@@ -313,6 +315,7 @@ impl Store {
             unsettled: row.unsettled || row.intent_at.is_some(),
             purpose: Purpose::Renewal,
             probe: kind.probe(),
+            seen_at: row.seen_at,
             put_again: row.put_again,
             token: row.claim.unwrap_or_default(),
             tenant,

@@ -34,9 +34,9 @@ statements! {
     LINK_PUT = "insert into link (id, client_key, installation, account_id, subject, display_name, state, \
         generation, credential, key_expires_at, published_generation, published_expires_at, published_at, \
         put_again, due_at, failures, claims, claim, claimed_by, unsettled, created_at, consented_at, \
-        consent_ends_at, first_end) \
+        consent_ends_at, first_end, seen_at) \
         values ($1, $2, $3, $4, $5, $6, 'live', $7, $8, $9, 0, 0, 0, 0, $10, 0, 1, $11, $12, false, $13, $14, \
-        $15, 0) \
+        $15, 0, $13) \
         on conflict (client_key, account_id) do update set id = excluded.id, \
         installation = excluded.installation, subject = excluded.subject, \
         display_name = excluded.display_name, state = excluded.state, reason = null, \
@@ -45,7 +45,7 @@ statements! {
         published_at = 0, put_again = 0, due_at = excluded.due_at, failures = 0, claims = 1, claim = excluded.claim, \
         claimed_by = excluded.claimed_by, intent_at = null, unsettled = false, \
         consented_at = excluded.consented_at, consent_ends_at = excluded.consent_ends_at, first_end = 0, \
-        gone_since = null";
+        gone_since = null, seen_at = excluded.seen_at";
     LINK_DELETE = "delete from link where client_key = $1 and account_id = $2 returning *";
     LINK_DELETE_BY_ID = "delete from link where id = $1 returning *";
     /// Counts one on, for a new link or after the end of one. It comes before the link in every transaction,
@@ -338,6 +338,7 @@ impl Store {
             purpose: Purpose::Person,
             probe: None,
             put_again: 0,
+            seen_at: now,
             token,
         }))
     }

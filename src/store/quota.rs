@@ -14,27 +14,40 @@ statements! {
     /// Inserts the hour's row if it is missing.
     QUOTA_TAKE = "insert into quota (hour, taken, renewal) values ($1, $2, $3) on conflict (hour) do update \
         set taken = quota.taken + excluded.taken, renewal = quota.renewal + excluded.renewal \
-        where quota.taken + excluded.taken <= $4 and quota.renewal + excluded.renewal <= $5";
+        where quota.taken + excluded.taken <= $4 and quota.renewal + excluded.renewal <= $5 \
+        and quota.taken - quota.renewal + excluded.taken - excluded.renewal <= $6";
     QUOTA_TAKEN = "select taken, renewal from quota where hour = $1";
     QUOTAS_PAST = "delete from quota where hour < $1";
     PACE_RESERVE = "update pace set next_at = $2 + case when next_at > $1 then next_at else $1 end \
         where name = 'service' and next_at <= $3 returning next_at";
 }
 
+/// For whom points are taken, and how many these may take in the hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Share {
+    /// For renewals.
+    Renewals(i64),
+    /// For people who connect and disconnect.
+    People(i64),
+}
+
 impl Store {
-    /// Takes points of an hour's quota for this process. All purposes together may take at most `total`, and
-    /// renewals at most `renewal` if it is given. False if too few are left.
+    /// Takes points of an hour's quota for this process, for renewals or for people, who may each take so many
+    /// of `total`. False if too few are left.
     pub async fn take_points(
         &self,
         hour: i64,
         points: i64,
         total: i64,
-        renewal: Option<i64>,
+        share: Share,
     ) -> Result<bool, Error> {
-        if points > renewal.unwrap_or(total).min(total) {
+        let (by_renewals, renewal, people) = match share {
+            Share::Renewals(most) => (points, most, i64::MAX),
+            Share::People(most) => (0, i64::MAX, most),
+        };
+        if points > renewal.min(people).min(total) {
             return Ok(false);
         }
-        let by_renewals = if renewal.is_some() { points } else { 0 };
         // In the queue of writes, because all calls to Jira wait for this.
         let rows = self
             .connections
@@ -45,7 +58,8 @@ impl Store {
                         .bind(points)
                         .bind(by_renewals)
                         .bind(total)
-                        .bind(renewal.unwrap_or(i64::MAX)),
+                        .bind(renewal)
+                        .bind(people),
                 );
                 Ok(Finish::Commit(rows.await?))
             })

@@ -24,8 +24,8 @@ statements! {
     /// The first time counts, unless it came from a clock that was ahead.
     GONE_SAID = "update link set gone_since = case when gone_since <= $4 then gone_since else $4 end \
         where id = $1 and generation = $2 and claim = $3 returning gone_since";
-    GONE_NOT = "update link set gone_since = null where client_key = $1 and account_id = $2 \
-        and gone_since is not null";
+    PERSON_SEEN = "update link set gone_since = null, seen_at = $3 where client_key = $1 and account_id = $2 \
+        and (gone_since is not null or seen_at <> $3)";
 }
 
 /// Why a claimed link is given back: whether that counts towards its backoff, and whether its token request
@@ -250,11 +250,17 @@ impl Store {
         Ok(self.connections.optional(gone).await?)
     }
 
-    /// Forgets that Jira said that a person was gone, because it has shown them since.
-    pub async fn person_is_there(&self, tenant: &Tenant, account: &AccountId) -> Result<(), Error> {
-        let there = GONE_NOT
+    /// Records that Jira has shown a person, and forgets that it said that they were gone.
+    pub async fn person_is_there(
+        &self,
+        tenant: &Tenant,
+        account: &AccountId,
+        now: Seconds,
+    ) -> Result<(), Error> {
+        let there = PERSON_SEEN
             .bind(tenant.client_key.as_str())
-            .bind(account.as_str());
+            .bind(account.as_str())
+            .bind(now);
         self.connections.execute(there).await?;
         Ok(())
     }

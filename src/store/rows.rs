@@ -107,6 +107,7 @@ pub(super) struct LinkRow {
     pub(super) consented_at: Option<i64>,
     pub(super) consent_ends_at: Option<i64>,
     pub(super) first_end: i64,
+    pub(super) seen_at: i64,
 }
 
 #[derive(FromRow)]

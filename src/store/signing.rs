@@ -25,7 +25,7 @@ statements! {
         where g.client_key = l.client_key and g.account_id = l.account_id) as reached from link l join tenant t on t.client_key = l.client_key \
         where l.id = $1 and l.client_key = $2 and l.account_id = $3 and l.subject = $4 \
         and $5 <= l.generation and ($5 >= l.generation - 1 or $5 >= l.published_generation) \
-        and l.state <> 'reconnect' and t.installed and t.installation = l.installation \
+        and l.state <> 'reconnect' and t.installed and t.enabled and t.installation = l.installation \
         and not exists (select 1 from link_generation g where g.client_key = l.client_key \
         and g.account_id = l.account_id and g.generation > l.generation)";
 }
@@ -125,8 +125,8 @@ impl Store {
         Ok(())
     }
 
-    /// Whether a key of this link and generation is still valid: the link exists, its tenant has the app, its
-    /// person need not reconnect, and the generation is the newest, the one before, or one that Jira may
+    /// Whether a key of this link and generation is still valid: the link exists, its tenant has the app and has
+    /// not disabled it, its person need not reconnect, and the generation is the newest, the one before, or one that Jira may
     /// still hold. A row that is behind its separately counted generation (a restored one) does not count,
     /// nor does one whose credential does not open beside its columns.
     pub async fn honours(

@@ -17,6 +17,7 @@ on_both_databases!(
     r22_a_person_who_shows_up_between_is_not_gone,
     r22_a_deactivated_person_is_gone_when_jira_has_said_it_twice,
     r22_another_word_for_it_counts_only_about_this_person,
+    r31_a_person_is_asked_about_once_a_day,
 );
 
 const PAGE: &str =
@@ -423,6 +424,34 @@ async fn r22_a_deactivated_person_is_gone_when_jira_has_said_it_twice(db: Db) {
     scene.no_work_left().await;
     assert_eq!(live_subjects(&scene), ["u-200"]);
     mia.renewed().await;
+    scene.end().await;
+}
+
+async fn r31_a_person_is_asked_about_once_a_day(db: Db) {
+    let scene = Scene::start(db, Setting::keys_live(3 * 3600)).await;
+    let jira = &scene.world.jira;
+    let omar = scene.person("acme", OMAR);
+    let mia = scene.person("acme", MIA);
+    omar.link("u-100").await;
+    mia.link("u-200").await;
+    omar.recorded().await;
+    let looks = || jira.calls_to("GET", "/rest/api/3/user").len();
+    let before = looks();
+    omar.renewed().await;
+    assert_eq!(looks(), before, "not within the day");
+    // Jira takes keys for a person who was deactivated, and says nothing.
+    jira.edit_site("acme", |site| {
+        site.people.get_mut(OMAR).expect("they are there").active = false;
+    });
+    let generation = mia.generation().expect("there is a key");
+    scene.advance(25 * 3600);
+    omar.found_gone().await;
+    scene.no_work_left().await;
+    mia.property_of_generation(generation + 1).await;
+    assert_eq!(live_subjects(&scene), ["u-200"]);
+    let after = looks();
+    mia.renewed().await;
+    assert_eq!(looks(), after, "once a day");
     scene.end().await;
 }
 

@@ -23,6 +23,8 @@ use crate::sim::service::{Endpoint, ServiceOptions};
 
 on_both_databases!(
     k1_a_minted_key_is_good_until_its_link_ends,
+    r31_a_key_is_signed_on_the_word_of_a_refresh_of_the_last_hour,
+    r31_a_key_of_a_tenant_that_disabled_the_app_is_inactive,
     k2_signing_keys_change_and_no_key_that_is_alive_breaks,
     a_signing_key_is_resealed_with_everything_else,
     k5_a_handle_leads_the_vendors_frames_to_the_key,
@@ -94,6 +96,44 @@ fn is_signed_by(set: &Value, key: &str) -> bool {
     validation.validate_exp = false;
     let public = DecodingKey::from_jwk(jwk).expect("a public key");
     jsonwebtoken::decode::<Value>(key, &public, &validation).is_ok()
+}
+
+async fn r31_a_key_is_signed_on_the_word_of_a_refresh_of_the_last_hour(db: Db) {
+    // With one refresh the service would let keys be signed for eight hours.
+    let scene = Scene::start(db, minting(8 * HOUR)).await;
+    let omar = scene.person("acme", OMAR);
+    omar.link("u-100").await;
+    let refreshes = || scene.world.service.calls_to(Endpoint::Refresh);
+    omar.recorded().await;
+    scene.advance(45 * 60);
+    omar.property_of_generation(2).await;
+    assert_eq!(refreshes(), 0, "the code was redeemed within the hour");
+    omar.recorded().await;
+    scene.advance(45 * 60);
+    omar.property_of_generation(3).await;
+    assert_eq!(refreshes(), 1);
+    // The grant ends at the service. The next key but one is not signed any more.
+    omar.recorded().await;
+    scene.world.service.withdraw("u-100");
+    scene.advance(61 * 60);
+    omar.asked_to_reconnect().await;
+    scene.end().await;
+}
+
+async fn r31_a_key_of_a_tenant_that_disabled_the_app_is_inactive(db: Db) {
+    let scene = Scene::start(db, minting(8 * HOUR)).await;
+    let omar = scene.person("acme", OMAR);
+    let mia = scene.person("globex", MIA);
+    omar.link("u-100").await;
+    mia.link("u-200").await;
+    let (key, other) = (omar.key(), mia.key());
+    let jira = &scene.world.jira;
+    jira.disable("acme").await.expect("it is told");
+    assert!(!is_active(&scene, &key).await);
+    assert!(is_active(&scene, &other).await);
+    jira.enable("acme").await.expect("it is told");
+    assert!(is_active(&scene, &key).await);
+    scene.end().await;
 }
 
 async fn k1_a_minted_key_is_good_until_its_link_ends(db: Db) {

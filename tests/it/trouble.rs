@@ -5,10 +5,11 @@ use std::time::Duration;
 use latchkey::clock::Seconds;
 use latchkey::model::ClientKey;
 use latchkey::store::Gate;
+use reqwest::StatusCode;
 
 use crate::on_both_databases;
-use crate::scene::{Db, Person, Scene, Setting, eventually};
-use crate::sim::jira::{MIA, OMAR};
+use crate::scene::{Db, Person, Scene, Setting, cookie_of, eventually};
+use crate::sim::jira::{Limits, MIA, OMAR};
 use crate::sim::service::{Endpoint, Fault, Kind, ServiceOptions};
 
 on_both_databases!(
@@ -17,6 +18,7 @@ on_both_databases!(
     t29_r24_a_probe_is_of_a_tenant_that_is_not_accused,
     t29_codes_of_a_person_close_nothing,
     f6_dead_grants_in_odd_words_delay_nobody,
+    r29_people_leave_renewals_their_share,
 );
 
 /// Keys that are due after two thirds of an hour.
@@ -281,5 +283,49 @@ async fn f6_dead_grants_in_odd_words_delay_nobody(db: Db) {
     for (person, _) in dead {
         person.property_of_generation(2).await;
     }
+    scene.end().await;
+}
+
+async fn r29_people_leave_renewals_their_share(db: Db) {
+    let setting = setting()
+        .with("LATCHKEY_JIRA_QUOTA", "60")
+        .with("LATCHKEY_JIRA_RENEWAL_SHARE", "50");
+    let scene = Scene::start(db, setting).await;
+    let jira = &scene.world.jira;
+    jira.set_limits(Limits {
+        quota: Some(60),
+        burst: None,
+    });
+    let others = Crowd::link(&scene, "globex", 4).await;
+    let hour = (scene.clock.now() / 3600 + 1) * 3600;
+    scene.advance(hour - scene.clock.now());
+    // People of one site connect and disconnect in a circle, until nothing is left for them.
+    let mut turns = 0;
+    let refused = loop {
+        let omar = scene.person("acme", OMAR);
+        let answer = omar.begin_with(&omar.token()).await;
+        if answer.status != StatusCode::SEE_OTHER {
+            break answer;
+        }
+        let (id, cookie) = (
+            answer.leads_to().trim_start_matches("/link/").to_owned(),
+            cookie_of(&answer),
+        );
+        omar.cancel(&id, &cookie).await.leads_to();
+        turns += 1;
+        assert!(turns < 30, "sixty points do not last for so many");
+    };
+    refused.is_page(503, "jira-busy");
+    assert!(turns > 5, "{turns}");
+    // All renewals have what they need.
+    for _ in 0..3 {
+        others.renew().await;
+    }
+    let refused = jira
+        .calls()
+        .iter()
+        .filter(|call| call.status == Some(429))
+        .count();
+    assert_eq!(refused, 0, "Jira never had to say no");
     scene.end().await;
 }

@@ -97,6 +97,7 @@ mod tests {
         let limits = JiraLimits {
             quota: 1,
             renewal: 1,
+            people: 1,
             burst: 1,
         };
         let bursts = Bursts::new(&limits, Clock::movable());

@@ -3,15 +3,17 @@
 use crate::clock::{Clock, Seconds};
 use crate::error::Error;
 use crate::model::Purpose;
-use crate::store::Store;
+use crate::store::{Share, Store};
 
 /// Limits of the calls to Jira.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JiraLimits {
     /// Points per hour over all sites.
     pub quota: i64,
-    /// How many of these points renewals may use.
+    /// How many of these points renewals may use, and nothing else.
     pub renewal: i64,
+    /// How many are for people who connect and disconnect.
+    pub people: i64,
     /// Writes per second to one site.
     pub burst: u32,
 }
@@ -20,10 +22,17 @@ impl JiraLimits {
     /// The limits if renewals may use `share` per cent of the quota.
     #[must_use]
     pub fn new(quota: i64, share: i64, burst: u32) -> Self {
+        // A quota too small to divide goes to renewals: without them no link survives.
+        let renewal = (quota * share / 100).max(1);
         Self {
             quota,
-            // A quota too small to divide goes to renewals: without them no link survives.
-            renewal: (quota * share / 100).max(1),
+            renewal,
+            // If renewals may have it all, people share it with them.
+            people: if renewal < quota {
+                quota - renewal
+            } else {
+                quota
+            },
             burst,
         }
     }
@@ -100,10 +109,13 @@ impl Quota {
         let (share, allotment) = match purpose {
             Purpose::Renewal if purse.renewal_used_up => return Ok(false),
             Purpose::Renewal => (
-                Some(self.limits.renewal),
+                Share::Renewals(self.limits.renewal),
                 (self.limits.renewal / 200).clamp(1, 100),
             ),
-            Purpose::Person => (None, (self.limits.quota / 1000).clamp(1, 10)),
+            Purpose::Person => (
+                Share::People(self.limits.people),
+                (self.limits.people / 200).clamp(1, 10),
+            ),
         };
         let mut taken = None;
         // Near the end, fewer points than an allotment may be left.
@@ -148,12 +160,7 @@ impl Quota {
             }
             Purpose::Person => {
                 if purse.person < points && !self.fill(&mut purse, purpose, points).await? {
-                    // Points taken for renewals pay for this call too.
-                    if purse.renewal < points {
-                        return Ok(false);
-                    }
-                    purse.renewal -= points;
-                    return Ok(true);
+                    return Ok(false);
                 }
                 purse.person -= points;
             }
