@@ -108,7 +108,7 @@ async fn run(parts: &Parts, entry: Cleanup) -> Result<(), Error> {
     parts.meters.cleanup(CleanupOutcome::Failed);
     tracing::warn!(%error, tenant = %entry.client_key, account = %entry.account_id, failures = entry.failures + 1, "a cleanup failed and will be retried");
     let asked = match &error {
-        NotYet::Waiting(seconds) => *seconds,
+        NotYet::Waiting(seconds) | NotYet::Service(RevokeError::Wait { seconds }) => *seconds,
         _ => 0,
     };
     let backoff = (2_i64 << entry.failures.clamp(0, 12)).min(LONGEST_WAIT);

@@ -110,9 +110,87 @@ pub fn parse_rfc3339(text: &str) -> Option<Seconds> {
         .map(OffsetDateTime::unix_timestamp)
 }
 
+/// Reads a date of HTTP in any of its three forms (RFC 9110 section 5.6.7), as seconds. A year of two digits is
+/// one from 1970 to 2069.
+#[must_use]
+pub fn parse_http_date(text: &str) -> Option<Seconds> {
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let words: Vec<&str> = text.split_ascii_whitespace().collect();
+    let (day, month, year, time) = match *words.as_slice() {
+        // Sun, 06 Nov 1994 08:49:37 GMT
+        [_, day, month, year, time, "GMT" | "UTC"] => (day, month, year, time),
+        // Sunday, 06-Nov-94 08:49:37 GMT
+        [_, date, time, "GMT" | "UTC"] => {
+            let mut parts = date.splitn(3, '-');
+            (parts.next()?, parts.next()?, parts.next()?, time)
+        }
+        // Sun Nov  6 08:49:37 1994
+        [_, month, day, time, year] => (day, month, year, time),
+        _ => return None,
+    };
+    let number = |text: &str| {
+        let digits = (1..=4).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+        digits.then(|| text.parse::<u16>().ok()).flatten()
+    };
+    let small = |text: &str| u8::try_from(number(text)?).ok();
+    let month = MONTHS
+        .iter()
+        .position(|name| name.eq_ignore_ascii_case(month))?;
+    let month = time::Month::try_from(u8::try_from(month + 1).ok()?).ok()?;
+    let year = match (number(year)?, year.len()) {
+        (short @ 70.., 2) => 1900 + short,
+        (short, 2) => 2000 + short,
+        (year, 4) => year,
+        _ => return None,
+    };
+    let date = time::Date::from_calendar_date(year.into(), month, small(day)?).ok()?;
+    let mut parts = time.splitn(3, ':').map(small);
+    let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next()??);
+    // A leap second is the end of its minute.
+    let time = date.with_hms(hour, minute, second.min(59)).ok()?;
+    (second <= 60).then(|| time.assume_utc().unix_timestamp())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn f9_dates_of_http_are_read_in_each_form() {
+        let same = 1_795_838_520;
+        for text in [
+            "Sat, 28 Nov 2026 04:02:00 GMT",
+            "Saturday, 28-Nov-26 04:02:00 GMT",
+            "Sat Nov 28 04:02:00 2026",
+            "sat, 28 nov 2026 04:02:00 GMT",
+        ] {
+            assert_eq!(parse_http_date(text), Some(same), "{text}");
+        }
+        for text in ["Sun Nov  6 08:49:37 1994", "Sunday, 06-Nov-94 08:49:37 GMT"] {
+            assert_eq!(parse_http_date(text), Some(784_111_777), "{text}");
+        }
+        assert_eq!(
+            parse_http_date("Thu, 31 Dec 2026 23:59:60 GMT"),
+            parse_http_date("Thu, 31 Dec 2026 23:59:59 GMT")
+        );
+        for nonsense in [
+            "",
+            "GMT",
+            "28 Nov 2026",
+            "Sat, 28 Nov 2026 04:02:00 CET",
+            "Sat, 28 Nov 2026 4 GMT",
+            "Sat, 28 Nov 2026 24:00:00 GMT",
+            "Sat, 28 Nov 2026 04:02:61 GMT",
+            "Sat, 00 Nov 2026 04:02:00 GMT",
+            "Sat, 28 Nev 2026 04:02:00 GMT",
+            "Sat, 28 Nov +026 04:02:00 GMT",
+            "Sat, 28-11-26 04:02:00 GMT",
+        ] {
+            assert_eq!(parse_http_date(nonsense), None, "{nonsense}");
+        }
+    }
 
     #[test]
     fn times_are_written_and_read_back() {

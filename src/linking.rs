@@ -394,12 +394,7 @@ pub async fn returned(
         .act(&tenant, &attempt.account_id)
         .map_err(failed)?;
     no_refusal(linking, &tenant, &attempt, &callback).await?;
-    let code = callback
-        .code
-        .filter(|code| (1..=LONGEST_CODE).contains(&code.expose().len()));
-    let Some(code) = code else {
-        return Err(failed(Error::AttemptOver("there is no code")));
-    };
+    let code = code_of(callback.code).map_err(failed)?;
     let now = linking.now();
     let handle = linking.parts.random.token();
     let next = Phase::Returned(Returned {
@@ -424,6 +419,23 @@ pub async fn returned(
     let app_key = &linking.app_key;
     let address = finish_page(app_key, &tenant, &attempt.id, &handle);
     Ok(WayOn::Jira(address))
+}
+
+/// The code of an answer, if it can be one: a text of printable ASCII characters (RFC 6749, appendix A.11) that
+/// is not too long. Nothing else is kept or sent on.
+fn code_of(code: Option<Secret>) -> Result<Secret, Error> {
+    let code = code
+        .filter(|code| !code.expose().is_empty())
+        .ok_or(Error::AttemptOver("there is no code"))?;
+    let text = code.expose();
+    let why = match text.bytes().all(|b| (0x20..=0x7e).contains(&b)) {
+        true if text.len() <= LONGEST_CODE => return Ok(code),
+        true => "the code is too long",
+        false => "the code has a character that no code may have",
+    };
+    Err(Error::CameBack(Box::new(Error::ServiceRefused(
+        why.to_owned(),
+    ))))
 }
 
 /// The address of the finish page in Jira.

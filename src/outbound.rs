@@ -11,13 +11,16 @@ use http::{HeaderMap, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use crate::clock::Seconds;
+use crate::clock::{Seconds, parse_http_date};
 
 /// From the first byte sent to the last byte received.
 pub const TIME_LIMIT: Duration = Duration::from_secs(30);
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// Enough for discovery documents and key sets; token and identity answers have a few kilobytes.
 pub const SIZE_LIMIT: usize = 256 * 1024;
+
+/// The longest that another server may ask not to be called, in seconds. It may be wrong, or say too much.
+pub const LONGEST_WAIT: Seconds = 3600;
 
 /// RFC 3986: everything but the unreserved characters is encoded.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
@@ -47,17 +50,29 @@ impl Answer {
         serde_json::from_slice(&self.body).ok()
     }
 
-    /// `Retry-After` in seconds, clamped to an hour. None for a date or nonsense.
+    /// `Retry-After` (RFC 9110 section 10.2.3), a number of seconds or a date, as seconds from now: at least one,
+    /// and at most [`LONGEST_WAIT`]. None if there is none, or nonsense. Of several the longest counts.
     #[must_use]
-    pub fn retry_after(&self) -> Option<Seconds> {
-        let text = self.headers.get(http::header::RETRY_AFTER)?.to_str().ok()?;
-        let digits = text.trim();
-        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-            return None;
-        }
-        // A number that overflows is a long time too.
-        Some(digits.parse::<Seconds>().unwrap_or(3600).clamp(1, 3600))
+    pub fn retry_after(&self, now: Seconds) -> Option<Seconds> {
+        let lines = self.headers.get_all(http::header::RETRY_AFTER).iter();
+        lines
+            .filter_map(|line| wait(line.to_str().ok()?.trim(), now))
+            .max()
+            .map(|seconds| seconds.clamp(1, LONGEST_WAIT))
     }
+}
+
+/// How many seconds to wait: a number of them, rounded up if it has a fraction, or until a date.
+fn wait(text: &str, now: Seconds) -> Option<Seconds> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if !digits(whole) || !digits(fraction) {
+        return Some(parse_http_date(text)?.saturating_sub(now));
+    }
+    // A number that overflows is a long time too.
+    let seconds = whole.parse::<Seconds>().unwrap_or(LONGEST_WAIT);
+    let begun = fraction.bytes().any(|b| b != b'0');
+    Some(seconds.saturating_add(begun.into()))
 }
 
 /// Why there is no answer.
@@ -199,4 +214,60 @@ impl Resolve for LoopbackNames {
 #[must_use]
 pub fn encode(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f9_a_wait_is_understood_in_each_form() {
+        // Saturday, 28 November 2026, 04:00:00 UTC.
+        let now = 1_795_838_400;
+        let said = |lines: &[&str]| {
+            let name = http::header::RETRY_AFTER;
+            let lines = lines.iter().map(|line| {
+                let line = http::HeaderValue::from_bytes(line.as_bytes()).expect("a header");
+                (name.clone(), line)
+            });
+            let mut headers = HeaderMap::new();
+            for (name, line) in lines {
+                headers.append(name, line);
+            }
+            let answer = Answer {
+                status: StatusCode::TOO_MANY_REQUESTS,
+                headers,
+                body: Vec::new(),
+            };
+            answer.retry_after(now)
+        };
+        for (text, wait) in [
+            ("120", Some(120)),
+            (" 7 ", Some(7)),
+            ("0", Some(1)),
+            ("1.2", Some(2)),
+            ("30.0", Some(30)),
+            ("99999999999999999999999999", Some(3600)),
+            ("86400", Some(3600)),
+            ("Sat, 28 Nov 2026 04:02:00 GMT", Some(120)),
+            ("Saturday, 28-Nov-26 04:02:00 GMT", Some(120)),
+            ("Sat Nov 28 04:02:00 2026", Some(120)),
+            ("Sat, 28 Nov 2026 04:00:00 GMT", Some(1)),
+            ("Sat, 28 Nov 2026 03:00:00 GMT", Some(1)),
+            ("Wed, 21 Oct 2099 07:28:00 GMT", Some(3600)),
+            ("-1", None),
+            ("+5", None),
+            ("1e3", None),
+            (".5", None),
+            ("5.", None),
+            ("soon", None),
+            ("", None),
+            ("Sat, 31 Nov 2026 04:02:00 GMT", None),
+            ("Sat, 28 Nov 2026 04:02:00", None),
+        ] {
+            assert_eq!(said(&[text]), wait, "{text}");
+        }
+        assert_eq!(said(&[]), None);
+        assert_eq!(said(&["5", "soon", "9"]), Some(9));
+    }
 }

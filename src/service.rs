@@ -11,6 +11,7 @@ pub mod discovery;
 pub mod failures;
 pub mod habits;
 pub mod id_token;
+pub mod key_set;
 pub mod known;
 pub mod lenient;
 pub mod pace;

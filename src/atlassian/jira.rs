@@ -435,7 +435,7 @@ impl Jira {
     }
 
     /// Jira asks to wait: the tenant waits, or calls to it with this method do, or all writes to any Jira
-    /// wait until the hour. Returns until when.
+    /// wait, until the hour if Jira does not say how long. Returns until when.
     async fn leave_alone(
         &self,
         about: &About<'_>,
@@ -448,9 +448,10 @@ impl Jira {
         tracing::warn!(tenant = %tenant.client_key, %method, seconds, why = why.as_str(), "Jira asks to wait");
         let until = self.clock.now() + seconds;
         if why == ParkReason::GlobalQuota {
-            let hour = self.quota.next_hour();
-            self.writes.close_until(hour).await?;
-            return Ok(until.max(hour));
+            // The quota is that of an hour, and Jira knows better than the clock when it ends.
+            let until = asked.map_or_else(|| self.quota.next_hour(), |_| until);
+            self.writes.close_until(until).await?;
+            return Ok(until);
         }
         let calls = Calls::meant(why, method);
         self.store

@@ -6,10 +6,9 @@ use serde_json::Value;
 
 use super::lenient;
 use crate::clock::{Seconds, parse_rfc3339};
+use crate::names;
 use crate::secret::Secret;
 
-/// Names are shown and stored; longer ones are cut.
-const LONGEST_NAME: usize = 200;
 /// OpenID Connect Core 1.0, section 2.
 const LONGEST_SUBJECT: usize = 255;
 
@@ -20,6 +19,10 @@ pub struct Names {
     name: Option<Value>,
     #[serde(default)]
     display_name: Option<Value>,
+    #[serde(default)]
+    given_name: Option<Value>,
+    #[serde(default)]
+    family_name: Option<Value>,
     #[serde(default)]
     preferred_username: Option<Value>,
     #[serde(default)]
@@ -33,36 +36,28 @@ pub struct Names {
 }
 
 impl Names {
-    /// The best name that can be displayed, without control characters.
+    /// The best name that shows something.
     #[must_use]
     pub fn best(&self) -> Option<String> {
-        [
-            &self.name,
-            &self.display_name,
-            &self.preferred_username,
-            &self.login,
-            &self.username,
-            &self.nickname,
-            &self.email,
-        ]
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .find_map(named)
+        let text = |name: &Option<Value>| names::shown(name.as_ref()?.as_str()?);
+        let parts = [&self.given_name, &self.family_name].map(text);
+        let whole = parts.into_iter().flatten().collect::<Vec<_>>().join(" ");
+        [&self.name, &self.display_name]
+            .into_iter()
+            .find_map(text)
+            .or_else(|| names::shown(&whole))
+            .or_else(|| {
+                [
+                    &self.preferred_username,
+                    &self.login,
+                    &self.username,
+                    &self.nickname,
+                    &self.email,
+                ]
+                .into_iter()
+                .find_map(text)
+            })
     }
-}
-
-/// A name without control characters, cut to a length that can be displayed. None if nothing is left.
-#[must_use]
-pub fn named(text: &str) -> Option<String> {
-    Some(shortened(text.trim())).filter(|name| !name.is_empty())
-}
-
-fn shortened(text: &str) -> String {
-    text.chars()
-        .filter(|c| !c.is_control())
-        .take(LONGEST_NAME)
-        .collect()
 }
 
 /// An account's id, never cut: two accounts could become one.
@@ -119,7 +114,7 @@ pub fn issued_key(body: &[u8]) -> Option<IssuedKey> {
     })
 }
 
-fn text_or_number(value: Value) -> Option<String> {
+pub(super) fn text_or_number(value: Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text),
         Value::Number(number) => Some(number.to_string()),
@@ -166,12 +161,31 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_shows_nothing_is_none() {
-        let body = br#"{"sub":"a","name":"\u0001\u0002","nickname":" Rob\u0000in "}"#;
-        assert_eq!(
-            identity(body),
-            Some(("a".to_owned(), Some("Robin".to_owned())))
-        );
+    fn f21_the_best_name_that_shows_something_counts() {
+        let name = |names: &str| {
+            let body = format!(r#"{{"sub":"a",{names}}}"#);
+            identity(body.as_bytes()).and_then(|(_, name)| name)
+        };
+        for (names, best) in [
+            (
+                r#""name":"\u0001","nickname":" Rob\u0000in ""#,
+                Some("Robin"),
+            ),
+            (r#""name":"\u200b","login":"robin""#, Some("robin")),
+            (r#""name":7,"email":"r@example.com""#, Some("r@example.com")),
+            (r#""name":"","given_name":"Robin""#, Some("Robin")),
+            (
+                r#""given_name":"Robin","family_name":"Park","login":"r""#,
+                Some("Robin Park"),
+            ),
+            (
+                r#""given_name":"\u2060","family_name":"\u3164","login":"r""#,
+                Some("r"),
+            ),
+            (r#""name":"\u2800","nickname":null,"email":[]"#, None),
+        ] {
+            assert_eq!(name(names).as_deref(), best, "{names}");
+        }
     }
 
     #[test]

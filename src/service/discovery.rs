@@ -1,6 +1,7 @@
 //! The service's metadata (RFC 8414, OpenID Connect Discovery 1.0), read as strictly as settings.
 
 use serde::Deserialize;
+use serde_json::Value;
 use url::Url;
 
 use super::known::ClientAuth;
@@ -34,10 +35,19 @@ struct Discovered {
     revocation_endpoint: Option<String>,
     userinfo_endpoint: Option<String>,
     jwks_uri: Option<String>,
+    // What these announce is read entry by entry: one that is odd costs no other.
     #[serde(default)]
-    authorization_response_iss_parameter_supported: bool,
-    token_endpoint_auth_methods_supported: Option<Vec<String>>,
-    prompt_values_supported: Option<Vec<String>>,
+    authorization_response_iss_parameter_supported: Value,
+    #[serde(default)]
+    token_endpoint_auth_methods_supported: Value,
+    #[serde(default)]
+    prompt_values_supported: Value,
+}
+
+/// Whether a list names this value.
+fn lists(list: &Value, value: &str) -> bool {
+    let mut entries = list.as_array().into_iter().flatten();
+    entries.any(|entry| entry == value)
 }
 
 /// The placeholder for the tenant in the issuer of a provider that serves many tenants.
@@ -95,23 +105,23 @@ impl Metadata {
             revoke: optional(&config.revoke_url, found.revocation_endpoint.as_ref())?,
             identity: optional(&config.identity_url, found.userinfo_endpoint.as_ref())?,
             jwks: optional(&None, found.jwks_uri.as_ref())?,
-            announces_iss: found.authorization_response_iss_parameter_supported,
+            announces_iss: match &found.authorization_response_iss_parameter_supported {
+                Value::Bool(announced) => *announced,
+                Value::String(text) => text == "true",
+                _ => false,
+            },
             secret_in_body: match config.client_auth {
                 Some(method) => method == ClientAuth::Body,
-                None => found
-                    .token_endpoint_auth_methods_supported
-                    .is_some_and(|methods| {
-                        let has = |method| methods.iter().any(|m| m == method);
-                        has("client_secret_post") && !has("client_secret_basic")
-                    }),
+                None => {
+                    let has = |method| lists(&found.token_endpoint_auth_methods_supported, method);
+                    has("client_secret_post") && !has("client_secret_basic")
+                }
             },
-            choose_prompt: found.prompt_values_supported.and_then(|values| {
-                // A person who has to log in again can choose another account. A value that is not announced
-                // is not sent: no standard says how a service treats it, and some refuse it.
-                ["select_account", "login"]
-                    .into_iter()
-                    .find(|wanted| values.iter().any(|value| value == wanted))
-            }),
+            // A person who has to log in again can choose another account. A value that is not announced is not
+            // sent: no standard says how a service treats it, and some refuse it.
+            choose_prompt: ["select_account", "login"]
+                .into_iter()
+                .find(|wanted| lists(&found.prompt_values_supported, wanted)),
             issuer: Some(found.issuer),
         })
     }

@@ -97,6 +97,12 @@ pub enum RevokeError {
     /// The access token that authorises it has expired.
     #[error("the access token for it has ended")]
     AccessTokenEnded,
+    /// The service asks to wait.
+    #[error("the service asks to wait for {seconds} s")]
+    Wait {
+        /// How long.
+        seconds: Seconds,
+    },
     /// Anything else.
     #[error("{0}")]
     Failed(String),

@@ -4,9 +4,11 @@
 use http::StatusCode;
 use serde_json::{Map, Value};
 
-use super::answers::{is_gone, named, subject};
+use super::answers::{is_gone, subject};
 use super::known::{Answers, IdentityFrom, Known, Revoking};
 use super::lenient;
+use crate::names;
+use crate::outbound::Answer;
 
 /// A form as JSON, for services that take JSON.
 #[must_use]
@@ -30,32 +32,64 @@ fn refusal(answers: &Answers, status: StatusCode, body: &Value) -> Option<String
         .map(str::to_owned)
 }
 
-/// Turns a token endpoint's answer into one for a strict reader: every success becomes 200, and only the JSON
-/// value is kept of the body. A body that is not JSON stays as it is.
+/// Turns a token endpoint's answer into that of RFC 6749 section 5, for a strict reader. An answer that cannot be
+/// understood stays as it is: the request may or may not have been carried out.
 #[must_use]
-pub fn plain_answer(status: StatusCode, body: Vec<u8>) -> (StatusCode, Vec<u8>) {
-    let Some(Value::Object(mut fields)) = lenient::read(&body) else {
+pub fn token_answer(known: &Known, status: StatusCode, body: Vec<u8>) -> (StatusCode, Vec<u8>) {
+    let (status, body) = plain_answer(status, body);
+    let (status, body) = standard_answer(known, status, body);
+    refusal_by_name(status, body)
+}
+
+/// Every success becomes 200, and only the JSON object is kept of the body.
+fn plain_answer(status: StatusCode, body: Vec<u8>) -> (StatusCode, Vec<u8>) {
+    let Some(Value::Object(fields)) = lenient::read(&body) else {
         return (status, body);
     };
-    if status.is_success() {
-        return (
-            StatusCode::OK,
-            Value::Object(fields).to_string().into_bytes(),
-        );
-    }
-    // Only the error's name is used, so the rest may be in any form.
-    for said in ["error_description", "error_uri"] {
-        if !fields.get(said).is_some_and(Value::is_string) {
-            fields.remove(said);
-        }
-    }
+    let status = match status.is_success() {
+        true => StatusCode::OK,
+        false => status,
+    };
     (status, Value::Object(fields).to_string().into_bytes())
 }
 
-/// Turns a token endpoint's answer into that of RFC 6749 section 5. An answer that cannot be understood stays
-/// as it is: the request may or may not have been carried out.
+/// Whether an answer with status 4xx comes from something between here and the token endpoint, or from another
+/// place than it: nothing is known of the grant.
 #[must_use]
-pub fn standard_answer(known: &Known, status: StatusCode, body: Vec<u8>) -> (StatusCode, Vec<u8>) {
+pub fn is_not_the_services(status: StatusCode, answer: &Answer) -> bool {
+    match status {
+        // A proxy's, or of a request that did not arrive whole.
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED
+        | StatusCode::REQUEST_TIMEOUT
+        | StatusCode::MISDIRECTED_REQUEST
+        | StatusCode::TOO_EARLY => true,
+        // With these statuses RFC 6749 section 5.2 refuses, in whatever form.
+        StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED => false,
+        // Of an address where nothing is, unless an API says it.
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::GONE => {
+            !lenient::read(&answer.body).is_some_and(|said| said.is_object())
+        }
+        _ => status.is_client_error() && lenient::is_page(&answer.body),
+    }
+}
+
+/// Of every refusal only the error's name is kept: what is said around it may be in any form. Where there is no
+/// name, the refusal concerns this request only, and its status is the name.
+fn refusal_by_name(status: StatusCode, body: Vec<u8>) -> (StatusCode, Vec<u8>) {
+    let fields = lenient::read(&body).unwrap_or_default();
+    if status.is_success() && lenient::holds_tokens(&fields) {
+        return (status, body);
+    }
+    let name = fields.get("error").and_then(Value::as_str).map(str::trim);
+    match name.filter(|name| !name.is_empty()) {
+        Some(name) => (refused_with(status), error(name)),
+        None if status.is_client_error() => (status, error(&format!("http_{}", status.as_u16()))),
+        None => (status, body),
+    }
+}
+
+/// Turns what is particular about this service's answers into the standard's form.
+fn standard_answer(known: &Known, status: StatusCode, body: Vec<u8>) -> (StatusCode, Vec<u8>) {
     let answers = &known.answers.value;
     if *answers == super::known::STANDARD_ANSWERS {
         return (status, body);
@@ -78,8 +112,6 @@ pub fn standard_answer(known: &Known, status: StatusCode, body: Vec<u8>) -> (Sta
     let fields = Value::Object(fields);
     match refusal(answers, status, &fields) {
         Some(name) => (refused_with(status), error(&name)),
-        // A refusal without a known name concerns this request only.
-        None if status.is_client_error() => (status, error(&format!("http_{}", status.as_u16()))),
         None => (status, body),
     }
 }
@@ -121,6 +153,8 @@ pub fn revoked(known: &Known, status: StatusCode, body: &[u8]) -> Revoked {
     match name {
         Some(name) if gone.contains(&name.as_str()) => Revoked::Yes,
         Some(name) if status.is_success() => Revoked::No(crate::error::printable(&name)),
+        // Something between here and there has answered.
+        _ if status.is_success() && lenient::is_page(body) => Revoked::No("a page".to_owned()),
         _ if status.is_success() => Revoked::Yes,
         Some(name)
             if status == StatusCode::BAD_REQUEST
@@ -130,6 +164,17 @@ pub fn revoked(known: &Known, status: StatusCode, body: &[u8]) -> Revoked {
         }
         _ if status == StatusCode::BAD_REQUEST && is_gone(body) => Revoked::Yes,
         _ => Revoked::No(status.to_string()),
+    }
+}
+
+/// The account that the userinfo endpoint names beside an ID token, and its name if there is one. There the
+/// subject alone counts (OpenID Connect Core 1.0, section 5.3.2).
+#[must_use]
+pub fn userinfo(from: &IdentityFrom, body: &[u8]) -> Option<(String, Option<String>)> {
+    let says_sub = || lenient::read(body).is_some_and(|fields| !fields["sub"].is_null());
+    match from {
+        IdentityFrom::Standard if !says_sub() => None,
+        _ => identity(from, body),
     }
 }
 
@@ -157,7 +202,7 @@ pub fn identity(from: &IdentityFrom, body: &[u8]) -> Option<(String, Option<Stri
     let name = names
         .iter()
         .filter_map(|pointer| fields.pointer(pointer)?.as_str())
-        .find_map(named);
+        .find_map(names::shown);
     Some((subject(&parts.join(":"))?, name))
 }
 
@@ -171,42 +216,116 @@ mod tests {
 
     fn answer(key: &str, status: u16, body: &str) -> (u16, String) {
         let status = StatusCode::from_u16(status).unwrap();
-        let (status, body) = standard_answer(known(key), status, body.as_bytes().to_vec());
+        let (status, body) = token_answer(known(key), status, body.as_bytes().to_vec());
         (status.as_u16(), String::from_utf8(body).unwrap())
     }
 
     #[test]
-    fn a_service_that_keeps_to_the_standard_is_not_touched() {
-        for body in [r#"{"error":"invalid_grant"}"#, "<html>", "", "[]", "{}"] {
-            for status in [200, 400, 401, 403] {
-                assert_eq!(answer("oidc", status, body), (status, body.to_owned()));
+    fn f5_an_answer_is_plain_before_it_is_read() {
+        let tokens = (200, r#"{"access_token":"a"}"#.to_owned());
+        for status in [200, 201, 202, 203, 206, 226] {
+            for body in [
+                r#"{"access_token":"b","access_token":"a"}"#,
+                "\u{feff} {\"access_token\":\"a\"} ",
+            ] {
+                assert_eq!(answer("oidc", status, body), tokens);
+            }
+        }
+        // Not an answer: the request may have been carried out.
+        for body in ["<html>", "", r#"{"access_token":"#, "[]", "{}"] {
+            assert_eq!(answer("oidc", 200, body), (200, body.to_owned()));
+        }
+    }
+
+    #[test]
+    fn f6_a_refusal_is_read_by_its_name_alone() {
+        let refusal = |status: u16, name: &str| (status, format!(r#"{{"error":"{name}"}}"#));
+        for said in [
+            "[]",
+            "7",
+            "null",
+            "{}",
+            r#""odd""#,
+            r#"[{"a":["b"]}]"#,
+            r#""\ud800""#,
+        ] {
+            for field in ["error_description", "error_uri", "message", "errors"] {
+                for key in ["oidc", "github", "figma"] {
+                    let body = format!(r#"{{"{field}":{said},"error":"invalid_grant"}}"#);
+                    assert_eq!(
+                        answer(key, 400, &body),
+                        refusal(400, "invalid_grant"),
+                        "{body}"
+                    );
+                }
+            }
+        }
+        let before = "\u{feff}\n{\"error\":\" invalid_grant \"}<!-- -->";
+        assert_eq!(answer("oidc", 401, before), refusal(401, "invalid_grant"));
+        // A service that refuses with 200 says so in the same words.
+        let body = r#"{"error":"invalid_grant","error_description":null}"#;
+        assert_eq!(answer("oidc", 200, body), refusal(400, "invalid_grant"));
+        let body = r#"{"error":"invalid_grant","access_token":"a"}"#;
+        assert_eq!(answer("oidc", 200, body).0, 200, "tokens come first");
+        // Words of the service's own name nothing that is known.
+        for (status, name) in [(400, "http_400"), (401, "http_401"), (422, "http_422")] {
+            for body in [
+                "",
+                "Bad Request",
+                "[]",
+                "{}",
+                "null",
+                r#""invalid_grant""#,
+                r#"{"message":"Bad Request"}"#,
+                r#"{"error":{"code":"invalid_grant"}}"#,
+                r#"{"error":["invalid_grant"]}"#,
+                r#"{"error":true}"#,
+                r#"{"error":""}"#,
+                r#"{"error":"#,
+            ] {
+                assert_eq!(
+                    answer("oidc", status, body),
+                    refusal(status, name),
+                    "{body}"
+                );
             }
         }
     }
 
     #[test]
-    fn f5_an_answer_is_plain_before_it_is_read() {
-        let plain = |status: u16, body: &str| {
+    fn f6_a_page_in_the_services_place_refuses_nothing() {
+        let elsewhere = |status: u16, body: &str| {
             let status = StatusCode::from_u16(status).unwrap();
-            let (status, body) = plain_answer(status, body.as_bytes().to_vec());
-            (status.as_u16(), String::from_utf8(body).unwrap())
+            let answer = Answer {
+                status,
+                headers: http::HeaderMap::new(),
+                body: body.as_bytes().to_vec(),
+            };
+            is_not_the_services(status, &answer)
         };
-        let tokens = (200, r#"{"access_token":"a"}"#.to_owned());
-        for status in [200, 201, 202, 203, 206, 226] {
-            assert_eq!(
-                plain(status, r#"{"access_token":"b","access_token":"a"}"#),
-                tokens
+        let (page, words) = ("\n<!doctype html><title>No</title>", r#"{"message":"no"}"#);
+        for status in [403, 404, 405, 410, 418, 451] {
+            assert!(
+                elsewhere(status, page) && !elsewhere(status, words),
+                "{status}"
             );
-            assert_eq!(plain(status, "\u{feff} {\"access_token\":\"a\"} "), tokens);
         }
-        let refusal = (400, r#"{"error":"invalid_grant"}"#.to_owned());
-        for said in ["[]", "7", "null", "{}"] {
-            let body = format!(r#"{{"error":"invalid_grant","error_description":{said}}}"#);
-            assert_eq!(plain(400, &body), refusal, "{body}");
+        for status in [407, 408, 421, 425] {
+            assert!(
+                elsewhere(status, page) && elsewhere(status, words),
+                "{status}"
+            );
         }
-        for body in ["<html>", "", r#"{"access_token":"#, "[]"] {
-            assert_eq!(plain(200, body), (200, body.to_owned()));
+        for status in [200, 400, 401] {
+            assert!(
+                !elsewhere(status, page) && !elsewhere(status, ""),
+                "{status}"
+            );
         }
+        for status in [404, 405, 410] {
+            assert!(elsewhere(status, "404 page not found") && elsewhere(status, ""));
+        }
+        assert!(!elsewhere(403, "Forbidden") && !elsewhere(422, ""));
     }
 
     #[test]
@@ -233,7 +352,8 @@ mod tests {
             (200, r#"{"access_token":"user"}"#.to_owned())
         );
         let body = r#"{"ok":true,"access_token":"user","refresh_token":"r"}"#;
-        assert_eq!(answer("slack", 200, body), (200, body.to_owned()));
+        let plain = r#"{"access_token":"user","ok":true,"refresh_token":"r"}"#;
+        assert_eq!(answer("slack", 200, body), (200, plain.to_owned()));
     }
 
     #[test]

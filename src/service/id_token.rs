@@ -1,42 +1,19 @@
 //! Verifies ID tokens (OpenID Connect Core 1.0, section 3.1.3.7).
+//!
+//! Their claims are read as RFC 7519 allows them: a date may have a fraction, and `aud` may be a text or a list.
+//! A refusal names the claim that is wrong.
 
-use std::sync::Mutex;
+use base64::Engine as _;
+use serde_json::Value;
 
-use jsonwebtoken::jwk::{JwkSet, PublicKeyUse};
-use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
-use serde::Deserialize;
-
-use super::answers::{Names, subject};
+use super::answers::{Names, subject, text_or_number};
 use super::discovery::TENANT;
+use super::key_set::{Algorithm, BASE64URL, NoKeys, PublicKeys, Signed};
 use super::lenient;
-use crate::clock::{Clock, Seconds};
-use crate::outbound::{Failure, Outbound, SIZE_LIMIT};
+use crate::clock::Seconds;
 use crate::secret::{Secret, same};
 
 const LEEWAY: Seconds = 30;
-/// How old the key set may be before it is fetched again, in seconds.
-const FRESH_FOR: Seconds = 3600;
-/// A kid that is not in the set causes a new fetch, but not more often than this, in seconds.
-const AT_MOST_EVERY: Seconds = 10;
-/// The algorithms that a service may sign with. Symmetric ones are left out, so that a public key is never
-/// taken for a shared secret.
-const ALGORITHMS: [Algorithm; 8] = [
-    Algorithm::RS256,
-    Algorithm::RS384,
-    Algorithm::RS512,
-    Algorithm::PS256,
-    Algorithm::PS384,
-    Algorithm::ES256,
-    Algorithm::ES384,
-    Algorithm::EdDSA,
-];
-
-/// The service's public keys, cached.
-#[derive(Debug)]
-pub struct KeySet {
-    clock: Clock,
-    cached: Mutex<Option<(JwkSet, Seconds)>>,
-}
 
 /// The values that the token must contain.
 pub struct Expected<'a> {
@@ -49,22 +26,12 @@ pub struct Expected<'a> {
 }
 
 /// The claims of a verified token.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub struct IdClaims {
     /// Subject.
     pub sub: String,
     /// Names, of which each service gives some.
-    #[serde(flatten)]
     pub names: Names,
-    iss: String,
-    aud: Audience,
-    azp: Option<String>,
-    exp: Seconds,
-    iat: Seconds,
-    nbf: Option<Seconds>,
-    nonce: Option<String>,
-    /// Microsoft's tenant.
-    tid: Option<String>,
 }
 
 /// Whether `iss` is this issuer. If the issuer has a placeholder for the tenant, whether `iss` is the issuer
@@ -83,13 +50,6 @@ pub fn is_issuer(issuer: &str, iss: &str, tenant: Option<&str>) -> bool {
     })
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Audience {
-    One(String),
-    Many(Vec<String>),
-}
-
 /// Why an ID token is not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum IdTokenError {
@@ -99,151 +59,150 @@ pub enum IdTokenError {
     /// It is genuine but has the nonce of another attempt: the code was not issued for this one.
     #[error("the ID token has the nonce of another attempt")]
     OtherNonce,
-    /// The key set cannot be fetched.
-    #[error("the key set cannot be fetched: {0}")]
-    NoKeys(String),
+    /// The key set cannot be read.
+    #[error("the key set cannot be read: {0}")]
+    NoKeys(#[from] NoKeys),
 }
 
-impl KeySet {
-    /// Fetches nothing until the first token is verified.
-    #[must_use]
-    pub fn new(clock: Clock) -> Self {
-        Self {
-            clock,
-            cached: Mutex::new(None),
-        }
-    }
-
-    /// Verifies a token with the keys at `jwks_uri`.
-    pub async fn verify(
-        &self,
-        http: &Outbound,
-        jwks_uri: &str,
-        token: &str,
-        expected: &Expected<'_>,
-    ) -> Result<IdClaims, IdTokenError> {
-        let header = header(token)?;
-        let keys = self.keys(http, jwks_uri, header.kid.as_deref()).await?;
-        verify(token, &keys, expected, self.clock.now())
-    }
-
-    async fn keys(
-        &self,
-        http: &Outbound,
-        jwks_uri: &str,
-        kid: Option<&str>,
-    ) -> Result<JwkSet, IdTokenError> {
-        let now = self.clock.now();
-        let cached = self
-            .cached
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .clone();
-        if let Some((keys, fetched_at)) = cached {
-            let age = now - fetched_at;
-            let has_kid = kid.is_none_or(|kid| keys.find(kid).is_some());
-            if age < AT_MOST_EVERY || (age < FRESH_FOR && has_kid) {
-                return Ok(keys);
-            }
-        }
-        let answer = http
-            .get(jwks_uri, SIZE_LIMIT)
-            .await
-            .map_err(|error: Failure| IdTokenError::NoKeys(error.to_string()))?;
-        if !answer.status.is_success() {
-            return Err(IdTokenError::NoKeys(answer.status.to_string()));
-        }
-        let keys: JwkSet = lenient::read_as(&answer.body)
-            .ok_or_else(|| IdTokenError::NoKeys("it is not a key set".to_owned()))?;
-        *self
-            .cached
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner) = Some((keys.clone(), now));
-        Ok(keys)
-    }
-}
+/// The reason if no key has signed a token.
+const NOT_SIGNED: IdTokenError = IdTokenError::Invalid("no key of the service has signed it");
 
 /// Verifies a token with these keys, at this time.
 ///
 /// # Errors
-/// [`IdTokenError::Invalid`].
+/// [`IdTokenError::Invalid`] and [`IdTokenError::OtherNonce`].
 pub fn verify(
     token: &str,
-    keys: &JwkSet,
+    keys: &PublicKeys,
     expected: &Expected<'_>,
     now: Seconds,
 ) -> Result<IdClaims, IdTokenError> {
-    let header = header(token)?;
-    let candidates = keys.keys.iter().filter(|key| {
-        let named = match &header.kid {
-            Some(kid) => key.common.key_id.as_ref() == Some(kid),
-            None => true,
-        };
-        // RFC 7517 section 4.2: a key for encryption signs nothing.
-        named && !matches!(key.common.public_key_use, Some(PublicKeyUse::Encryption))
-    });
-    let mut validation = Validation::new(header.alg);
-    // Times are checked below, against the clock that was passed in.
-    validation.validate_exp = false;
-    validation.validate_aud = false;
-    validation.required_spec_claims.clear();
-    let claims = candidates
-        .filter_map(|key| DecodingKey::from_jwk(key).ok())
-        .find_map(|key| jsonwebtoken::decode::<IdClaims>(token, &key, &validation).ok())
-        .ok_or(IdTokenError::Invalid("no key of the service has signed it"))?
-        .claims;
-    claims.check(expected, now)?;
-    Ok(claims)
+    let (signed, payload) = read(token)?;
+    match keys.signed(&signed) {
+        true => claims(payload, expected, now),
+        false => Err(NOT_SIGNED),
+    }
 }
 
-fn header(token: &str) -> Result<Header, IdTokenError> {
-    let header =
-        jsonwebtoken::decode_header(token).map_err(|_| IdTokenError::Invalid("it is malformed"))?;
-    if !ALGORITHMS.contains(&header.alg) {
-        return Err(IdTokenError::Invalid("its algorithm is not accepted"));
+/// The same, if `signed` finds out whether a key of the service has signed the token.
+///
+/// # Errors
+/// As [`verify`], and [`IdTokenError::NoKeys`].
+pub async fn verify_by(
+    token: &str,
+    signed: impl AsyncFnOnce(&Signed<'_>) -> Result<bool, NoKeys>,
+    expected: &Expected<'_>,
+    now: Seconds,
+) -> Result<IdClaims, IdTokenError> {
+    let (parts, payload) = read(token)?;
+    match signed(&parts).await? {
+        true => claims(payload, expected, now),
+        false => Err(NOT_SIGNED),
     }
+}
+
+/// Takes a token apart (RFC 7515 section 7.1).
+fn read(token: &str) -> Result<(Signed<'_>, &str), IdTokenError> {
+    let malformed = || IdTokenError::Invalid("it is malformed");
+    let (message, signature) = token.rsplit_once('.').ok_or_else(malformed)?;
+    let (header, payload) = message.split_once('.').ok_or_else(malformed)?;
+    if payload.contains('.') {
+        return Err(IdTokenError::Invalid("it is encrypted"));
+    }
+    let header = decoded(header).ok_or_else(malformed)?;
+    let alg = header.get("alg").and_then(Value::as_str);
+    let alg = alg
+        .and_then(Algorithm::named)
+        .ok_or(IdTokenError::Invalid("its algorithm is not accepted"))?;
     // RFC 7515 section 4.1.11: an unknown critical header makes the token invalid.
-    if header.crit.is_some() {
+    if header.get("crit").is_some() {
         return Err(IdTokenError::Invalid("it has a critical extension"));
     }
-    Ok(header)
+    let signed = Signed {
+        message,
+        signature: BASE64URL.decode(signature).map_err(|_| malformed())?,
+        alg,
+        kid: header.get("kid").cloned().and_then(text_or_number),
+    };
+    Ok((signed, payload))
 }
 
-impl IdClaims {
-    fn check(&self, expected: &Expected<'_>, now: Seconds) -> Result<(), IdTokenError> {
-        if !is_issuer(expected.issuer, &self.iss, self.tid.as_deref()) {
-            return Err(IdTokenError::Invalid("it is from another issuer"));
-        }
-        let (ours, others) = match &self.aud {
-            Audience::One(aud) => (aud == expected.client_id, false),
-            Audience::Many(auds) => (
-                auds.iter().any(|aud| aud == expected.client_id),
-                auds.len() > 1,
-            ),
+/// A part of a token, which is a JSON object.
+fn decoded(part: &str) -> Option<Value> {
+    let bytes = BASE64URL.decode(part).ok()?;
+    lenient::read(&bytes).filter(Value::is_object)
+}
+
+/// A date of RFC 7519 section 2, as whole seconds: it may have a fraction and any size.
+fn date(value: &Value) -> Option<Seconds> {
+    let number = value.as_number()?;
+    number
+        .as_i64()
+        .or_else(|| number.as_u64().map(|_| Seconds::MAX))
+        // The cast ends at the largest and smallest number.
+        .or_else(|| number.as_f64().map(|seconds| seconds.floor() as Seconds))
+}
+
+/// Checks the claims of a token whose signature is verified.
+fn claims(payload: &str, expected: &Expected<'_>, now: Seconds) -> Result<IdClaims, IdTokenError> {
+    let invalid = IdTokenError::Invalid;
+    let claims = decoded(payload).ok_or(invalid("its claims are not JSON"))?;
+    let claim = |name: &str| claims.get(name).filter(|value| !value.is_null());
+    let text = |name: &str| claim(name).and_then(Value::as_str);
+
+    let iss = text("iss").ok_or(invalid("iss is missing or not a text"))?;
+    if !is_issuer(expected.issuer, iss, text("tid")) {
+        return Err(invalid("iss is another issuer"));
+    }
+    is_ours(claim("aud"), claim("azp"), expected.client_id).map_err(invalid)?;
+
+    let latest = now.saturating_add(LEEWAY);
+    let exp = claim("exp").ok_or(invalid("exp is missing"))?;
+    let exp = date(exp).ok_or(invalid("exp is not a number"))?;
+    if exp.saturating_add(LEEWAY) <= now {
+        return Err(invalid("exp has passed"));
+    }
+    for (name, odd, early) in [
+        ("iat", "iat is not a number", "iat is in the future"),
+        ("nbf", "nbf is not a number", "nbf is in the future"),
+    ] {
+        let Some(value) = claim(name) else {
+            continue;
         };
-        let authorized = self.azp.as_deref();
-        if !ours
-            || (others && authorized.is_none())
-            || authorized.is_some_and(|azp| azp != expected.client_id)
-        {
-            return Err(IdTokenError::Invalid("it is for another client"));
+        if date(value).ok_or(invalid(odd))? > latest {
+            return Err(invalid(early));
         }
-        let latest = now.saturating_add(LEEWAY);
-        if self.exp.saturating_add(LEEWAY) <= now
-            || self.iat > latest
-            || self.nbf.is_some_and(|nbf| nbf > latest)
-        {
-            return Err(IdTokenError::Invalid("it is not of now"));
-        }
-        match self.nonce.as_deref() {
-            Some(nonce) if same(nonce, expected.nonce.expose()) => {}
-            Some(_) => return Err(IdTokenError::OtherNonce),
-            None => return Err(IdTokenError::Invalid("it has no nonce")),
-        }
-        if subject(&self.sub).is_none() {
-            return Err(IdTokenError::Invalid("it has no subject"));
-        }
-        Ok(())
+    }
+
+    match text("nonce") {
+        Some(nonce) if same(nonce, expected.nonce.expose()) => {}
+        Some(_) => return Err(IdTokenError::OtherNonce),
+        None => return Err(invalid("nonce is missing or not a text")),
+    }
+    let sub = text("sub").and_then(subject);
+    Ok(IdClaims {
+        sub: sub.ok_or(invalid("sub is missing, not a text or too long"))?,
+        // Nothing that is wrong about a name makes the token invalid.
+        names: serde_json::from_value(claims).unwrap_or_default(),
+    })
+}
+
+/// Whether a token with these claims is for this client. Otherwise the reason.
+fn is_ours(aud: Option<&Value>, azp: Option<&Value>, client_id: &str) -> Result<(), &'static str> {
+    let is_client = |value: &Value| value.as_str() == Some(client_id);
+    let (ours, others) = match aud {
+        None => return Err("aud is missing"),
+        Some(Value::Array(auds)) => (
+            auds.iter().any(is_client),
+            auds.iter().any(|aud| !is_client(aud)),
+        ),
+        Some(aud) => (is_client(aud), false),
+    };
+    match azp {
+        _ if !ours => Err("aud is another client"),
+        Some(azp) if !is_client(azp) => Err("azp is another client"),
+        None if others => Err("aud has other clients, and azp is missing"),
+        _ => Ok(()),
     }
 }
 

@@ -16,19 +16,42 @@ use serde_json::{Map, Value};
 /// fields the last counts. Bytes after the value are ignored.
 #[must_use]
 pub fn read(body: &[u8]) -> Option<Value> {
-    let text = text(body);
-    let start =
-        text.trim_start_matches(|c: char| c.is_whitespace() || c.is_control() || c == '\u{feff}');
-    if start.starts_with('{') {
-        return fields(start).map(Value::Object);
+    read_value(start(&text(body)))
+}
+
+fn read_value(text: &str) -> Option<Value> {
+    match text.starts_with('{') {
+        true => fields(text).map(Value::Object),
+        false => first(text),
     }
-    first(start)
+}
+
+/// What follows a byte order mark and white space.
+fn start(text: &str) -> &str {
+    text.trim_start_matches(|c: char| c.is_whitespace() || c.is_control() || c == '\u{feff}')
+}
+
+/// The entries of the list that this field of an object holds, read one by one: an entry that cannot be read
+/// is left out. None if there is no such list.
+#[must_use]
+pub fn entries(body: &[u8], field: &str) -> Option<Vec<Value>> {
+    let text = text(body);
+    let fields: BTreeMap<String, &RawValue> = first(start(&text))?;
+    let entries: Vec<&RawValue> = first(fields.get(field)?.get())?;
+    let read = entries.into_iter();
+    Some(read.filter_map(|entry| read_value(entry.get())).collect())
 }
 
 /// The JSON value, as a type of the caller.
 #[must_use]
 pub fn read_as<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
     serde_json::from_value(read(body)?).ok()
+}
+
+/// Whether a body is a page for people: HTML or XML.
+#[must_use]
+pub fn is_page(body: &[u8]) -> bool {
+    start(&text(body)).starts_with('<')
 }
 
 /// Whether these fields hold an access token. A replacement character shows that bytes of the token were

@@ -4,7 +4,8 @@
 //! built by the `oauth2` crate and sent by `transport`. [`known`](super::known) lists as data how each service
 //! differs from the standards; the code here acts on those habits and names no service.
 
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use oauth2::basic::{
     BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
@@ -21,7 +22,7 @@ use crate::clock::{Clock, Seconds};
 use crate::error::{Error, printable};
 use crate::grant::Lives;
 use crate::model::{ApiKey, Identity, RevocableToken, Tokens};
-use crate::outbound::{Failure, Outbound, SIZE_LIMIT, encode};
+use crate::outbound::{Answer, Failure, LONGEST_WAIT, Outbound, SIZE_LIMIT, encode};
 use crate::secret::Secret;
 
 use super::answers;
@@ -31,14 +32,18 @@ use super::failures::{
     tokens_in,
 };
 use super::habits::{self, Revoked};
-use super::id_token::{self, Expected, IdClaims, IdTokenError, KeySet};
+use super::id_token::{self, Expected, IdClaims, IdTokenError};
+use super::key_set::{KeySet, Signed};
 use super::known::{ClientAuth, Ends, IdentityFrom, Known, Means, RevokedBy};
+use super::lenient;
 use super::registration::{ApiKeySource, ProviderConfig};
 use super::token_response::TokenAnswer;
 use super::transport::{SendError, Transport};
 
 /// How long the service's metadata is used before it is fetched again, in seconds.
 const METADATA_FRESH_FOR: Seconds = 3600;
+/// How long metadata that is too old is used after another could not be fetched, in seconds.
+const METADATA_AGAIN_AFTER: Seconds = 10;
 /// The life assumed for a key whose expiry the service does not give.
 const LIFE_UNLESS_SAID: Seconds = 3600;
 
@@ -62,8 +67,39 @@ pub struct Provider {
     http: Outbound,
     clock: Clock,
     loopback_http: bool,
-    metadata: Mutex<Option<(Metadata, Seconds)>>,
+    metadata: Mutex<Discovery>,
     key_set: KeySet,
+    discovery_rests: Rest,
+    identity_rests: Rest,
+    revocation_rests: Rest,
+}
+
+/// The metadata, cached.
+#[derive(Default)]
+struct Discovery {
+    found: Option<Metadata>,
+    /// Until when it is used without another look.
+    fresh_until: Seconds,
+}
+
+/// Until when an endpoint asks not to be called, as far as this process knows.
+#[derive(Debug, Default)]
+struct Rest(AtomicI64);
+
+impl Rest {
+    /// How long it is still left alone. None: it may be called. A clock that was ahead for a moment does not
+    /// make it longer.
+    fn left(&self, now: Seconds) -> Option<Seconds> {
+        let left = self.0.load(Ordering::SeqCst).saturating_sub(now);
+        (1..=LONGEST_WAIT).contains(&left).then_some(left)
+    }
+
+    /// Obeys an answer that is no success. Returns for how long it asks.
+    fn obey(&self, answer: &Answer, now: Seconds) -> Option<Seconds> {
+        let asked = answer.retry_after(now)?;
+        self.0.store(now + asked, Ordering::SeqCst);
+        Some(asked)
+    }
 }
 
 /// What the callback carries.
@@ -96,7 +132,10 @@ impl Provider {
             http,
             clock,
             loopback_http,
-            metadata: Mutex::new(None),
+            metadata: Mutex::default(),
+            discovery_rests: Rest::default(),
+            identity_rests: Rest::default(),
+            revocation_rests: Rest::default(),
         }
     }
 
@@ -144,30 +183,32 @@ impl Provider {
         }
     }
 
+    fn cached_metadata(&self) -> MutexGuard<'_, Discovery> {
+        self.metadata.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn metadata(&self) -> Result<Metadata, Error> {
         let now = self.clock.now();
-        let cached = self
-            .metadata
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .clone();
-        if let Some((metadata, fetched_at)) = &cached
-            && now - fetched_at < METADATA_FRESH_FOR
-        {
-            return Ok(metadata.clone());
-        }
-        match (self.discover().await, cached) {
+        let before = {
+            let cached = self.cached_metadata();
+            let fresh = (now + 1..=now + METADATA_FRESH_FOR).contains(&cached.fresh_until);
+            match &cached.found {
+                Some(metadata) if fresh => return Ok(metadata.clone()),
+                found => found.clone(),
+            }
+        };
+        match (self.discover().await, before) {
             (Ok(metadata), _) => {
-                *self
-                    .metadata
-                    .lock()
-                    .unwrap_or_else(std::sync::PoisonError::into_inner) =
-                    Some((metadata.clone(), now));
+                let mut cached = self.cached_metadata();
+                cached.found = Some(metadata.clone());
+                cached.fresh_until = now + METADATA_FRESH_FOR;
                 Ok(metadata)
             }
             // An hour-old answer is better than failing every renewal.
-            (Err(error), Some((metadata, _))) => {
+            (Err(error), Some(metadata)) => {
                 tracing::warn!(%error, "discovery failed; using the endpoints from before");
+                let mut cached = self.cached_metadata();
+                cached.fresh_until = cached.fresh_until.max(now + METADATA_AGAIN_AFTER);
                 Ok(metadata)
             }
             (Err(error), None) => Err(error),
@@ -191,14 +232,18 @@ impl Provider {
                 choose_prompt: None,
             });
         };
+        let unreachable = |why: String| Error::ServiceUnreachable(format!("discovery: {why}"));
+        if self.discovery_rests.left(self.clock.now()).is_some() {
+            return Err(unreachable("it asks to wait".to_owned()));
+        }
         let answer = self
             .http
             .get(&metadata_address(issuer), SIZE_LIMIT)
             .await
-            .map_err(|error| Error::ServiceUnreachable(format!("discovery: {error}")))?;
+            .map_err(|error| unreachable(error.to_string()))?;
         if !answer.status.is_success() {
-            let status = answer.status;
-            return Err(Error::ServiceUnreachable(format!("discovery: {status}")));
+            self.discovery_rests.obey(&answer, self.clock.now());
+            return Err(unreachable(answer.status.to_string()));
         }
         Metadata::read(&answer.body, issuer, config, self.loopback_http)
     }
@@ -384,33 +429,62 @@ impl Provider {
     ) -> Result<Identity, Error> {
         let verified = self.id_claims(metadata, answer, nonce).await?;
         *subject = verified.as_ref().map(|claims| claims.sub.clone());
-        if let Some(claims) = &verified
-            && let Some(display_name) = claims.names.best()
-        {
+        if let Some(IdClaims { sub, names }) = verified {
+            let display_name = match names.best() {
+                Some(name) => name,
+                None => self
+                    .name_at_endpoint(metadata, tokens, &sub)
+                    .await?
+                    .unwrap_or_else(|| sub.clone()),
+            };
             return Ok(Identity {
-                subject: claims.sub.clone(),
+                subject: sub,
                 display_name,
             });
         }
-        let (subject, name) = match (&metadata.identity, &verified) {
-            (Some(url), _) => self.ask_identity(url, tokens).await?,
-            (None, Some(claims)) => (claims.sub.clone(), None),
-            (None, None) => {
-                return Err(Error::ServiceRefused(
-                    "there is neither an ID token nor an identity endpoint".to_owned(),
-                ));
-            }
-        };
-        // OpenID Connect Core 1.0, section 5.3.2: they must be the same.
-        if verified.is_some_and(|claims| claims.sub != subject) {
+        let Some(url) = &metadata.identity else {
             return Err(Error::ServiceRefused(
-                "the identity endpoint names another account than the ID token".to_owned(),
+                "there is neither an ID token nor an identity endpoint".to_owned(),
             ));
-        }
+        };
+        let body = self.ask_identity(url, tokens).await?;
+        let (subject, name) =
+            habits::identity(&self.known().identity.value, &body).ok_or_else(says_not_who)?;
         Ok(Identity {
             display_name: name.unwrap_or_else(|| subject.clone()),
             subject,
         })
+    }
+
+    /// The name that the identity endpoint has for the account of a verified ID token. None if it gives none:
+    /// the ID token says whose account it is, so nothing else is needed to link it.
+    ///
+    /// # Errors
+    /// [`Error::ServiceRefused`] if the endpoint names another account (OpenID Connect Core 1.0, section 5.3.2).
+    async fn name_at_endpoint(
+        &self,
+        metadata: &Metadata,
+        tokens: &Tokens,
+        sub: &str,
+    ) -> Result<Option<String>, Error> {
+        let Some(url) = &metadata.identity else {
+            return Ok(None);
+        };
+        let answer = self.ask_identity(url, tokens).await;
+        let said = answer.and_then(|body| {
+            let from = &self.known().identity.value;
+            habits::userinfo(from, &body).ok_or_else(says_not_who)
+        });
+        match said {
+            Ok((named, name)) if named == sub => Ok(name),
+            Ok(_) => Err(Error::ServiceRefused(
+                "the identity endpoint names another account than the ID token".to_owned(),
+            )),
+            Err(error) => {
+                tracing::warn!(%error, "the service gives no name; the account's id is shown instead");
+                Ok(None)
+            }
+        }
     }
 
     /// The claims of the verified ID token. None where the service does not do OpenID Connect.
@@ -432,8 +506,9 @@ impl Provider {
             client_id: &self.config.client_id,
             nonce,
         };
-        self.key_set
-            .verify(&self.http, jwks.as_str(), token, &expected)
+        let key_set =
+            async |token: &Signed<'_>| self.key_set.signed(&self.http, jwks.as_str(), token).await;
+        id_token::verify_by(token, key_set, &expected, self.clock.now())
             .await
             .map(Some)
             .map_err(|error| match error {
@@ -443,11 +518,13 @@ impl Provider {
             })
     }
 
-    async fn ask_identity(
-        &self,
-        url: &Url,
-        tokens: &Tokens,
-    ) -> Result<(String, Option<String>), Error> {
+    /// What the identity endpoint answers.
+    async fn ask_identity(&self, url: &Url, tokens: &Tokens) -> Result<Vec<u8>, Error> {
+        let unreachable =
+            |why: String| Error::ServiceUnreachable(format!("identity endpoint: {why}"));
+        if self.identity_rests.left(self.clock.now()).is_some() {
+            return Err(unreachable("it asks to wait".to_owned()));
+        }
         let from = &self.known().identity.value;
         let client = self.http.client();
         let mut request = match from {
@@ -468,21 +545,22 @@ impl Provider {
         for (name, value) in self.known().headers {
             request = request.header(*name, *value);
         }
-        let answer =
-            self.http.send(request, SIZE_LIMIT).await.map_err(|error| {
-                Error::ServiceUnreachable(format!("identity endpoint: {error}"))
-            })?;
-        if answer.status.is_server_error() {
-            let status = answer.status;
-            return Err(Error::ServiceUnreachable(format!(
-                "identity endpoint: {status}"
-            )));
+        let answer = self
+            .http
+            .send(request, SIZE_LIMIT)
+            .await
+            .map_err(|error| unreachable(error.to_string()))?;
+        match answer.status {
+            status if status.is_success() => Ok(answer.body),
+            status => {
+                let asked = self.identity_rests.obey(&answer, self.clock.now());
+                let waits = asked.is_some() || status == http::StatusCode::TOO_MANY_REQUESTS;
+                match waits || status.is_server_error() {
+                    true => Err(unreachable(status.to_string())),
+                    false => Err(says_not_who()),
+                }
+            }
         }
-        let refused = || Error::ServiceRefused("identity endpoint: it does not say who".to_owned());
-        if !answer.status.is_success() {
-            return Err(refused());
-        }
-        habits::identity(from, &answer.body).ok_or_else(refused)
     }
 
     /// Exchanges a refresh token. The caller has written its intent and does not cancel this.
@@ -561,7 +639,7 @@ impl Provider {
             http::StatusCode::UNAUTHORIZED => return Err(KeyEndpointError::Unauthorized),
             http::StatusCode::TOO_MANY_REQUESTS | http::StatusCode::SERVICE_UNAVAILABLE => {
                 return Err(KeyEndpointError::Wait {
-                    seconds: answer.retry_after(),
+                    seconds: answer.retry_after(self.clock.now()),
                 });
             }
             status => return Err(KeyEndpointError::Failed(status.to_string())),
@@ -645,10 +723,17 @@ impl Provider {
         for (name, value) in self.known().headers {
             request = request.header(*name, *value);
         }
+        let now = self.clock.now();
+        if let Some(seconds) = self.revocation_rests.left(now) {
+            return Err(RevokeError::Wait { seconds });
+        }
         let answer = self.http.send(request, SIZE_LIMIT).await?;
         match habits::revoked(self.known(), answer.status, &answer.body) {
             Revoked::Yes => Ok(()),
-            Revoked::No(why) => Err(RevokeError::Failed(why)),
+            Revoked::No(why) => Err(match self.revocation_rests.obey(&answer, now) {
+                Some(seconds) => RevokeError::Wait { seconds },
+                None => RevokeError::Failed(why),
+            }),
         }
     }
 
@@ -693,6 +778,7 @@ impl Provider {
     fn transport(&self) -> Transport<'_> {
         Transport {
             http: &self.http,
+            clock: &self.clock,
             known: self.known(),
             json: self.config.client_auth == Some(ClientAuth::BasicJson),
         }
@@ -711,10 +797,15 @@ impl Provider {
             .bearer_auth(access_token.expose());
         let answer = self.http.send(request, SIZE_LIMIT).await?;
         match answer.status {
+            // Something between here and there has answered.
+            _ if lenient::is_page(&answer.body) => Err(RevokeError::Failed("a page".to_owned())),
             status if status.is_success() => Ok(()),
             http::StatusCode::NOT_FOUND | http::StatusCode::GONE => Ok(()),
             http::StatusCode::UNAUTHORIZED => Err(RevokeError::AccessTokenEnded),
-            status => Err(RevokeError::Failed(status.to_string())),
+            status => Err(match answer.retry_after(self.clock.now()) {
+                Some(seconds) => RevokeError::Wait { seconds },
+                None => RevokeError::Failed(status.to_string()),
+            }),
         }
     }
 }
@@ -725,6 +816,10 @@ pub fn good_until(tokens: &Tokens) -> Seconds {
     tokens
         .expires_at
         .unwrap_or(tokens.requested_at + LIFE_UNLESS_SAID)
+}
+
+fn says_not_who() -> Error {
+    Error::ServiceRefused("identity endpoint: it does not say who".to_owned())
 }
 
 /// OpenID Connect Discovery 1.0, section 4.

@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 
-use crate::clock::Seconds;
+use crate::clock::{Clock, Seconds};
 use crate::outbound::{Answer, Failure, Outbound, SIZE_LIMIT};
 
 use super::known::Known;
@@ -14,6 +14,7 @@ use super::{habits, lenient};
 /// Our HTTP client as the `oauth2` crate calls it.
 pub(super) struct Transport<'a> {
     pub(super) http: &'a Outbound,
+    pub(super) clock: &'a Clock,
     pub(super) known: &'static Known,
     /// Whether the service takes a grant as JSON instead of a form.
     pub(super) json: bool,
@@ -61,19 +62,22 @@ impl Transport<'_> {
         {
             return Err(failure.into());
         }
-        let retry_after = answer.retry_after();
+        let retry_after = answer.retry_after(self.clock.now());
         match answer.status {
             http::StatusCode::TOO_MANY_REQUESTS => return Err(SendError::Wait(retry_after)),
             http::StatusCode::SERVICE_UNAVAILABLE if retry_after.is_some() => {
                 return Err(SendError::Wait(retry_after));
             }
-            status if status.is_server_error() || status.is_redirection() => {
+            status
+                if status.is_server_error()
+                    || status.is_redirection()
+                    || habits::is_not_the_services(status, &answer) =>
+            {
                 return Err(SendError::ServerError(status));
             }
             _ => {}
         }
-        let (status, body) = habits::plain_answer(answer.status, answer.body);
-        let (status, body) = habits::standard_answer(self.known, status, body);
+        let (status, body) = habits::token_answer(self.known, answer.status, answer.body);
         let mut response = HttpResponse::new(body);
         *response.status_mut() = status;
         *response.headers_mut() = answer.headers;

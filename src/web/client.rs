@@ -1,11 +1,11 @@
 //! Where a request comes from: for the log and for the limits of addresses, and for nothing else.
 //!
 //! It is the peer of the connection, unless that is a proxy named in `LATCHKEY_TRUSTED_PROXIES`. Then it
-//! is the right-most address in `X-Forwarded-For` that is not such a proxy. The sender of the request can write
-//! anything to the left of it. `Host`, `Forwarded`, `X-Forwarded-Host` and `X-Forwarded-Proto` are ignored, even
+//! is the right-most address in `X-Forwarded-For` that is not such a proxy, without its port. The sender of the
+//! request can write anything to the left of it. `Host`, `Forwarded`, `X-Forwarded-Host` and `X-Forwarded-Proto` are ignored, even
 //! from a proxy.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -48,14 +48,40 @@ fn forwarded_by(proxies: &Proxies, peer: IpAddr, headers: &HeaderMap) -> IpAddr 
     let lines = headers.get_all("x-forwarded-for").iter().rev();
     let entries = lines.flat_map(|line| line.to_str().unwrap_or("?").rsplit(','));
     for entry in entries {
-        match entry.trim().parse::<IpAddr>().map(|ip| ip.to_canonical()) {
-            Ok(address) if proxies.include(address) => {}
-            Ok(address) => return address,
+        match address(entry) {
+            Some(address) if proxies.include(address) => {}
+            Some(address) => return address,
             // Our proxies write addresses only.
-            Err(_) => return peer,
+            None => return peer,
         }
     }
     peer
+}
+
+/// An address as proxies write it: some add the port, and some put an IPv6 address in brackets, with a port or
+/// without one.
+fn address(entry: &str) -> Option<IpAddr> {
+    let entry = entry.trim();
+    let entry = match entry.strip_prefix('"') {
+        Some(quoted) => quoted.strip_suffix('"')?,
+        None => entry,
+    };
+    let is_port =
+        |port: &str| port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok();
+    let address: IpAddr = if let Some(bracketed) = entry.strip_prefix('[') {
+        let (address, rest) = bracketed.split_once(']')?;
+        if !rest.is_empty() && !rest.strip_prefix(':').is_some_and(is_port) {
+            return None;
+        }
+        address.parse::<Ipv6Addr>().ok()?.into()
+    } else if let Ok(address) = entry.parse::<IpAddr>() {
+        address
+    } else {
+        let (address, port) = entry.split_once(':')?;
+        let address = address.parse::<Ipv4Addr>().ok()?;
+        is_port(port).then_some(address)?.into()
+    };
+    Some(address.to_canonical())
 }
 
 #[cfg(test)]
@@ -96,12 +122,48 @@ mod tests {
     }
 
     #[test]
+    fn f24_a_port_and_brackets_are_no_part_of_an_address() {
+        for (entry, address) in [
+            ("203.0.113.7:51312", "203.0.113.7"),
+            ("203.0.113.7:0", "203.0.113.7"),
+            ("[2001:db8::7]:443", "2001:db8::7"),
+            ("[2001:db8::7]", "2001:db8::7"),
+            ("\"[2001:db8::7]:443\"", "2001:db8::7"),
+            ("\"203.0.113.7:51312\"", "203.0.113.7"),
+            ("[::ffff:203.0.113.7]:80", "203.0.113.7"),
+            (
+                "198.51.100.9, 203.0.113.7:51312 , 10.0.0.2:8080",
+                "203.0.113.7",
+            ),
+            ("203.0.113.7:1, [::1]:8443", "203.0.113.7"),
+        ] {
+            assert_eq!(found("10.0.0.1", &[entry]), address, "{entry}");
+            // Nobody else is believed, in whatever form.
+            assert_eq!(found("192.0.2.1", &[entry]), "192.0.2.1", "{entry}");
+        }
+        let lines = ["203.0.113.9:1", "[2001:db8::7]:2", "10.0.0.2:3,10.0.0.3:4"];
+        assert_eq!(found("10.0.0.1", &lines), "2001:db8::7");
+    }
+
+    #[test]
     fn what_is_malformed_is_not_believed() {
         for line in [
             "",
             "unknown",
             "198.51.100.7, ",
-            "198.51.100.7:80",
+            "198.51.100.7:",
+            "198.51.100.7:x",
+            "198.51.100.7:+80",
+            "198.51.100.7:65536",
+            "198.51.100.7:80:80",
+            "[198.51.100.7]",
+            "[2001:db8::7",
+            "2001:db8::7]:80",
+            "[2001:db8::7]80",
+            "[2001:db8::7]:",
+            "[2001:db8::7]:x",
+            "\"198.51.100.7",
+            ":80",
             "ä",
             "198.51.100.7, ä",
         ] {

@@ -5,9 +5,10 @@
 
 use std::sync::OnceLock;
 
-use jsonwebtoken::jwk::JwkSet;
 use latchkey::secret::Secret;
 use latchkey::service::id_token::{Expected, verify};
+use latchkey::service::key_set::PublicKeys;
+use latchkey::service::lenient;
 use serde_json::{Value, json};
 
 use super::jwt::{NOW, atlassian, sign_rs256};
@@ -31,7 +32,7 @@ pub fn run(bytes: &[u8]) {
         nonce: &nonce,
     };
     if *how != b'r' {
-        if let Ok(keys) = serde_json::from_slice::<JwkSet>(first) {
+        if let Some(keys) = PublicKeys::read(first) {
             let _ = verify(&String::from_utf8_lossy(second), &keys, &expected, NOW);
         }
         return;
@@ -40,9 +41,9 @@ pub fn run(bytes: &[u8]) {
     let Ok(claims) = verify(&token, service_keys(), &expected, NOW) else {
         return;
     };
-    let header: Value = serde_json::from_slice(first).expect("it was read");
+    let header = lenient::read(first).expect("it was read");
     assert_eq!(header["alg"], "RS256");
-    let said: Value = serde_json::from_slice(second).expect("it was read");
+    let said = lenient::read(second).expect("it was read");
     assert_eq!(said["iss"], ISSUER);
     assert_eq!(said["nonce"], NONCE);
     assert_eq!(said["sub"], claims.sub);
@@ -51,25 +52,28 @@ pub fn run(bytes: &[u8]) {
     match &said["aud"] {
         Value::Array(auds) => {
             assert!(auds.iter().any(is_ours));
-            assert!(auds.len() == 1 || said["azp"] == CLIENT);
+            assert!(auds.iter().all(is_ours) || said["azp"] == CLIENT);
         }
         aud => assert!(is_ours(aud)),
     }
     assert!(said["azp"].is_null() || said["azp"] == CLIENT);
-    assert!(said["exp"].as_i64().expect("a number") > NOW - 30);
-    assert!(said["iat"].as_i64().expect("a number") <= NOW + 30);
+    let date = |name: &str| said[name].as_f64();
+    assert!(date("exp").expect("a number") > (NOW - 30) as f64);
+    for name in ["iat", "nbf"] {
+        assert!(said[name].is_null() || date(name).expect("a number") < (NOW + 31) as f64);
+    }
     let shown = claims.names.best();
     assert!(shown.is_none_or(|name| !name.is_empty() && !name.contains(char::is_control)));
 }
 
 /// The public key of the tests as a key set.
-fn service_keys() -> &'static JwkSet {
-    static KEYS: OnceLock<JwkSet> = OnceLock::new();
+fn service_keys() -> &'static PublicKeys {
+    static KEYS: OnceLock<PublicKeys> = OnceLock::new();
     KEYS.get_or_init(|| {
         let (modulus, exponent) = modulus_and_exponent(&atlassian().der);
         let keys = json!({"keys": [{"kty": "RSA", "kid": "k1", "use": "sig", "alg": "RS256",
             "n": to_base64url(modulus), "e": to_base64url(exponent)}]});
-        serde_json::from_value(keys).expect("it is a key set")
+        PublicKeys::read(keys.to_string().as_bytes()).expect("it is a key set")
     })
 }
 

@@ -2,7 +2,7 @@
 //! first byte says which status it comes with.
 
 use http::{Response, StatusCode};
-use latchkey::service::habits::standard_answer;
+use latchkey::service::habits::token_answer;
 use latchkey::service::known::ALL;
 use latchkey::service::token_response::TokenAnswer;
 use oauth2::basic::{
@@ -31,7 +31,7 @@ pub fn run(bytes: &[u8]) {
         other => StatusCode::from_u16(200 + u16::from(*other)).expect("it is a status"),
     };
     for known in ALL {
-        let (status, body) = standard_answer(known, status, body.to_vec());
+        let (status, body) = token_answer(known, status, body.to_vec());
         read(status, &body);
     }
 }

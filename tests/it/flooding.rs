@@ -444,6 +444,11 @@ async fn t23_only_a_named_proxy_says_where_a_request_comes_from() {
         (format!("{NEIGHBOUR}, {FLOODER}"), 429),
         (format!("{FLOODER}, {NEIGHBOUR}"), 404),
         (format!("{NEIGHBOUR}, {FLOODER}, 10.1.2.3"), 429),
+        (format!("{FLOODER}:51312"), 429),
+        (
+            format!("{NEIGHBOUR}, \"[::ffff:{FLOODER}]:443\", 10.1.2.3:8080"),
+            429,
+        ),
         (format!("not an address, {FLOODER}"), 429),
         // Of no use: it counts as the proxy itself.
         (format!("{FLOODER}, not an address"), 404),

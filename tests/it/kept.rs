@@ -16,7 +16,7 @@ on_both_databases!(
 );
 
 /// What may surround an answer.
-fn surroundings() -> Vec<Around> {
+pub fn surroundings() -> Vec<Around> {
     let plain = Around::default();
     let typed = |media_type| Around {
         media_type: Some(media_type),

@@ -594,7 +594,7 @@ async fn r9_a_wait_that_jira_asks_for_holds_only_those_it_is_for(db: Db) {
     other.recorded().await;
     scene.advance_to_the_hour();
     mia.recorded().await;
-    jira.fault(limited("jira-quota-global-based", Some("5")));
+    jira.fault(limited("jira-quota-global-based", None));
     mia.renew().await.is(202);
     let hour = (scene.clock.now() / 3600 + 1) * 3600;
     eventually("the gate is closed", async || {
@@ -693,8 +693,7 @@ async fn r9_after_a_429_no_replica_calls_before_it_may(db: Db) {
             )
             .await;
         let held = held.expect(DONE).pop().expect("it is due");
-        // Of the reason that means everybody, what it says itself is less than what it means.
-        let said = after.min(120).to_string();
+        let said = after.to_string();
         jira.fault(
             jira::Fault::rate_limited(reason, Some(&said))
                 .on_property("PUT")

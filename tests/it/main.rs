@@ -29,6 +29,7 @@ mod machine;
 mod minted;
 mod moments;
 mod mutations;
+mod odd;
 mod order;
 mod postgres;
 mod proving;

@@ -379,7 +379,9 @@ async fn r12_a_service_that_asks_to_wait_is_left_alone(db: Db) {
         (429, Some("-1"), 1),
         (429, Some("0"), 1),
         (429, Some("99999999999999999999999999"), 3600),
-        (429, Some("Wed, 21 Oct 2099 07:28:00 GMT"), 1),
+        (429, Some("soon"), 1),
+        (429, Some("Wed, 21 Oct 2099 07:28:00 GMT"), 3600),
+        (503, Some("Wednesday, 21-Oct-65 07:28:00 GMT"), 3600),
     ] {
         let (before, other) = (omar.recorded().await, mia.recorded().await);
         let header = after.map(|after| ("retry-after".to_owned(), after.to_owned()));
@@ -776,6 +778,7 @@ async fn f_jira_429_of_a_site_lets_it_wait_alone(db: Db) {
         (Some("jira-per-issue-on-write"), None, 2, 3),
         (None, None, 2, 3),
         (None, Some("never"), 2, 3),
+        (None, Some("Wed Oct 21 07:28:00 2099"), 3600, 3600),
         (None, Some("99999999999999999999999"), 3600, 3600),
     ] {
         let before = omar.recorded().await;
@@ -830,7 +833,7 @@ async fn f_jira_429_of_all_stops_all_writes_until_the_hour(db: Db) {
     let hour = (jira.now() / 3600 + 1) * 3600;
     let (before, others) = (omar.recorded().await, other.recorded().await);
     jira.fault(
-        jira::Fault::rate_limited(Some("jira-quota-global-based"), Some("60"))
+        jira::Fault::rate_limited(Some("jira-quota-global-based"), None)
             .on_property("PUT")
             .at("acme")
             .times(1),

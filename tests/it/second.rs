@@ -22,7 +22,6 @@ on_both_databases!(
 /// How a second try fails after its code was redeemed.
 #[derive(Debug, Clone, Copy)]
 enum Failure {
-    IdentityFails,
     ForgedIdToken,
     NoIdToken,
     UserinfoNamesAnother,
@@ -32,8 +31,7 @@ enum Failure {
 }
 
 impl Failure {
-    const ALL: [Self; 7] = [
-        Self::IdentityFails,
+    const ALL: [Self; 6] = [
         Self::ForgedIdToken,
         Self::NoIdToken,
         Self::UserinfoNamesAnother,
@@ -47,10 +45,6 @@ impl Failure {
         let service = &scene.world.service;
         let returned = person.until_returned(subject).await;
         let fault = match self {
-            Self::IdentityFails => {
-                let error = Kind::Status(500, Vec::new(), String::new());
-                Some(Fault::once(Endpoint::Identity, error))
-            }
             Self::ForgedIdToken => {
                 let forged = Kind::IdTokenForged(Forgery::ForeignKey);
                 Some(Fault::once(Endpoint::Redeem, forged))
@@ -166,7 +160,7 @@ async fn t20_tokens_of_an_unknown_account_wait_for_the_last_link_of_its_person(d
 async fn t20_tokens_of_a_failed_try_are_revoked_at_once_when_no_one_is_connected(db: Db) {
     let scene = Scene::start(db, setting(RevocationReach::Grant)).await;
     let omar = scene.person("acme", OMAR);
-    for failure in [Failure::ForgedIdToken, Failure::IdentityFails] {
+    for failure in [Failure::ForgedIdToken, Failure::UserinfoNamesAnother] {
         failure.come(&omar, "u-100").await;
         scene.all_revoked().await;
         scene.nothing_left().await;
@@ -180,7 +174,7 @@ async fn t20_a_failed_try_spares_the_user_of_the_account_in_the_id_token(db: Db)
     let mia = scene.person("acme", MIA);
     mia.link("u-100").await;
     mia.recorded().await;
-    Failure::IdentityFails.come(&omar, "u-100").await;
+    Failure::UserinfoNamesAnother.come(&omar, "u-100").await;
     scene.cleaned_up("it waits").await;
     still_works(&mia, "u-100", "she uses the account too").await;
     mia.disconnect().await;

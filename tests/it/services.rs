@@ -515,8 +515,6 @@ async fn signing_keys_change(db: Db) {
     for (keep_old, signing) in [(true, Signing::Es256), (false, Signing::Rs256)] {
         service.options_mut(|options| options.signing = signing);
         service.rotate_signing_key(keep_old);
-        // The key set is asked for at most every few seconds, whoever presents what.
-        scene.advance(20);
         mia.link("u-200").await;
         mia.disconnect().await;
     }

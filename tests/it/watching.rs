@@ -788,7 +788,7 @@ async fn what_all_replicas_share_are_figures_too(db: Db) {
     .await;
 
     let parked = "latchkey_tenants_parked";
-    let fault = jira::Fault::rate_limited(Some("jira-quota-global-based"), Some("5"));
+    let fault = jira::Fault::rate_limited(Some("jira-quota-global-based"), None);
     jira.fault(fault.on_property("PUT").at("acme"));
     let before = omar.recorded().await;
     omar.renew().await.is(202);

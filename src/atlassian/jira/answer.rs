@@ -5,9 +5,11 @@
 
 use http::StatusCode;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::clock::{Seconds, parse_rfc3339};
 use crate::model::{AccountId, AccountKind, ParkReason, Person};
+use crate::names;
 use crate::outbound::Answer;
 
 /// An answer that is not a success.
@@ -43,23 +45,26 @@ pub fn read_person(body: &[u8], account: &AccountId) -> Option<Person> {
     #[serde(rename_all = "camelCase")]
     struct User {
         account_id: String,
-        account_type: Option<String>,
-        active: Option<bool>,
-        display_name: Option<String>,
+        // Each of these is read by itself: what is odd about one says nothing about the person.
+        #[serde(default)]
+        account_type: Value,
+        #[serde(default)]
+        active: Value,
+        #[serde(default)]
+        display_name: Value,
     }
     let user: User = serde_json::from_slice(body).ok()?;
     if user.account_id != account.as_str() {
         return None;
     }
     Some(Person {
-        kind: AccountKind::parse(user.account_type.as_deref().unwrap_or_default()),
+        kind: AccountKind::parse(user.account_type.as_str().unwrap_or_default()),
         // Jira always sends `active`; a missing one is not a deactivation.
-        active: user.active.unwrap_or(true),
-        // PostgreSQL cannot store a NUL, and control characters cannot be displayed.
+        active: user.active.as_bool().unwrap_or(true),
         display_name: user
             .display_name
-            .map(|name| name.chars().filter(|c| !c.is_control()).collect::<String>())
-            .filter(|name| !name.trim().is_empty())
+            .as_str()
+            .and_then(names::shown)
             .unwrap_or_else(|| account.to_string()),
     })
 }
@@ -81,7 +86,7 @@ pub fn judge(answer: Answer, now: Seconds) -> Result<Answer, Said> {
         // Jira's REST API never answers these calls with 410.
         StatusCode::NOT_FOUND | StatusCode::GONE => Err(Said::NotJira(answer.status)),
         StatusCode::TOO_MANY_REQUESTS => Err(wait(&answer, now)),
-        StatusCode::SERVICE_UNAVAILABLE if answer.retry_after().is_some() => {
+        StatusCode::SERVICE_UNAVAILABLE if answer.retry_after(now).is_some() => {
             Err(wait(&answer, now))
         }
         // A renamed site answers with a redirect; no token follows it to another host.
@@ -152,7 +157,7 @@ fn wait(answer: &Answer, now: Seconds) -> Said {
             .and_then(|value| value.to_str().ok())
     };
     Said::Wait {
-        asked: answer.retry_after().or_else(|| {
+        asked: answer.retry_after(now).or_else(|| {
             let reset = header("x-ratelimit-reset").and_then(read_reset)?;
             Some((reset - now).clamp(1, 3600))
         }),
@@ -340,5 +345,28 @@ mod tests {
         ] {
             assert_eq!(read(body), None, "{body}");
         }
+    }
+
+    #[test]
+    fn f21_a_person_whose_name_shows_nothing_is_called_by_their_account_id() {
+        let account = AccountId("557058:a".to_owned());
+        let name = |said: &str| {
+            let body = format!(r#"{{"accountId":"557058:a","displayName":{said}}}"#);
+            read_person(body.as_bytes(), &account).map(|person| person.display_name)
+        };
+        for nothing in [
+            r#""""#,
+            r#"" ""#,
+            r#""\u200b\u2060""#,
+            r#""\u3164""#,
+            r#""\u0000\u0007""#,
+            r#""\u0301""#,
+            "null",
+            "7",
+            "[]",
+        ] {
+            assert_eq!(name(nothing).as_deref(), Some("557058:a"), "{nothing}");
+        }
+        assert_eq!(name(r#""\u200bMia""#).as_deref(), Some("\u{200b}Mia"));
     }
 }

@@ -150,6 +150,10 @@ pub enum Kind {
     /// The ID token has these claims instead; null takes one away.
     IdTokenClaims(Map<String, Value>),
     IdTokenForged(Forgery),
+    /// The key set has this text as an entry before the others.
+    BesideKeys(&'static str),
+    /// The keys of the set have no name.
+    NamelessKeys,
     /// Identity answers name this subject, whatever the ID token said.
     OtherSubject(String),
     /// Every connection is cut, as if nobody were there.

@@ -1,14 +1,14 @@
 //! What makes the service an OpenID provider: its metadata, its signing keys, its ID tokens.
 
 use aws_lc_rs::rsa::KeySize;
-use aws_lc_rs::signature::{self, EcdsaKeyPair, KeyPair as _, RsaKeyPair};
+use aws_lc_rs::signature::{self, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RsaKeyPair};
 use aws_lc_rs::{hmac, rand::SystemRandom};
 use axum::Json;
 use axum::extract::{Extension, State};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::StatusCode;
+use http::{StatusCode, header};
 use serde_json::{Map, Value, json};
 
 use super::fault::{Forgery, Kind};
@@ -20,16 +20,61 @@ use super::{ClientAuth, NameIn, Service, World, random};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signing {
     Es256,
+    Es384,
+    Es512,
     Rs256,
+    Rs384,
+    Rs512,
+    Ps256,
+    Ps384,
+    Ps512,
+    /// Ed25519 by its older name (RFC 8037).
+    EdDsa,
+    /// By its newer one (RFC 9864).
+    Ed25519,
+}
+
+impl Signing {
+    pub const ALL: [Self; 11] = [
+        Self::Es256,
+        Self::Es384,
+        Self::Es512,
+        Self::Rs256,
+        Self::Rs384,
+        Self::Rs512,
+        Self::Ps256,
+        Self::Ps384,
+        Self::Ps512,
+        Self::EdDsa,
+        Self::Ed25519,
+    ];
+
+    fn alg(self) -> &'static str {
+        match self {
+            Self::Es256 => "ES256",
+            Self::Es384 => "ES384",
+            Self::Es512 => "ES512",
+            Self::Rs256 => "RS256",
+            Self::Rs384 => "RS384",
+            Self::Rs512 => "RS512",
+            Self::Ps256 => "PS256",
+            Self::Ps384 => "PS384",
+            Self::Ps512 => "PS512",
+            Self::EdDsa => "EdDSA",
+            Self::Ed25519 => "Ed25519",
+        }
+    }
 }
 
 enum Secret {
-    Es256(EcdsaKeyPair),
-    Rs256(RsaKeyPair),
+    Ec(EcdsaKeyPair),
+    Rsa(RsaKeyPair),
+    Ed(Ed25519KeyPair),
 }
 
 struct SigningKey {
     kid: String,
+    signing: Signing,
     secret: Secret,
 }
 
@@ -69,7 +114,7 @@ impl SigningKeys {
                 let key = hmac::Key::new(hmac::HMAC_SHA256, client_secret.as_bytes());
                 hmac::sign(&key, signed.as_bytes()).as_ref().to_vec()
             }
-            Some(Forgery::ForeignKey) => SigningKey::new(key.signing()).sign(signed.as_bytes()),
+            Some(Forgery::ForeignKey) => SigningKey::new(key.signing).sign(signed.as_bytes()),
             None => key.sign(signed.as_bytes()),
         };
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
@@ -78,50 +123,53 @@ impl SigningKeys {
 
 impl SigningKey {
     fn new(signing: Signing) -> Self {
+        let on_curve = |how| {
+            let pair = EcdsaKeyPair::generate(how);
+            Secret::Ec(pair.expect("a key on a curve can be made"))
+        };
         let secret = match signing {
-            Signing::Es256 => {
-                let pair = EcdsaKeyPair::generate(&signature::ECDSA_P256_SHA256_FIXED_SIGNING);
-                Secret::Es256(pair.expect("a P-256 key can be made"))
+            Signing::Es256 => on_curve(&signature::ECDSA_P256_SHA256_FIXED_SIGNING),
+            Signing::Es384 => on_curve(&signature::ECDSA_P384_SHA384_FIXED_SIGNING),
+            Signing::Es512 => on_curve(&signature::ECDSA_P521_SHA512_FIXED_SIGNING),
+            Signing::EdDsa | Signing::Ed25519 => {
+                Secret::Ed(Ed25519KeyPair::generate().expect("an Ed25519 key can be made"))
             }
-            Signing::Rs256 => {
+            _ => {
                 let pair = RsaKeyPair::generate(KeySize::Rsa2048);
-                Secret::Rs256(pair.expect("an RSA key can be made"))
+                Secret::Rsa(pair.expect("an RSA key can be made"))
             }
         };
-        let kid = random("");
-        Self { kid, secret }
-    }
-
-    fn signing(&self) -> Signing {
-        match self.secret {
-            Secret::Es256(_) => Signing::Es256,
-            Secret::Rs256(_) => Signing::Rs256,
+        Self {
+            kid: random(""),
+            signing,
+            secret,
         }
     }
 
     fn alg(&self) -> &'static str {
-        match self.secret {
-            Secret::Es256(_) => "ES256",
-            Secret::Rs256(_) => "RS256",
-        }
+        self.signing.alg()
     }
 
     fn sign(&self, message: &[u8]) -> Vec<u8> {
         let random = SystemRandom::new();
         match &self.secret {
-            Secret::Es256(pair) => {
-                let signature = pair.sign(&random, message).expect("P-256 keys sign");
+            Secret::Ec(pair) => {
+                let signature = pair.sign(&random, message).expect("keys on curves sign");
                 signature.as_ref().to_vec()
             }
-            Secret::Rs256(pair) => {
+            Secret::Ed(pair) => pair.sign(message).as_ref().to_vec(),
+            Secret::Rsa(pair) => {
+                let how: &'static dyn signature::RsaEncoding = match self.signing {
+                    Signing::Rs384 => &signature::RSA_PKCS1_SHA384,
+                    Signing::Rs512 => &signature::RSA_PKCS1_SHA512,
+                    Signing::Ps256 => &signature::RSA_PSS_SHA256,
+                    Signing::Ps384 => &signature::RSA_PSS_SHA384,
+                    Signing::Ps512 => &signature::RSA_PSS_SHA512,
+                    _ => &signature::RSA_PKCS1_SHA256,
+                };
                 let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(
-                    &signature::RSA_PKCS1_SHA256,
-                    &random,
-                    message,
-                    &mut signature,
-                )
-                .expect("RSA keys sign");
+                pair.sign(how, &random, message, &mut signature)
+                    .expect("RSA keys sign");
                 signature
             }
         }
@@ -129,13 +177,23 @@ impl SigningKey {
 
     fn jwk(&self) -> Value {
         let mut jwk = match &self.secret {
-            Secret::Es256(pair) => {
-                // An uncompressed point: a 4, then both coordinates of 32 bytes.
+            Secret::Ec(pair) => {
+                // An uncompressed point: a 4, then both coordinates.
                 let point = &pair.public_key().as_ref()[1..];
-                let [x, y] = [&point[..32], &point[32..]].map(|n| URL_SAFE_NO_PAD.encode(n));
-                json!({ "kty": "EC", "crv": "P-256", "x": x, "y": y })
+                let (x, y) = point.split_at(point.len() / 2);
+                let [x, y] = [x, y].map(|n| URL_SAFE_NO_PAD.encode(n));
+                let curve = match self.signing {
+                    Signing::Es384 => "P-384",
+                    Signing::Es512 => "P-521",
+                    _ => "P-256",
+                };
+                json!({ "kty": "EC", "crv": curve, "x": x, "y": y })
             }
-            Secret::Rs256(pair) => {
+            Secret::Ed(pair) => {
+                let x = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
+                json!({ "kty": "OKP", "crv": "Ed25519", "x": x })
+            }
+            Secret::Rsa(pair) => {
                 let [n, e] = rsa_numbers(pair.public_key().as_ref());
                 let [n, e] = [n, e].map(|n| URL_SAFE_NO_PAD.encode(n));
                 json!({ "kty": "RSA", "n": n, "e": e })
@@ -260,12 +318,26 @@ pub(super) async fn discovery(
     Json(metadata).into_response()
 }
 
-pub(super) async fn jwks(State(service): State<Service>) -> Response {
+pub(super) async fn jwks(
+    State(service): State<Service>,
+    Extension(arrival): Extension<Arrival>,
+) -> Response {
     service.read(|world| {
         if !world.options.discovery {
             return StatusCode::NOT_FOUND.into_response();
         }
-        let keys: Vec<Value> = world.keys.0.iter().map(SigningKey::jwk).collect();
-        Json(json!({ "keys": keys })).into_response()
+        let mut keys: Vec<Value> = world.keys.0.iter().map(SigningKey::jwk).collect();
+        if matches!(arrival.fault, Some(Kind::NamelessKeys)) {
+            for key in &mut keys {
+                key.as_object_mut().map(|key| key.remove("kid"));
+            }
+        }
+        let before = match &arrival.fault {
+            Some(Kind::BesideKeys(entry)) => format!("{entry},"),
+            _ => String::new(),
+        };
+        let keys: Vec<String> = keys.iter().map(Value::to_string).collect();
+        let set = format!("{{\"keys\":[{before}{}]}}", keys.join(","));
+        ([(header::CONTENT_TYPE, "application/jwk-set+json")], set).into_response()
     })
 }
