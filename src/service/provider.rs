@@ -191,14 +191,16 @@ impl Provider {
                 choose_prompt: None,
             });
         };
-        let answer = self
-            .http
-            .get(&metadata_address(issuer), SIZE_LIMIT)
-            .await
-            .map_err(|error| Error::ServiceUnreachable(format!("discovery: {error}")))?;
+        let address = metadata_address(issuer);
+        let unreachable = |why: &dyn std::fmt::Display| {
+            Error::ServiceUnreachable(format!(
+                "discovery at {address} (LATCHKEY_PROVIDER_ISSUER): {why}"
+            ))
+        };
+        let answer = self.http.get(&address, SIZE_LIMIT).await;
+        let answer = answer.map_err(|error| unreachable(&error))?;
         if !answer.status.is_success() {
-            let status = answer.status;
-            return Err(Error::ServiceUnreachable(format!("discovery: {status}")));
+            return Err(unreachable(&answer.status));
         }
         Metadata::read(&answer.body, issuer, config, self.loopback_http)
     }

@@ -2,6 +2,7 @@
 //! Jira Cloud and a simulated service, real providers, both databases and real browsers.
 
 mod accounts;
+mod alerts;
 mod answering;
 mod bound;
 mod browser;
@@ -29,9 +30,11 @@ mod machine;
 mod minted;
 mod moments;
 mod mutations;
+mod opening;
 mod order;
 mod postgres;
 mod proving;
+mod proxies;
 mod real_providers;
 mod refusals;
 mod renewing;
