@@ -1,6 +1,7 @@
 //! The parts of a running process, put together from the settings.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use prometheus::Registry;
 use tokio::sync::Notify;
@@ -9,6 +10,7 @@ use crate::atlassian::connect::descriptor::IssueModule;
 use crate::atlassian::connect::install_keys::InstallKeys;
 use crate::atlassian::connect::{Connect, Signer};
 use crate::atlassian::jira::Jira;
+use crate::atlassian::jira::quota::JiraLimits;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::Error;
@@ -18,7 +20,7 @@ use crate::keys::Keys;
 use crate::keys::signing::Signing;
 use crate::limits::Limits;
 use crate::linking::Linking;
-use crate::meters::Meters;
+use crate::meters::{Meters, QuotaScope};
 use crate::moments;
 use crate::outbound::Outbound;
 use crate::parts::Parts;
@@ -79,6 +81,8 @@ pub struct App {
     pub proxies: Proxies,
     /// What pages show and load.
     pub appearance: Appearance,
+    /// Whether the process was asked to stop.
+    leaving: AtomicBool,
 }
 
 /// What pages show of the app, and load.
@@ -93,6 +97,17 @@ pub struct Appearance {
 }
 
 impl App {
+    /// The process was asked to stop: from now on it is not ready.
+    pub fn leaves(&self) {
+        self.leaving.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the process was asked to stop.
+    #[must_use]
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Relaxed)
+    }
+
     /// Opens the store and puts everything together.
     ///
     /// # Errors
@@ -108,6 +123,10 @@ impl App {
         let service = service(&config, &outside, &store);
         let at_once = config.service_limits.concurrency.min(service.at_once());
         let replica = random.id();
+        // Until the database says what is used: a figure of 0 would look like a quota that is used up.
+        let JiraLimits { quota, renewal, .. } = config.jira_limits;
+        meters.quota(QuotaScope::App, 0, quota);
+        meters.quota(QuotaScope::Renewal, 0, renewal);
         let parts = Parts {
             jira: Arc::new(jira(&config, &outside, &store)),
             service: Arc::new(service),
@@ -141,6 +160,7 @@ impl App {
                 issue_module: config.issue_module,
                 connect_js: config.connect_js_url,
             },
+            leaving: AtomicBool::new(false),
         }))
     }
 }

@@ -19,6 +19,7 @@ use url::Url;
 use crate::atlassian::connect::descriptor::IssueModule;
 use crate::atlassian::connect::{AppKey, BaseUrl};
 use crate::atlassian::jira::quota::JiraLimits;
+use crate::clock::Seconds;
 use crate::keys::jwe::PublicKey;
 use crate::keys::property::{PropertyKey, PropertyMode};
 use crate::keys::signing::KeyTerms;
@@ -48,6 +49,11 @@ pub struct Settings {
     /// Address to serve on. Put TLS in front of it
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: Setting<SocketAddr>,
+
+    /// Seconds for which requests are still served after a stop was asked for, while /readyz answers 503: so
+    /// that a load balancer sends them elsewhere. Part of the ten seconds that a stop takes
+    #[arg(long, value_name = "SECONDS", default_value = "3")]
+    drain: Setting<Span<0, 8>>,
 
     /// Second address, which serves /metrics in the Prometheus text format. Keep it private [default: off]
     #[arg(long, value_name = "ADDRESS")]
@@ -312,6 +318,8 @@ pub struct Config {
     pub base_url: BaseUrl,
     /// The address that the server listens on.
     pub listen: SocketAddr,
+    /// For how many seconds requests are served after a stop was asked for.
+    pub drain: Seconds,
     /// The address that serves `/metrics`, if any.
     pub metrics_listen: Option<SocketAddr>,
     /// Proxies whose `X-Forwarded-For` is trusted.
@@ -396,6 +404,7 @@ impl Config {
         Ok(Self {
             base_url: s.base_url.url_as(loopback)?,
             listen: s.listen.value()?,
+            drain: s.drain.value()?.0,
             metrics_listen: s.metrics_listen.get()?,
             trusted_proxies: s.trusted_proxies.get()?.unwrap_or_default(),
             database: s.database_url.value()?,

@@ -100,6 +100,50 @@ pub enum Scope {
     Address,
 }
 
+/// Every name and kind of an event. Their counters exist from the start, because no rate can be computed of
+/// a counter that begins at 1.
+const ALL: &[(&str, &[&str])] = &[
+    ("bad_signature", KINDS_OF_TOKENS),
+    ("cross_site", &[""]),
+    ("cross_tenant", &["proof", "lifecycle"]),
+    ("misplaced_token", KINDS_OF_TOKENS),
+    ("other_body", KINDS_OF_TOKENS),
+    ("proved_elsewhere", &[""]),
+    (
+        "refused",
+        &[
+            "anonymous",
+            "customer",
+            "app",
+            "unknown_kind",
+            "deactivated",
+        ],
+    ),
+    ("refused_proof", &["person"]),
+    ("replay", &[""]),
+    ("seal_failure", SEALED_COLUMNS),
+    ("site_not_allowed", &[""]),
+    ("too_many", &["person", "tenant", "address"]),
+    ("wrong_browser", &[""]),
+    ("wrong_handle", &[""]),
+    ("wrong_issuer", &[""]),
+    ("wrong_page", &[""]),
+    ("wrong_state", &[""]),
+];
+
+const KINDS_OF_TOKENS: &[&str] = &["context", "iframe", "app_to_app", "lifecycle"];
+
+/// The columns that hold sealed values.
+const SEALED_COLUMNS: &[&str] = &[
+    "attempt.kept",
+    "cleanup.revocation",
+    "link.credential",
+    "session.data",
+    "signing_key.sealed",
+    "tenant.data_key",
+    "tenant.shared_secret",
+];
+
 impl TokenKind {
     /// All kinds.
     pub const ALL: &[Self] = &[Self::Context, Self::Iframe, Self::AppToApp, Self::Lifecycle];
@@ -315,6 +359,11 @@ impl Events {
         registry
             .register(Box::new(counter.clone()))
             .expect("each registry belongs to one app, which has one of these");
+        for (name, kinds) in ALL {
+            for kind in *kinds {
+                counter.with_label_values(&[name, kind]);
+            }
+        }
         Self {
             counter,
             lines: Arc::default(),
@@ -380,6 +429,41 @@ impl Events {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A name that is missing in [`ALL`] would be born at 1.
+    #[test]
+    fn f28_every_event_has_a_counter_from_the_start() {
+        let source = include_str!("events.rs");
+        let (_, text) = source.split_once("fn text(&self)").expect("it is there");
+        let (text, _) = text.split_once("    /// The fields of").expect("it ends");
+        // Each name is the first text of its three.
+        let names = text.split('(').filter_map(|part| {
+            let (name, _) = part.trim_start().strip_prefix('"')?.split_once('"')?;
+            Some(name)
+        });
+        let names: std::collections::BTreeSet<&str> = names.collect();
+        let counted: std::collections::BTreeSet<&str> = ALL.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, counted);
+        for kind in TokenKind::ALL {
+            assert!(KINDS_OF_TOKENS.contains(&kind.name()));
+        }
+        let sealing = [
+            include_str!("vault.rs"),
+            include_str!("store/attempt.rs"),
+            include_str!("store/cleanup.rs"),
+            include_str!("store/link.rs"),
+            include_str!("store/session.rs"),
+            include_str!("store/signing.rs"),
+            include_str!("store/tenant.rs"),
+        ];
+        for source in sealing {
+            let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+            for column in code.split("column: \"").skip(1) {
+                let column = column.split('"').next().unwrap_or_default();
+                assert!(SEALED_COLUMNS.contains(&column), "{column}");
+            }
+        }
+    }
 
     #[test]
     fn cheap_events_are_all_counted_and_few_are_written() {

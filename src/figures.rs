@@ -1,10 +1,9 @@
 //! The metrics that are collected from the database: [`Counted`] counts rows, [`fill`] names the metrics for
 //! `/metrics`. What this process counts itself is in [`crate::meters`].
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus::{IntGaugeVec, Opts, Registry};
-use tokio::sync::Mutex;
 
 use crate::clock::Seconds;
 use crate::error::Error;
@@ -17,12 +16,29 @@ const ROWS_A_SECOND: i64 = 10_000;
 /// No count is kept for longer, in seconds.
 const KEPT_FOR: Seconds = 60;
 
+/// A count of the database.
+#[derive(Debug, Clone)]
+pub struct Count {
+    /// What was counted.
+    pub figures: Figures,
+    /// When it was counted, in Unix time.
+    pub counted_at: Seconds,
+}
+
+impl Count {
+    fn is_current(&self, now: Seconds) -> bool {
+        // A clock that was ahead and is right again makes a count old, not current.
+        let age = now - self.counted_at;
+        (0..kept_for(self.figures.rows())).contains(&age)
+    }
+}
+
 /// The figures of the database, counted no more often than needed. Clones share the last count.
 #[derive(Debug, Clone, Default)]
 pub struct Counted {
-    /// The last count and until when it is kept. The lock is held while rows are counted, so that callers
-    /// who ask at the same time share one count.
-    last: Arc<Mutex<Option<(Figures, Seconds)>>>,
+    /// Held while rows are counted, so that callers who ask at the same time share one count.
+    counting: Arc<tokio::sync::Mutex<()>>,
+    last: Arc<Mutex<Option<Count>>>,
 }
 
 impl Counted {
@@ -32,16 +48,25 @@ impl Counted {
     /// # Errors
     /// When the store is unavailable.
     pub async fn figures(&self, store: &Store, now: Seconds) -> Result<Figures, Error> {
-        let mut last = self.last.lock().await;
-        if let Some((figures, until)) = &*last
-            && now < *until
+        let _counting = self.counting.lock().await;
+        if let Some(count) = self.last()
+            && count.is_current(now)
         {
-            return Ok(figures.clone());
+            return Ok(count.figures);
         }
         let figures = store.figures(now).await?;
-        let until = now + kept_for(figures.rows());
-        *last = Some((figures.clone(), until));
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Count {
+            figures: figures.clone(),
+            counted_at: now,
+        });
         Ok(figures)
+    }
+
+    /// The last count, however old. It does not ask the database.
+    #[must_use]
+    pub fn last(&self) -> Option<Count> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.clone()
     }
 }
 

@@ -9,7 +9,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`clock`], [`random`], [`secret`], [`names`], [`error`], [`log`] | time, random numbers, secrets that are never printed, names that show something, errors, the lines on standard error |
+//! | [`clock`], [`random`], [`secret`], [`names`], [`error`], [`log`], [`process`] | time, random numbers, secrets that are never printed, names that show something, errors, the lines on standard error, what the system says of this process |
 //! | [`model`], [`grant`], [`moments`] | the nouns; how long a grant lasts; where a test can hold a renewal |
 //! | [`events`], [`meters`], [`limits`] | security events; metrics of this process; how often callers may do what costs something |
 //! | [`outbound`], [`sites`], [`proxies`], [`vault`] | calls to other servers; the hosts that tenants may have; trusted proxies; encryption at rest |
@@ -44,6 +44,7 @@ pub mod names;
 pub mod operate;
 pub mod outbound;
 pub mod parts;
+pub mod process;
 pub mod proxies;
 pub mod publishing;
 pub mod random;

@@ -1,11 +1,12 @@
 //! The program: reads the settings, starts the log, opens the store, runs the server and the worker, and
 //! waits for a signal. Its other commands migrate the database, check a deployment and change sealing keys.
 
-use std::io::{IsTerminal as _, Write as _, stderr, stdout};
+use std::io::{ErrorKind, IsTerminal as _, Write as _, stderr, stdout};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -18,12 +19,16 @@ use latchkey::config::{Config, Settings, Upkeep};
 use latchkey::events::Events;
 use latchkey::log::Log;
 use latchkey::operate::doctor::{self, Finding, Mark};
+use latchkey::process::raise_descriptor_limit;
 use latchkey::random::Random;
 use latchkey::server::signals::Stop;
-use latchkey::server::{Running, serve};
+use latchkey::server::{Bounds, Running, connections_within, serve};
 use latchkey::store::{RotationProgress, Rotator};
 use latchkey::vault::Vault;
 use latchkey::{App, Outside};
+
+/// Below this limit of file descriptors the log says so.
+const FEW_DESCRIPTORS: u64 = 4096;
 
 /// Lets people in Jira connect their account at a service, and renews the API key that proves it.
 ///
@@ -125,7 +130,21 @@ async fn see_the_doctor(settings: &Settings, mut stop: Stop) -> ExitCode {
 }
 
 fn outside(config: &Config) -> Result<Outside, String> {
-    Outside::real(config).map_err(|error| format!("the HTTP client cannot start: {error}"))
+    Outside::real(config).map_err(|error| {
+        let mut words = error.to_string();
+        let mut source = std::error::Error::source(&error);
+        while let Some(inner) = source {
+            words = format!("{words}: {inner}");
+            source = inner.source();
+        }
+        let advice = if words.contains("CA certificate") {
+            "; no server can be called without them: install the package ca-certificates, or name a file \
+             of them in SSL_CERT_FILE"
+        } else {
+            ""
+        };
+        format!("the HTTP client cannot start: {words}{advice}")
+    })
 }
 
 async fn run(
@@ -140,6 +159,7 @@ async fn run(
     #[cfg(debug_assertions)]
     let outside = with_wrong_clock(outside);
     let (listen, metrics_listen) = (config.listen, config.metrics_listen);
+    let drain = Duration::from_secs(config.drain.unsigned_abs());
     if config.allow_loopback_http {
         tracing::warn!(
             "plain http is allowed on loopback addresses: this is for demonstrations and tests only"
@@ -162,33 +182,77 @@ async fn run(
         tracing::info!("the database is up to date");
         return Ok(ExitCode::SUCCESS);
     }
-    serve_until_stopped(app, listen, metrics_listen, stop).await
+    serve_until_stopped(app, listen, metrics_listen, drain, stop).await
 }
 
 async fn serve_until_stopped(
     app: Arc<App>,
     listen: SocketAddr,
     metrics_listen: Option<SocketAddr>,
+    drain: Duration,
     mut stop: Stop,
 ) -> Result<ExitCode, String> {
+    let descriptors = raise_descriptor_limit();
+    if descriptors.is_some_and(|descriptors| descriptors < FEW_DESCRIPTORS) {
+        tracing::warn!(
+            descriptors,
+            "few files and connections may be open: raise the limit of this process (ulimit -n, LimitNOFILE, nofile)"
+        );
+    }
+    let bounds = Bounds {
+        connections: connections_within(descriptors),
+        ..Bounds::default()
+    };
     let (stop_metrics, metrics_stopped) = watch::channel(false);
     if let Some(address) = metrics_listen {
         let router = latchkey::web::metrics_router(app.clone());
-        tokio::spawn(serve(router, bind(address).await?, metrics_stopped));
+        let listener = bind("LATCHKEY_METRICS_LISTEN", address).await?;
+        tokio::spawn(serve(router, listener, metrics_stopped));
     }
-    let running = Running::start(app, bind(listen).await?).map_err(|error| error.to_string())?;
-    tracing::info!(address = %running.address(), "serving");
+    let listener = bind("LATCHKEY_LISTEN", listen).await?;
+    let running =
+        Running::start_within(bounds, app, listener).map_err(|error| error.to_string())?;
+    tracing::info!(address = %running.address(), connections = bounds.connections, "serving");
+    tokio::spawn(look_for_service(running.app().clone()));
     stop.asked().await;
-    tracing::info!("stopping: work in progress is finished first");
+    tracing::info!(
+        seconds = drain.as_secs(),
+        "stopping: work in progress is finished first, and requests are still served for some seconds"
+    );
+    running.stop_after(drain).await;
     stop_metrics.send_replace(true);
-    running.stop().await;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| format!("cannot listen on {address}: {error}"))
+/// Tells the operator at the start when the service cannot be reached. Latchkey serves all the same: the
+/// service may come back.
+async fn look_for_service(app: Arc<App>) {
+    if let Err(error) = app.parts.service.lets_choose().await {
+        tracing::warn!(
+            %error,
+            "nobody can connect, and no key is renewed, until the service answers: check its address, the DNS, the proxy and the firewall; `latchkey doctor` says more"
+        );
+    }
+}
+
+/// Listens on the address that a setting names.
+async fn bind(setting: &str, address: SocketAddr) -> Result<TcpListener, String> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let advice = match error.kind() {
+            ErrorKind::AddrInUse => {
+                "another process listens there: stop it, or choose another port"
+            }
+            ErrorKind::PermissionDenied => {
+                "this user may not listen there: choose a port above 1023, or give the process the \
+                 right to (CAP_NET_BIND_SERVICE)"
+            }
+            ErrorKind::AddrNotAvailable => {
+                "this machine does not have that address: choose one of its own, or 0.0.0.0 for all"
+            }
+            _ => "choose another address",
+        };
+        format!("cannot listen on {address} ({setting}): {error}; {advice}")
+    })
 }
 
 /// Simulates a machine with a wrong clock, for tests. Releases do not have this variable.

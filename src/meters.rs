@@ -7,10 +7,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use prometheus::core::Collector;
 use prometheus::{
-    GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
+    Gauge, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry,
 };
 use tokio::time::Instant;
 
@@ -24,6 +26,13 @@ use crate::model::{AsideReason, Link, ReconnectReason};
 const STEP_BUCKETS: &[f64] = &[
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 ];
+/// Upper bounds of the buckets of a request, in seconds: up to a request that waits for other servers.
+const REQUEST_BUCKETS: &[f64] = &[0.005, 0.025, 0.1, 0.5, 2.5, 10.0];
+/// Statuses whose counters exist from the start for each route: those that alerts are about.
+const FAILURES: &[&str] = &["500", "502", "503"];
+/// The label of requests that match no route.
+pub const NO_ROUTE: &str = "-";
+
 macro_rules! labels {
     ($(#[$doc:meta])* $name:ident { $($(#[$of:meta])* $variant:ident = $word:literal),* $(,)? }) => {
         $(#[$doc])*
@@ -297,10 +306,12 @@ pub struct Meters {
     tokens: IntCounterVec,
     cleanups: IntCounterVec,
     requests: IntCounterVec,
+    durations: HistogramVec,
+    held: IntGauge,
     quota_used: IntGaugeVec,
     quota_left: IntGaugeVec,
     breaker: IntGaugeVec,
-    quota_needed: GaugeVec,
+    quota_needed: Gauge,
     tally: Arc<Mutex<Tally>>,
 }
 
@@ -313,17 +324,28 @@ impl Meters {
         #[rustfmt::skip]
         let meters = Self {
             renewals: counters(r, text("latchkey_renewals_total", "Renewals by outcome."), &["outcome"]),
-            steps: registered(r, HistogramVec::new(step_buckets(), &["step"])),
+            steps: registered(r, HistogramVec::new(buckets("latchkey_renewal_step_seconds", "How long the steps of a renewal took.", STEP_BUCKETS), &["step"])),
             lease_losses: registered(r, IntCounter::with_opts(text("latchkey_lease_losses_total", "Renewals that were given up because their lease had run out."))),
             tokens: counters(r, text("latchkey_tokens_verified_total", "Verified tokens of Atlassian by kind and verdict."), &["kind", "verdict"]),
             cleanups: counters(r, text("latchkey_cleanups_total", "Tries at revocations and deletions by outcome."), &["outcome"]),
             requests: counters(r, text("latchkey_http_requests_total", "Requests by method, route and status."), &["method", "route", "status"]),
+            durations: registered(r, HistogramVec::new(buckets("latchkey_http_request_duration_seconds", "How long requests took, by route.", REQUEST_BUCKETS), &["route"])),
+            held: registered(r, IntGauge::with_opts(text("latchkey_answers_held", "Answers of the service that are held in memory because they cannot be written yet."))),
             quota_used: gauges(r, text("latchkey_jira_quota_used_points", "Points of Jira's hourly quota that are used in this hour."), &["scope"]),
             quota_left: gauges(r, text("latchkey_jira_quota_left_points", "Points of Jira's hourly quota that are left in this hour."), &["scope"]),
             breaker: gauges(r, text("latchkey_service_breaker", "1 for the state that the breaker for the service is in, 0 for the others."), &["state"]),
-            quota_needed: registered(r, GaugeVec::new(text("latchkey_jira_quota_needed_ratio", "What renewing every key in time takes of the points that renewals may use. Beyond 1 renewals come late, beyond 1.5 keys run out."), &[])),
+            quota_needed: registered(r, Gauge::with_opts(text("latchkey_jira_quota_needed_ratio", "What renewing every key in time takes of the points that renewals may use. Beyond 1 renewals come late, beyond 1.5 keys run out."))),
             tally: Arc::default(),
         };
+        let build = gauges(
+            r,
+            text(
+                "latchkey_build_info",
+                "1, with the version of this program.",
+            ),
+            &["version"],
+        );
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         meters.start_at_zero();
         meters
     }
@@ -349,6 +371,17 @@ impl Meters {
         for scope in QuotaScope::ALL {
             self.quota(*scope, 0, 0);
         }
+    }
+
+    /// Creates the series of these routes, each with a method that it serves.
+    pub fn routes<'a>(&self, served: impl IntoIterator<Item = (&'a str, &'a str)>) {
+        for (method, route) in served {
+            for status in FAILURES {
+                self.requests.with_label_values(&[method, route, status]);
+            }
+            self.durations.with_label_values(&[route]);
+        }
+        self.durations.with_label_values(&[NO_ROUTE]);
     }
 
     /// Runs a step of a renewal and measures how long it takes.
@@ -427,8 +460,21 @@ impl Meters {
         self.cleanups.with_label_values(&[outcome.as_str()]).inc();
     }
 
-    /// Counts an answered request. `route` is the pattern, never the path itself.
-    pub fn request(&self, method: &http::Method, route: &str, status: http::StatusCode) {
+    /// Counts an answer of the service as held for as long as the value lives.
+    #[must_use]
+    pub fn hold(&self) -> Held {
+        self.held.inc();
+        Held(self.held.clone())
+    }
+
+    /// Counts an answered request, which took this long. `route` is the pattern, never the path itself.
+    pub fn request(
+        &self,
+        method: &http::Method,
+        route: &str,
+        status: http::StatusCode,
+        took: Duration,
+    ) {
         use http::Method;
         // A client can send any method name.
         let counted = [
@@ -447,6 +493,9 @@ impl Meters {
         self.requests
             .with_label_values(&[method, route, status.as_str()])
             .inc();
+        self.durations
+            .with_label_values(&[route])
+            .observe(took.as_secs_f64());
     }
 
     /// Sets how much of the quota of this hour is used and left.
@@ -467,16 +516,22 @@ impl Meters {
 
     /// Sets what renewals need of their share of the quota, as a ratio.
     pub fn quota_needed(&self, ratio: f64) {
-        self.quota_needed.with_label_values::<&str>(&[]).set(ratio);
+        self.quota_needed.set(ratio);
     }
 }
 
-fn step_buckets() -> HistogramOpts {
-    HistogramOpts::new(
-        "latchkey_renewal_step_seconds",
-        "How long the steps of a renewal took.",
-    )
-    .buckets(STEP_BUCKETS.to_vec())
+/// An answer of the service that is held in memory.
+#[derive(Debug)]
+pub struct Held(IntGauge);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+fn buckets(name: &str, help: &str, bounds: &[f64]) -> HistogramOpts {
+    HistogramOpts::new(name, help).buckets(bounds.to_vec())
 }
 
 fn counters(registry: &Registry, text: Opts, labels: &[&str]) -> IntCounterVec {
@@ -517,10 +572,12 @@ mod tests {
         };
         for number in 0..100 {
             let method = http::Method::from_bytes(format!("M{number}").as_bytes()).unwrap();
-            meters.request(&method, "-", http::StatusCode::METHOD_NOT_ALLOWED);
+            let status = http::StatusCode::METHOD_NOT_ALLOWED;
+            meters.request(&method, NO_ROUTE, status, Duration::ZERO);
         }
         assert_eq!(counted(), 1);
-        meters.request(&http::Method::GET, "/readyz", http::StatusCode::OK);
+        let (method, status) = (http::Method::GET, http::StatusCode::OK);
+        meters.request(&method, "/readyz", status, Duration::ZERO);
         assert_eq!(counted(), 2);
     }
 

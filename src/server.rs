@@ -1,5 +1,6 @@
 //! Starts and stops web server and worker together, and bounds what a connection may cost.
 
+mod idle;
 pub mod signals;
 
 use std::io;
@@ -19,9 +20,11 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Sleep, sleep};
+
+use idle::{Client, Idle};
 
 use crate::app::App;
 use crate::web::{BodyWithin, Peer};
@@ -38,15 +41,35 @@ const LARGEST_HEAD: usize = 32 * 1024;
 /// descriptor left.
 const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
 
+/// The most connections of clients at once, if there are file descriptors for them.
+const MOST_CONNECTIONS: usize = 4096;
+/// The most connections to the address of `/metrics`.
+const MOST_SCRAPES: usize = 64;
+
+/// How many connections clients may have at once when this process may open so many file descriptors. They
+/// get half of those: renewals and the database keep the rest.
+#[must_use]
+pub fn connections_within(descriptors: Option<u64>) -> usize {
+    let half = descriptors.map_or(usize::MAX, |all| {
+        usize::try_from(all / 2).unwrap_or(usize::MAX)
+    });
+    half.clamp(1, MOST_CONNECTIONS)
+}
+
 /// Bounds of a connection. With the largest head and the largest body they bound the memory that clients can
 /// make the server use.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
-    /// How many connections there may be at once; further clients wait until one ends.
+    /// How many connections there may be at once. When a further client comes, the connection that has been
+    /// idle for longest is closed; if none is idle, the client waits until one is, or ends.
     pub connections: usize,
-    /// How long the head of a request may take to arrive, counted from the connection or from the previous
-    /// answer. So it also ends idle connections.
+    /// How long the head of a request may take to arrive, counted from its first byte, or from the connection
+    /// for the first request.
     pub head: Duration,
+    /// How long a connection may be idle after an answer. It is longer than the 60 seconds after which load
+    /// balancers close such connections: the side that closes first should be theirs, because a request that
+    /// meets a closing connection is lost.
+    pub idle: Duration,
     /// How long a body may take to arrive before a 408.
     pub body: Duration,
     /// How long a client may leave an answer unread.
@@ -56,8 +79,9 @@ pub struct Bounds {
 impl Default for Bounds {
     fn default() -> Self {
         Self {
-            connections: 4096,
+            connections: MOST_CONNECTIONS,
             head: Duration::from_secs(15),
+            idle: Duration::from_secs(75),
             body: Duration::from_secs(10),
             answer: Duration::from_secs(15),
         }
@@ -68,7 +92,10 @@ impl Default for Bounds {
 pub struct Running {
     app: Arc<App>,
     address: SocketAddr,
+    /// Stops the worker and the watch.
     stop: watch::Sender<bool>,
+    /// Closes the listener.
+    close: watch::Sender<bool>,
     web: JoinHandle<()>,
     worker: JoinHandle<()>,
     watch: JoinHandle<()>,
@@ -90,11 +117,12 @@ impl Running {
     pub fn start_within(bounds: Bounds, app: Arc<App>, listener: TcpListener) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let (stop, stopped) = watch::channel(false);
+        let (close, closed) = watch::channel(false);
         let web = tokio::spawn(serve_within(
             bounds,
             crate::web::router(app.clone()),
             listener,
-            stopped.clone(),
+            closed,
         ));
         let worker = tokio::spawn(crate::worker::run(app.renewing.clone(), stopped.clone()));
         let watched = app.clone();
@@ -104,6 +132,7 @@ impl Running {
             app,
             address,
             stop,
+            close,
             web,
             worker,
             watch,
@@ -124,9 +153,22 @@ impl Running {
 
     /// Accepts nothing new, finishes within ten seconds what is in progress, and closes the store.
     pub async fn stop(self) {
+        self.stop_after(Duration::ZERO).await;
+    }
+
+    /// The same, but requests are still accepted for the time of `drain`, while `/readyz` answers 503: so long
+    /// a load balancer takes to notice and to send them elsewhere. No renewal begins meanwhile. The time is
+    /// part of the ten seconds.
+    pub async fn stop_after(self, drain: Duration) {
+        self.app.leaves();
         self.stop.send_replace(true);
+        let web = async {
+            sleep(drain).await;
+            self.close.send_replace(true);
+            tokio::time::timeout(LAST_REQUESTS.saturating_sub(drain), self.web).await
+        };
         let (web, worker, watch) = tokio::join!(
-            tokio::time::timeout(LAST_REQUESTS, self.web),
+            web,
             tokio::time::timeout(LAST_WORK, self.worker),
             self.watch
         );
@@ -146,9 +188,13 @@ impl Running {
     }
 }
 
-/// Serves a router until `stopped` turns true, and then finishes the requests in progress.
+/// Serves the router of `/metrics` until `stopped` turns true, and then finishes the requests in progress.
 pub async fn serve(router: Router, listener: TcpListener, stopped: watch::Receiver<bool>) {
-    serve_within(Bounds::default(), router, listener, stopped).await;
+    let bounds = Bounds {
+        connections: MOST_SCRAPES,
+        ..Bounds::default()
+    };
+    serve_within(bounds, router, listener, stopped).await;
 }
 
 async fn serve_within(
@@ -158,15 +204,17 @@ async fn serve_within(
     mut stopped: watch::Receiver<bool>,
 ) {
     let mut http = http1::Builder::new();
+    // `Client` has the finer limits. This one bounds a client that sends part of a head with the request before.
     http.timer(TokioTimer::new())
-        .header_read_timeout(bounds.head)
+        .header_read_timeout(bounds.idle + bounds.head)
         .max_buf_size(LARGEST_HEAD);
     let free = Arc::new(Semaphore::new(bounds.connections));
+    let idle = Idle::default();
     let connections = GracefulShutdown::new();
     loop {
         let next = async {
-            let place = free.clone().acquire_owned().await;
-            (place, accept(&listener).await)
+            let accepted = accept(&listener, &idle).await;
+            (place(&free, &idle).await, accepted)
         };
         let (place, (stream, peer)) = tokio::select! {
             next = next => next,
@@ -174,13 +222,21 @@ async fn serve_within(
             _ = stopped.wait_for(|stopped| *stopped) => break,
         };
         let router = TowerToHyperService::new(router.clone());
+        let client = Client::new(bounds, idle.clone());
+        let turn = client.turn.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
             let extensions = request.extensions_mut();
             extensions.insert(Peer(peer.ip()));
             extensions.insert(BodyWithin(bounds.body));
-            router.call(request)
+            turn.begins();
+            let (answer, turn) = (router.call(request), turn.clone());
+            async move {
+                let answer = answer.await;
+                turn.ends();
+                answer
+            }
         });
-        let stream = TokioIo::new(Taken::new(stream, bounds.answer));
+        let stream = TokioIo::new(Bounded::new(stream, bounds.answer, client));
         let connection = connections.watch(http.serve_connection(stream, service));
         tokio::spawn(async move {
             let _place = place;
@@ -194,7 +250,7 @@ async fn serve_within(
 }
 
 /// The next connection. A connection that fails does not end the server.
-async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+async fn accept(listener: &TcpListener, idle: &Idle) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok(accepted) => return accepted,
@@ -208,27 +264,49 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
                 ) => {}
             Err(error) => {
                 tracing::error!(%error, "connections cannot be accepted");
+                idle.close_longest();
                 sleep(ACCEPT_AGAIN).await;
             }
         }
     }
 }
 
-/// A connection that fails when the client leaves an answer unread for too long: otherwise a client that
-/// never reads would keep its connection for ever.
-struct Taken {
+/// A place for one more connection. If there is none, the connection that has been idle for longest gives up
+/// its place.
+async fn place(free: &Arc<Semaphore>, idle: &Idle) -> Option<OwnedSemaphorePermit> {
+    loop {
+        match free.clone().try_acquire_owned() {
+            Ok(place) => return Some(place),
+            Err(TryAcquireError::NoPermits) => {}
+            Err(TryAcquireError::Closed) => return None,
+        }
+        if idle.close_longest() {
+            return free.clone().acquire_owned().await.ok();
+        }
+        tokio::select! {
+            place = free.clone().acquire_owned() => return place.ok(),
+            () = idle.more.notified() => {}
+        }
+    }
+}
+
+/// A connection that ends when the client takes too long: to send a head, to send the next request, or to
+/// read an answer. Otherwise such a client would keep its connection for ever.
+struct Bounded {
     stream: TcpStream,
     patience: Duration,
     /// Runs while sent bytes wait to be read.
     waiting: Option<Pin<Box<Sleep>>>,
+    client: Client,
 }
 
-impl Taken {
-    fn new(stream: TcpStream, patience: Duration) -> Self {
+impl Bounded {
+    fn new(stream: TcpStream, patience: Duration, client: Client) -> Self {
         Self {
             stream,
             patience,
             waiting: None,
+            client,
         }
     }
 
@@ -250,17 +328,31 @@ impl Taken {
     }
 }
 
-impl AsyncRead for Taken {
+impl AsyncRead for Bounded {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        match read {
+            // Part of an answer waits to be read: that has a limit of its own.
+            Poll::Pending if self.waiting.is_some() => Poll::Pending,
+            // As if the client had closed it: hyper then ends the connection in an orderly way.
+            Poll::Pending if self.client.gives_way(context) => Poll::Ready(Ok(())),
+            Poll::Pending => self.client.poll_limit(context),
+            Poll::Ready(read) => {
+                if buffer.filled().len() > before {
+                    self.client.sends();
+                }
+                Poll::Ready(read)
+            }
+        }
     }
 }
 
-impl AsyncWrite for Taken {
+impl AsyncWrite for Bounded {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

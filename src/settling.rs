@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::gate::Closed;
-use crate::meters::{self, Outcome};
+use crate::meters::{self, Meters, Outcome};
 use crate::model::{AsideReason, ClientKey, Credential, ReconnectReason};
 use crate::moments::{Moment, reach};
 use crate::parts::Parts;
@@ -202,7 +202,8 @@ pub(crate) async fn settle(
         Then::Discard(credential) => {
             count(None);
             let credential = &*credential;
-            until_written(move || store.discard(claim, credential.clone(), now)).await;
+            let discard = move || store.discard(claim, credential.clone(), now);
+            until_written(&parts.meters, discard).await;
             parts.wake_cleanup.notify_one();
         }
         Then::Published(credential, due_at) => {
@@ -232,13 +233,15 @@ pub(crate) async fn keep(
 ) -> Progress<()> {
     let Job { claim, credential } = &*job;
     let store = &parts.store;
-    let commit = until_written(move || store.commit(claim, credential, generation));
+    let commit = move || store.commit(claim, credential, generation);
+    let commit = until_written(&parts.meters, commit);
     let committed = parts.meters.timed(meters::Step::Commit, commit).await;
     let held = if committed {
         Some(generation)
     } else {
         // It may be stored already: if the connection broke, the answer to a successful commit was lost.
-        until_written(move || store.holds(claim, credential, generation)).await
+        let holds = move || store.holds(claim, credential, generation);
+        until_written(&parts.meters, holds).await
     };
     if held != Some(generation) {
         let then = match held {
@@ -359,15 +362,17 @@ async fn said_gone(parts: &Parts, claim: &Claim) -> Result<(), Error> {
 }
 
 /// Retries until the database accepts the write.
-async fn until_written<T, F>(attempt: impl Fn() -> F) -> T
+async fn until_written<T, F>(meters: &Meters, attempt: impl Fn() -> F) -> T
 where
     F: Future<Output = Result<T, Error>>,
 {
     let mut wait = Duration::from_millis(100);
+    let mut held = None;
     loop {
         match attempt().await {
             Ok(done) => break done,
             Err(error) => {
+                held.get_or_insert_with(|| meters.hold());
                 tracing::warn!(%error, "the outcome of a renewal cannot be written yet; retrying");
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(Duration::from_millis(500));

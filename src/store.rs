@@ -10,7 +10,6 @@
 //! `Sealer`.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::clock::{Clock, Millis};
 use crate::error::Error;
@@ -20,6 +19,7 @@ use crate::vault::Vault;
 
 use batch::Writer;
 use connections::Connections;
+use opening::{own_file, restrict_all, saying};
 use sealer::Sealer;
 
 mod attempt;
@@ -36,6 +36,7 @@ mod inspection;
 mod life;
 mod lifecycle;
 mod link;
+mod opening;
 mod person;
 mod plans;
 mod quota;
@@ -55,6 +56,7 @@ mod transaction;
 pub use attempt::END_REMEMBERED_FOR;
 pub use claim::{Claim, ClaimKind, LEASE, TURN, TenantsWith, Turn};
 pub use cleanup::{Chore, Cleanup, CleanupKind, TriedFor};
+pub use connections::PoolUsage;
 pub use database::Database;
 pub use figures::{Figures, PAST_DUE_AFTER};
 pub use gate::{FailingTenant, Gate, GateRow, Probe};
@@ -81,8 +83,8 @@ pub struct Store {
     written: health::Written,
     /// Collects the writes of renewals.
     writer: Writer,
-    /// Holds the file lock while the store is open.
-    _lock: Option<Arc<std::fs::File>>,
+    /// Holds the locks of the file while the store is open.
+    _lock: Option<Arc<[std::fs::File; 2]>>,
 }
 
 impl std::fmt::Debug for Store {
@@ -97,8 +99,8 @@ impl std::fmt::Debug for Store {
 impl Store {
     /// Opens the database and runs the migrations. A tenant is served only if `sites` allows its host.
     ///
-    /// SQLite serves one process: the file `{database}.lock` is locked while the store is open. If another
-    /// process is just ending, this waits for it.
+    /// SQLite serves one process: the file and `{database}.lock` are locked while the store is open, by whatever
+    /// name it was opened. If another process is just ending, this waits for it.
     ///
     /// # Errors
     /// When the database cannot be opened, another process holds it, or a migration fails.
@@ -108,12 +110,28 @@ impl Store {
         random: Random,
         sites: Sites,
     ) -> Result<Self, OpenError> {
-        let lock = match database {
-            Database::Sqlite(file) => Some(Arc::new(lock_file(file).await?)),
+        let mut database = database.clone();
+        let lock = match &database {
+            Database::Sqlite(file) => {
+                let own = own_file(file).await?;
+                database = Database::Sqlite(own.path);
+                Some(Arc::new(own.locks))
+            }
             Database::Postgres(_) => None,
         };
-        let connections = Connections::to_serve(database).await?;
-        connections.migrate().await?;
+        let connections = match Connections::to_serve(&database).await {
+            Ok(connections) => connections,
+            Err(error) => return Err(database.cannot_be_opened(error).await),
+        };
+        if let Database::Sqlite(path) = &database {
+            restrict_all(path);
+        }
+        let migrated = connections.migrate();
+        saying(
+            "a lock in the database: another process migrates it, or a session uses its tables",
+            migrated,
+        )
+        .await?;
         let sealer = Sealer { vault, random };
         Ok(Self {
             writer: Writer::start(connections.clone(), sealer.clone()),
@@ -131,6 +149,12 @@ impl Store {
     /// When the store is unavailable.
     pub async fn sites_not_allowed(&self) -> Result<Vec<String>, Error> {
         self.connections.sites_not_allowed(&self.sites).await
+    }
+
+    /// How many connections there are now.
+    #[must_use]
+    pub fn pool(&self) -> PoolUsage {
+        self.connections.pool_usage()
     }
 
     /// How far the database server's clock is ahead of this one. None on SQLite, which has no clock of
@@ -152,8 +176,11 @@ impl Store {
 /// Why the store cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Opening the database failed.
-    #[error("the database cannot be opened: {0}")]
+    /// Opening the database failed. The text says which, why, and what to do.
+    #[error("{0}")]
+    Opening(String),
+    /// A statement failed while the database was opened.
+    #[error("the database fails: {0}")]
     Database(#[from] sqlx::Error),
     /// A migration failed.
     #[error("the database cannot be migrated: {0}")]
@@ -171,30 +198,11 @@ pub enum OpenError {
     )]
     Older,
     /// Another process is serving this file.
-    #[error("the database file is in use by another latchkey process")]
+    #[error(
+        "the database file (LATCHKEY_DATABASE_URL) is in use by another latchkey process: stop that one, or use PostgreSQL for several"
+    )]
     InUse,
     /// The lock file cannot be created or locked.
     #[error("the lock beside the database file cannot be taken: {0}")]
     Lock(std::io::Error),
-}
-
-/// Locks `{file}.lock`. The operating system releases the lock when the process ends, even if it crashes.
-async fn lock_file(file: &str) -> Result<std::fs::File, OpenError> {
-    let lock = std::fs::File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(format!("{file}.lock"))
-        .map_err(OpenError::Lock)?;
-    // A process that is ending may take ten seconds for its last renewals.
-    for _ in 0..150 {
-        match lock.try_lock() {
-            Ok(()) => return Ok(lock),
-            Err(std::fs::TryLockError::WouldBlock) => {
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-            Err(std::fs::TryLockError::Error(error)) => return Err(OpenError::Lock(error)),
-        }
-    }
-    Err(OpenError::InUse)
 }

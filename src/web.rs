@@ -26,12 +26,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::Value;
+use tokio::time::Instant;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::trace::TraceLayer;
 
 use crate::app::App;
 use crate::atlassian::connect::descriptor::{Facts, descriptor};
 use crate::error::Error;
+use crate::meters::NO_ROUTE;
 
 use client::Client;
 use pages::Face;
@@ -90,6 +92,10 @@ pub fn router(app: Arc<App>) -> Router {
         .layer(CatchPanicLayer::custom(panicked))
         .layer(faced(Face::Page));
 
+    let served = SERVED.iter();
+    let served = served.flat_map(|(route, methods)| methods.iter().map(|method| (*method, *route)));
+    app.parts.meters.routes(served);
+
     let base_path = app.connect.base_url.path().to_owned();
     let routes = programs.merge(framed).merge(pages);
     let routes = if base_path.is_empty() {
@@ -113,13 +119,45 @@ pub fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-/// Counts what was answered, by route.
+/// Each route with the methods that it serves. Their metrics exist from the start.
+const SERVED: &[(&str, &[&str])] = &[
+    ("/.well-known/jwks.json", &["GET"]),
+    ("/api/link", &["GET", "DELETE"]),
+    ("/api/link/key", &["GET"]),
+    ("/api/link/renew", &["POST"]),
+    ("/atlassian-connect.json", &["GET"]),
+    ("/connect/disabled", &["POST"]),
+    ("/connect/enabled", &["POST"]),
+    ("/connect/finish", &["GET"]),
+    ("/connect/glance", &["GET"]),
+    ("/connect/installed", &["POST"]),
+    ("/connect/uninstalled", &["POST"]),
+    ("/healthz", &["GET"]),
+    ("/link", &["GET", "POST"]),
+    ("/link/callback", &["GET"]),
+    ("/link/{id}", &["GET", "POST"]),
+    ("/link/{id}/cancel", &["POST"]),
+    ("/link/{id}/confirm", &["POST"]),
+    ("/link/{id}/prove", &["POST"]),
+    ("/oauth/introspect", &["POST"]),
+    ("/readyz", &["GET"]),
+    ("/static/{file}", &["GET"]),
+];
+
+/// Counts what was answered, by route, and how long it took.
 async fn count(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
+    let began = Instant::now();
     let response = next.run(request).await;
-    let route = route.as_ref().map_or("-", MatchedPath::as_str);
-    app.parts.meters.request(&method, route, response.status());
+    // Without the path of the base URL, so that a route has the same name everywhere.
+    let base_path = app.connect.base_url.path();
+    let route = route.as_ref().map_or(NO_ROUTE, |route| {
+        let route = route.as_str();
+        route.strip_prefix(base_path).unwrap_or(route)
+    });
+    let (status, took) = (response.status(), began.elapsed());
+    app.parts.meters.request(&method, route, status, took);
     response
 }
 
@@ -153,9 +191,32 @@ async fn app_descriptor(State(app): State<Arc<App>>) -> Json<Value> {
     }))
 }
 
-async fn ready(State(app): State<Arc<App>>) -> Result<StatusCode, Error> {
+async fn ready(State(app): State<Arc<App>>) -> Result<Response, Error> {
+    if app.is_leaving() {
+        let said = (StatusCode::SERVICE_UNAVAILABLE, "the process stops");
+        return Ok(said.into_response());
+    }
     match tokio::time::timeout(READY_PATIENCE, app.parts.store.writes()).await {
-        Ok(answer) => answer.map(|()| StatusCode::OK),
+        Ok(answer) => answer.map(|()| StatusCode::OK.into_response()),
         Err(_) => Err(Error::Unavailable(sqlx::Error::PoolTimedOut)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SERVED;
+
+    #[test]
+    fn every_route_is_served_and_none_else() {
+        let source = include_str!("web.rs");
+        let mut routes: Vec<&str> = source
+            .split(".route(\"")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next())
+            .filter(|route| route.starts_with('/'))
+            .collect();
+        routes.sort_unstable();
+        let served: Vec<&str> = SERVED.iter().map(|(route, _)| *route).collect();
+        assert_eq!(routes, served);
     }
 }

@@ -491,9 +491,11 @@ async fn hold<T, F>(linking: &Linking, attempt: &Attempt, act: impl Fn() -> F) -
 where
     F: Future<Output = Result<T, Error>>,
 {
+    let mut held = None;
     loop {
         match act().await {
             Err(Error::Unavailable(error)) if linking.now() < attempt.expires_at => {
+                held.get_or_insert_with(|| linking.parts.meters.hold());
                 tracing::warn!(%error, "what a code brought cannot be written yet; it is held and tried again");
                 tokio::time::sleep(HELD_FOR).await;
             }

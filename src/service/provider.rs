@@ -232,18 +232,20 @@ impl Provider {
                 choose_prompt: None,
             });
         };
-        let unreachable = |why: String| Error::ServiceUnreachable(format!("discovery: {why}"));
+        let address = metadata_address(issuer);
+        let unreachable = |why: &dyn std::fmt::Display| {
+            Error::ServiceUnreachable(format!(
+                "discovery at {address} (LATCHKEY_PROVIDER_ISSUER): {why}"
+            ))
+        };
         if self.discovery_rests.left(self.clock.now()).is_some() {
-            return Err(unreachable("it asks to wait".to_owned()));
+            return Err(unreachable(&"it asks to wait"));
         }
-        let answer = self
-            .http
-            .get(&metadata_address(issuer), SIZE_LIMIT)
-            .await
-            .map_err(|error| unreachable(error.to_string()))?;
+        let answer = self.http.get(&address, SIZE_LIMIT).await;
+        let answer = answer.map_err(|error| unreachable(&error))?;
         if !answer.status.is_success() {
             self.discovery_rests.obey(&answer, self.clock.now());
-            return Err(unreachable(answer.status.to_string()));
+            return Err(unreachable(&answer.status));
         }
         Metadata::read(&answer.body, issuer, config, self.loopback_http)
     }

@@ -49,6 +49,18 @@ pub(super) struct Connections {
     trust: Trust,
 }
 
+/// How many connections to the database there are. The sign of life of a replica has its own, which does not
+/// count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolUsage {
+    /// Connections that do something.
+    pub in_use: u32,
+    /// Connections that wait to be used.
+    pub idle: u32,
+    /// The most there may be.
+    pub limit: u32,
+}
+
 /// Connections opened up to this moment are no longer trusted. This is for SQLite, which cannot be asked
 /// whether a connection is read-only; PostgreSQL is asked each time.
 #[derive(Clone, Default)]
@@ -245,6 +257,27 @@ impl Connections {
             pool,
             writing: Arc::default(),
             trust,
+        }
+    }
+
+    pub(super) fn pool_usage(&self) -> PoolUsage {
+        let (all, idle, limit) = match &self.pool {
+            Pool::Sqlite(pool) => (
+                pool.size(),
+                pool.num_idle(),
+                pool.options().get_max_connections(),
+            ),
+            Pool::Postgres(pool) => (
+                pool.size(),
+                pool.num_idle(),
+                pool.options().get_max_connections(),
+            ),
+        };
+        let idle = u32::try_from(idle).unwrap_or(u32::MAX).min(all);
+        PoolUsage {
+            in_use: all - idle,
+            idle,
+            limit,
         }
     }
 

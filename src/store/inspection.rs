@@ -39,7 +39,10 @@ impl Inspection {
     /// When it cannot be opened, for example because it does not exist.
     pub async fn open(database: &Database, vault: Vault, sites: Sites) -> Result<Self, OpenError> {
         Ok(Self {
-            connections: Connections::to_read_beside(database).await?,
+            connections: match Connections::to_read_beside(database).await {
+                Ok(connections) => connections,
+                Err(error) => return Err(database.cannot_be_opened(error).await),
+            },
             vault,
             sites,
         })

@@ -225,7 +225,10 @@ impl Rotator {
     /// # Errors
     /// When the database cannot be opened, or its tables are not those of this version.
     pub async fn open(database: &Database, vault: Vault) -> Result<Self, OpenError> {
-        let connections = Connections::to_write_beside(database).await?;
+        let connections = match Connections::to_write_beside(database).await {
+            Ok(connections) => connections,
+            Err(error) => return Err(database.cannot_be_opened(error).await),
+        };
         match connections.schema().await? {
             Schema::Current => Ok(Self { connections, vault }),
             Schema::Behind(_) | Schema::Unfinished => Err(OpenError::Older),

@@ -125,6 +125,10 @@ impl Drop for Process {
 ///
 /// It is below those that Linux gives to outgoing connections, so that a child which is restarted finds its
 /// port free, however many connections other stories open meanwhile.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "any port will do, and none is asked for again"
+)]
 pub fn free_port() -> u16 {
     loop {
         let port = rand::random_range(10_000..32_000);
@@ -228,6 +232,18 @@ impl Run {
         let open = std::fs::read_dir(format!("/proc/{}/fd", self.process.child.id()));
         let mut open = open.into_iter().flatten().flatten();
         open.any(|entry| std::fs::read_link(entry.path()).is_ok_and(|opened| opened == file))
+    }
+
+    /// The process that the child has started, if there is one.
+    pub fn child_of_child(&self) -> Option<u32> {
+        let id = self.process.child.id();
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).ok()?;
+        children.split_whitespace().next()?.parse().ok()
+    }
+
+    /// What it wrote to standard error so far.
+    pub fn said(&self) -> String {
+        self.stderr.text()
     }
 
     pub async fn finish(mut self, within: Duration) -> Finished {
@@ -487,9 +503,35 @@ fn client() -> reqwest::Client {
         .expect("an HTTP client")
 }
 
+/// No setting: how many file descriptors the binary may open, as `soft:hard`.
+pub const DESCRIPTORS: &str = "DESCRIPTORS";
+
+/// No setting: the binary is process 1 of a namespace of its own. The child is then `unshare`, which waits
+/// for it.
+pub const PROCESS_1: &str = "PROCESS_1";
+
 fn binary(settings: &Settings) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_latchkey"));
-    command.env_clear();
+    const LATCHKEY: &str = env!("CARGO_BIN_EXE_latchkey");
+    let given = |wanted: &str| settings.iter().find(|(name, _)| *name == wanted);
+    let mut command = match (given(DESCRIPTORS), given(PROCESS_1)) {
+        (Some((_, limit)), _) => {
+            // It becomes the binary, with the same process id.
+            let mut command = Command::new("prlimit");
+            command.args([&format!("--nofile={limit}"), LATCHKEY]);
+            command
+        }
+        (_, Some(_)) => {
+            let mut command = Command::new("unshare");
+            // Where we are not root, root of a namespace of our own may do the same.
+            command.args(["--user", "--map-root-user", "--pid", "--fork", LATCHKEY]);
+            command
+        }
+        _ => Command::new(LATCHKEY),
+    };
+    // Only to be found where it is not named by its path.
+    command.env_clear().env("PATH", "/usr/bin:/bin");
+    let settings = settings.iter();
+    let settings = settings.filter(|(name, _)| ![DESCRIPTORS, PROCESS_1].contains(name));
     for (name, value) in settings {
         command.env(name, value);
     }

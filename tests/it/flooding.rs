@@ -18,6 +18,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{interval, sleep, timeout};
 
+use crate::child::DESCRIPTORS;
 use crate::on_both_databases;
 use crate::refusals::has_its_headers;
 use crate::scene::{Answer, Db, Person, Scene, Setting, eventually};
@@ -564,6 +565,7 @@ async fn t23_slow_heads_and_idle_connections_are_closed() {
     let mut scene = Scene::start(Db::Sqlite, Setting::default()).await;
     let bounds = Bounds {
         head: Duration::from_secs(2),
+        idle: Duration::from_secs(4),
         ..Bounds::default()
     };
     let (running, raw) = within(&mut scene, bounds).await;
@@ -592,6 +594,115 @@ async fn t23_slow_heads_and_idle_connections_are_closed() {
     assert!(idle.starts_with("HTTP/1.1 200 "), "{idle}");
     running.stop().await;
     scene.close().await;
+}
+
+/// Asks once more on a connection that stays open. None if the server has closed it.
+async fn ask_on(stream: &mut TcpStream) -> Option<u16> {
+    let asks = b"GET /healthz HTTP/1.1\r\nHost: latchkey.localhost\r\n\r\n";
+    let answer = timeout(PATIENCE, exchange(stream, asks)).await;
+    answer
+        .expect("it answers or closes")
+        .map(|(status, _)| status)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f27_an_idle_connection_is_no_slow_head() {
+    // Load balancers keep connections for a minute.
+    assert!(Bounds::default().idle > Duration::from_secs(60));
+    let mut scene = Scene::start(Db::Sqlite, Setting::default()).await;
+    let bounds = Bounds {
+        head: Duration::from_secs(1),
+        ..Bounds::default()
+    };
+    let (running, raw) = within(&mut scene, bounds).await;
+    let mut kept = raw.open().await;
+    for _ in 0..2 {
+        assert_eq!(ask_on(&mut kept).await, Some(200));
+        sleep(Duration::from_millis(2500)).await;
+    }
+    assert_eq!(ask_on(&mut kept).await, Some(200));
+    // The next head has no more time than the first one had.
+    let begun = kept.write_all(b"GET /healthz HTTP/1.1\r\n").await;
+    begun.expect("it is open");
+    assert_eq!(until_closed(kept).await, "");
+    running.stop().await;
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f13_the_connection_that_was_idle_for_longest_gives_way() {
+    let mut scene = Scene::start(Db::Sqlite, Setting::default()).await;
+    let long = Duration::from_secs(600);
+    let bounds = Bounds {
+        connections: 3,
+        head: long,
+        idle: long,
+        ..Bounds::default()
+    };
+    let (running, raw) = within(&mut scene, bounds).await;
+    let mut first = raw.open().await;
+    assert_eq!(ask_on(&mut first).await, Some(200));
+    let mut second = raw.open().await;
+    assert_eq!(ask_on(&mut second).await, Some(200));
+    let mut third = raw.open().await;
+    assert_eq!(ask_on(&mut third).await, Some(200));
+    // The first is no longer the one that was idle for longest.
+    assert_eq!(ask_on(&mut first).await, Some(200));
+    let mut fourth = raw.open().await;
+    assert_eq!(ask_on(&mut fourth).await, Some(200));
+    assert_eq!(until_closed(second).await, "");
+    for open in [&mut first, &mut third, &mut fourth] {
+        assert_eq!(ask_on(open).await, Some(200));
+    }
+    // One that has not sent anything is idle too; one in the middle of a head is not.
+    drop((first, third, fourth));
+    let silent = raw.open().await;
+    let begun = "GET /healthz HTTP/1.1\r\nHost: latchkey.localhost\r\n";
+    let mut begun = [raw.sending(begun).await, raw.sending(begun).await];
+    let mut last = raw.open().await;
+    assert_eq!(ask_on(&mut last).await, Some(200));
+    assert_eq!(until_closed(silent).await, "");
+    for stream in &mut begun {
+        let answer = timeout(PATIENCE, exchange(stream, b"\r\n")).await;
+        assert_eq!(
+            answer.expect("it answers").map(|(status, _)| status),
+            Some(200)
+        );
+    }
+    running.stop().await;
+    scene.close().await;
+}
+
+/// 1,100 clients connect and say nothing, where 1,024 files and connections may be open.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f13_idle_clients_leave_what_renewals_need() {
+    // This test opens as many itself.
+    let own = latchkey::process::raise_descriptor_limit();
+    assert!(own.is_none_or(|most| most > 3000), "ulimit -n is {own:?}");
+    let setting = Setting::keys_live(9).with(DESCRIPTORS, "256:1024");
+    let mut scene = Scene::start_child(Db::Sqlite, setting).await;
+    let omar = ("acme", OMAR);
+    scene.person(omar.0, omar.1).link("u-100").await;
+    let most = scene.child().figure("process_max_fds").await;
+    assert_eq!(most, Some(1024), "it raises its own limit");
+    let raw = Raw(scene.child().port());
+    let mut idle = Vec::new();
+    for _ in 0..1100 {
+        idle.push(raw.open().await);
+    }
+    let person = scene.person(omar.0, omar.1);
+    let before = person.generation().expect("it has a key");
+    for generation in before + 1..=before + 2 {
+        person.property_of_generation(generation).await;
+        scene.get("/readyz").await.is(200);
+    }
+    assert_eq!(person.state().await, "linked");
+    let open = scene.child().figure("process_open_fds").await;
+    assert!(open < Some(900), "{open:?} are open");
+    let said = scene.child().output();
+    assert!(!said.contains("cannot be accepted"), "{said}");
+    drop(idle);
+    scene.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -664,11 +775,14 @@ async fn t23_a_request_waits_when_every_place_is_taken() {
     let bounds = Bounds {
         connections: 2,
         head: Duration::from_secs(600),
+        idle: Duration::from_secs(600),
         body: Duration::from_secs(600),
         answer: Duration::from_millis(300),
     };
     let (running, raw) = within(&mut scene, bounds).await;
-    let (first, second) = (raw.open().await, raw.open().await);
+    // In the middle of a head: neither is idle.
+    let begun = "GET /healthz HTTP/1.1\r\n";
+    let (first, second) = (raw.sending(begun).await, raw.sending(begun).await);
     let mut third = raw.sending(ASKS).await;
     let mut nothing = [0; 1];
     let early = timeout(Duration::from_secs(1), third.read(&mut nothing)).await;

@@ -2,6 +2,7 @@
 //! Jira Cloud and a simulated service, real providers, both databases and real browsers.
 
 mod accounts;
+mod alerts;
 mod answering;
 mod bound;
 mod browser;
@@ -30,9 +31,11 @@ mod minted;
 mod moments;
 mod mutations;
 mod odd;
+mod opening;
 mod order;
 mod postgres;
 mod proving;
+mod proxies;
 mod real_providers;
 mod refusals;
 mod renewing;

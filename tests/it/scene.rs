@@ -215,6 +215,8 @@ impl Scene {
             ("LATCHKEY_SEALING_KEYS", SEALING_KEY.to_owned()),
             ("LATCHKEY_DATABASE_URL", url),
             ("LATCHKEY_PROPERTY_KEY", PROPERTY.to_owned()),
+            // A story about the time between the signal and the end says what it wants.
+            ("LATCHKEY_DRAIN", "0".to_owned()),
             // Nobody else calls these sites. A story about bursts says what it wants.
             ("LATCHKEY_JIRA_BURST", "1000".to_owned()),
         ]);

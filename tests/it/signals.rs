@@ -123,6 +123,11 @@ async fn f12_a_signal_ends_a_start_that_waits_for_another_process(db: Db) {
                 }
             })
             .await;
+            // F27: it says what it waits for.
+            eventually("it says so", async || {
+                run.said().contains("waiting for a").then_some(())
+            })
+            .await;
             for other in OTHERS {
                 run.signal(other);
             }

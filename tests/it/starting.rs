@@ -10,7 +10,7 @@ use crate::child::{Finished, Latchkey, Settings, free_port};
 use crate::logs;
 use crate::on_both_databases;
 use crate::postgres::{PASSWORD, Postgres};
-use crate::scene::{Db, Scene, Setting};
+use crate::scene::{Db, Scene, Setting, eventually};
 use crate::sim::jira::OMAR;
 use crate::sim::service::{Endpoint, Fault, Kind};
 
@@ -20,7 +20,7 @@ on_both_databases!(
 );
 
 /// What an operator has to give, and where the database goes in this story.
-fn required(database_url: &str) -> Settings {
+pub fn required(database_url: &str) -> Settings {
     [
         ("LATCHKEY_BASE_URL", "https://latchkey.example.com"),
         ("LATCHKEY_DATABASE_URL", database_url),
@@ -40,7 +40,7 @@ fn required(database_url: &str) -> Settings {
     .into()
 }
 
-fn with(settings: &Settings, name: &'static str, value: &str) -> Settings {
+pub fn with(settings: &Settings, name: &'static str, value: &str) -> Settings {
     let mut changed = settings.clone();
     changed.retain(|(known, _)| *known != name);
     changed.push((name, value.to_owned()));
@@ -100,6 +100,7 @@ async fn a_bad_setting_stops_the_start_with_one_line_that_names_it() {
         ),
         ("LATCHKEY_LISTEN", "everywhere"),
         ("LATCHKEY_METRICS_LISTEN", "9090:9090"),
+        ("LATCHKEY_DRAIN", "10"),
         ("LATCHKEY_TRUSTED_PROXIES", "proxy.example.com"),
         (
             "LATCHKEY_DATABASE_URL",
@@ -274,6 +275,28 @@ async fn an_idle_server_stops_at_once_and_one_with_a_dangling_request_in_time() 
     let status = scene.child().exit(Duration::from_secs(10)).await;
     assert!(status.success(), "{status}");
     scene.close().await;
+}
+
+/// A load balancer needs seconds to notice, and sends requests meanwhile.
+#[tokio::test]
+async fn f27_a_server_that_stops_says_so_before_it_closes() {
+    let setting = Setting::default().with("LATCHKEY_DRAIN", "6");
+    let mut scene = Scene::start_child(Db::Sqlite, setting).await;
+    scene.get("/readyz").await.is(200);
+    scene.child().terminate();
+    eventually("it is not ready", async || {
+        let answer = scene.get("/readyz").await;
+        (answer.status == 503).then_some(())
+    })
+    .await;
+    // On a new connection: it still listens.
+    let client = crate::sim::jira::loopback_client();
+    let answer = client.get(scene.address("/healthz")).send().await;
+    assert_eq!(answer.expect("it still serves").status(), 200);
+    let status = scene.child().exit(Duration::from_secs(10)).await;
+    assert!(status.success(), "{status}");
+    scene.restart().await;
+    scene.end().await;
 }
 
 async fn r1_a_renewal_that_is_under_way_is_finished_before_the_end(db: Db) {

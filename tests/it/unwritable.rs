@@ -36,6 +36,14 @@ async fn not_ready(scene: &Scene) {
     .await;
 }
 
+/// F28: what would be lost with the process is a figure.
+async fn five_are_held(scene: &mut Scene) {
+    eventually("five answers are held", async || {
+        (scene.child().figure("latchkey_answers_held").await == Some(5)).then_some(())
+    })
+    .await;
+}
+
 /// All five are renewed by what was held in memory, and within seconds.
 async fn all_come_back(mut scene: Scene, crowd: &[(String, String)]) {
     let again = Instant::now();
@@ -60,6 +68,7 @@ async fn all_come_back(mut scene: Scene, crowd: &[(String, String)]) {
         (scene.count(left).await == 5).then_some(())
     })
     .await;
+    assert_eq!(scene.child().figure("latchkey_answers_held").await, Some(0));
     // And it works as before.
     for (account, _) in crowd {
         let person = scene.person("acme", account);
@@ -80,6 +89,7 @@ async fn f3_a_full_disk_costs_no_link_and_no_restart() {
     // Long enough for each connection to have failed.
     sleep(Duration::from_secs(5)).await;
     scene.get("/readyz").await.is(503);
+    five_are_held(&mut scene).await;
     assert_eq!(scene.count("select max(generation) from link").await, 1);
     scene.child().fill_disk(false);
     all_come_back(scene, &crowd).await;
@@ -87,10 +97,15 @@ async fn f3_a_full_disk_costs_no_link_and_no_restart() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f3_a_database_that_is_read_only_for_a_while_costs_no_link_and_no_restart() {
-    let (scene, crowd) = five_in_flight(Db::Postgres).await;
+    let (mut scene, crowd) = five_in_flight(Db::Postgres).await;
     // Its own session stays as it is.
     let mut operator = Database::open(scene.database_url()).await;
-    let name = scene.database_url().rsplit('/').next().expect("a name");
+    let name = scene
+        .database_url()
+        .rsplit('/')
+        .next()
+        .expect("a name")
+        .to_owned();
     let everybody = "select count(pg_terminate_backend(pid)) from pg_stat_activity \
         where datname = current_database() and pid <> pg_backend_pid()";
     let read_only =
@@ -101,6 +116,7 @@ async fn f3_a_database_that_is_read_only_for_a_while_costs_no_link_and_no_restar
     not_ready(&scene).await;
     sleep(Duration::from_secs(3)).await;
     scene.get("/readyz").await.is(503);
+    five_are_held(&mut scene).await;
     assert_eq!(operator.count("select max(generation) from link").await, 1);
     operator.execute(&read_only("off")).await;
     all_come_back(scene, &crowd).await;
