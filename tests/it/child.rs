@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use latchkey::random::Random;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::logs;
@@ -130,8 +131,9 @@ impl Drop for Process {
     reason = "any port will do, and none is asked for again"
 )]
 pub fn free_port() -> u16 {
+    let random = Random::system();
     loop {
-        let port = rand::random_range(10_000..32_000);
+        let port = 10_000 + u16::try_from(random.up_to(20_000)).expect("it is a port");
         if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
             return port;
         }
