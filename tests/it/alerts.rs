@@ -181,7 +181,8 @@ async fn f28_figures_of_the_process_are_served_while_the_database_is_away(db: Db
 
     let before = figures_of(&watcher).await;
     assert_eq!(before.get(up, &[]), Some(1.0));
-    assert_eq!(before.get(age, &[]), Some(0.0));
+    // The second may end between the count and the answer, and a busy machine takes longer.
+    assert!(before.get(age, &[]) < Some(60.0));
     assert_eq!(before.get("latchkey_links", &live), Some(1.0));
     let connections = |state| before.get("latchkey_database_connections", &[("state", state)]);
     let all = connections("idle").expect("it is there") + connections("in_use").expect("too");
