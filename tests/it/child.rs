@@ -126,10 +126,6 @@ impl Drop for Process {
 ///
 /// It is below those that Linux gives to outgoing connections, so that a child which is restarted finds its
 /// port free, however many connections other stories open meanwhile.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "any port will do, and none is asked for again"
-)]
 pub fn free_port() -> u16 {
     let random = Random::system();
     loop {
