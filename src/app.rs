@@ -21,7 +21,7 @@ use crate::linking::Linking;
 use crate::meters::Meters;
 use crate::moments;
 use crate::outbound::Outbound;
-use crate::parts::Parts;
+use crate::parts::{LastSaid, Parts};
 use crate::proxies::Proxies;
 use crate::random::Random;
 use crate::renewal::Renewing;
@@ -79,6 +79,8 @@ pub struct App {
     pub proxies: Proxies,
     /// What pages show and load.
     pub appearance: Appearance,
+    /// Why `/readyz` said last that this process is not ready.
+    pub said_unready: LastSaid,
 }
 
 /// What pages show of the app, and load.
@@ -115,6 +117,7 @@ impl App {
             meters,
             wake: Arc::new(Notify::new()),
             wake_cleanup: Arc::new(Notify::new()),
+            rounds: Arc::default(),
             store,
             clock: clock.clone(),
             random: random.clone(),
@@ -136,6 +139,7 @@ impl App {
             registry,
             counted: Counted::default(),
             proxies: config.trusted_proxies,
+            said_unready: LastSaid::default(),
             appearance: Appearance {
                 app_name: config.app_name,
                 issue_module: config.issue_module,
@@ -162,6 +166,13 @@ async fn open_store(
     let vault = Vault::new(config.sealing_keys.clone(), random.clone(), events.clone());
     let store = Store::open(&config.database, vault, random.clone(), sites(config)).await?;
     follow_database(&store, &outside.clock).await?;
+    let again = store.try_sealed_links_again(outside.clock.now()).await?;
+    if again > 0 {
+        tracing::info!(
+            links = again,
+            "links that did not decrypt before are tried again"
+        );
+    }
     warn_of_sites_left_out(&store).await?;
     Ok(store)
 }

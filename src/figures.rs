@@ -34,7 +34,7 @@ impl Counted {
     pub async fn figures(&self, store: &Store, now: Seconds) -> Result<Figures, Error> {
         let mut last = self.last.lock().await;
         if let Some((figures, until)) = &*last
-            && now < *until
+            && (until.saturating_sub(KEPT_FOR)..*until).contains(&now)
         {
             return Ok(figures.clone());
         }

@@ -1,9 +1,10 @@
 //! `/metrics`, on a separate address, in the Prometheus text format.
 //!
-//! `App.registry` has what this process counts. What the database holds is counted for each request, into a
+//! `App.registry` has what this process counts, which is served even while the database is away. What the database holds is counted for each request, into a
 //! registry of its own (see [`figures`](crate::figures)).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -13,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use prometheus::{Registry, TEXT_FORMAT, TextEncoder};
+use tokio::time::timeout;
 
 use crate::app::App;
 use crate::error::Error;
@@ -20,6 +22,9 @@ use crate::figures::{fill, gauges};
 use crate::gate::Stance;
 use crate::meters::{Breaker, QuotaScope};
 use crate::store::Figures;
+
+/// How long the database may take to count: scrapers wait ten seconds by default.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// The routes of the metrics address.
 pub fn router(app: Arc<App>) -> Router {
@@ -30,15 +35,17 @@ pub fn router(app: Arc<App>) -> Router {
 
 async fn metrics(State(app): State<Arc<App>>) -> Response {
     let now = app.parts.clock.now();
-    let figures = match look(&app).await {
-        Ok(figures) => figures,
-        Err(error) => {
-            error.log("");
-            return StatusCode::SERVICE_UNAVAILABLE.into_response();
-        }
-    };
     let registry = Registry::new();
-    fill(&registry, &figures);
+    // What this process counted is served whatever the database does.
+    match timeout(PATIENCE, look(&app)).await {
+        Ok(Ok(figures)) => fill(&registry, &figures),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "metrics are served without those of the database")
+        }
+        Err(_) => tracing::warn!(
+            "metrics are served without those of the database, which does not answer in time"
+        ),
+    }
     let gates = gauges(
         &registry,
         "latchkey_gate_closed_seconds",

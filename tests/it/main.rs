@@ -2,6 +2,7 @@
 //! Jira Cloud and a simulated service, real providers, both databases and real browsers.
 
 mod accounts;
+mod ahead;
 mod answering;
 mod bound;
 mod browser;
@@ -12,6 +13,7 @@ mod crashing;
 mod cut;
 mod database;
 mod faults;
+mod fitting;
 mod flooding;
 #[path = "../fuzz/bodies.rs"]
 mod fuzz;
@@ -30,6 +32,7 @@ mod minted;
 mod moments;
 mod mutations;
 mod order;
+mod pooled;
 mod postgres;
 mod proving;
 mod real_providers;
@@ -44,6 +47,7 @@ mod second;
 mod secrets;
 mod services;
 mod signals;
+mod silent;
 #[path = "../sim/mod.rs"]
 mod sim;
 mod starting;
