@@ -23,7 +23,7 @@ use crate::linking::Linking;
 use crate::meters::{Meters, QuotaScope};
 use crate::moments;
 use crate::outbound::Outbound;
-use crate::parts::Parts;
+use crate::parts::{LastSaid, Parts};
 use crate::proxies::Proxies;
 use crate::random::Random;
 use crate::renewal::Renewing;
@@ -83,6 +83,8 @@ pub struct App {
     pub appearance: Appearance,
     /// Whether the process was asked to stop.
     leaving: AtomicBool,
+    /// Why `/readyz` said last that this process is not ready.
+    pub said_unready: LastSaid,
 }
 
 /// What pages show of the app, and load.
@@ -134,6 +136,7 @@ impl App {
             meters,
             wake: Arc::new(Notify::new()),
             wake_cleanup: Arc::new(Notify::new()),
+            rounds: Arc::default(),
             store,
             clock: clock.clone(),
             random: random.clone(),
@@ -155,6 +158,7 @@ impl App {
             registry,
             counted: Counted::default(),
             proxies: config.trusted_proxies,
+            said_unready: LastSaid::default(),
             appearance: Appearance {
                 app_name: config.app_name,
                 issue_module: config.issue_module,
@@ -182,6 +186,13 @@ async fn open_store(
     let vault = Vault::new(config.sealing_keys.clone(), random.clone(), events.clone());
     let store = Store::open(&config.database, vault, random.clone(), sites(config)).await?;
     follow_database(&store, &outside.clock).await?;
+    let again = store.try_sealed_links_again(outside.clock.now()).await?;
+    if again > 0 {
+        tracing::info!(
+            links = again,
+            "links that did not decrypt before are tried again"
+        );
+    }
     warn_of_sites_left_out(&store).await?;
     Ok(store)
 }

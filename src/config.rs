@@ -31,7 +31,7 @@ use crate::service::known::{ClientAuth, Known};
 use crate::service::pace::ServiceLimits;
 use crate::service::registration::ProviderConfig;
 use crate::sites::SiteHosts;
-use crate::store::Database;
+use crate::store::{Database, MostConnections};
 use crate::vault::{SealingKey, SealingKeys};
 
 use setting::{Choice, LongSecret, Prefix, ServerUrl, Setting, Span, Whole};
@@ -67,6 +67,10 @@ pub struct Settings {
     /// Database: sqlite://FILE for one machine, postgres://… for more than one replica
     #[arg(long, value_name = "URL", default_value = "sqlite://latchkey.db")]
     database_url: Setting<Database>,
+
+    /// Most connections of one replica to PostgreSQL: 3 or more, the sign of life included
+    #[arg(long, value_name = "NUMBER", default_value = "16")]
+    database_connections: Setting<MostConnections>,
 
     /// Keys that encrypt the database, required: `kid:base64 of 32 bytes`, comma separated. The first key
     /// encrypts, all decrypt. Make one with: openssl rand -base64 32
@@ -407,7 +411,10 @@ impl Config {
             drain: s.drain.value()?.0,
             metrics_listen: s.metrics_listen.get()?,
             trusted_proxies: s.trusted_proxies.get()?.unwrap_or_default(),
-            database: s.database_url.value()?,
+            database: s
+                .database_url
+                .value()?
+                .with_connections(s.database_connections.value()?),
             sealing_keys: s.sealing_keys.value()?.into(),
             app_name: s.app_name.value()?,
             property_key: match s.property_key.get()? {
@@ -498,7 +505,10 @@ impl Upkeep {
     pub fn read(s: &Settings) -> Result<Self, Invalid> {
         rules::check_sealing_keys(s)?;
         Ok(Self {
-            database: s.database_url.value()?,
+            database: s
+                .database_url
+                .value()?
+                .with_connections(s.database_connections.value()?),
             sealing_keys: s.sealing_keys.value()?.into(),
             log: s.log_config()?,
         })

@@ -134,6 +134,10 @@ pub enum Error {
     #[error("the store is unavailable: {0}")]
     Unavailable(sqlx::Error),
 
+    /// This process does not do its work, for this reason: a whole sentence for an operator.
+    #[error("not ready: {0}")]
+    NotReady(String),
+
     /// A bug, or a damaged database.
     #[error("internal error: {0}")]
     Internal(String),
@@ -183,9 +187,10 @@ pub fn is_unavailable(error: &sqlx::Error) -> bool {
         | sqlx::Error::BeginFailed
         | sqlx::Error::InvalidSavePointStatement => true,
         // PostgreSQL: connection, serialization failure or deadlock, resources, shutdown; 25P02: failed
-        // transaction; 25P03: idle-in-transaction timeout. SQLite: busy, locked, I/O, full.
+        // transaction; 25P03: idle-in-transaction timeout; 55P03: lock timeout. SQLite: busy, locked, I/O,
+        // full.
         sqlx::Error::Database(said) => said.code().is_some_and(|code| {
-            ["08", "40", "53", "57", "58", "25P02", "25P03"]
+            ["08", "40", "53", "57", "58", "25P02", "25P03", "55P03"]
                 .iter()
                 .any(|class| code.len() == 5 && code.starts_with(class))
                 || code.parse::<u32>().is_ok_and(|code| {
@@ -257,7 +262,8 @@ impl Error {
             Self::ServiceUnreachable(_)
             | Self::JiraUnreachable(_)
             | Self::JiraBusy { .. }
-            | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            | Self::Unavailable(_)
+            | Self::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -442,6 +448,7 @@ impl Error {
                 "Not available at the moment",
                 "Try again in a minute. Nothing was lost.".to_owned(),
             ),
+            Self::NotReady(why) => ("unavailable", "Not ready", why.clone()),
             Self::Internal(_) => (
                 "internal",
                 "Something went wrong here",
@@ -482,6 +489,7 @@ impl Error {
             | Self::MethodNotAllowed
             | Self::TooLarge
             | Self::TooSlow
+            | Self::NotReady(_)
             | Self::TooMany { .. } => false,
             Self::NotAllowed(_)
             | Self::WrongPerson { .. }

@@ -24,6 +24,7 @@ use sealer::Sealer;
 
 mod attempt;
 mod batch;
+mod checks;
 mod claim;
 mod cleanup;
 mod clock;
@@ -54,10 +55,11 @@ mod tenant;
 mod transaction;
 
 pub use attempt::END_REMEMBERED_FOR;
+pub use checks::Unfit;
 pub use claim::{Claim, ClaimKind, LEASE, TURN, TenantsWith, Turn};
 pub use cleanup::{Chore, Cleanup, CleanupKind, TriedFor};
 pub use connections::PoolUsage;
-pub use database::Database;
+pub use database::{Database, MostConnections, Server};
 pub use figures::{Figures, PAST_DUE_AFTER};
 pub use gate::{FailingTenant, Gate, GateRow, Probe};
 pub use inspection::Inspection;
@@ -126,21 +128,25 @@ impl Store {
         if let Database::Sqlite(path) = &database {
             restrict_all(path);
         }
+        connections.check_server(database.connections()).await?;
         let migrated = connections.migrate();
         saying(
             "a lock in the database: another process migrates it, or a session uses its tables",
             migrated,
         )
         .await?;
+        connections.check_rights().await?;
         let sealer = Sealer { vault, random };
-        Ok(Self {
+        let store = Self {
             writer: Writer::start(connections.clone(), sealer.clone()),
             connections,
             sealer,
             sites,
             written: health::Written::default(),
             _lock: lock,
-        })
+        };
+        store.check_sealing_keys().await?;
+        Ok(store)
     }
 
     /// Base URLs of installed tenants whose host is not allowed.
@@ -185,6 +191,24 @@ pub enum OpenError {
     /// A migration failed.
     #[error("the database cannot be migrated: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
+    /// The role may not create tables.
+    #[error(
+        "the database cannot be migrated: the role may not create tables. Run `latchkey migrate` with a role \
+         that owns the tables and may create more; the role that serves needs no such right"
+    )]
+    MayNotCreate,
+    /// Somebody else holds a lock that the migration needs.
+    #[error(
+        "the database cannot be migrated: {0} held a lock that the migration needs for five minutes. End its \
+         transaction and start again"
+    )]
+    Locked(String),
+    /// The migrations did not end.
+    #[error("the database cannot be migrated: it took more than an hour")]
+    MigrationTooLong,
+    /// PostgreSQL is not set up as Latchkey needs it.
+    #[error("{0}")]
+    Unfit(#[from] Unfit),
     /// The database does not answer.
     #[error("{0}")]
     Unavailable(#[from] Error),
@@ -197,6 +221,12 @@ pub enum OpenError {
          run `latchkey migrate` first"
     )]
     Older,
+    /// No sealing key opens anything.
+    #[error(
+        "the keys in LATCHKEY_SEALING_KEYS open nothing of what the database holds: they are not those it was \
+         written with, or their names (kid) point to other keys. Put the right ones back; nothing was changed"
+    )]
+    WrongSealingKeys,
     /// Another process is serving this file.
     #[error(
         "the database file (LATCHKEY_DATABASE_URL) is in use by another latchkey process: stop that one, or use PostgreSQL for several"

@@ -14,13 +14,12 @@ mod lifecycle;
 mod linking;
 mod metrics;
 mod pages;
+mod ready;
 mod session;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -44,8 +43,6 @@ pub use metrics::router as metrics_router;
 
 /// Largest body that is taken, in bytes.
 const LARGEST_BODY: usize = 64 * 1024;
-/// How long `/readyz` waits for the database.
-const READY_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Everything that is served, under the path of the base URL.
 pub fn router(app: Arc<App>) -> Router {
@@ -63,7 +60,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/link", get(api::status).delete(api::unlink))
         .route("/api/link/renew", post(api::renew))
         .route("/healthz", get(|| async { "ok" }))
-        .route("/readyz", get(ready))
+        .route("/readyz", get(ready::ready))
         .route("/static/{file}", get(assets::file))
         .route("/api/link/key", get(keys::of_viewer))
         .route("/.well-known/jwks.json", get(keys::published))
@@ -189,17 +186,6 @@ async fn app_descriptor(State(app): State<Arc<App>>) -> Json<Value> {
         icon: "/static/icon.svg",
         issue_module: app.appearance.issue_module,
     }))
-}
-
-async fn ready(State(app): State<Arc<App>>) -> Result<Response, Error> {
-    if app.is_leaving() {
-        let said = (StatusCode::SERVICE_UNAVAILABLE, "the process stops");
-        return Ok(said.into_response());
-    }
-    match tokio::time::timeout(READY_PATIENCE, app.parts.store.writes()).await {
-        Ok(answer) => answer.map(|()| StatusCode::OK.into_response()),
-        Err(_) => Err(Error::Unavailable(sqlx::Error::PoolTimedOut)),
-    }
 }
 
 #[cfg(test)]

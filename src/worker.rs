@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::clock::{Clock, Millis, Seconds};
 use crate::error::Error;
 use crate::gate::Stance;
 use crate::meters::{Outcome, Step};
 use crate::model::ClientKey;
-use crate::parts::Parts;
+use crate::parts::{Parts, Round};
 use crate::publishing::REST;
 use crate::renewal::{self, Renewing};
 use crate::store::{
@@ -32,6 +33,10 @@ const DEAD_AFTER: Seconds = 3;
 const SWEEP_EVERY: Seconds = 30;
 /// How often this clock is compared with the database's, in seconds.
 const COMPARE_CLOCKS_EVERY: Seconds = 60;
+/// How often the time is noted, in seconds.
+const MIND_CLOCK_EVERY: Seconds = 10;
+/// A clock that runs so many seconds differently from the monotonic one has jumped.
+const JUMP: Seconds = 3;
 /// How long renewals that have started may take after a stop.
 const LAST_RENEWALS: Duration = Duration::from_secs(9);
 /// How many tenants can be in line. A tenant that finds no place is found again later.
@@ -54,7 +59,11 @@ async fn renew_loop(renewing: &Renewing, mut stop: watch::Receiver<bool>) {
         if let Err(error) = watchman.look(renewing).await {
             tracing::warn!(%error, "the worker cannot look for claims of processes that died");
         }
-        match renewals.begin(renewing).await {
+        let begun = renewals.begin(renewing).await;
+        if begun.is_ok() {
+            renewing.parts.rounds.turned(Round::Renewals);
+        }
+        match begun {
             // There may be more.
             Ok(begun) if begun > 0 && renewals.has_room(renewing) => continue,
             Ok(_) => {}
@@ -485,7 +494,7 @@ impl Cleaning {
         let now = parts.clock.now();
         let drained_some = parts.store.drain(now).await?;
         let mut swept_some = false;
-        if now - self.swept_at >= SWEEP_EVERY {
+        if (now - self.swept_at).abs() >= SWEEP_EVERY {
             self.swept_at = now;
             swept_some = parts.store.sweep(now).await?;
             if swept_some {
@@ -497,6 +506,8 @@ impl Cleaning {
         self.turns.look(parts, What::Cleanup).await?;
         let each = CLEANUP_AT_ONCE / count(self.turns.line.len()).max(1);
         let turns = self.turns.take(CLEANUP_AT_ONCE, each.max(1), |_| i64::MAX);
+        // The rest of the turn waits for other servers.
+        parts.rounds.turned(Round::Cleanup);
         let done = crate::cleanup::run_due(parts, &turns).await?;
         self.turns.put_back(turns, CLEANUP_AT_ONCE, &done);
         Ok(drained_some || !done.is_empty() || swept_some)
@@ -514,6 +525,9 @@ pub struct Watchman {
     suspects: HashMap<String, Seconds>,
     looked_at: Seconds,
     compared_clocks_at: Seconds,
+    /// When the clock was last compared with the latest time that any process has seen, by the clock and by
+    /// the machine's monotonic one.
+    minded_clock_at: Option<(Seconds, Instant)>,
 }
 
 impl Watchman {
@@ -527,6 +541,7 @@ impl Watchman {
             return Ok(());
         }
         self.looked_at = now;
+        self.mind_clock(renewing, now).await?;
         if (now - self.compared_clocks_at).abs() >= COMPARE_CLOCKS_EVERY {
             follow_database(&renewing.parts.store, &renewing.parts.clock).await?;
             self.compared_clocks_at = renewing.parts.clock.now();
@@ -539,10 +554,17 @@ impl Watchman {
         }
         if self.life.is_none() && renewing.parts.store.is_shared() {
             self.life = renewing.parts.store.sign_of_life(&renewing.replica).await?;
+            if self.life.is_none() {
+                // Another connection may still hold the lock: the server has not noticed its end.
+                self.cut_off_at = Some(now);
+            }
         }
         // What cut this process off, for instance a restart of the database, also cut off others that are
         // alive: they cannot renew their leases and may wait for answers of the service until these expire.
-        if self.cut_off_at.is_some_and(|at| now - at < LEASE) {
+        if self
+            .cut_off_at
+            .is_some_and(|at| at <= now && now - at < LEASE)
+        {
             self.suspects.clear();
             return Ok(());
         }
@@ -559,13 +581,42 @@ impl Watchman {
             }
             // With SQLite there is no other process. With PostgreSQL, a process may have lost its connection,
             // be alive, and take its lock again.
-            let since = *self.suspects.entry(owner.clone()).or_insert(now);
+            let since = self.suspects.entry(owner.clone()).or_insert(now);
+            // Not of a clock that was ahead.
+            *since = (*since).min(now);
+            let since = *since;
             if !renewing.parts.store.is_shared() || now - since >= DEAD_AFTER {
                 let freed = renewing.parts.store.release(&owner, now).await?;
                 tracing::info!(freed, "took over claims of a process that died");
                 self.suspects.remove(&owner);
             }
         }
+        Ok(())
+    }
+}
+
+impl Watchman {
+    /// Notes the time every few seconds, and at once when the clock jumps.
+    async fn mind_clock(&mut self, renewing: &Renewing, now: Seconds) -> Result<(), Error> {
+        if let Some((at, instant)) = self.minded_clock_at {
+            let passed = Seconds::try_from(instant.elapsed().as_secs()).unwrap_or(Seconds::MAX);
+            let jumped = (now - at - passed).abs() > JUMP;
+            if !jumped && passed < MIND_CLOCK_EVERY {
+                return Ok(());
+            }
+            if jumped {
+                // It may be another machine's, too.
+                follow_database(&renewing.parts.store, &renewing.parts.clock).await?;
+            }
+        }
+        let now = renewing.parts.clock.now();
+        if let Some(seconds) = renewing.parts.store.mind_clock(now).await? {
+            tracing::warn!(
+                seconds,
+                "the clock was ahead and is right again: what waits was moved back"
+            );
+        }
+        self.minded_clock_at = Some((now, Instant::now()));
         Ok(())
     }
 }

@@ -144,6 +144,9 @@ async fn database(
         }
     };
     findings.say(Mark::Well, "database", format!("{kind} answers"));
+    if let Err(error) = store.check_server(&config.database).await {
+        findings.say(Mark::Bad, "database", error.to_string());
+    }
     let (mark, words) = match store.schema().await {
         Ok(Schema::Current) => (Mark::Well, "is that of this program".to_owned()),
         Ok(Schema::Behind(missing)) => (
@@ -164,6 +167,9 @@ async fn database(
     };
     findings.say(mark, "schema", words);
     if mark == Mark::Well {
+        if let Err(error) = store.check_rights().await {
+            findings.say(Mark::Bad, "database", error.to_string());
+        }
         return Some(store);
     }
     store.close().await;

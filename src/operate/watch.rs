@@ -37,7 +37,7 @@ async fn watch(app: &App) {
     loop {
         tokio::time::sleep(TICK).await;
         let now = app.parts.clock.now();
-        if now - summed_up_at >= EVERY {
+        if (now - summed_up_at).abs() >= EVERY {
             summed_up_at = now;
             // What this process counted is logged even while the database is unavailable.
             let figures = app.counted.figures(&app.parts.store, now).await.ok();

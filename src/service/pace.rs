@@ -69,6 +69,13 @@ impl ServicePace {
         while places.front().is_some_and(|place| place + each < now) {
             places.pop_front();
         }
+        // The clock was ahead when they were taken.
+        if places
+            .front()
+            .is_some_and(|place| *place > now + LONGEST_QUEUE)
+        {
+            places.clear();
+        }
         if places.is_empty() {
             let count = (STRETCH / each).max(1);
             let latest = now + LONGEST_QUEUE;

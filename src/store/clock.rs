@@ -1,12 +1,53 @@
-//! The clock of the database server.
+//! The clock of the database server, and what to do about a clock that was ahead for a while.
+//!
+//! What is stored as a wait is a time. If the clock that it was taken from was an hour ahead, the wait lasts an
+//! hour too long once the clock is right. So the latest time that any process has seen is kept beside the
+//! pace of token requests; a process that finds itself behind it moves what waits back by the difference.
 
-use crate::clock::{Clock, Millis};
+use crate::clock::{Clock, Millis, Seconds};
 use crate::error::Error;
 
-use super::connections::{Connections, Pool, optional};
+use sqlx::Postgres;
+
+use super::Store;
+use super::connections::{Connections, Engine as _, Held, Pool, in_time, optional};
 use super::statement::statements;
+use super::transaction::Finish;
+
+/// A wait that ends within this many seconds is left alone. Leases are shorter, so no claim ends early.
+const SHORT: Seconds = 60;
+/// A clock that went back by less changed no wait by more than a minute.
+const NOTICED: Seconds = 20;
+/// The longest stored wait, in seconds: Jira's hour. Later times are due times of keys that live long.
+const LONGEST: Seconds = 3600;
+/// How many seconds of due times one statement moves.
+const SLICE: Seconds = 300;
 
 statements! {
+    LATEST_TIME = "select next_at from pace where name = 'clock'";
+    LATEST_TIME_NOTE = "insert into pace (name, next_at) values ('clock', $1) on conflict (name) do update \
+        set next_at = excluded.next_at where pace.next_at < excluded.next_at";
+    /// One process does it.
+    LATEST_TIME_BACK = "update pace set next_at = $2 where name = 'clock' and next_at = $1";
+    PACE_BACK = "update pace set next_at = $1 where name = 'service' and next_at > $2";
+    /// Now, by how much, and up to when a wait is left alone.
+    GATES_BACK = "update gate set version = version + 1, \
+        opens_at = case when opens_at - $2 > $1 then opens_at - $2 else $1 end where opens_at > $3";
+    TENANTS_BACK = "update tenant set \
+        wait_until = case when wait_until <= $3 then wait_until \
+            when wait_until - $2 > $1 then wait_until - $2 else $1 end, \
+        put_wait_until = case when put_wait_until <= $3 then put_wait_until \
+            when put_wait_until - $2 > $1 then put_wait_until - $2 else $1 end, \
+        delete_wait_until = case when delete_wait_until <= $3 then delete_wait_until \
+            when delete_wait_until - $2 > $1 then delete_wait_until - $2 else $1 end, \
+        get_wait_until = case when get_wait_until <= $3 then get_wait_until \
+            when get_wait_until - $2 > $1 then get_wait_until - $2 else $1 end \
+        where wait_until > $3 or put_wait_until > $3 or delete_wait_until > $3 or get_wait_until > $3";
+    /// Of the due times after the third and up to the fourth.
+    LINKS_BACK = "update link set due_at = case when due_at - $2 > $1 then due_at - $2 else $1 end \
+        where due_at > $3 and due_at <= $4";
+    CLEANUP_BACK = "update cleanup set due_at = case when due_at - $2 > $1 then due_at - $2 else $1 end \
+        where due_at > $3 and due_at <= $4";
     TIME = postgres("select cast(extract(epoch from clock_timestamp()) * 1000 as bigint)");
 }
 
@@ -17,11 +58,56 @@ impl Connections {
         let Pool::Postgres(pool) = &self.pool else {
             return Ok(None);
         };
-        let mut connection = pool.acquire().await?;
+        let mut held = Held::take(pool, &self.trust).await?;
         let before = clock.millis();
-        let there: Option<Millis> = optional(&mut *connection, (&TIME).into()).await?;
+        let asked = optional(held.connection()?, (&TIME).into());
+        let answer = in_time(Postgres::ANSWER, asked).await;
+        let there: Option<Millis> = held.heard(answer)?;
         let after = clock.millis();
+        held.give_back();
         // The server read its clock between our two readings.
         Ok(there.map(|there| there - (before + (after - before) / 2)))
+    }
+}
+
+impl Store {
+    /// Compares this time with the latest that any process has seen. If that is ahead, a clock was wrong and is
+    /// right again: what waits is moved back. Returns by how many seconds, or none.
+    pub async fn mind_clock(&self, now: Seconds) -> Result<Option<Seconds>, Error> {
+        let latest: Option<Millis> = self.connections.optional(&LATEST_TIME).await?;
+        let ahead = latest.map_or(0, |latest| latest / 1000 - now);
+        let Some(latest) = latest.filter(|_| ahead >= NOTICED) else {
+            let note = LATEST_TIME_NOTE.bind(now * 1000);
+            self.connections.execute(note).await?;
+            return Ok(None);
+        };
+        let moved = self.connections.transaction(async |tx| {
+            let back = LATEST_TIME_BACK.bind(latest).bind(now * 1000);
+            if tx.execute(back).await? == 0 {
+                return Ok(Finish::RollBack(false));
+            }
+            let pace = PACE_BACK.bind(now * 1000).bind((now + SHORT) * 1000);
+            tx.execute(pace).await?;
+            for statement in [&GATES_BACK, &TENANTS_BACK] {
+                let all = statement.bind(now).bind(ahead).bind(now + SHORT);
+                tx.execute(all).await?;
+            }
+            Ok(Finish::Commit(true))
+        });
+        if !moved.await? {
+            return Ok(None);
+        }
+        // From the earliest on, so that none is moved twice.
+        let mut after = now + SHORT;
+        let end = now + ahead + LONGEST;
+        while after < end {
+            let up_to = (after + SLICE).min(end);
+            for statement in [&LINKS_BACK, &CLEANUP_BACK] {
+                let slice = statement.bind(now).bind(ahead).bind(after).bind(up_to);
+                self.connections.execute(slice).await?;
+            }
+            after = up_to;
+        }
+        Ok(Some(ahead))
     }
 }

@@ -50,8 +50,61 @@ const SHAPE: &str = "sqlite://FILE or postgres://USER:PASSWORD@HOST/DATABASE";
 pub enum Database {
     /// SQLite, in this file of this machine.
     Sqlite(String),
-    /// A PostgreSQL server. Its URL may contain a password.
-    Postgres(Secret),
+    /// A PostgreSQL server.
+    Postgres(Server),
+}
+
+/// A PostgreSQL server, and how it is used.
+#[derive(Clone)]
+pub struct Server {
+    /// Its URL, which may contain a password.
+    pub url: Secret,
+    /// The most connections of this process, the sign of life included.
+    pub connections: u32,
+}
+
+/// The most connections of one process to PostgreSQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MostConnections(pub u32);
+
+impl Default for MostConnections {
+    fn default() -> Self {
+        Self(16)
+    }
+}
+
+impl FromStr for MostConnections {
+    type Err = ShouldBe;
+
+    fn from_str(text: &str) -> Result<Self, ShouldBe> {
+        // One is the sign of life; readiness and renewals must not wait for each other.
+        match text.parse() {
+            Ok(number @ 3..=1000) => Ok(Self(number)),
+            _ => Err(ShouldBe::new("a number from 3 to 1000")),
+        }
+    }
+}
+
+impl Database {
+    /// The most connections of this process. None on SQLite, which limits none.
+    pub(super) fn connections(&self) -> Option<u32> {
+        match self {
+            Self::Postgres(server) => Some(server.connections),
+            Self::Sqlite(_) => None,
+        }
+    }
+
+    /// The same database with this many connections, which only PostgreSQL counts.
+    #[must_use]
+    pub fn with_connections(self, MostConnections(connections): MostConnections) -> Self {
+        match self {
+            Self::Postgres(server) => Self::Postgres(Server {
+                connections,
+                ..server
+            }),
+            file @ Self::Sqlite(_) => file,
+        }
+    }
 }
 
 impl FromStr for Database {
@@ -71,7 +124,10 @@ impl FromStr for Database {
             .or_else(|| url.strip_prefix("postgresql://"))
         {
             check_postgres(url, rest)?;
-            return Ok(Self::Postgres(Secret::new(url)));
+            return Ok(Self::Postgres(Server {
+                url: Secret::new(url),
+                connections: MostConnections::default().0,
+            }));
         }
         Err(ShouldBe::new(SHAPE))
     }
@@ -156,7 +212,7 @@ impl Database {
     pub(super) fn place(&self) -> String {
         let url = match self {
             Self::Sqlite(file) => return format!("the SQLite file {file}"),
-            Self::Postgres(url) => url,
+            Self::Postgres(server) => &server.url,
         };
         match PgConnectOptions::from_str(url.expose()) {
             Ok(options) => match options.get_socket() {
@@ -172,10 +228,13 @@ impl Database {
     }
 
     /// Why it cannot be opened, and what to do, in one line.
-    pub(super) async fn cannot_be_opened(&self, error: sqlx::Error) -> OpenError {
+    pub(super) async fn cannot_be_opened(&self, error: OpenError) -> OpenError {
+        let OpenError::Database(error) = error else {
+            return error;
+        };
         let why = match self {
             Self::Sqlite(file) => why_not_sqlite(file, &error),
-            Self::Postgres(url) => why_not_postgres(url, &cause(url, error).await),
+            Self::Postgres(Server { url, .. }) => why_not_postgres(url, &cause(url, error).await),
         };
         self.not_opened(&why)
     }

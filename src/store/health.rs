@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::error::Error;
+use crate::error::{Error, is_read_only};
 
 use super::Store;
 use super::gate::Gate;
@@ -16,36 +16,30 @@ statements! {
     GATE_TOUCH = "update gate set version = version where name = $1";
 }
 
-/// When the last test began, and whether it succeeded. The lock is held during the test, so that simultaneous
+/// When the last test began, and why it failed if it did. The lock is held during the test, so that simultaneous
 /// callers share one.
-pub(super) type Written = Arc<tokio::sync::Mutex<Option<(Instant, bool)>>>;
+pub(super) type Written = Arc<tokio::sync::Mutex<Option<(Instant, Result<(), &'static str>)>>>;
 
 impl Store {
     /// Tests a write. Callers that ask during a test share the next one, because `/readyz` needs no login.
     ///
     /// # Errors
-    /// When the database cannot be written.
-    pub async fn writes(&self) -> Result<(), Error> {
+    /// Why the database cannot be written, in words without a name or an address: anybody may read them.
+    pub async fn writes(&self) -> Result<(), &'static str> {
         let asked_at = Instant::now();
         let mut written = self.written.lock().await;
-        let shared = written.filter(|(began_at, _)| *began_at >= asked_at);
-        let can = match shared {
-            Some((_, can)) => can,
-            None => {
-                let began_at = Instant::now();
-                let done = self.touch().await;
-                if let Err(error) = &done {
-                    tracing::warn!(%error, "the database cannot be written");
-                }
-                *written = Some((began_at, done.is_ok()));
-                done.is_ok()
-            }
-        };
-        if can {
-            Ok(())
-        } else {
-            Err(Error::Unavailable(sqlx::Error::PoolTimedOut))
+        if let Some((began_at, result)) = *written
+            && began_at >= asked_at
+        {
+            return result;
         }
+        let began_at = Instant::now();
+        let result = self.touch().await.map_err(|error| {
+            tracing::debug!(%error, "the database cannot be written");
+            reason(&error)
+        });
+        *written = Some((began_at, result));
+        result
     }
 
     async fn touch(&self) -> Result<(), Error> {
@@ -55,6 +49,21 @@ impl Store {
                 Ok(Finish::Commit(()))
             })
             .await
+    }
+}
+
+fn reason(error: &Error) -> &'static str {
+    let Error::Unavailable(error) = error else {
+        return "it refuses to";
+    };
+    let code = error.as_database_error().and_then(|said| said.code());
+    match error {
+        sqlx::Error::PoolTimedOut => "no connection to it can be had",
+        error if is_read_only(error) => "it is read-only",
+        _ if code.is_some_and(|code| matches!(&*code, "53100" | "13")) => "its disk is full",
+        sqlx::Error::Io(io) if io.kind() == std::io::ErrorKind::TimedOut => "it does not answer",
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) => "it cannot be reached",
+        _ => "it refuses to for now",
     }
 }
 

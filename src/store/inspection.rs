@@ -13,12 +13,17 @@ use super::rows::TenantRow;
 use super::schema::Schema;
 use super::signing::KeptSigningKey;
 use super::statement::statements;
-use super::{Figures, OpenError, tenant};
+use super::{Figures, OpenError, Store, tenant};
 
 /// How many sites one statement reads.
 const SITES_AT_ONCE: i64 = 1000;
 
+/// How many tenants' keys a start opens.
+const SEALED_SOME: i64 = 20;
+
 statements! {
+    UNSEALED_DUE = "update link set due_at = $2 where state = 'aside' and state <> 'live' \
+        and reason = $1 and due_at > $2";
     TENANTS_SOME = "select t.*, (select r.revision from tenant_revision r \
         where r.client_key = t.client_key) as revision from tenant t where t.installed limit $1";
     TENANT_SITES = "select client_key, base_url from tenant where installed and client_key > $1 \
@@ -51,6 +56,22 @@ impl Inspection {
     /// Closes every connection.
     pub async fn close(&self) {
         self.connections.close().await;
+    }
+
+    /// Whether PostgreSQL is set up as Latchkey needs it.
+    ///
+    /// # Errors
+    /// What is in the way, or when the store is unavailable.
+    pub async fn check_server(&self, database: &Database) -> Result<(), OpenError> {
+        self.connections.check_server(database.connections()).await
+    }
+
+    /// Whether the role may read and write every table.
+    ///
+    /// # Errors
+    /// The tables that it may not, or when the store is unavailable.
+    pub async fn check_rights(&self) -> Result<(), OpenError> {
+        self.connections.check_rights().await
     }
 
     /// Whether the tables are those that this program expects.
@@ -104,6 +125,40 @@ impl Inspection {
         most: i64,
     ) -> Result<Vec<Seconds>, Error> {
         self.connections.lives_of_some_keys(random, most).await
+    }
+}
+
+impl Store {
+    /// Whether the sealing keys open something of what is stored. Fails only if there is something and they
+    /// open nothing of it: one value that does not open is set aside by itself.
+    pub(super) async fn check_sealing_keys(&self) -> Result<(), OpenError> {
+        let vault = &self.sealer.vault;
+        let signing = self.connections.signing_keys(vault).await?;
+        let tenants: Vec<TenantRow> = self.connections.all(TENANTS_SOME.bind(SEALED_SOME)).await?;
+        let mut opened = signing
+            .iter()
+            .map(|key| key.private.is_ok())
+            .collect::<Vec<_>>();
+        opened.extend(tenants.iter().filter_map(|row| {
+            let wrapped = row.data_key.as_deref()?;
+            Some(vault.open_tenant_key(&row.client_key, wrapped).is_ok())
+        }));
+        if !opened.is_empty() && opened.iter().all(|opens| !opens) {
+            return Err(OpenError::WrongSealingKeys);
+        }
+        Ok(())
+    }
+
+    /// Makes links due that were set aside because no sealing key opened them: the key may be back. Returns how many.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn try_sealed_links_again(&self, now: Seconds) -> Result<u64, Error> {
+        let word = AsideReason::Sealed.as_str();
+        Ok(self
+            .connections
+            .execute(UNSEALED_DUE.bind(word).bind(now))
+            .await?)
     }
 }
 

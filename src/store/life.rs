@@ -7,11 +7,17 @@ use crate::clock::Seconds;
 use crate::error::Error;
 
 use super::Store;
-use super::connections::{Pool, execute, optional};
+use super::connections::{Connections, Pool, optional};
 use super::statement::statements;
 
 statements! {
-    PING = postgres("select 1");
+    /// Whether the connection that is asked holds the lock. Behind a pooler that hands out other connections,
+    /// it does not. PostgreSQL shows a lock's number in two halves.
+    LIFE_HELD = postgres("select count(*) from pg_locks where locktype = 'advisory' \
+        and pid = pg_backend_pid() and granted and objsubid = 1 \
+        and database = (select oid from pg_database where datname = current_database()) \
+        and cast(classid as bigint) = (cast($1 as bigint) >> 32) & 4294967295 \
+        and cast(objid as bigint) = cast($1 as bigint) & 4294967295");
     OWNERS = "select distinct claimed_by from link where claim is not null and claimed_by <> $1";
     RELEASE_OWNER = "update link set due_at = $2, claim = null, claimed_by = null \
         where claimed_by = $1 and claim is not null";
@@ -21,12 +27,17 @@ statements! {
 }
 
 /// See [`Store::sign_of_life`].
-pub struct SignOfLife(PgConnection);
+pub struct SignOfLife {
+    connection: PgConnection,
+    lock: i64,
+    connections: Connections,
+}
 
 impl SignOfLife {
-    /// Whether the connection, and with it the lock, is still there.
+    /// Whether the connection is still there and holds the lock.
     pub async fn is_held(&mut self) -> bool {
-        execute(&mut self.0, (&PING).into()).await.is_ok()
+        let asked = optional::<i64, _>(&mut self.connection, LIFE_HELD.bind(self.lock));
+        self.connections.check(asked).await.flatten() == Some(1)
     }
 }
 
@@ -54,9 +65,15 @@ impl Store {
         let Some(mut connection) = self.connections.detached().await? else {
             return Ok(None);
         };
-        let take = LIFE_TAKE.bind(lock_number(owner));
-        let taken = optional(&mut connection, take).await?;
-        Ok((taken == Some(true)).then_some(SignOfLife(connection)))
+        let lock = lock_number(owner);
+        let asked = optional(&mut connection, LIFE_TAKE.bind(lock));
+        let taken = self.connections.check(asked).await.flatten();
+        let mut life = SignOfLife {
+            connection,
+            lock,
+            connections: self.connections.clone(),
+        };
+        Ok((taken == Some(true) && life.is_held().await).then_some(life))
     }
 
     /// Whether a process that holds claims shows no sign of life.

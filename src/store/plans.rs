@@ -17,7 +17,7 @@ macro_rules! register {
 }
 
 register! {
-    attempt batch claim cleanup clock connections figures gate
+    attempt batch checks claim cleanup clock connections figures gate
     health inspection life lifecycle link person quota renewal
     rotation schema session signing sweep tenant
 }

@@ -5,14 +5,16 @@
 //! the disk is full: such a connection never begins another. A connection opened while the database was
 //! read-only, at PostgreSQL after a failover, may never be able to write. In the pool it would fail until a
 //! restart, so it is closed and another is opened.
-//! opened.
 
-use sqlx::pool::PoolConnection;
+use std::time::Duration;
+
 use sqlx::{Connection as _, Postgres, Sqlite};
 
 use crate::error::Error;
 
-use super::connections::{Connections, Pool, Readable, all, execute, optional};
+use super::connections::{
+    Connections, Engine, Held, Pool, Readable, all, execute, in_time, optional,
+};
 use super::statement::Query;
 
 /// How a transaction ends.
@@ -29,28 +31,8 @@ pub(super) enum Transaction<'c> {
     Postgres(sqlx::Transaction<'c, Postgres>),
 }
 
-/// A connection that is closed when dropped, unless it is known to be good.
-struct Held<DB: sqlx::Database> {
-    connection: PoolConnection<DB>,
-    good: bool,
-}
-
-impl<DB: sqlx::Database> Held<DB> {
-    fn new(connection: PoolConnection<DB>) -> Self {
-        Self {
-            connection,
-            good: false,
-        }
-    }
-}
-
-impl<DB: sqlx::Database> Drop for Held<DB> {
-    fn drop(&mut self) {
-        if !self.good {
-            self.connection.close_on_drop();
-        }
-    }
-}
+/// How long a transaction waits for the others of this process to end, on SQLite.
+const TURN: Duration = Duration::from_secs(15);
 
 impl Connections {
     /// Runs `body` in a transaction, which ends as the body says. An error rolls it back.
@@ -62,20 +44,35 @@ impl Connections {
             Pool::Sqlite(pool) => {
                 // SQLite has one write lock. A connection that waits for it polls at intervals and may starve
                 // while others keep writing, so transactions of this process queue here.
-                let _turn = self.writing.lock().await;
-                let mut held = Held::new(pool.acquire().await?);
-                // An immediate transaction takes the write lock at once; a deferred one could fail halfway
-                // with "database is locked".
-                let begun = held.connection.begin_with("begin immediate").await?;
-                let (value, good) = finish(Transaction::Sqlite(begun), body).await?;
-                held.good = good;
+                let turn = in_time(TURN, self.writing.lock()).await;
+                let _turn = turn.ok_or(sqlx::Error::PoolTimedOut)?;
+                let mut held = Held::take(pool, &self.trust).await?;
+                let connection = held.connection()?;
+                let answer = in_time(Sqlite::ANSWER, async move {
+                    // An immediate transaction takes the write lock at once; a deferred one could fail
+                    // halfway with "database is locked".
+                    let begun = connection.begin_with("begin immediate").await?;
+                    finish(Transaction::Sqlite(begun), body).await
+                });
+                let answer = answer.await;
+                let (value, good) = held.heard(answer)?;
+                if good {
+                    held.give_back();
+                }
                 Ok(value)
             }
             Pool::Postgres(pool) => {
-                let mut held = Held::new(pool.acquire().await?);
-                let begun = held.connection.begin().await?;
-                let (value, good) = finish(Transaction::Postgres(begun), body).await?;
-                held.good = good;
+                let mut held = Held::take(pool, &self.trust).await?;
+                let connection = held.connection()?;
+                let answer = in_time(Postgres::ANSWER, async move {
+                    let begun = connection.begin().await?;
+                    finish(Transaction::Postgres(begun), body).await
+                });
+                let answer = answer.await;
+                let (value, good) = held.heard(answer)?;
+                if good {
+                    held.give_back();
+                }
                 Ok(value)
             }
         }

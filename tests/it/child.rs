@@ -397,16 +397,23 @@ impl Latchkey {
 
     /// What `/metrics` on the second address says of this name; None while nobody answers there.
     pub async fn figure(&self, name: &str) -> Option<i64> {
+        let text = self.figures().await?;
+        let lines = text.lines().filter_map(|line| line.split_once(' '));
+        let (_, value) = lines.into_iter().find(|(line, _)| *line == name)?;
+        value.parse().ok()
+    }
+
+    /// All that `/metrics` on the second address says.
+    pub async fn figures(&self) -> Option<String> {
         let mut settings = self.settings.iter();
         let (_, address) = settings
             .find(|(setting, _)| *setting == "LATCHKEY_METRICS_LISTEN")
             .expect("a second address is set");
         let request = client().get(format!("http://{address}/metrics"));
+        // Without a database it takes as long as a scraper waits.
+        let request = request.timeout(Duration::from_secs(10));
         let answer = request.send().await.ok()?;
-        let text = answer.error_for_status().ok()?.text().await.ok()?;
-        let lines = text.lines().filter_map(|line| line.split_once(' '));
-        let (_, value) = lines.into_iter().find(|(line, _)| *line == name)?;
-        value.parse().ok()
+        answer.error_for_status().ok()?.text().await.ok()
     }
 
     /// Everything written to standard output and standard error so far.

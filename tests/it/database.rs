@@ -1,5 +1,6 @@
 //! The database, read and written without the product.
 
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 
 pub enum Database {
@@ -45,7 +46,11 @@ impl Database {
         if url.starts_with("sqlite:") {
             Self::Sqlite(SqliteConnection::connect(url).await.expect("it opens"))
         } else {
-            Self::Postgres(PgConnection::connect(url).await.expect("it opens"))
+            // PgBouncer refuses to be asked for the digits of floating-point numbers.
+            let options = url.parse::<PgConnectOptions>().expect("it is a URL");
+            let options = options.extra_float_digits(None);
+            let connection = PgConnection::connect_with(&options).await;
+            Self::Postgres(connection.expect("it opens"))
         }
     }
 

@@ -2,6 +2,7 @@
 //! Jira Cloud and a simulated service, real providers, both databases and real browsers.
 
 mod accounts;
+mod ahead;
 mod alerts;
 mod answering;
 mod bound;
@@ -13,6 +14,7 @@ mod crashing;
 mod cut;
 mod database;
 mod faults;
+mod fitting;
 mod flooding;
 #[path = "../fuzz/bodies.rs"]
 mod fuzz;
@@ -33,6 +35,7 @@ mod mutations;
 mod odd;
 mod opening;
 mod order;
+mod pooled;
 mod postgres;
 mod proving;
 mod proxies;
@@ -48,6 +51,7 @@ mod second;
 mod secrets;
 mod services;
 mod signals;
+mod silent;
 #[path = "../sim/mod.rs"]
 mod sim;
 mod starting;

@@ -230,7 +230,7 @@ fn programs() -> PathBuf {
 }
 
 /// The user to run as where we are root, which PostgreSQL refuses to be.
-fn somebody_else() -> Option<(u32, u32)> {
+pub fn somebody_else() -> Option<(u32, u32)> {
     // Whom /proc/self belongs to is who we are; asking the kernel directly would be unsafe code.
     let we_are_root = fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
     if !we_are_root {

@@ -638,6 +638,20 @@ pub async fn eventually<T>(what: &str, mut probe: impl AsyncFnMut() -> Option<T>
     }
 }
 
+/// Waits for all of these, which go on at the same time.
+pub async fn together<F: Future<Output = ()>>(all: impl IntoIterator<Item = F>) {
+    let mut left: Vec<_> = all.into_iter().map(Box::pin).collect();
+    std::future::poll_fn(|context| {
+        left.retain_mut(|one| one.as_mut().poll(context).is_pending());
+        if left.is_empty() {
+            std::task::Poll::Ready(())
+        } else {
+            std::task::Poll::Pending
+        }
+    })
+    .await;
+}
+
 /// What came back, read to its end.
 #[derive(Debug)]
 pub struct Answer {

@@ -13,6 +13,7 @@ use latchkey::random::Random;
 use latchkey::store::OpenError;
 use latchkey::{App, Outside};
 
+use crate::child::Latchkey;
 use crate::database::{Cell, Database};
 use crate::on_both_databases;
 use crate::postgres::Postgres;
@@ -28,6 +29,8 @@ on_both_databases!(
     t18_a_row_put_back_after_its_end_does_not_live_again,
     t18_a_damaged_tenant_stops_no_other,
     a_new_sealing_key_in_front_opens_what_the_old_one_sealed,
+    f15_a_key_that_opens_nothing_refuses_the_start,
+    f15_links_set_aside_for_a_missing_key_are_tried_at_the_next_start,
 );
 
 fn credential(condition: impl Into<String>) -> Cell {
@@ -635,5 +638,64 @@ async fn a_database_that_goes_away_and_comes_back() {
     // The attempt that had begun goes on too.
     let authorize = mia.go_on(&begun).await;
     assert!(authorize.starts_with(service.issuer()));
+    scene.end().await;
+}
+
+/// Another key, by the name of the right one and by another name.
+async fn f15_a_key_that_opens_nothing_refuses_the_start(db: Db) {
+    let mut scene = Scene::start(db, Setting::default()).await;
+    let omar = scene.person("acme", OMAR);
+    omar.link("u-100").await;
+    omar.recorded().await;
+    let right = scene.settings().to_vec();
+    let right = right
+        .iter()
+        .find(|(name, _)| *name == "LATCHKEY_SEALING_KEYS");
+    let (_, right) = right.expect("it is set").clone();
+    let (kid, _) = right.split_once(':').expect("it has a name");
+    let address = scene.stop().await;
+    let another = "bm90LXRoZS1rZXktdGhhdC1zZWFsZWQtYW55dGhpbmc=";
+    for wrong in [format!("{kid}:{another}"), format!("other:{another}")] {
+        let mut settings = scene.settings().to_vec();
+        settings.retain(|(name, _)| *name != "LATCHKEY_SEALING_KEYS");
+        settings.push(("LATCHKEY_SEALING_KEYS", wrong));
+        let finished = Latchkey::run(&["serve"], &settings).await;
+        assert_eq!(finished.status.code(), Some(1), "{}", finished.stderr);
+        let said = &finished.stderr;
+        assert!(
+            said.contains("LATCHKEY_SEALING_KEYS open nothing"),
+            "{said}"
+        );
+        let doctor = Latchkey::run(&["doctor"], &settings).await;
+        assert!(
+            doctor.stdout.contains("✗ sealing keys"),
+            "{}",
+            doctor.stdout
+        );
+    }
+    scene.start_again(address).await;
+    assert_eq!(scene.person("acme", OMAR).state().await, "linked");
+    scene.end().await;
+}
+
+async fn f15_links_set_aside_for_a_missing_key_are_tried_at_the_next_start(db: Db) {
+    let mut scene = Scene::start(db, Setting::keys_live(3 * 3600)).await;
+    let omar = scene.person("acme", OMAR);
+    omar.link("u-100").await;
+    omar.recorded().await;
+    let address = scene.stop().await;
+    let later = scene.clock.now() + 900;
+    execute(
+        &scene,
+        &format!("update link set state = 'aside', reason = 'seal_broken', due_at = {later}"),
+    )
+    .await;
+    scene.start_again(address).await;
+    let live = "select count(*) from link where state = 'live'";
+    eventually("it is tried at once", async || {
+        (scene.count(live).await == 1).then_some(())
+    })
+    .await;
+    assert!(scene.clock.now() < later, "not because its time came");
     scene.end().await;
 }

@@ -31,6 +31,8 @@ pub struct Bursts {
 const SLOW_FOR: Millis = 30_000;
 /// By which factor.
 const SLOWER: Millis = 10;
+/// No queue is longer than a renewal's lease.
+const LONGEST_QUEUE: Millis = 60_000;
 /// How many pairs of tenant and method are kept before those without a wait are dropped.
 const KEPT: usize = 4096;
 
@@ -60,7 +62,8 @@ impl Bursts {
             .unwrap_or_else(PoisonError::into_inner)
             .get(tenant)
             .copied();
-        if slow.is_some_and(|until| until > now) {
+        // Not longer than that, even if the clock was ahead.
+        if slow.is_some_and(|until| (now + 1..=now + SLOW_FOR).contains(&until)) {
             each *= SLOWER;
         }
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
@@ -68,6 +71,10 @@ impl Bursts {
             next.retain(|_, at| *at > now);
         }
         let next = next.entry((tenant.clone(), method.clone())).or_default();
+        if *next > now + LONGEST_QUEUE {
+            // The clock was ahead.
+            *next = now;
+        }
         let place = (*next).max(now);
         *next = place + each;
         match purpose {
