@@ -33,6 +33,9 @@ statements! {
     /// Now, by how much, and up to when a wait is left alone.
     GATES_BACK = "update gate set version = version + 1, \
         opens_at = case when opens_at - $2 > $1 then opens_at - $2 else $1 end where opens_at > $3";
+    FAILING_TENANTS_BACK = "update failing_tenant set met_at = $1, \
+        opens_at = case when opens_at - $2 > $1 then opens_at - $2 else $1 end \
+        where met_at > $3 or opens_at > $3";
     TENANTS_BACK = "update tenant set \
         wait_until = case when wait_until <= $3 then wait_until \
             when wait_until - $2 > $1 then wait_until - $2 else $1 end, \
@@ -88,7 +91,7 @@ impl Store {
             }
             let pace = PACE_BACK.bind(now * 1000).bind((now + SHORT) * 1000);
             tx.execute(pace).await?;
-            for statement in [&GATES_BACK, &TENANTS_BACK] {
+            for statement in [&GATES_BACK, &FAILING_TENANTS_BACK, &TENANTS_BACK] {
                 let all = statement.bind(now).bind(ahead).bind(now + SHORT);
                 tx.execute(all).await?;
             }
