@@ -519,11 +519,12 @@ async fn f19_a_key_that_is_seconds_old_is_read_at_once() {
         assert_eq!(service.calls_to(Endpoint::Jwks), read);
     }
     // Tokens that nobody signed cause a few reads, and no more.
+    let mia = scene.person("acme", MIA);
     let forged = Kind::IdTokenForged(Forgery::ForeignKey);
     service.fault(Fault::always(Endpoint::Redeem, forged));
     let (began, before) = (scene.clock.now(), service.calls_to(Endpoint::Jwks));
     for _ in 0..12 {
-        let answer = look(&omar).await;
+        let answer = look(&mia).await;
         assert!(answer.status.is_server_error(), "{}", answer.text);
     }
     let reads = service.calls_to(Endpoint::Jwks) - before;

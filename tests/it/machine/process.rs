@@ -48,13 +48,11 @@ pub struct Process {
     pub app: Arc<App>,
     pub paused: bool,
     doing: Doing,
-    /// Whether the database knows which processes live.
-    shared: bool,
     runtime: Runtime,
 }
 
 impl Process {
-    pub fn start(settings: &Settings, clock: &Clock, random: Random, shared: bool) -> Self {
+    pub fn start(settings: &Settings, clock: &Clock, random: Random) -> Self {
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.expect("a runtime");
         let pairs = settings.iter().map(|(name, value)| (*name, value.as_str()));
@@ -69,7 +67,6 @@ impl Process {
             app: app.expect("the app starts"),
             paused: false,
             doing: Doing::default(),
-            shared,
             runtime,
         }
     }
@@ -81,7 +78,7 @@ impl Process {
 
     /// One round of the loop that renews.
     pub fn work(&mut self) {
-        let work = self.doing.work(&self.app, self.shared);
+        let work = self.doing.work(&self.app);
         self.runtime.block_on(work);
     }
 
@@ -131,13 +128,13 @@ impl Process {
 
     /// Works for so long; it is about to be killed.
     pub fn work_for(&mut self, so_long: Duration) {
-        let (app, doing, shared) = (&self.app, &mut self.doing, self.shared);
+        let (app, doing) = (&self.app, &mut self.doing);
         self.runtime.block_on(async {
             tokio::select! {
                 biased;
                 () = turn_over(so_long) => {}
                 () = async {
-                    doing.work(app, shared).await;
+                    doing.work(app).await;
                     doing.done().await;
                 } => {}
             }
@@ -169,10 +166,8 @@ async fn turn_over(so_long: Duration) {
 }
 
 impl Doing {
-    async fn work(&mut self, app: &Arc<App>, shared: bool) {
-        if shared {
-            self.watchman.look(&app.renewing).await.expect(DONE);
-        }
+    async fn work(&mut self, app: &Arc<App>) {
+        self.watchman.look(&app.renewing).await.expect(DONE);
         while self.renewals.begin(&app.renewing).await.expect(DONE) > 0 {}
     }
 

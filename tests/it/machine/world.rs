@@ -107,7 +107,6 @@ pub struct World {
     proving: BTreeMap<Who, Proving>,
     processes: Vec<Process>,
     settings: Vec<Settings>,
-    shared: bool,
     seed: u64,
     started: u64,
     held_for: Seconds,
@@ -178,10 +177,12 @@ impl World {
         }
         let clock = Clock::movable();
         let client_keys = SITES.map(|site| sim.jira.site(site).client_key);
-        // On SQLite one process is the product's promise; a second one shares the file here, and is told
-        // who has died.
-        let shared = db == Db::Postgres || kit.processes == 1;
-        let first = start(&settings[0], &clock, seed, 0, shared);
+        // A file of SQLite serves one process.
+        let mut kit = kit;
+        if db == Db::Sqlite {
+            kit.processes = 1;
+        }
+        let first = start(&settings[0], &clock, seed, 0);
         let database = sims.block_on(Database::open(&urls[0]));
         let mut world = Self {
             well_at: clock.now(),
@@ -208,7 +209,6 @@ impl World {
             proving: BTreeMap::new(),
             processes: vec![first],
             settings,
-            shared,
             seed,
             started: 1,
             held_for: 0,
@@ -237,13 +237,7 @@ impl World {
 
     fn another(&mut self, place: usize) -> Process {
         self.started += 1;
-        start(
-            &self.settings[place],
-            &self.clock,
-            self.seed,
-            self.started,
-            self.shared,
-        )
+        start(&self.settings[place], &self.clock, self.seed, self.started)
     }
 
     /// Which process does it: one that is awake.
@@ -636,11 +630,6 @@ impl World {
             std::thread::sleep(Duration::from_millis(5));
         }
         self.excuse(&dead);
-        if !self.shared {
-            let process = &self.processes[which];
-            let released = process.app.parts.store.release(&dead, self.clock.now());
-            process.run(released).expect(DONE);
-        }
         Ok(())
     }
 
@@ -765,9 +754,9 @@ impl World {
     }
 }
 
-fn start(settings: &Settings, clock: &Clock, seed: u64, number: u64, shared: bool) -> Process {
+fn start(settings: &Settings, clock: &Clock, seed: u64, number: u64) -> Process {
     let random = Random::seeded(seed.wrapping_mul(1_000_003).wrapping_add(number));
-    Process::start(settings, clock, random, shared)
+    Process::start(settings, clock, random)
 }
 
 fn databases(db: Db, sims: &Runtime) -> (Option<TempDir>, Vec<String>) {
@@ -780,14 +769,11 @@ fn databases(db: Db, sims: &Runtime) -> (Option<TempDir>, Vec<String>) {
                 false => tempfile::tempdir(),
             };
             let directory = directory.expect("a temporary directory");
-            let (first, second) = (
-                directory.path().join("latchkey.db"),
-                directory.path().join("second.db"),
-            );
-            // The lock goes by the name.
-            std::os::unix::fs::symlink(&first, &second).expect("a second name");
-            let urls = [first, second].map(|file| format!("sqlite://{}", file.display()));
-            (Some(directory), urls.to_vec())
+            let file = directory.path().join("latchkey.db");
+            (
+                Some(directory),
+                vec![format!("sqlite://{}", file.display())],
+            )
         }
         Db::Postgres => {
             let url = sims.block_on(Postgres::database());
