@@ -7,8 +7,8 @@
 //! No link, person or tenant closes the service's gate for others. A renewal that fails costs its link. Five
 //! links of one tenant that fail, with no success between them, cost this tenant a rest. The gate closes when
 //! links of two tenants met the same, with no success between them. The probe is a link of a third tenant, if
-//! one is due: only what it meets closes the gate for long. A link counts when it fails for the first time, so
-//! that one that always fails accuses nothing.
+//! one is due: only what it meets closes the gate for long. A link accuses the service when it fails for the
+//! first time, so that one that always fails accuses nothing.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -421,15 +421,19 @@ impl SharedGate {
         let (now, tenant) = (self.clock.now(), &witness.tenant);
         let met = trouble.name();
         let before = self.store.failing_tenant(tenant).await?;
-        let mut others = false;
         if !witness.failed_before {
             self.store.tenant_fails(tenant, met, now).await?;
+        }
+        // A service that is away fails the same few links again and again, where there are no others.
+        let counts = !witness.failed_before || trouble == Trouble::Failed;
+        let mut others = false;
+        if counts {
             let row = self.store.gate(self.gate).await?;
             let since = row.failing_since.max(now - LATELY);
             others = self.store.another_tenant_fails(tenant, met, since).await?;
         }
         let rest = self.rest(trouble, tenant, now).await?;
-        if probe.is_none() && witness.failed_before {
+        if probe.is_none() && !counts {
             return Ok(rest.map(Closed::ForTenant));
         }
         let accused = witness.failed_before || before.is_some();

@@ -22,7 +22,7 @@ statements! {
     FAILING_TENANT_WORKS = "delete from failing_tenant where client_key = $1";
     /// The only statement about other tenants: it says no more than whether there is one.
     ANOTHER_TENANT_FAILS = "select count(*) from (select client_key from failing_tenant \
-        where client_key <> $1 and met = $2 and met_at >= $3 limit 1) as other";
+        where client_key <> $1 and met = $2 and met_at >= $3 limit 1) as candidate";
     FAILING_TENANTS = "select * from failing_tenant where client_key > '' order by client_key limit 1000";
     /// The tenant whose link is the next probe: if possible one in which nothing has failed, else the one in
     /// which nothing has failed for longest.

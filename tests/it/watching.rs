@@ -775,7 +775,9 @@ async fn what_all_replicas_share_are_figures_too(db: Db) {
     let scene = Scene::start(db, setting).await;
     let (jira, service) = (&scene.world.jira, &scene.world.service);
     let omar = scene.person("acme", OMAR);
+    let mia = scene.person("globex", MIA);
     omar.link("u-100").await;
+    mia.link("u-200").await;
     omar.renewed().await;
     omar.recorded().await;
 
@@ -802,9 +804,10 @@ async fn what_all_replicas_share_are_figures_too(db: Db) {
         Kind::Status(503, Vec::new(), String::new()),
     ));
     let before = omar.recorded().await;
+    // Links of two tenants meet it.
     omar.renew().await.is(202);
+    mia.renew().await.is(202);
     eventually("failures in a row are answered by rest", async || {
-        scene.advance(10);
         let open = scene.figure(breaker, &[("state", "open")]).await;
         (open == 1.0).then_some(())
     })
