@@ -16,6 +16,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::clock::{Clock, Seconds};
 use crate::error::Error;
 use crate::model::ClientKey;
+use crate::outbound::LONGEST_WAIT;
 use crate::store::{Claim, FailingTenant, Gate, GateRow, Store};
 
 pub use crate::store::Probe;
@@ -35,8 +36,6 @@ const LONGEST_REST: Seconds = 60;
 const REST_WHEN_REFUSED: Seconds = 30;
 /// The first time for which it closes when the service asks to wait without saying how long.
 const REST_WHEN_ASKED: Seconds = 10;
-/// The longest time that the service can ask to wait, in seconds.
-pub const LONGEST_ASKED: Seconds = 3600;
 /// After so many seconds without an outcome, the process that had the probe is taken to have died.
 const PROBE_LASTS: Seconds = 45;
 
@@ -83,7 +82,7 @@ impl Trouble {
     /// For how long requests rest that met it, after so many rests.
     fn rest(self, before: i64) -> Seconds {
         let first = match self {
-            Self::Wait(Some(asked)) => return asked.clamp(1, LONGEST_ASKED),
+            Self::Wait(Some(asked)) => return asked.clamp(1, LONGEST_WAIT),
             Self::Failed => FIRST_REST,
             Self::Refused => REST_WHEN_REFUSED,
             Self::Wait(None) => REST_WHEN_ASKED,
@@ -420,10 +419,12 @@ impl SharedGate {
     ) -> Result<Option<Closed>, Error> {
         let (now, tenant) = (self.clock.now(), &witness.tenant);
         let met = trouble.name();
-        let before = self.store.failing_tenant(tenant).await?;
-        if !witness.failed_before {
-            self.store.tenant_fails(tenant, met, now).await?;
-        }
+        let failing = match witness.failed_before {
+            true => self.store.failing_tenant(tenant).await?,
+            false => Some(self.store.tenant_fails(tenant, met, now).await?),
+        };
+        let others_of_tenant = failing.as_ref().is_some_and(|failing| failing.links > 1);
+        let accused = witness.failed_before || others_of_tenant;
         // A service that is away fails the same few links again and again, where there are no others.
         let counts = !witness.failed_before || trouble == Trouble::Failed;
         let mut others = false;
@@ -432,11 +433,13 @@ impl SharedGate {
             let since = row.failing_since.max(now - LATELY);
             others = self.store.another_tenant_fails(tenant, met, since).await?;
         }
-        let rest = self.rest(trouble, tenant, now).await?;
+        let rest = match failing {
+            Some(failing) => self.rest(trouble, tenant, failing, now).await?,
+            None => None,
+        };
         if probe.is_none() && !counts {
             return Ok(rest.map(Closed::ForTenant));
         }
-        let accused = witness.failed_before || before.is_some();
         let changed = self
             .change(|seen| {
                 let standing = match is_of(probe, seen) {
@@ -456,11 +459,9 @@ impl SharedGate {
         &self,
         trouble: Trouble,
         tenant: &ClientKey,
+        mut failing: FailingTenant,
         now: Seconds,
     ) -> Result<Option<Seconds>, Error> {
-        let Some(mut failing) = self.store.failing_tenant(tenant).await? else {
-            return Ok(None);
-        };
         let rest = trouble.rest(failing.rests);
         let rests =
             failing.links >= TRIPS_AT && self.store.tenant_rests(tenant, now + rest, now).await?;

@@ -3,7 +3,7 @@
 use crate::atlassian::jira::{About, JiraError};
 use crate::clock::{Seconds, rfc3339};
 use crate::error::Error;
-use crate::gate::{LONGEST_ASKED, Witness};
+use crate::gate::Witness;
 use crate::grant;
 use crate::meters::{Outcome, Step};
 use crate::model::{ApiKey, AsideReason, Credential, Property, Purpose, ReconnectReason, Tenant};
@@ -151,9 +151,7 @@ async fn no_key(parts: &Parts, job: &mut Job, error: KeyEndpointError) -> Progre
                 GivenBack::Untried,
             )));
         }
-        KeyEndpointError::Wait { seconds } => {
-            seconds.unwrap_or(WAIT_UNLESS_SAID).clamp(1, LONGEST_ASKED)
-        }
+        KeyEndpointError::Wait { seconds } => seconds.unwrap_or(WAIT_UNLESS_SAID),
         KeyEndpointError::Unauthorized | KeyEndpointError::Failed(_) => backoff(parts, job, now),
     };
     if matches!(error, KeyEndpointError::Unauthorized) {

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Seconds;
 use crate::error::Error;
-use crate::gate::{LONGEST_ASKED, Stance, Witness};
+use crate::gate::{Stance, Witness};
 use crate::grant;
 use crate::keys::signing::KeySigner;
 use crate::meters::{Outcome, Step};
@@ -382,11 +382,10 @@ fn no_tokens(parts: &Parts, job: &Job, error: RefreshError, intended: bool) -> D
             GivenBack::FailedAndAnswered,
         ),
         RefreshError::Wait { seconds } => {
-            let asked = seconds.map_or(0, |asked| asked.clamp(1, LONGEST_ASKED));
-            // Those that were told to wait at the same moment spread out.
-            let wait = match asked {
-                0 => backoff(parts, job, now),
-                asked => asked + parts.random.up_to(10.min(asked)),
+            let wait = match *seconds {
+                None => backoff(parts, job, now),
+                // Those that were told to wait at the same moment spread out.
+                Some(asked) => asked + parts.random.up_to(10.min(asked)),
             };
             (Outcome::ServiceWaits, wait, GivenBack::FailedAndAnswered)
         }

@@ -281,12 +281,10 @@ type UnderWay = Arc<Mutex<HashMap<ClientKey, i64>>>;
 /// How many more renewals of a tenant may start: three quarters of the places that others leave. So a slow Jira
 /// takes not all of them, nor do several.
 fn may_begin(at_once: usize, under_way: &UnderWay, tenant: &ClientKey) -> i64 {
-    let of_tenant = running(under_way, tenant);
-    let all: i64 = {
-        let under_way = under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        under_way.values().sum()
-    };
-    let places = (count(at_once) - (all - of_tenant)).max(0);
+    let under_way = under_way.lock().unwrap_or_else(PoisonError::into_inner);
+    let of_tenant = under_way.get(tenant).copied().unwrap_or(0);
+    let of_others = under_way.values().sum::<i64>() - of_tenant;
+    let places = (count(at_once) - of_others).max(0);
     let most = (places * 3 + 3) / 4;
     (most - of_tenant).max(0)
 }

@@ -17,7 +17,7 @@ use super::Bounds;
 pub(super) struct Idle {
     waiting: Arc<Mutex<BTreeMap<u64, Arc<Closing>>>>,
     next: Arc<AtomicU64>,
-    /// Wakes whoever waits for an idle connection.
+    /// Wakes those who wait for an idle connection.
     pub(super) more: Arc<Notify>,
 }
 

@@ -16,7 +16,7 @@ statements! {
     FAILING_TENANT = "select * from failing_tenant where client_key = $1";
     FAILING_TENANT_ADD = "insert into failing_tenant (client_key, met, met_at, links, rests, opens_at) \
         values ($1, $2, $3, 1, 0, 0) on conflict (client_key) do update set met = excluded.met, \
-        met_at = excluded.met_at, links = failing_tenant.links + 1";
+        met_at = excluded.met_at, links = failing_tenant.links + 1 returning *";
     FAILING_TENANT_RESTS = "update failing_tenant set opens_at = $2, rests = rests + 1 \
         where client_key = $1 and opens_at <= $3";
     FAILING_TENANT_WORKS = "delete from failing_tenant where client_key = $1";
@@ -127,16 +127,15 @@ impl Store {
         Ok(self.connections.optional(failing).await?)
     }
 
-    /// Adds that a link of this tenant met this, which had not failed before.
+    /// Adds that a link of this tenant met this, which had not failed before. Returns what is known then.
     pub async fn tenant_fails(
         &self,
         tenant: &ClientKey,
         met: &str,
         now: Seconds,
-    ) -> Result<(), Error> {
+    ) -> Result<FailingTenant, Error> {
         let failing = FAILING_TENANT_ADD.bind(tenant.as_str()).bind(met).bind(now);
-        self.connections.execute(failing).await?;
-        Ok(())
+        Ok(self.connections.one(failing).await?)
     }
 
     /// Lets the links of a failing tenant rest, unless they rest already. True if they did not.

@@ -214,21 +214,32 @@ async fn t29_r24_a_probe_is_of_a_tenant_that_is_not_accused(db: Db) {
     )
     .await;
     // All are due. What the two tenants have due would come first by its expiry.
-    let now = scene.clock.now();
-    let mine = scene.client_key("initech");
-    let due = format!(
-        "update link set due_at = {now}, first_end = first_end - 600 where client_key <> '{mine}'"
-    );
-    scene.execute(&due).await;
+    let asked = service.calls_to(Endpoint::Refresh);
+    let (now, mine) = (scene.clock.now(), scene.client_key("initech"));
+    let due = format!("update link set due_at = {now}");
+    scene
+        .execute(&format!("{due} where client_key = '{mine}'"))
+        .await;
     scene
         .execute(&format!(
-            "update link set due_at = {now} where client_key = '{mine}'"
+            "{due}, first_end = first_end - 600 where client_key <> '{mine}'"
         ))
         .await;
     scene.advance(6);
     for (person, _) in &third.0 {
         person.property_of_generation(2).await;
     }
+    let ledger = service.ledger();
+    let requests = ledger.token_requests().iter();
+    let probe = requests
+        .filter(|request| request.endpoint == Endpoint::Refresh)
+        .nth(asked)
+        .and_then(|request| request.grant);
+    let probed = &ledger.grants()[probe.expect("a link was probed")].subject;
+    assert!(
+        third.subjects().any(|subject| subject == probed),
+        "{probed}"
+    );
     service.clear_faults();
     scene.advance(3700);
     for (person, _) in one.0.iter().chain(&two.0) {

@@ -59,6 +59,16 @@ struct Purse {
     renewal_used_up: bool,
 }
 
+impl Purse {
+    /// The points for this purpose.
+    fn of(&mut self, purpose: Purpose) -> &mut i64 {
+        match purpose {
+            Purpose::Renewal => &mut self.renewal,
+            Purpose::Person => &mut self.person,
+        }
+    }
+}
+
 impl Quota {
     /// With the limits of the settings.
     #[must_use]
@@ -151,20 +161,10 @@ impl Quota {
     /// When the store is unavailable.
     pub async fn pay(&self, purpose: Purpose, points: i64) -> Result<bool, Error> {
         let mut purse = self.purse().await;
-        match purpose {
-            Purpose::Renewal => {
-                if purse.renewal < points && !self.fill(&mut purse, purpose, points).await? {
-                    return Ok(false);
-                }
-                purse.renewal -= points;
-            }
-            Purpose::Person => {
-                if purse.person < points && !self.fill(&mut purse, purpose, points).await? {
-                    return Ok(false);
-                }
-                purse.person -= points;
-            }
+        if *purse.of(purpose) < points && !self.fill(&mut purse, purpose, points).await? {
+            return Ok(false);
         }
+        *purse.of(purpose) -= points;
         Ok(true)
     }
 
