@@ -8,7 +8,7 @@ use crate::sim::jira::{MIA, OMAR};
 use crate::sim::service::{Endpoint, Fault, Kind};
 
 on_both_databases!(
-    f8_a_clock_that_was_ahead_delays_nothing,
+    f8_r25_a_clock_that_was_ahead_delays_nothing,
     f8_a_clock_that_was_ahead_before_a_restart_delays_nothing,
 );
 
@@ -65,7 +65,7 @@ async fn renewed_in_a_minute(scene: &Scene) {
     }
 }
 
-async fn f8_a_clock_that_was_ahead_delays_nothing(db: Db) {
+async fn f8_r25_a_clock_that_was_ahead_delays_nothing(db: Db) {
     for seconds in [3600, 120] {
         let scene = ahead(db, seconds).await;
         scene.clock.advance(-seconds);

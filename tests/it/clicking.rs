@@ -286,7 +286,7 @@ async fn t27_the_second_click_of_a_double_click_on_a_window_that_closes_links_no
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn t27_reloads_going_back_and_two_tabs_make_one_token_request_and_one_link() {
+async fn t27_f23_reloads_going_back_and_two_tabs_make_one_token_request_and_one_link() {
     let scene = Scene::start(Db::Sqlite, Setting::default()).await;
     let omar = scene.person("acme", OMAR);
     let browser = Browser::new(Options::default()).await;

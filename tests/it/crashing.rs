@@ -6,14 +6,17 @@ use latchkey::random::Random;
 use tokio::time::{Instant, sleep};
 
 use crate::child::Latchkey;
+use crate::ice::Ice;
 use crate::links::link_many;
 use crate::on_both_databases;
+use crate::postgres::Postgres;
 use crate::scene::{Db, Scene, Setting, eventually};
 use crate::sim::jira;
 use crate::sim::service::{Endpoint, Fault, Kind, Ledger, Rotation, ServiceOptions};
 
 on_both_databases!(
     r18_no_link_is_lost_by_kill_9,
+    r20_no_link_is_lost_by_kill_9_while_the_database_is_in_trouble,
     r18_a_stop_finishes_all_that_is_in_flight,
 );
 
@@ -21,14 +24,90 @@ const PEOPLE: u64 = 32;
 const KEY_LIFE: Duration = Duration::from_secs(8);
 /// How long the service lets a lost answer be asked for again.
 const GRACE: Duration = Duration::from_secs(20);
+/// The same where the database is in trouble: a replica that was cut off waits for leases of others to expire.
+const LONG_GRACE: Duration = Duration::from_secs(300);
 /// Longer than any lease.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// The longest trouble of the database, in milliseconds.
+const TROUBLE: i64 = 2500;
+
+/// What is wrong beside the kills.
+enum Beside {
+    Nothing,
+    /// The disk of SQLite's file fills up and empties.
+    Disk,
+    /// Connections to PostgreSQL freeze, the server is read-only, or it restarts.
+    Server {
+        cluster: Postgres,
+        direct: String,
+        ice: Ice,
+    },
+}
+
+/// What is wrong with the server.
+#[derive(Clone, Copy)]
+enum Wrong {
+    Frozen,
+    ReadOnly,
+    Restarting,
+}
+
+impl Beside {
+    async fn begin(&self, scene: &mut Scene, wrong: Wrong) {
+        match (self, wrong) {
+            (Self::Nothing, _) => {}
+            (Self::Disk, _) => scene.child().fill_disk(true),
+            (Self::Server { ice, .. }, Wrong::Frozen) => ice.freeze(),
+            (Self::Server { direct, ice, .. }, Wrong::ReadOnly) => {
+                Postgres::read_only(direct, true).await;
+                ice.cut();
+            }
+            (Self::Server { cluster, .. }, Wrong::Restarting) => cluster.stop().await,
+        }
+    }
+
+    async fn end(&self, scene: &mut Scene, wrong: Wrong) {
+        match (self, wrong) {
+            (Self::Nothing, _) | (Self::Server { .. }, Wrong::Frozen) => {}
+            // Of a process that lives: the limit is its own.
+            (Self::Disk, _) => scene.child().fill_disk(false),
+            (Self::Server { direct, .. }, Wrong::ReadOnly) => {
+                Postgres::read_only(direct, false).await
+            }
+            (Self::Server { cluster, .. }, Wrong::Restarting) => cluster.start().await,
+        }
+    }
+}
 
 /// On PostgreSQL there are two replicas, which are killed in turn: a replica has to live for some seconds
 /// to tell that the other one died. On SQLite a new process knows at once that its predecessor is dead.
 ///
 /// `LATCHKEY_KILLS` makes it longer; `scripts/kill` does that.
 async fn r18_no_link_is_lost_by_kill_9(db: Db) {
+    kill_again_and_again(db, Setting::default(), Beside::Nothing).await;
+}
+
+/// SQLite's disk fills up and empties; PostgreSQL freezes, is read-only for a while, or restarts.
+async fn r20_no_link_is_lost_by_kill_9_while_the_database_is_in_trouble(db: Db) {
+    let mut setting = Setting::default();
+    let beside = match db {
+        Db::Sqlite => Beside::Disk,
+        Db::Postgres => {
+            let cluster = Postgres::private().await;
+            let direct = cluster.create().await;
+            let (ice, url) = Ice::before(&direct).await;
+            setting.postgres = Some(url);
+            Beside::Server {
+                cluster,
+                direct,
+                ice,
+            }
+        }
+    };
+    kill_again_and_again(db, setting, beside).await;
+}
+
+async fn kill_again_and_again(db: Db, setting: Setting, beside: Beside) {
     let kills: u32 = std::env::var("LATCHKEY_KILLS").ok().map_or(20, |kills| {
         kills.parse().expect("LATCHKEY_KILLS is a number")
     });
@@ -36,18 +115,19 @@ async fn r18_no_link_is_lost_by_kill_9(db: Db) {
         Db::Sqlite => 4000,
         Db::Postgres => 6000,
     };
-    let mut scene = Scene::start_child(
-        db,
-        Setting {
-            service: ServiceOptions {
-                access_token_life: KEY_LIFE,
-                rotation: Rotation::Grace(GRACE),
-                ..ServiceOptions::default()
-            },
-            ..Setting::default()
+    let (grace, patience) = match beside {
+        Beside::Nothing => (GRACE, PATIENCE),
+        Beside::Disk | Beside::Server { .. } => (LONG_GRACE, LONG_GRACE),
+    };
+    let setting = Setting {
+        service: ServiceOptions {
+            access_token_life: KEY_LIFE,
+            rotation: Rotation::Grace(grace),
+            ..ServiceOptions::default()
         },
-    )
-    .await;
+        ..setting
+    };
+    let mut scene = Scene::start_child(db, setting).await;
     let crowd = scene.crowd("acme", PEOPLE);
     for (account, subject) in &crowd {
         scene.person("acme", account).link(subject).await;
@@ -71,6 +151,7 @@ async fn r18_no_link_is_lost_by_kill_9(db: Db) {
     };
     let chance = Random::system();
     for kill in 0..kills {
+        let wrong = [Wrong::Frozen, Wrong::ReadOnly, Wrong::Restarting][kill as usize % 3];
         // Nothing is waited for: the moment itself is what is tried. Only now and then it is one in
         // which a token request is under way, so that some of a few kills hit one for sure.
         sleep(Duration::from_millis(chance.up_to(pause).unsigned_abs())).await;
@@ -82,13 +163,26 @@ async fn r18_no_link_is_lost_by_kill_9(db: Db) {
             scene
                 .world
                 .service
-                .wait_until("a token request under way", PATIENCE, in_flight)
+                .wait_until("a token request under way", patience, in_flight)
                 .await;
+        }
+        beside.begin(&mut scene, wrong).await;
+        if !matches!(beside, Beside::Nothing) {
+            sleep(Duration::from_millis(chance.up_to(TROUBLE).unsigned_abs())).await;
+        }
+        // Every second trouble ends before anybody is killed.
+        let ends_first = kill % 2 == 0;
+        if ends_first {
+            beside.end(&mut scene, wrong).await;
         }
         // Where a request is waited for, it may be of either replica: both end, as in a power cut.
         let both = kill % 7 == 0;
         if both || kill % 2 == 0 || second.is_none() {
             scene.child().kill9().await;
+        }
+        // The disk's limit is that of the process which has just died.
+        if !ends_first && !matches!(beside, Beside::Disk) {
+            beside.end(&mut scene, wrong).await;
         }
         if let Some(mut replica) = second.take() {
             if both || kill % 2 == 1 {

@@ -63,6 +63,15 @@ impl Database {
             .rows_affected())
     }
 
+    /// Several statements at once.
+    pub async fn run(&mut self, script: &str) {
+        on!(self, connection => sqlx::raw_sql(AssertSqlSafe(script.to_owned()))
+            .execute(connection)
+            .await
+            .map(|_| ())
+            .expect("it can be run"));
+    }
+
     /// The number that a query gives.
     pub async fn count(&mut self, query: &str) -> i64 {
         on!(self, connection => sqlx::query_scalar(AssertSqlSafe(query.to_owned()))

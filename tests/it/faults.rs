@@ -1,6 +1,7 @@
 //! Fault by fault and moment by moment: what must come of each, on both databases and with each kind of
 //! rotation. The stories here begin with `f_` and print a line for every moment; those that stand
-//! elsewhere begin with `f_`, or with the invariant (`r1_` to `r19_`) or the threat that they show.
+//! elsewhere begin with `f_`, or with the invariant (`r1_` to `r32_`), the threat or the trouble in the field
+//! (`f1_` to `f30_`) that they show.
 //!
 //! | fault | moments | what must come of it | story |
 //! |---|---|---|---|
@@ -25,6 +26,15 @@
 //! | Jira 429, each reason; none | PUT | the right scope waits | `f_jira_429_of_a_site_lets_it_wait_alone`, `f_jira_429_of_all_stops_all_writes_until_the_hour` |
 //! | site renamed, redirect, asleep | PUT | no token crosses hosts | `t22_no_token_follows_a_redirect`, `r5_jira_not_well_gets_the_newest_generation_again` |
 //! | disconnect, uninstall, reinstall | P0 to P8 | nothing comes back, the grant ends | `f_disconnect`, `f_uninstall`, `f_reinstall`, `r4_a_disconnect_during_the_token_request_is_final` |
+//! | connections to PostgreSQL that answer nothing | any | noticed, and others opened; a stop still ends | `f2_r20_connections_that_answer_nothing_are_replaced_and_both_loops_go_on`, `f2_a_database_that_is_silent_is_told_of_and_does_not_hold_up_the_end` |
+//! | PostgreSQL read-only for a while | P4 | not ready meanwhile, then renewed by what was held | `f3_a_database_that_is_read_only_for_a_while_costs_no_link_and_no_restart` |
+//! | a pooler between | start | refused by name | `f10_r32_a_pooler_that_keeps_no_sessions_is_refused_by_name` |
+//! | a full disk | P4 | the same as read-only | `f3_a_full_disk_costs_no_link_and_no_restart` |
+//! | a database in trouble, and kills | any | no link lost | `r20_no_link_is_lost_by_kill_9_while_the_database_is_in_trouble` |
+//! | stderr closed, or its reader stands still | any | nothing but lines of the log | `f4_r21_a_log_whose_reader_is_gone_stops_nothing`, `f4_r21_a_log_that_nobody_reads_stops_nothing` |
+//! | SIGHUP | P2 to P4 | as SIGTERM | `f12_r26_each_way_to_stop_finishes_what_is_in_flight_and_no_other_signal_does_anything` |
+//! | grants dead in odd words | P2 | all others in time | `f6_dead_grants_in_odd_words_delay_nobody` |
+//! | all of it at random | any | no link without a key for longer than its fault | `r8_mixed_trouble_leaves_no_link_without_a_key_for_longer_than_its_fault` |
 //! | a flipped byte, another row's credential | P0 | that row set aside, no other | `t18_a_flipped_byte_sets_one_link_aside_and_no_other` |
 //!
 //! The moments are those of `src/moments.rs`. Nine people are held at one each at the same time, and then
@@ -32,6 +42,7 @@
 //! `scripts/faults` does that.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
 use reqwest::Method;
@@ -762,26 +773,47 @@ async fn lost_on_the_way(
         .await
 }
 
-/// Every invariant has a story, and every story that the table above names is there. The others are told
-/// where limits and figures are.
+/// All Rust code in a folder.
+fn text_of(folder: &Path) -> String {
+    let entries = std::fs::read_dir(folder).expect("the folder is there");
+    let texts = entries.map(|entry| {
+        let path = entry.expect("an entry").path();
+        match path.extension() {
+            _ if path.is_dir() => text_of(&path),
+            Some(end) if end == "rs" => std::fs::read_to_string(path).expect("it is text"),
+            _ => String::new(),
+        }
+    });
+    texts.collect()
+}
+
+/// Every invariant and every trouble in the field has a story, and every story that the table above names is
+/// there. The others are told where limits and figures are.
 #[test]
 fn the_table_and_the_invariants_name_stories_that_are_there() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it");
-    let files = std::fs::read_dir(folder).expect("the stories are there");
-    let stories: String = files
-        .map(|file| file.expect("a file").path())
-        .filter(|path| path.extension().is_some_and(|end| end == "rs"))
-        .map(|path| std::fs::read_to_string(path).expect("it is text"))
-        .collect();
+    let folder = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    let stories = text_of(&folder("tests/it")) + text_of(&folder("src")).as_str();
     let is_told = |start: &str| stories.contains(&format!("async fn {start}"));
-    for invariant in 1..=19 {
-        assert!(is_told(&format!("r{invariant}_")), "R{invariant}");
+    let names: Vec<&str> = stories
+        .lines()
+        .filter_map(|line| Some(line.split_once("fn ")?.1))
+        .collect();
+    let has = |id: String| {
+        let (first, later) = (format!("{id}_"), format!("_{id}_"));
+        let mut names = names.iter();
+        names.any(|name| name.starts_with(&first) || name.contains(&later))
+    };
+    for invariant in 1..=32 {
+        assert!(has(format!("r{invariant}")), "R{invariant}");
+    }
+    for trouble in 1..=30 {
+        assert!(has(format!("f{trouble}")), "F{trouble}");
     }
     let words = include_str!("faults.rs").lines();
     let words = words.take_while(|line| line.starts_with("//!"));
     let words = words.flat_map(|line| line.split('`').skip(1).step_by(2));
     let named: Vec<&str> = words
-        .filter(|word| word.starts_with("f_") || word.starts_with('r') || word.starts_with('t'))
+        .filter(|word| word.starts_with(['f', 'r', 't']))
         .filter(|word| word.len() > 4 && word.contains('_'))
         .collect();
     assert!(named.len() > 30, "{named:?}");

@@ -9,7 +9,7 @@ use crate::sim::service::{
 };
 
 on_both_databases!(
-    f5_tokens_of_a_refresh_are_kept_whatever_surrounds_them,
+    f5_r23_tokens_of_a_refresh_are_kept_whatever_surrounds_them,
     f5_everything_the_service_says_is_read_leniently,
     f5_a_refresh_that_is_not_whole_is_an_unknown_outcome,
     f5_unusable_tokens_from_a_code_are_revoked,
@@ -68,7 +68,7 @@ pub fn surroundings() -> Vec<Around> {
     ]
 }
 
-async fn f5_tokens_of_a_refresh_are_kept_whatever_surrounds_them(db: Db) {
+async fn f5_r23_tokens_of_a_refresh_are_kept_whatever_surrounds_them(db: Db) {
     // One answer that is lost costs the link.
     let scene = Scene::start(db, Setting::keys_live(3 * 3600)).await;
     let service = &scene.world.service;

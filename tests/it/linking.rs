@@ -42,7 +42,7 @@ on_both_databases!(
     t11_customers_may_link_where_they_are_allowed,
     t11_accounts_that_are_not_people_are_refused,
     t19_another_account_replaces_the_first,
-    t19_cancelling_a_replacement_leaves_the_first,
+    t19_f23_cancelling_a_replacement_leaves_the_first,
     reconnecting_the_same_account_goes_on,
     t20_two_people_share_an_account,
     t20_a_revocation_that_waited_has_its_full_time,
@@ -1078,7 +1078,7 @@ async fn t19_another_account_replaces_the_first(db: Db) {
     scene.end().await;
 }
 
-async fn t19_cancelling_a_replacement_leaves_the_first(db: Db) {
+async fn t19_f23_cancelling_a_replacement_leaves_the_first(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let omar = scene.person("acme", OMAR);
     omar.link("u-100").await;

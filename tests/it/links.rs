@@ -17,11 +17,23 @@ use crate::scene::Scene;
 /// By the steps of the store and not by anybody's clicks: very many flows through all the pages would
 /// take minutes. The grants at the service are real.
 pub async fn link_many(scene: &Scene, app: &Arc<App>, links: u64, key_life: Seconds) {
-    let client_key = ClientKey(scene.world.jira.site("acme").client_key);
+    let crowd = scene.crowd("acme", links);
+    link_all(scene, app, "acme", &crowd, key_life).await;
+}
+
+/// The same for these people of this site.
+pub async fn link_all(
+    scene: &Scene,
+    app: &Arc<App>,
+    site: &str,
+    crowd: &[(String, String)],
+    key_life: Seconds,
+) {
+    let client_key = ClientKey(scene.client_key(site));
     let tenant = app.parts.store.tenant(&client_key).await;
     let tenant = tenant.expect("the database answers").expect("installed");
     let mut linking = JoinSet::new();
-    for (account, subject) in scene.crowd("acme", links) {
+    for (account, subject) in crowd {
         if linking.len() >= 8 {
             linking
                 .join_next()
@@ -29,7 +41,7 @@ pub async fn link_many(scene: &Scene, app: &Arc<App>, links: u64, key_life: Seco
                 .expect("one of eight")
                 .expect("a link");
         }
-        let (access, refresh) = scene.world.service.grant(&subject);
+        let (access, refresh) = scene.world.service.grant(subject);
         let now = app.parts.clock.now();
         let tokens = Tokens {
             access_token: Secret::new(access),
@@ -38,6 +50,7 @@ pub async fn link_many(scene: &Scene, app: &Arc<App>, links: u64, key_life: Seco
             refresh_expires_at: None,
             refresh_token: Some(Secret::new(refresh)),
         };
+        let (account, subject) = (account.clone(), subject.clone());
         linking.spawn(link(app.clone(), tenant.clone(), account, subject, tokens));
     }
     while let Some(linked) = linking.join_next().await {

@@ -13,11 +13,13 @@
 //! | `step` | what may happen, and how likely it is |
 //! | `process` | a process of the product that can be killed or stopped at any await |
 //! | `world` | all of it together: does the steps |
+//! | `stress` | what is wrong with the database |
 //! | `checks` | what must be true after each |
 
 mod checks;
 mod process;
 mod step;
+mod stress;
 mod world;
 
 use std::cell::Cell;

@@ -928,7 +928,7 @@ async fn renewing_with_odd_answers(scene: &Scene, endpoint: Endpoint) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f5_no_odd_answer_to_a_refresh_is_lost() {
+async fn f5_r23_no_odd_answer_to_a_refresh_is_lost() {
     let scene = Scene::start(Db::Sqlite, Setting::keys_live(24 * 3600)).await;
     renewing_with_odd_answers(&scene, Endpoint::Refresh).await;
     scene.end().await;

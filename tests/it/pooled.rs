@@ -90,7 +90,7 @@ impl Bouncer {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f10_a_pooler_that_keeps_no_sessions_is_refused_by_name() {
+async fn f10_r32_a_pooler_that_keeps_no_sessions_is_refused_by_name() {
     let scene = Scene::start(Db::Sqlite, Setting::default()).await;
     for mode in ["transaction", "statement"] {
         let bouncer = Bouncer::start(mode).await;

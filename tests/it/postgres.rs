@@ -19,6 +19,7 @@ use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep};
 
 use crate::child::{Process, free_port};
+use crate::database::Database;
 
 static SHARED: OnceCell<Postgres> = OnceCell::const_new();
 
@@ -166,6 +167,24 @@ impl Postgres {
         }
         *self.server.lock().unwrap_or_else(PoisonError::into_inner) = Some(process);
         Ok(())
+    }
+
+    /// Whether sessions with this database that begin from now on are read-only, as on a server that follows
+    /// another.
+    pub async fn read_only(url: &str, read_only: bool) {
+        let name = url.rsplit('/').next().expect("a name");
+        let mut operator = Database::open(url).await;
+        // Its own session may be.
+        operator
+            .run("set default_transaction_read_only = off")
+            .await;
+        let on = if read_only { "on" } else { "off" };
+        operator
+            .run(&format!(
+                "alter database {name} set default_transaction_read_only = {on}"
+            ))
+            .await;
+        operator.close().await;
     }
 
     /// What `pg_dump` writes about a database: its schema and every row.

@@ -17,7 +17,7 @@ on_both_databases!(
     t27_a_form_of_another_site_confirms_nothing,
     f22_a_prefetch_spends_nothing,
     t14_no_attempt_begins_by_a_form_of_another_site,
-    two_attempts_in_one_browser_go_on_and_the_newest_of_a_person_wins,
+    f23_two_attempts_in_one_browser_go_on_and_the_newest_of_a_person_wins,
     a_code_that_ran_out_is_begun_again_with_one_click,
     every_page_says_what_still_holds,
     t13_continue_clicked_twice_leads_to_the_service_both_times,
@@ -341,7 +341,7 @@ async fn t14_no_attempt_begins_by_a_form_of_another_site(db: Db) {
     scene.close().await;
 }
 
-async fn two_attempts_in_one_browser_go_on_and_the_newest_of_a_person_wins(db: Db) {
+async fn f23_two_attempts_in_one_browser_go_on_and_the_newest_of_a_person_wins(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
     let here = scene.person("acme", MIA);
     let there = scene.person("globex", MIA);

@@ -12,7 +12,7 @@ use crate::scene::{Db, Scene, Setting, eventually};
 use crate::sim::service::Rotation;
 
 on_both_databases!(
-    f12_each_way_to_stop_finishes_what_is_in_flight_and_no_other_signal_does_anything,
+    f12_r26_each_way_to_stop_finishes_what_is_in_flight_and_no_other_signal_does_anything,
     f12_a_signal_ends_a_start_that_waits_for_another_process,
 );
 
@@ -25,7 +25,9 @@ const OTHERS: [&str; 12] = [
     "RTMIN",
 ];
 
-async fn f12_each_way_to_stop_finishes_what_is_in_flight_and_no_other_signal_does_anything(db: Db) {
+async fn f12_r26_each_way_to_stop_finishes_what_is_in_flight_and_no_other_signal_does_anything(
+    db: Db,
+) {
     // Strict rotation: a process that does not wait for an answer loses the link.
     let setting = Setting::keys_live(3 * 3600);
     assert_eq!(setting.service.rotation, Rotation::Strict);
@@ -185,11 +187,11 @@ async fn served_with_nobody_to_hear_it(stderr: Stderr) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f4_a_log_that_nobody_reads_stops_nothing() {
+async fn f4_r21_a_log_that_nobody_reads_stops_nothing() {
     served_with_nobody_to_hear_it(Stderr::Unread).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f4_a_log_whose_reader_is_gone_stops_nothing() {
+async fn f4_r21_a_log_whose_reader_is_gone_stops_nothing() {
     served_with_nobody_to_hear_it(Stderr::Closed).await;
 }

@@ -29,8 +29,8 @@ on_both_databases!(
     t18_a_row_put_back_after_its_end_does_not_live_again,
     t18_a_damaged_tenant_stops_no_other,
     a_new_sealing_key_in_front_opens_what_the_old_one_sealed,
-    f15_a_key_that_opens_nothing_refuses_the_start,
-    f15_links_set_aside_for_a_missing_key_are_tried_at_the_next_start,
+    f15_r28_a_key_that_opens_nothing_refuses_the_start,
+    f15_r28_links_set_aside_for_a_missing_key_are_tried_at_the_next_start,
 );
 
 fn credential(condition: impl Into<String>) -> Cell {
@@ -642,7 +642,7 @@ async fn a_database_that_goes_away_and_comes_back() {
 }
 
 /// Another key, by the name of the right one and by another name.
-async fn f15_a_key_that_opens_nothing_refuses_the_start(db: Db) {
+async fn f15_r28_a_key_that_opens_nothing_refuses_the_start(db: Db) {
     let mut scene = Scene::start(db, Setting::default()).await;
     let omar = scene.person("acme", OMAR);
     omar.link("u-100").await;
@@ -678,7 +678,7 @@ async fn f15_a_key_that_opens_nothing_refuses_the_start(db: Db) {
     scene.end().await;
 }
 
-async fn f15_links_set_aside_for_a_missing_key_are_tried_at_the_next_start(db: Db) {
+async fn f15_r28_links_set_aside_for_a_missing_key_are_tried_at_the_next_start(db: Db) {
     let mut scene = Scene::start(db, Setting::keys_live(3 * 3600)).await;
     let omar = scene.person("acme", OMAR);
     omar.link("u-100").await;

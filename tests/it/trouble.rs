@@ -113,7 +113,8 @@ impl Scene {
         failing.expect(DONE).map_or(0, |failing| failing.links)
     }
 
-    async fn add_site(&self, site: &'static str) {
+    /// One more site, with the app.
+    pub async fn add_site(&self, site: &'static str) {
         self.world.jira.add_site(site, site);
         let descriptor = self.address("/atlassian-connect.json");
         let installed = self.world.jira.install(site, &descriptor).await;

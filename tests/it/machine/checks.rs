@@ -245,6 +245,9 @@ impl World {
             if key.expires_at <= now + 1 || self.ended.contains(&key.grant) {
                 continue;
             }
+            if self.ahead.contains(&(key.grant, key.generation)) {
+                continue;
+            }
             // What a sleeper brings for a link that was replaced is revoked, and the grant ends with it,
             // also while Jira does not take the next key.
             if self.slept && self.replaced.contains(&key.grant) {

@@ -4,6 +4,7 @@
 //! that it has, tasks, connections and locks.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
@@ -13,6 +14,7 @@ use tokio::time::Instant;
 use latchkey::App;
 use latchkey::clock::Clock;
 use latchkey::config::Config;
+use latchkey::error::Error;
 use latchkey::outbound::Outbound;
 use latchkey::random::Random;
 use latchkey::worker::{Cleaning, Renewals, Watchman};
@@ -30,6 +32,17 @@ struct Doing {
     /// What people have asked for.
     requests: JoinSet<()>,
     watchman: Watchman,
+    /// Whether the database is in trouble, so that it may refuse.
+    troubled: Arc<AtomicBool>,
+}
+
+/// What a loop makes of an answer of the database: it goes on later, as the product's loops do, but only where
+/// the database is in trouble.
+fn unless_troubled<T>(result: Result<T, Error>, troubled: &AtomicBool) -> Option<T> {
+    match result {
+        Err(Error::Unavailable(_)) if troubled.load(Ordering::SeqCst) => None,
+        result => Some(result.expect(DONE)),
+    }
 }
 
 /// The one loop that cleans up, here or under way.
@@ -86,8 +99,9 @@ impl Process {
     pub fn tidy(&mut self) {
         if let Cleanings::Here(cleaning) = &mut self.doing.cleaning {
             let (app, mut cleaning) = (self.app.clone(), std::mem::take(cleaning));
+            let troubled = self.doing.troubled.clone();
             self.doing.cleaning = Cleanings::UnderWay(self.runtime.spawn(async move {
-                while cleaning.tidy(&app.parts).await.expect(DONE) {}
+                while unless_troubled(cleaning.tidy(&app.parts).await, &troubled) == Some(true) {}
                 cleaning
             }));
         }
@@ -96,6 +110,26 @@ impl Process {
     /// Somebody asks for something.
     pub fn request(&mut self, what: impl Future<Output = ()> + Send + 'static) {
         self.doing.requests.spawn_on(what, self.runtime.handle());
+    }
+
+    /// From now on the database is in trouble, or is not any more.
+    pub fn troubled(&self, troubled: bool) {
+        self.doing.troubled.store(troubled, Ordering::SeqCst);
+    }
+
+    /// Whether people wait for it.
+    pub fn is_asked(&self) -> bool {
+        !self.doing.requests.is_empty()
+    }
+
+    /// SIGTERM: it claims nothing more, ends what it has begun, and gives back the rest.
+    pub fn stop(mut self, patience: Duration, elsewhere: &Runtime) {
+        if self.drive(patience) {
+            let (replica, now) = (&self.app.renewing.replica, self.app.parts.clock.now());
+            let released = self.app.parts.store.release(replica, now);
+            self.run(released).expect(DONE);
+        }
+        self.kill(elsewhere);
     }
 
     /// Renewals and requests that have not ended. Each makes one call at a time.
@@ -167,8 +201,9 @@ async fn turn_over(so_long: Duration) {
 
 impl Doing {
     async fn work(&mut self, app: &Arc<App>) {
-        self.watchman.look(&app.renewing).await.expect(DONE);
-        while self.renewals.begin(&app.renewing).await.expect(DONE) > 0 {}
+        unless_troubled(self.watchman.look(&app.renewing).await, &self.troubled);
+        let mut begin = async || self.renewals.begin(&app.renewing).await;
+        while unless_troubled(begin().await, &self.troubled).is_some_and(|begun| begun > 0) {}
     }
 
     /// Can be broken off and asked again.

@@ -57,6 +57,12 @@ pub enum Step {
     Pause(Which, Hold),
     /// Those who sleep wake up.
     Wake,
+    /// A process is asked to stop (SIGTERM, SIGHUP), and another is started.
+    Stop(Which),
+    /// The database is in trouble for a moment, while answers arrive that were held there.
+    Stress(Which, Stress, Hold),
+    /// The product's clock is so many seconds ahead while a process works, and then right again.
+    Ahead(Which, i64),
     /// Everything is well for long enough.
     Recover,
 }
@@ -79,6 +85,17 @@ pub enum Hold {
     InJira,
 }
 
+/// What is wrong with the database.
+#[derive(Clone, Copy, Debug)]
+pub enum Stress {
+    /// It answers nothing; then it goes on, or its connections are cut.
+    Frozen,
+    /// A server that follows another; a disk that was made read-only after an error.
+    ReadOnly,
+    /// No space is left on its disk.
+    Full,
+}
+
 #[derive(Clone, Copy, Debug)]
 pub enum ServiceFault {
     Status(Endpoint, u16),
@@ -93,6 +110,8 @@ pub enum ServiceFault {
     AnswerHeld,
     RefusesApp,
     RefusesRequest,
+    /// Grants that have ended are refused in words of the service's own.
+    OtherWords,
     Down,
 }
 
@@ -106,6 +125,8 @@ pub enum JiraFault {
     /// Applied, and yet 500.
     ApplyThenFail,
     Page,
+    /// The whole site, with a page: it is suspended, or was renamed.
+    SiteGone(u16),
     AnswerHeld,
     Down,
 }
@@ -136,6 +157,7 @@ impl ServiceFault {
                 let body = r#"{"error": "invalid_request"}"#;
                 (Endpoint::Refresh, status(400, &json, body))
             }
+            Self::OtherWords => (Endpoint::Refresh, Kind::DeadInOtherWords),
             Self::Down => (Endpoint::Any, Kind::Down),
         };
         service::Fault::times(endpoint, times, kind)
@@ -156,6 +178,11 @@ impl JiraFault {
             Self::CutAfter => Fault::new(FaultKind::CutAfter),
             Self::ApplyThenFail => Fault::new(FaultKind::ApplyThenFail(500)),
             Self::Page => Fault::new(FaultKind::Html200),
+            Self::SiteGone(code) => Fault::new(FaultKind::Status {
+                code,
+                headers: vec![("content-type".to_owned(), "text/html".to_owned())],
+                body: "<!doctype html><title>Page unavailable</title>".to_owned(),
+            }),
             Self::AnswerHeld => Fault::new(FaultKind::AnswerHeld),
             Self::Down => Fault::down(""),
         };
@@ -231,7 +258,7 @@ impl Dice {
         let who = self.below(SITES.len() * PEOPLE);
         let subject = self.below(SUBJECTS);
         let site = self.below(SITES.len());
-        match self.below(200) {
+        match self.below(208) {
             0..18 => Step::Link(which, who, subject),
             18..21 => Step::Prove(which, who, subject),
             21..24 => Step::Confirm(which, who),
@@ -277,7 +304,14 @@ impl Dice {
                 Step::Pause(which, self.of(&holds))
             }
             196..199 => Step::Wake,
-            _ => Step::Recover,
+            199 => Step::Recover,
+            200..202 => Step::Stop(which),
+            202..206 => {
+                let stress = [Stress::Frozen, Stress::ReadOnly, Stress::Full];
+                let holds = [Hold::Nowhere, Hold::AtTheService, Hold::InJira];
+                Step::Stress(which, self.of(&stress), self.of(&holds))
+            }
+            _ => Step::Ahead(which, self.of(&[120, 900, 3600])),
         }
     }
 
@@ -307,13 +341,17 @@ impl Dice {
             9 => ServiceFault::NoRefreshToken,
             10 => ServiceFault::Held,
             11..=13 => ServiceFault::AnswerHeld,
-            14 => self.of(&[ServiceFault::RefusesApp, ServiceFault::RefusesRequest]),
+            14 => self.of(&[
+                ServiceFault::RefusesApp,
+                ServiceFault::RefusesRequest,
+                ServiceFault::OtherWords,
+            ]),
             _ => ServiceFault::Down,
         }
     }
 
     fn jira_fault(&mut self) -> JiraFault {
-        match self.below(13) {
+        match self.below(14) {
             0 => JiraFault::Status(self.of(&[500, 502, 503])),
             1 => JiraFault::Status(self.of(&[401, 403])),
             2 => JiraFault::Wait(None, None),
@@ -327,6 +365,7 @@ impl Dice {
             7 => JiraFault::ApplyThenFail,
             8 => JiraFault::Page,
             9..=11 => JiraFault::AnswerHeld,
+            12 => JiraFault::SiteGone(self.of(&[404, 410])),
             _ => JiraFault::Down,
         }
     }

@@ -21,6 +21,7 @@ use latchkey::store::{LEASE, Lease};
 use latchkey::{App, cleanup};
 
 use crate::database::Database;
+use crate::ice::Ice;
 use crate::links;
 use crate::postgres::Postgres;
 use crate::scene::{Db, PROPERTY, told};
@@ -30,8 +31,10 @@ use crate::sim::service::{self, Rotation};
 
 use super::process::{Process, Settings};
 use super::step::{
-    Deed, Hold, JiraFault, Kit, LIFE, PEOPLE, SITES, SUBJECTS, ServiceFault, Step, Which, Who,
+    Deed, Hold, JiraFault, Kit, LIFE, PEOPLE, SITES, SUBJECTS, ServiceFault, Step, Stress, Which,
+    Who,
 };
+use super::stress::Ground;
 
 pub const DONE: &str = "the database answers";
 /// A request that takes longer is given up by the product, in seconds (`outbound::TIME_LIMIT`).
@@ -73,6 +76,7 @@ pub struct World {
     pub sims: Runtime,
     pub sim: sim::World,
     pub database: Database,
+    ground: Ground,
     pub clock: Clock,
     pub kit: Kit,
     pub rows: BTreeMap<Who, Row>,
@@ -94,6 +98,8 @@ pub struct World {
     pub lost: HashSet<usize>,
     /// A process was asleep with an answer on its way, which may have come for a link that had ended.
     pub slept: bool,
+    /// Keys that were made while the product's clock was ahead: a grant and a generation.
+    pub ahead: HashSet<(usize, i64)>,
     /// Half answers are being given.
     pub half_answers: bool,
     /// They are not any more.
@@ -106,7 +112,7 @@ pub struct World {
     pub steps: usize,
     proving: BTreeMap<Who, Proving>,
     processes: Vec<Process>,
-    settings: Vec<Settings>,
+    settings: Settings,
     seed: u64,
     started: u64,
     held_for: Seconds,
@@ -154,15 +160,9 @@ impl World {
             pairs.push(("LATCHKEY_API_KEY_FROM", "endpoint".to_owned()));
             pairs.push(("LATCHKEY_API_KEY_URL", sim.service.url("/keys")));
         }
-        let (directory, urls) = databases(db, &sims);
-        let settings: Vec<Settings> = urls
-            .iter()
-            .map(|url| {
-                let mut pairs = pairs.clone();
-                pairs.push(("LATCHKEY_DATABASE_URL", url.clone()));
-                pairs
-            })
-            .collect();
+        let (directory, urls, ground) = databases(db, &sims);
+        pairs.push(("LATCHKEY_DATABASE_URL", urls.of_processes.clone()));
+        let settings = pairs;
         for number in 0..SUBJECTS {
             sim.service.add_person(service::Person {
                 subject: subject(number),
@@ -182,9 +182,11 @@ impl World {
         if db == Db::Sqlite {
             kit.processes = 1;
         }
-        let first = start(&settings[0], &clock, seed, 0);
-        let database = sims.block_on(Database::open(&urls[0]));
+        let first = start(&settings, &clock, seed, 0);
+        let mut database = sims.block_on(Database::open(&urls.own));
+        ground.prepare(&sims, &mut database);
         let mut world = Self {
+            ground,
             well_at: clock.now(),
             clock,
             sims,
@@ -200,6 +202,7 @@ impl World {
             left_behind: BTreeSet::new(),
             lost: HashSet::new(),
             slept: false,
+            ahead: HashSet::new(),
             half_answers: false,
             half_answers_over: false,
             requests_seen: 0,
@@ -218,7 +221,7 @@ impl World {
             kit,
         };
         while world.processes.len() < world.kit.processes {
-            let process = world.another(world.processes.len());
+            let process = world.another();
             world.processes.push(process);
         }
         for site in 0..SITES.len() {
@@ -235,9 +238,9 @@ impl World {
         self.sims.shutdown_background();
     }
 
-    fn another(&mut self, place: usize) -> Process {
+    fn another(&mut self) -> Process {
         self.started += 1;
-        start(&self.settings[place], &self.clock, self.seed, self.started)
+        start(&self.settings, &self.clock, self.seed, self.started)
     }
 
     /// Which process does it: one that is awake.
@@ -330,6 +333,9 @@ impl World {
             Step::Kill(which, deed, micros) => self.kill(which, deed, micros)?,
             Step::Pause(which, hold) => self.pause(which, hold)?,
             Step::Wake => self.wake(),
+            Step::Stop(which) => self.stop(which)?,
+            Step::Stress(which, stress, hold) => self.stress(which, stress, hold)?,
+            Step::Ahead(which, seconds) => self.ahead(which, seconds)?,
             Step::Recover => self.recover()?,
         }
         Ok(())
@@ -621,16 +627,84 @@ impl World {
         let dead = self.processes[which].app.renewing.replica.clone();
         let process = self.processes.remove(which);
         process.kill(&self.sims);
-        let another = self.another(which);
+        let another = self.another();
         self.processes.insert(which, another);
+        self.hung_up(alone)?;
+        self.excuse(&dead);
+        Ok(())
+    }
+
+    /// A process is gone, and perhaps no other has calls under way.
+    fn hung_up(&mut self, alone: bool) -> Result<(), String> {
         if alone {
             self.until_noticed()?;
             self.held_for = 0;
         } else {
             std::thread::sleep(Duration::from_millis(5));
         }
-        self.excuse(&dead);
         Ok(())
+    }
+
+    fn stop(&mut self, which: Which) -> Result<(), String> {
+        let which = self.awake(which);
+        let alone = self.idle_besides(which);
+        let stopped = self.processes[which].app.renewing.replica.clone();
+        self.processes.remove(which).stop(STILL, &self.sims);
+        let another = self.another();
+        self.processes.insert(which, another);
+        self.hung_up(alone)?;
+        // What was held has not ended.
+        self.excuse(&stopped);
+        Ok(())
+    }
+
+    /// Nobody's answer may be lost by it: there is no excuse for anything.
+    fn stress(&mut self, which: Which, stress: Stress, hold: Hold) -> Result<(), String> {
+        if self.processes.iter().any(Process::is_asked) {
+            return Ok(());
+        }
+        let which = self.awake(which);
+        self.hold(which, hold)?;
+        for process in &self.processes {
+            process.troubled(true);
+        }
+        self.ground.begin(stress, &self.sims, &mut self.database);
+        self.calm();
+        for process in self.processes.iter_mut().filter(|process| !process.paused) {
+            process.work();
+            process.tidy();
+            process.drive(STILL);
+        }
+        self.ground.end(stress, &self.sims, &mut self.database);
+        self.settle()?;
+        // Each has found out what became of its connections.
+        for process in self.processes.iter_mut().filter(|process| !process.paused) {
+            process.work();
+        }
+        self.settle()?;
+        for process in &self.processes {
+            process.troubled(false);
+        }
+        Ok(())
+    }
+
+    /// What is renewed meanwhile says in Jira that it lasts longer than it does.
+    fn ahead(&mut self, which: Which, seconds: Seconds) -> Result<(), String> {
+        if self.processes.iter().any(|process| process.paused) || self.held() > 0 {
+            return Ok(());
+        }
+        let which = self.awake(which);
+        self.clock.advance(seconds);
+        for deed in [Process::work, Process::tidy] {
+            deed(&mut self.processes[which]);
+            self.settle()?;
+        }
+        let rows = self.read_rows();
+        let ahead = rows.values().map(|row| (row.grant, row.generation));
+        self.ahead.extend(ahead);
+        self.clock.advance(-seconds);
+        self.processes[which].work();
+        self.settle()
     }
 
     fn idle_besides(&self, which: usize) -> bool {
@@ -638,6 +712,17 @@ impl World {
         others
             .filter(|(place, _)| *place != which)
             .all(|(_, process)| process.paused || process.under_way() == 0 && !process.is_tidying())
+    }
+
+    /// Two renewals begin, and their answers are held there.
+    fn hold(&mut self, which: usize, hold: Hold) -> Result<(), String> {
+        match hold {
+            Hold::Nowhere => return Ok(()),
+            Hold::AtTheService => self.sim.service.fault(ServiceFault::AnswerHeld.fault(2)),
+            Hold::InJira => self.sim.jira.fault(JiraFault::AnswerHeld.fault(None, 2)),
+        }
+        self.renew_all(which);
+        self.settle()
     }
 
     /// Only where all that a process has under way waits for an answer: a process that sleeps between a
@@ -648,15 +733,7 @@ impl World {
             return Ok(());
         }
         self.slept = true;
-        match hold {
-            Hold::Nowhere => {}
-            Hold::AtTheService => self.sim.service.fault(ServiceFault::AnswerHeld.fault(2)),
-            Hold::InJira => self.sim.jira.fault(JiraFault::AnswerHeld.fault(None, 2)),
-        }
-        if !matches!(hold, Hold::Nowhere) {
-            self.renew_all(which);
-            self.settle()?;
-        }
+        self.hold(which, hold)?;
         let replica = self.processes[which].app.renewing.replica.clone();
         let rows = self.read_rows();
         let claims = rows.values().filter(|row| row.claimed_by == replica);
@@ -759,7 +836,13 @@ fn start(settings: &Settings, clock: &Clock, seed: u64, number: u64) -> Process 
     Process::start(settings, clock, random)
 }
 
-fn databases(db: Db, sims: &Runtime) -> (Option<TempDir>, Vec<String>) {
+/// Where the database is: for the machine itself, and for the processes.
+struct Urls {
+    own: String,
+    of_processes: String,
+}
+
+fn databases(db: Db, sims: &Runtime) -> (Option<TempDir>, Urls, Ground) {
     match db {
         Db::Sqlite => {
             // Nothing here has to survive a power cut, and waiting for the disk is most of the time.
@@ -769,15 +852,18 @@ fn databases(db: Db, sims: &Runtime) -> (Option<TempDir>, Vec<String>) {
                 false => tempfile::tempdir(),
             };
             let directory = directory.expect("a temporary directory");
-            let file = directory.path().join("latchkey.db");
-            (
-                Some(directory),
-                vec![format!("sqlite://{}", file.display())],
-            )
+            let folder = directory.path().to_owned();
+            let url = format!("sqlite://{}", folder.join("latchkey.db").display());
+            let urls = Urls {
+                own: url.clone(),
+                of_processes: url,
+            };
+            (Some(directory), urls, Ground::Disk(folder))
         }
         Db::Postgres => {
-            let url = sims.block_on(Postgres::database());
-            (None, vec![url.clone(), url])
+            let own = sims.block_on(Postgres::database());
+            let (ice, of_processes) = sims.block_on(Ice::before(&own));
+            (None, Urls { own, of_processes }, Ground::Server(ice))
         }
     }
 }

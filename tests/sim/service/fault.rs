@@ -132,6 +132,8 @@ pub enum Kind {
     ExpiresIn(Value),
     /// `invalid_grant`, though the grant is untouched.
     InvalidGrant,
+    /// 400 `{"message": "Bad Request"}` where the grant is dead; nothing else is different.
+    DeadInOtherWords,
     /// `invalid_client`, though the client is in order.
     InvalidClient,
     /// 307 to this address; nothing is processed.

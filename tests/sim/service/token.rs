@@ -23,6 +23,8 @@ struct Refusal {
     challenge: bool,
     /// A correct client may run into it.
     expected: bool,
+    /// Said in words of its own rather than those of RFC 6749.
+    in_other_words: bool,
 }
 
 impl Refusal {
@@ -32,6 +34,7 @@ impl Refusal {
             description: description.into(),
             challenge: false,
             expected: false,
+            in_other_words: false,
         }
     }
 
@@ -49,7 +52,10 @@ impl IntoResponse for Refusal {
             "invalid_client" => StatusCode::UNAUTHORIZED,
             _ => StatusCode::BAD_REQUEST,
         };
-        let body = json!({ "error": self.error, "error_description": self.description });
+        let body = match self.in_other_words {
+            true => json!({ "message": "Bad Request" }),
+            false => json!({ "error": self.error, "error_description": self.description }),
+        };
         let mut answer = (status, NO_STORE, Json(body)).into_response();
         if self.challenge {
             let basic = http::HeaderValue::from_static("Basic realm=\"clients\"");
@@ -241,7 +247,10 @@ impl World {
             _ => self.options.rotation,
         };
         let taken = self.ledger.take_refresh_token(value, client_id, rotation);
-        let (grant, generation) = taken.map_err(|why| Refusal::expected("invalid_grant", why))?;
+        let (grant, generation) = taken.map_err(|why| Refusal {
+            in_other_words: matches!(fault, Some(Kind::DeadInOtherWords)),
+            ..Refusal::expected("invalid_grant", why)
+        })?;
         let life = self.options.refresh_token_life;
         self.ledger.use_again(value, rotation, life);
         let grant = self.ledger.grant(grant).clone();

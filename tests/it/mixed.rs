@@ -1,0 +1,526 @@
+//! Trouble of all kinds at random against many links of many tenants, on two replicas. How long is each link
+//! without a key that works?
+//!
+//! `scripts/trouble` is the long form: an hour, 1,000 links of 20 tenants, keys that live for a minute.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use latchkey::clock::{Clock, parse_rfc3339};
+use latchkey::random::Random;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+
+use crate::child::Latchkey;
+use crate::ice::Ice;
+use crate::links::link_all;
+use crate::postgres::Postgres;
+use crate::scene::{Db, PROPERTY, Scene, Setting};
+use crate::sim::service::{Endpoint, Fault, Kind, Rotation, ServiceOptions};
+use crate::sim::{World, jira};
+
+const SITES: [&str; 20] = [
+    "acme", "globex", "site-03", "site-04", "site-05", "site-06", "site-07", "site-08", "site-09",
+    "site-10", "site-11", "site-12", "site-13", "site-14", "site-15", "site-16", "site-17",
+    "site-18", "site-19", "site-20",
+];
+/// What the product may need after a fault is over.
+const AFTER: Duration = Duration::from_secs(10);
+/// How often the keys are looked at.
+const LOOK: Duration = Duration::from_millis(500);
+/// How long at most until every key works, once nothing is wrong any more.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// For so long the service lets a lost answer be asked for again.
+const GRACE: Duration = Duration::from_secs(300);
+
+/// How much there is of everything.
+struct Extent {
+    lasts: Duration,
+    tenants: usize,
+    links_of_each: usize,
+    key_life: Duration,
+    /// The shortest and the longest fault.
+    faults: (usize, usize),
+    /// A machine that does much else is slow; `scripts/trouble` gives no extra time.
+    slack: Duration,
+}
+
+impl Extent {
+    fn read() -> Self {
+        match std::env::var("LATCHKEY_TROUBLE") {
+            Err(_) => Self {
+                lasts: Duration::from_secs(40),
+                tenants: 4,
+                links_of_each: 10,
+                key_life: Duration::from_secs(30),
+                faults: (1, 3),
+                slack: Duration::from_secs(20),
+            },
+            Ok(seconds) => Self {
+                lasts: Duration::from_secs(seconds.parse().expect("a number of seconds")),
+                tenants: 20,
+                links_of_each: 50,
+                key_life: Duration::from_secs(60),
+                faults: (2, 25),
+                slack: Duration::ZERO,
+            },
+        }
+    }
+}
+
+/// What goes wrong. Those about one site, person or link concern the first; `Site` and so on are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Wrong {
+    ServiceFails,
+    ServiceIsDown,
+    ServiceAsksToWait,
+    ServiceIsSlow,
+    AnswersAreLost,
+    FiveAreRefusedInOtherWords,
+    OneIsAskedToWaitAnHour,
+    ThreeMayNotAsk,
+    JiraFails,
+    JiraIsDown,
+    OneSiteAsksToWait,
+    OneSiteIsGone,
+    ConnectionsFreeze,
+    DatabaseIsReadOnly,
+    DatabaseRestarts,
+    ReplicaIsKilled,
+    ReplicaIsStopped,
+    ReplicaHangsUp,
+}
+
+const ALL: [Wrong; 18] = [
+    Wrong::ServiceFails,
+    Wrong::ServiceIsDown,
+    Wrong::ServiceAsksToWait,
+    Wrong::ServiceIsSlow,
+    Wrong::AnswersAreLost,
+    Wrong::FiveAreRefusedInOtherWords,
+    Wrong::OneIsAskedToWaitAnHour,
+    Wrong::ThreeMayNotAsk,
+    Wrong::JiraFails,
+    Wrong::JiraIsDown,
+    Wrong::OneSiteAsksToWait,
+    Wrong::OneSiteIsGone,
+    Wrong::ConnectionsFreeze,
+    Wrong::DatabaseIsReadOnly,
+    Wrong::DatabaseRestarts,
+    Wrong::ReplicaIsKilled,
+    Wrong::ReplicaIsStopped,
+    Wrong::ReplicaHangsUp,
+];
+
+impl Wrong {
+    /// Whether a link of this site with this subject may be without a key because of it.
+    fn concerns(self, drawn: &Drawn, site: usize, subject: &str) -> bool {
+        let among = |many: usize| drawn.subjects[..many].iter().any(|one| one == subject);
+        match self {
+            Self::FiveAreRefusedInOtherWords => among(5),
+            Self::OneIsAskedToWaitAnHour => among(1),
+            Self::ThreeMayNotAsk => among(3),
+            Self::OneSiteAsksToWait | Self::OneSiteIsGone => drawn.site == site,
+            _ => true,
+        }
+    }
+}
+
+/// Whom it is about, where it is about somebody.
+#[derive(Clone)]
+struct Drawn {
+    site: usize,
+    /// Five people of this site.
+    subjects: Vec<String>,
+}
+
+/// A fault that happened.
+struct Happened {
+    what: Wrong,
+    about: Drawn,
+    from: Instant,
+    to: Instant,
+}
+
+struct Watched {
+    site: usize,
+    account: String,
+    subject: String,
+    /// Since when it has no key that works.
+    without_since: Option<Instant>,
+    /// The times without one.
+    gaps: Vec<(Instant, Instant)>,
+}
+
+/// Everything that can be put into trouble.
+struct Stage {
+    scene: Scene,
+    second: Option<Latchkey>,
+    cluster: Postgres,
+    /// Its own connection string, not through the ice.
+    direct: String,
+    ice: Ice,
+    crowds: Vec<Vec<(String, String)>>,
+    chance: Random,
+}
+
+impl Stage {
+    async fn start(extent: &Extent) -> Self {
+        let cluster = Postgres::private().await;
+        let direct = cluster.create().await;
+        let (ice, url) = Ice::before(&direct).await;
+        let mut setting = Setting {
+            service: ServiceOptions {
+                access_token_life: extent.key_life,
+                rotation: Rotation::Grace(GRACE),
+                ..ServiceOptions::default()
+            },
+            postgres: Some(url),
+            ..Setting::default()
+        };
+        setting = setting.with("LATCHKEY_LOG", "warn");
+        let mut scene = Scene::start(Db::Postgres, setting).await;
+        let life = i64::try_from(extent.key_life.as_secs()).expect("short");
+        let mut crowds = Vec::new();
+        for (number, site) in SITES.iter().take(extent.tenants).enumerate() {
+            if number >= 2 {
+                scene.add_site(site).await;
+            }
+            let before = number * extent.links_of_each;
+            let crowd = scene.crowd(site, (before + extent.links_of_each) as u64);
+            let crowd = crowd[before..].to_vec();
+            link_all(&scene, &scene.app().clone(), site, &crowd, life).await;
+            crowds.push(crowd);
+        }
+        scene.become_child().await;
+        let second = Latchkey::start(|port| scene.settings_of_child(port)).await;
+        Self {
+            scene,
+            second: Some(second),
+            cluster,
+            direct,
+            ice,
+            crowds,
+            chance: Random::system(),
+        }
+    }
+
+    fn below(&self, end: usize) -> usize {
+        let most = i64::try_from(end - 1).expect("few");
+        usize::try_from(self.chance.up_to(most)).expect("not negative")
+    }
+
+    fn draw(&self) -> Drawn {
+        let site = self.below(self.crowds.len());
+        let crowd = &self.crowds[site];
+        let first = self.below(crowd.len() - 4);
+        let five = &crowd[first..first + 5];
+        Drawn {
+            site,
+            subjects: five.iter().map(|(_, subject)| subject.clone()).collect(),
+        }
+    }
+
+    fn watched(&self) -> Vec<Watched> {
+        let mut watched = Vec::new();
+        for (site, crowd) in self.crowds.iter().enumerate() {
+            watched.extend(crowd.iter().map(|(account, subject)| Watched {
+                site,
+                account: account.clone(),
+                subject: subject.clone(),
+                without_since: None,
+                gaps: Vec::new(),
+            }));
+        }
+        watched
+    }
+
+    /// One fault after the other, with a pause between them or none.
+    async fn mixed_trouble(&mut self, extent: &Extent) -> Vec<Happened> {
+        let mut happened = Vec::new();
+        let began = Instant::now();
+        let (shortest, longest) = extent.faults;
+        let mut next = self.below(ALL.len());
+        while began.elapsed() < extent.lasts {
+            // Each kind has its turn, in an order of its own.
+            next = (next + 1 + self.below(3)) % ALL.len();
+            let (what, about) = (ALL[next], self.draw());
+            let lasts = shortest + self.below(longest - shortest + 1);
+            let from = Instant::now();
+            let lasts = Duration::from_secs(lasts as u64);
+            self.suffer(what, &about, lasts).await;
+            happened.push(Happened {
+                what,
+                about,
+                from,
+                to: Instant::now(),
+            });
+            sleep(Duration::from_secs(self.below(longest) as u64)).await;
+        }
+        happened
+    }
+
+    /// Begins it, and ends it after so long.
+    async fn suffer(&mut self, what: Wrong, about: &Drawn, lasts: Duration) {
+        let (service, jira) = (&self.scene.world.service, &self.scene.world.jira);
+        let site = SITES[about.site];
+        let asked = lasts.as_secs().max(1).to_string();
+        let json = |body: &str| {
+            (
+                vec![("content-type".to_owned(), "application/json".to_owned())],
+                body.to_owned(),
+            )
+        };
+        let refuses = |code, (headers, body)| Kind::Status(code, headers, body);
+        let wait = |seconds: &str| {
+            Kind::Status(
+                429,
+                vec![("retry-after".to_owned(), seconds.to_owned())],
+                String::new(),
+            )
+        };
+        let all = |kind| service.fault(Fault::always(Endpoint::Refresh, kind));
+        let some = |many: usize, kind| {
+            service.fault(Fault::always(Endpoint::Refresh, kind).of(&about.subjects[..many]));
+        };
+        match what {
+            Wrong::ServiceFails => all(Kind::Status(503, Vec::new(), String::new())),
+            Wrong::ServiceIsDown => service.fault(Fault::always(Endpoint::Any, Kind::Down)),
+            Wrong::ServiceAsksToWait => all(wait(&asked)),
+            Wrong::ServiceIsSlow => all(Kind::DelayAfter(Duration::from_secs(3))),
+            Wrong::AnswersAreLost => all(Kind::CutAfter),
+            Wrong::FiveAreRefusedInOtherWords => {
+                some(5, refuses(400, json(r#"{"message":"Bad Request"}"#)));
+            }
+            Wrong::OneIsAskedToWaitAnHour => some(1, wait("3600")),
+            Wrong::ThreeMayNotAsk => {
+                some(3, refuses(400, json(r#"{"error":"unauthorized_client"}"#)));
+            }
+            Wrong::JiraFails => jira.fault(jira::Fault::status(503).on("", "/rest/*")),
+            Wrong::JiraIsDown => jira.fault(jira::Fault::down("")),
+            Wrong::OneSiteAsksToWait => {
+                let burst = jira::Fault::rate_limited(Some("jira-burst-based"), Some(&asked));
+                jira.fault(burst.on("", "/rest/*").at(site));
+            }
+            Wrong::OneSiteIsGone => {
+                let page = jira::FaultKind::Status {
+                    code: 404,
+                    headers: vec![("content-type".to_owned(), "text/html".to_owned())],
+                    body: "<!doctype html><title>Page unavailable</title>".to_owned(),
+                };
+                jira.fault(jira::Fault::new(page).on("", "/rest/*").at(site));
+            }
+            Wrong::ConnectionsFreeze => self.ice.freeze(),
+            Wrong::DatabaseIsReadOnly => {
+                Postgres::read_only(&self.direct, true).await;
+                self.ice.cut();
+            }
+            Wrong::DatabaseRestarts => self.cluster.stop().await,
+            Wrong::ReplicaIsKilled => {
+                let mut replica = self.second.take().expect("it runs");
+                replica.kill9().await;
+                self.second = Some(replica);
+            }
+            Wrong::ReplicaIsStopped | Wrong::ReplicaHangsUp => {
+                let signal = if what == Wrong::ReplicaIsStopped {
+                    "TERM"
+                } else {
+                    "HUP"
+                };
+                let replica = self.second.as_mut().expect("it runs");
+                replica.signal(signal);
+                replica.exit(Duration::from_secs(30)).await;
+            }
+        }
+        sleep(lasts).await;
+        self.end(what).await;
+    }
+
+    async fn end(&mut self, what: Wrong) {
+        self.scene.world.service.clear_faults();
+        self.scene.world.jira.clear_faults();
+        match what {
+            Wrong::DatabaseIsReadOnly => Postgres::read_only(&self.direct, false).await,
+            Wrong::DatabaseRestarts => self.cluster.start().await,
+            Wrong::ReplicaIsKilled | Wrong::ReplicaIsStopped | Wrong::ReplicaHangsUp => {
+                let replica = self.second.take().expect("it is kept");
+                self.second = Some(replica.restart().await);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Looks at every key again and again, as somebody who opens the API with it would.
+struct Watch {
+    world: World,
+    watched: Vec<Watched>,
+}
+
+impl Watch {
+    /// Whether every key works.
+    fn look(&mut self) -> bool {
+        let (now, time) = (Instant::now(), Clock::system().now());
+        let ledger = self.world.service.ledger();
+        for one in &mut self.watched {
+            let works = self.world.jira.look(|cloud| {
+                let property = cloud.property(SITES[one.site], &one.account, PROPERTY)?;
+                let expires_at = parse_rfc3339(property["expiresAt"].as_str()?)?;
+                let key = property["apiKey"].as_str()?;
+                let opens = ledger.opens_api(key) == Some(one.subject.as_str());
+                Some(opens && expires_at > time)
+            });
+            match (works.unwrap_or(false), one.without_since) {
+                (false, None) => one.without_since = Some(now),
+                (true, Some(since)) => {
+                    one.gaps.push((since, now));
+                    one.without_since = None;
+                }
+                _ => {}
+            }
+        }
+        self.watched.iter().all(|one| one.without_since.is_none())
+    }
+
+    async fn until_all_work(&mut self, why: &str) {
+        let limit = Instant::now() + PATIENCE;
+        while !self.look() {
+            assert!(Instant::now() < limit, "{why}: not within {PATIENCE:?}");
+            sleep(LOOK).await;
+        }
+    }
+
+    /// From now on, until it is told to end. Then it waits until every key works.
+    fn go_on(mut self, mut end: oneshot::Receiver<()>) -> JoinHandle<Vec<Watched>> {
+        tokio::spawn(async move {
+            while end.try_recv().is_err() {
+                self.look();
+                sleep(LOOK).await;
+            }
+            self.until_all_work("every key works again").await;
+            self.watched
+        })
+    }
+}
+
+/// The longest time without a key, and what caused it.
+struct Longest<'a> {
+    gap: Duration,
+    /// How long the faults lasted that may have caused it.
+    faults: Duration,
+    one: &'a Watched,
+    causes: Vec<Wrong>,
+}
+
+impl Longest<'_> {
+    /// For how much longer than its faults.
+    fn over(&self) -> (Duration, Duration) {
+        (self.gap.saturating_sub(self.faults), self.gap)
+    }
+}
+
+impl fmt::Display for Longest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} at {}: {:.1} s without a key, faults of {:.1} s: {:?}",
+            self.one.subject,
+            SITES[self.one.site],
+            self.gap.as_secs_f64(),
+            self.faults.as_secs_f64(),
+            self.causes
+        )
+    }
+}
+
+/// For each link the time without a key that exceeds its faults by most.
+fn longest<'a>(watched: &'a [Watched], happened: &[Happened], life: Duration) -> Vec<Longest<'a>> {
+    let of_gap = |one: &'a Watched, (from, to): (Instant, Instant)| {
+        let causes = happened.iter().filter(|fault| {
+            let in_time = fault.from < to && fault.to + life > from;
+            in_time && fault.what.concerns(&fault.about, one.site, &one.subject)
+        });
+        let (mut faults, mut kinds) = (Duration::ZERO, Vec::new());
+        for fault in causes {
+            faults += fault.to - fault.from;
+            kinds.push(fault.what);
+        }
+        Longest {
+            gap: to - from,
+            faults,
+            one,
+            causes: kinds,
+        }
+    };
+    let worst = |one: &'a Watched| {
+        let gaps = one.gaps.iter().map(|gap| of_gap(one, *gap));
+        gaps.max_by_key(Longest::over)
+    };
+    watched.iter().filter_map(worst).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r8_mixed_trouble_leaves_no_link_without_a_key_for_longer_than_its_fault() {
+    let extent = Extent::read();
+    let mut stage = Stage::start(&extent).await;
+    let mut watch = Watch {
+        world: stage.scene.world.clone(),
+        watched: stage.watched(),
+    };
+    watch.until_all_work("every link has a key").await;
+    for one in &mut watch.watched {
+        one.gaps.clear();
+    }
+    let (end, ended) = oneshot::channel();
+    let watching = watch.go_on(ended);
+    let happened = stage.mixed_trouble(&extent).await;
+    end.send(()).expect("somebody watches");
+    let watched = watching.await.expect("the watch does not panic");
+
+    report(&extent, &watched, &happened);
+    let ledger = stage.scene.world.service.ledger();
+    let overlaps = ledger.overlaps();
+    assert!(overlaps.is_empty(), "{:#?}", overlaps.first());
+    assert!(ledger.reused_refresh_tokens().is_empty());
+    assert_eq!(ledger.live_grants().len(), watched.len(), "no link is lost");
+    drop(ledger);
+    let back = stage.scene.world.jira.generations_gone_back();
+    assert!(back.is_empty(), "{back:?}");
+    if let Some(mut second) = stage.second.take() {
+        second.stop().await;
+    }
+    stage.scene.end().await;
+}
+
+/// Says what happened, and holds each link against what its faults allow.
+fn report(extent: &Extent, watched: &[Watched], happened: &[Happened]) {
+    let mut kinds: BTreeMap<Wrong, (u32, Duration)> = BTreeMap::new();
+    for fault in happened {
+        let (times, lasted) = kinds.entry(fault.what).or_default();
+        *times += 1;
+        *lasted += fault.to - fault.from;
+    }
+    let mut all = longest(watched, happened, extent.key_life);
+    all.sort_by_key(|one| std::cmp::Reverse(one.over()));
+    println!("| fault | times | seconds | longest time without a key beside it |");
+    println!("|---|---|---|---|");
+    for (kind, (times, lasted)) in &kinds {
+        let beside = all.iter().filter(|one| one.causes.contains(kind));
+        let worst = beside.map(|one| one.gap).max().unwrap_or_default();
+        let (lasted, worst) = (lasted.as_secs_f64(), worst.as_secs_f64());
+        println!("| {kind:?} | {times} | {lasted:.0} | {worst:.1} |");
+    }
+    let (with, links) = (all.len(), watched.len());
+    println!(
+        "{with} of {links} links were without a key that works, {} never",
+        links - with
+    );
+    for one in &all {
+        println!("{one}");
+    }
+    if let Some(worst) = all.first() {
+        assert!(worst.over().0 <= AFTER + extent.slack, "{worst}");
+    }
+}
