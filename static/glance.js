@@ -12,8 +12,6 @@
   const EAGER = 60_000;
   // How long after a click a new tab may take to show itself.
   const OPENS_WITHIN = 6_000;
-  // A click so soon after one that opened a tab is the second of a double click.
-  const DOUBLE = 1_000;
 
   let link = null; // the last answer understood; stays on view while the server is out of reach
   let turn = 0; // an answer to an older question than this is dropped
@@ -21,7 +19,6 @@
   let notBefore = 0; // what a 429 asked for binds clicks and wake-ups too
   let eagerUntil = 0;
   let renewing = false;
-  let openedAt = 0;
   let opening = null; // a click that is to open a tab: from which state, until when, and how it shows
   let failures = 0;
   let skew = 0; // the key runs out by the server's clock, whatever this computer's says
@@ -215,19 +212,20 @@
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    if (Date.now() - openedAt < DOUBLE) return;
     complain(null);
     blocked(false);
     const { submitter } = event;
     working(submitter ?? form, async () => {
       form.elements.namedItem("another").value = submitter?.dataset.another ?? "";
       const left = await openTab(form);
-      openedAt = Date.now();
       opening = { from: link?.state, until: Date.now() + OPENS_WITHIN, left };
       eagerUntil = Date.now() + EAGER;
       nextAsk = Date.now() + 1_000;
     }).catch(complain);
   });
+
+  // The second click of a double click is no wish for a second tab.
+  form.addEventListener("click", (event) => event.detail > 1 && event.preventDefault());
 
   part("disconnect").addEventListener("click", () => {
     complain(null);

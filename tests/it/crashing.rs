@@ -153,9 +153,20 @@ async fn kill_again_and_again(db: Db, setting: Setting, beside: Beside) {
     for kill in 0..kills {
         let wrong = [Wrong::Frozen, Wrong::ReadOnly, Wrong::Restarting][kill as usize % 3];
         // Nothing is waited for: the moment itself is what is tried. Only now and then it is one in
-        // which a token request is under way, so that some of a few kills hit one for sure.
+        // which a token request is under way, so that some of a few kills hit one for sure. It may be of
+        // either replica: both end, as in a power cut.
         sleep(Duration::from_millis(chance.up_to(pause).unsigned_abs())).await;
-        if kill % 7 == 0 {
+        beside.begin(&mut scene, wrong).await;
+        if !matches!(beside, Beside::Nothing) {
+            sleep(Duration::from_millis(chance.up_to(TROUBLE).unsigned_abs())).await;
+        }
+        let both = kill % 7 == 0;
+        // Every second trouble ends before anybody is killed, and where a request is waited for.
+        let ends_first = both || kill % 2 == 0;
+        if ends_first {
+            beside.end(&mut scene, wrong).await;
+        }
+        if both {
             let in_flight = |ledger: &Ledger| {
                 let mut requests = ledger.token_requests().iter().rev();
                 requests.any(|request| request.ended.is_none())
@@ -166,17 +177,6 @@ async fn kill_again_and_again(db: Db, setting: Setting, beside: Beside) {
                 .wait_until("a token request under way", patience, in_flight)
                 .await;
         }
-        beside.begin(&mut scene, wrong).await;
-        if !matches!(beside, Beside::Nothing) {
-            sleep(Duration::from_millis(chance.up_to(TROUBLE).unsigned_abs())).await;
-        }
-        // Every second trouble ends before anybody is killed.
-        let ends_first = kill % 2 == 0;
-        if ends_first {
-            beside.end(&mut scene, wrong).await;
-        }
-        // Where a request is waited for, it may be of either replica: both end, as in a power cut.
-        let both = kill % 7 == 0;
         if both || kill % 2 == 0 || second.is_none() {
             scene.child().kill9().await;
         }
