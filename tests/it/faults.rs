@@ -51,6 +51,7 @@ use tokio::task::LocalSet;
 use crate::child::Latchkey;
 use crate::database::Database;
 use crate::moments::Moments;
+use crate::mutations::code_in;
 use crate::on_both_databases;
 use crate::postgres::Postgres;
 use crate::scene::{Db, PROPERTY, Person, Scene, Setting, eventually};
@@ -773,26 +774,12 @@ async fn lost_on_the_way(
         .await
 }
 
-/// All Rust code in a folder.
-fn text_of(folder: &Path) -> String {
-    let entries = std::fs::read_dir(folder).expect("the folder is there");
-    let texts = entries.map(|entry| {
-        let path = entry.expect("an entry").path();
-        match path.extension() {
-            _ if path.is_dir() => text_of(&path),
-            Some(end) if end == "rs" => std::fs::read_to_string(path).expect("it is text"),
-            _ => String::new(),
-        }
-    });
-    texts.collect()
-}
-
 /// Every invariant and every trouble in the field has a story, and every story that the table above names is
 /// there. The others are told where limits and figures are.
 #[test]
 fn the_table_and_the_invariants_name_stories_that_are_there() {
     let folder = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
-    let stories = text_of(&folder("tests/it")) + text_of(&folder("src")).as_str();
+    let stories = code_in(&folder("tests/it")) + code_in(&folder("src")).as_str();
     let is_told = |start: &str| stories.contains(&format!("async fn {start}"));
     let names: Vec<&str> = stories
         .lines()

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use latchkey::clock::{Clock, parse_rfc3339};
 use latchkey::random::Random;
+use reqwest::StatusCode;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
@@ -17,7 +18,7 @@ use crate::child::Latchkey;
 use crate::ice::Ice;
 use crate::links::link_all;
 use crate::postgres::Postgres;
-use crate::scene::{Db, PROPERTY, Scene, Setting};
+use crate::scene::{Db, PROPERTY, Person, Scene, Setting, together};
 use crate::sim::service::{Endpoint, Fault, Kind, Rotation, ServiceOptions};
 use crate::sim::{World, jira};
 
@@ -53,7 +54,7 @@ impl Extent {
             Err(_) => Self {
                 lasts: Duration::from_secs(40),
                 tenants: 4,
-                links_of_each: 10,
+                links_of_each: 12,
                 key_life: Duration::from_secs(30),
                 faults: (1, 3),
                 slack: Duration::from_secs(20),
@@ -167,7 +168,7 @@ struct Stage {
 }
 
 impl Stage {
-    async fn start(extent: &Extent) -> Self {
+    async fn start(extent: &Extent, settings: &[(&'static str, &str)]) -> Self {
         let cluster = Postgres::private().await;
         let direct = cluster.create().await;
         let (ice, url) = Ice::before(&direct).await;
@@ -180,7 +181,9 @@ impl Stage {
             postgres: Some(url),
             ..Setting::default()
         };
-        setting = setting.with("LATCHKEY_LOG", "warn");
+        for (name, value) in [("LATCHKEY_LOG", "warn")].iter().chain(settings) {
+            setting = setting.with(name, *value);
+        }
         let mut scene = Scene::start(Db::Postgres, setting).await;
         let life = i64::try_from(extent.key_life.as_secs()).expect("short");
         let mut crowds = Vec::new();
@@ -237,6 +240,16 @@ impl Stage {
         watched
     }
 
+    async fn close(mut self) {
+        if let Some(mut second) = self.second.take() {
+            second.stop().await;
+        }
+        self.scene.child().stop().await;
+        let unexpected = self.scene.world.unexpected();
+        assert!(unexpected.is_empty(), "{unexpected:#?}");
+        // Not `Scene::end`, which looks for every secret: in an hour there are very many.
+    }
+
     /// One fault after the other, with a pause between them or none.
     async fn mixed_trouble(&mut self, extent: &Extent) -> Vec<Happened> {
         let mut happened = Vec::new();
@@ -267,20 +280,6 @@ impl Stage {
         let (service, jira) = (&self.scene.world.service, &self.scene.world.jira);
         let site = SITES[about.site];
         let asked = lasts.as_secs().max(1).to_string();
-        let json = |body: &str| {
-            (
-                vec![("content-type".to_owned(), "application/json".to_owned())],
-                body.to_owned(),
-            )
-        };
-        let refuses = |code, (headers, body)| Kind::Status(code, headers, body);
-        let wait = |seconds: &str| {
-            Kind::Status(
-                429,
-                vec![("retry-after".to_owned(), seconds.to_owned())],
-                String::new(),
-            )
-        };
         let all = |kind| service.fault(Fault::always(Endpoint::Refresh, kind));
         let some = |many: usize, kind| {
             service.fault(Fault::always(Endpoint::Refresh, kind).of(&about.subjects[..many]));
@@ -292,11 +291,11 @@ impl Stage {
             Wrong::ServiceIsSlow => all(Kind::DelayAfter(Duration::from_secs(3))),
             Wrong::AnswersAreLost => all(Kind::CutAfter),
             Wrong::FiveAreRefusedInOtherWords => {
-                some(5, refuses(400, json(r#"{"message":"Bad Request"}"#)));
+                some(5, says(r#"{"message":"Bad Request"}"#));
             }
             Wrong::OneIsAskedToWaitAnHour => some(1, wait("3600")),
             Wrong::ThreeMayNotAsk => {
-                some(3, refuses(400, json(r#"{"error":"unauthorized_client"}"#)));
+                some(3, says(r#"{"error":"unauthorized_client"}"#));
             }
             Wrong::JiraFails => jira.fault(jira::Fault::status(503).on("", "/rest/*")),
             Wrong::JiraIsDown => jira.fault(jira::Fault::down("")),
@@ -464,7 +463,7 @@ fn longest<'a>(watched: &'a [Watched], happened: &[Happened], life: Duration) ->
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r8_mixed_trouble_leaves_no_link_without_a_key_for_longer_than_its_fault() {
     let extent = Extent::read();
-    let mut stage = Stage::start(&extent).await;
+    let mut stage = Stage::start(&extent, &[]).await;
     let mut watch = Watch {
         world: stage.scene.world.clone(),
         watched: stage.watched(),
@@ -488,10 +487,117 @@ async fn r8_mixed_trouble_leaves_no_link_without_a_key_for_longer_than_its_fault
     drop(ledger);
     let back = stage.scene.world.jira.generations_gone_back();
     assert!(back.is_empty(), "{back:?}");
-    if let Some(mut second) = stage.second.take() {
-        second.stop().await;
+    stage.close().await;
+}
+
+/// Points of Jira's quota that people may spend: they are gone at once.
+const FOR_PEOPLE: [(&str, &str); 2] = [
+    ("LATCHKEY_JIRA_QUOTA", "10000"),
+    ("LATCHKEY_JIRA_RENEWAL_SHARE", "95"),
+];
+
+/// T29, R29, F6: one person brings on 429 with an hour's wait, three an `unauthorized_client`, codes of another
+/// make the service fail, eight link and unlink in a circle, and five grants are dead in odd words.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn t29_what_people_of_one_tenant_bring_on_costs_no_other_link_anything() {
+    let extent = Extent {
+        tenants: 2,
+        ..Extent::read()
+    };
+    let extent = match std::env::var("LATCHKEY_TROUBLE") {
+        Err(_) => extent,
+        Ok(_) => Extent {
+            links_of_each: 100,
+            ..extent
+        },
+    };
+    let stage = Stage::start(&extent, &FOR_PEOPLE).await;
+    let (scene, service) = (&stage.scene, &stage.scene.world.service);
+    scene.world.jira.set_limits(jira::Limits {
+        quota: Some(10_000),
+        burst: None,
+    });
+    let accused: Vec<&str> = stage.crowds[0][..9]
+        .iter()
+        .map(|(_, subject)| subject.as_str())
+        .collect();
+    let mut watch = Watch {
+        world: scene.world.clone(),
+        watched: stage.watched(),
+    };
+    watch.until_all_work("every link has a key").await;
+    watch
+        .watched
+        .retain(|one| !accused.contains(&one.subject.as_str()));
+    for one in &mut watch.watched {
+        one.gaps.clear();
     }
-    stage.scene.end().await;
+    service.fault(Fault::always(Endpoint::Refresh, wait("3600")).of(accused[..1].iter().copied()));
+    let refused = says(r#"{"error":"unauthorized_client"}"#);
+    service.fault(Fault::always(Endpoint::Refresh, refused).of(accused[1..4].iter().copied()));
+    for dead in &accused[4..] {
+        service.withdraw(dead);
+    }
+    service.fault(
+        Fault::always(Endpoint::Refresh, Kind::DeadInOtherWords).of(accused[4..].iter().copied()),
+    );
+    let all = stage.crowds.iter().map(Vec::len).sum::<usize>();
+    let more = scene.crowd(SITES[0], all as u64 + 9).split_off(all);
+    let fails = Kind::Status(500, Vec::new(), String::new());
+    service.fault(Fault::always(Endpoint::Redeem, fails).of([&more[8].1]));
+
+    let (end, ended) = oneshot::channel();
+    let watching = watch.go_on(ended);
+    let people = more.iter().map(|(account, subject)| async {
+        let person = scene.person(SITES[0], account);
+        loop {
+            if !link_and_unlink(&person, subject).await {
+                sleep(LOOK).await;
+            }
+        }
+    });
+    tokio::select! {
+        () = sleep(extent.lasts) => {}
+        () = together(people) => unreachable!("they never end"),
+    }
+    end.send(()).expect("somebody watches");
+    let watched = watching.await.expect("the watch does not panic");
+    let without: Vec<_> = longest(&watched, &[], extent.key_life);
+    let (without, links) = (without.iter(), watched.len());
+    println!(
+        "{} of {links} links were without a key that works",
+        without.len()
+    );
+    for one in without {
+        assert!(one.gap <= extent.slack, "{one}");
+    }
+    stage.close().await;
+}
+
+/// Returns whether it could begin.
+async fn link_and_unlink(person: &Person<'_>, subject: &str) -> bool {
+    let Some(begun) = person.try_begin().await else {
+        return false;
+    };
+    let returned = person.return_of(&begun, subject).await;
+    person.prove(&returned).await.is(200);
+    // Where the code made the service fail, this page says so.
+    if person.confirm(&returned).await.status == StatusCode::SEE_OTHER {
+        person.disconnect().await;
+    }
+    true
+}
+
+/// An answer of 429 that asks to wait for so many seconds.
+fn wait(seconds: &str) -> Kind {
+    let after = ("retry-after".to_owned(), seconds.to_owned());
+    Kind::Status(429, vec![after], String::new())
+}
+
+/// An answer of 400 with this JSON.
+fn says(body: &str) -> Kind {
+    let json = ("content-type".to_owned(), "application/json".to_owned());
+    Kind::Status(400, vec![json], body.to_owned())
 }
 
 /// Says what happened, and holds each link against what its faults allow.

@@ -10,13 +10,13 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Every story, as one text.
-fn stories(folder: &Path) -> String {
+/// All Rust code in a folder, as one text.
+pub fn code_in(folder: &Path) -> String {
     let entries = fs::read_dir(folder).expect("the folder is there");
     let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
     paths
         .map(|path| match path.extension() {
-            _ if path.is_dir() => stories(&path),
+            _ if path.is_dir() => code_in(&path),
             Some(end) if end == "rs" => read(&path),
             _ => String::new(),
         })
@@ -71,7 +71,7 @@ impl<'a> Mutation<'a> {
 #[test]
 fn every_mutation_fits_and_every_row_has_one() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let stories = stories(&root.join("tests/it"));
+    let stories = code_in(&root.join("tests/it"));
     let table = read(&root.join("tests/mutations.txt"));
     let mut names = BTreeSet::new();
     let mut rows = BTreeSet::new();

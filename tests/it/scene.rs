@@ -852,10 +852,19 @@ impl Person<'_> {
     /// Clicks Connect.
     pub async fn begin(&self) -> Begun {
         let answer = self.begin_with(&self.token()).await;
-        let id = id_of(self.scene, answer.leads_to());
+        self.begun(&answer)
+    }
+
+    /// The same, where the answer may be to wait.
+    pub async fn try_begin(&self) -> Option<Begun> {
+        let answer = self.begin_with(&self.token()).await;
+        (answer.status == StatusCode::SEE_OTHER).then(|| self.begun(&answer))
+    }
+
+    fn begun(&self, answer: &Answer) -> Begun {
         Begun {
-            id,
-            cookie: cookie_of(&answer),
+            id: id_of(self.scene, answer.leads_to()),
+            cookie: cookie_of(answer),
         }
     }
 
@@ -900,7 +909,12 @@ impl Person<'_> {
     /// From Connect until the way back through Jira, logged in at the service as `subject`.
     pub async fn until_returned(&self, subject: &str) -> Returned {
         let begun = self.begin().await;
-        let authorize = self.go_on(&begun).await;
+        self.return_of(&begun, subject).await
+    }
+
+    /// The same from Continue on.
+    pub async fn return_of(&self, begun: &Begun, subject: &str) -> Returned {
+        let authorize = self.go_on(begun).await;
         let callback = self.scene.world.service.approve(&authorize, subject).await;
         let answer = self.come_back(&callback, &begun.cookie).await;
         self.arrive(answer.leads_to(), &begun.cookie).await
