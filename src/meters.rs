@@ -85,6 +85,8 @@ labels! {
         NoRefreshToken = "no_refresh_token",
         /// The consent has ended, as was known before: the person has to reconnect.
         ConsentEnded = "consent_ended",
+        /// A backup was put back that is older than the last use of the refresh token: the person has to reconnect.
+        Restored = "restored",
         /// The key endpoint gave no key.
         NoKey = "not_minted",
         /// The credential does not open: the link is set aside.
@@ -219,9 +221,11 @@ impl Outcome {
             Self::ClientRefused => {
                 "the service refuses this app: nothing can be renewed until its client registration is corrected"
             }
-            Self::Revoked | Self::RotationLost | Self::NoRefreshToken | Self::ConsentEnded => {
-                "a person has to reconnect"
-            }
+            Self::Revoked
+            | Self::RotationLost
+            | Self::NoRefreshToken
+            | Self::ConsentEnded
+            | Self::Restored => "a person has to reconnect",
             Self::NoKey => "no API key could be made",
             Self::SealBroken => "a credential does not open; its link is set aside",
             Self::NoOutcome => "three renewals ended without an outcome; the link is set aside",
@@ -256,6 +260,7 @@ impl From<ReconnectReason> for Outcome {
             ReconnectReason::RotationLost => Self::RotationLost,
             ReconnectReason::NoRefreshToken => Self::NoRefreshToken,
             ReconnectReason::ConsentEnded => Self::ConsentEnded,
+            ReconnectReason::Restored => Self::Restored,
         }
     }
 }

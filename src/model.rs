@@ -789,6 +789,8 @@ pub enum ReconnectReason {
     NoRefreshToken,
     /// The service asks for consent at intervals, and the known end of the consent has passed.
     ConsentEnded,
+    /// A backup was put back that is older than the last use of the refresh token.
+    Restored,
 }
 
 /// Why a tenant's Jira is not called for a while. After that the first call tests it: either calls resume, or
@@ -884,6 +886,7 @@ words!(ReconnectReason {
     RotationLost = "rotation_lost",
     NoRefreshToken = "no_refresh_token",
     ConsentEnded = "consent_ended",
+    Restored = "restored",
 });
 
 impl ReconnectReason {
@@ -903,6 +906,10 @@ impl ReconnectReason {
             }
             Self::ConsentEnded => format!(
                 "{service} asks every so often whether you still agree, and the time was up. Nothing is wrong."
+            ),
+            Self::Restored => format!(
+                "This connection was restored from a backup, and {service} has moved on since. You have done nothing wrong, \
+                 and nothing was ended at {service}."
             ),
         }
     }
@@ -927,6 +934,10 @@ impl ReconnectReason {
                 "{service} asks people every so often whether they still agree. The person was told before, \
                  and can connect again."
             ),
+            Self::Restored => format!(
+                "The app for {service} was restored from a backup that is older than this connection's last key. The \
+                 person can connect again."
+            ),
         }
     }
 
@@ -950,6 +961,10 @@ impl ReconnectReason {
             Self::ConsentEnded => {
                 "the service asks for the person's consent at intervals, and it was due: this is normal; \
                  people are told before, and the service may have a setting for the interval"
+            }
+            Self::Restored => {
+                "a backup was put back that is older than the last use of this refresh token: the person has to \
+                 connect again"
             }
         }
     }

@@ -38,17 +38,22 @@ pub(crate) async fn publishing(parts: &Parts, job: &mut Job) -> Progress<Decided
     if job.credential.api_key.is_none() {
         make_key(parts, job).await?;
     }
-    let Some(key) = &job.credential.api_key else {
-        return Ok(Decided::quietly(Then::Nothing));
-    };
     let claim = &job.claim;
     if is_to_be_asked_about(claim, parts.clock.now())
         && let PersonInJira::Left = look_for_person(parts, claim).await
     {
         return Ok(Decided::quietly(Then::SaidGone));
     }
-    reach(&parts.clock, Moment::BeforePut, &claim.link).await;
     let tenant = tenant_now(parts, claim).await?;
+    if parts.store.may_be_behind_jira(claim.link.published)
+        && let Err(error) = catch_up(parts, job, &tenant).await?
+    {
+        return unpublished(parts, job, error).await;
+    }
+    let (claim, Some(key)) = (&job.claim, &job.credential.api_key) else {
+        return Ok(Decided::quietly(Then::Nothing));
+    };
+    reach(&parts.clock, Moment::BeforePut, &claim.link).await;
     let property = Property {
         version: 1,
         key: parts.keys.in_property(key)?,
@@ -74,6 +79,43 @@ pub(crate) async fn publishing(parts: &Parts, job: &mut Job) -> Progress<Decided
         }
         Err(error) => unpublished(parts, job, error).await,
     }
+}
+
+/// Goes on above the generation that Jira holds. After an older backup was put back, that may be a later one
+/// than the database knows.
+async fn catch_up(
+    parts: &Parts,
+    job: &mut Job,
+    tenant: &Tenant,
+) -> Progress<Result<(), JiraError>> {
+    let link = &job.claim.link;
+    let about = About {
+        tenant,
+        account: &link.account_id,
+        purpose: job.claim.purpose,
+        failures: job.claim.failures,
+    };
+    let there = match parts.jira.generation(&about).await {
+        Ok(there) => there.unwrap_or(0),
+        Err(error) => return Ok(Err(error)),
+    };
+    if there <= link.generation {
+        return Ok(Ok(()));
+    }
+    tracing::info!(
+        tenant = %link.client_key,
+        account = %link.account_id,
+        generation = link.generation,
+        there,
+        "Jira holds a later generation: a backup was put back; the link goes on above it"
+    );
+    let generation = there + 1;
+    if let Some(signer) = parts.keys.signer().await? {
+        let key = signer.key(link, generation, &job.credential.tokens);
+        job.credential.api_key = Some(key.map_err(Error::from)?);
+    }
+    keep(parts, job, generation, None).await?;
+    Ok(Ok(()))
 }
 
 /// Whether Jira has not shown the person of a link for a day. It takes keys for people whose accounts were

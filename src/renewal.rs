@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::atlassian::jira::About;
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::gate::{Stance, Witness};
@@ -14,7 +15,7 @@ use crate::grant;
 use crate::keys::signing::KeySigner;
 use crate::meters::{Outcome, Step};
 use crate::model::{
-    ApiKey, AsideReason, Credential, Lingering, Link, LinkId, MintedKey, ReconnectReason,
+    ApiKey, AsideReason, Credential, Lingering, Link, LinkId, MintedKey, Purpose, ReconnectReason,
     Revocation, Tokens,
 };
 use crate::moments::{Moment, reach};
@@ -243,6 +244,10 @@ async fn next_generation(parts: &Parts, job: &mut Job) -> Progress<()> {
     let Refreshed { answer, news } = send(parts, pass, &refresh_token).await;
     let tokens = match answer {
         Ok(tokens) => tokens,
+        Err(RefreshError::InvalidGrant) if is_restored(parts, job).await? => {
+            let restored = Decided::reconnect(ReconnectReason::Restored);
+            return Err(restored.telling(news).into());
+        }
         Err(error) => return Err(no_tokens(parts, job, error, true).telling(news).into()),
     };
     reach(&parts.clock, Moment::Answered, &job.claim.link).await;
@@ -356,6 +361,30 @@ fn lasts(parts: &Parts, credential: &mut Credential, before: &Tokens) {
     );
     credential.consent = consent;
     credential.refresh_ends_at = refresh_ends_at;
+}
+
+/// Whether Jira holds a later generation of a link whose refresh token was refused: then a backup was put back
+/// that is older than the last use of the token. The link goes on from Jira's generation.
+async fn is_restored(parts: &Parts, job: &mut Job) -> Progress<bool> {
+    let link = &job.claim.link;
+    let tenant = parts.store.tenant(&link.client_key).await?;
+    let Some(tenant) = tenant.filter(|tenant| tenant.installation == link.installation) else {
+        return Ok(false);
+    };
+    let about = About {
+        tenant: &tenant,
+        account: &link.account_id,
+        purpose: Purpose::Renewal,
+        failures: 0,
+    };
+    match parts.jira.generation(&about).await {
+        Ok(Some(there)) if there > link.generation => {
+            keep(parts, job, there, None).await?;
+            Ok(true)
+        }
+        // If Jira does not say, it looks like any other end of a grant.
+        Ok(_) | Err(_) => Ok(false),
+    }
 }
 
 /// The service gave no tokens. `intended` says whether this claim wrote an intent. If not, an intent in the

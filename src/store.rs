@@ -82,6 +82,7 @@ pub struct Store {
     /// The hosts that a tenant may have.
     sites: Sites,
     /// When a test write was last made, and its result.
+    times: clock::Times,
     written: health::Written,
     /// Collects the writes of renewals.
     writer: Writer,
@@ -143,6 +144,7 @@ impl Store {
             sealer,
             sites,
             written: health::Written::default(),
+            times: clock::Times::default(),
             _lock: lock,
         };
         store.check_sealing_keys().await?;

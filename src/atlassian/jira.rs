@@ -25,7 +25,7 @@ use crate::random::Random;
 use crate::store::{Calls, Store};
 
 use super::connect::Signer;
-use answer::{Said, is_near_limit, judge, read_person};
+use answer::{Said, is_near_limit, judge, read_generation, read_person};
 use bursts::Bursts;
 use door::{Authority, Door};
 use quota::{JiraLimits, Quota};
@@ -227,6 +227,16 @@ impl Jira {
         let path = self.property_path();
         match self.call(about, Method::DELETE, &path, None).await {
             Ok(_) | Err(JiraError::NotFound) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads the generation in the user property. None if there is no property, or it was not written by Latchkey.
+    pub async fn generation(&self, about: &About<'_>) -> Result<Option<i64>, JiraError> {
+        let path = self.property_path();
+        match self.call(about, Method::GET, &path, None).await {
+            Ok(answer) => Ok(read_generation(&answer.body)),
+            Err(JiraError::NotFound) => Ok(None),
             Err(error) => Err(error),
         }
     }

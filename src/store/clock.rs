@@ -3,9 +3,16 @@
 //! What is stored as a wait is a time. If the clock that it was taken from was an hour ahead, the wait lasts an
 //! hour too long once the clock is right. So the latest time that any process has seen is kept beside the
 //! pace of token requests; a process that finds itself behind it moves what waits back by the difference.
+//!
+//! The same time tells of a backup that was put back: the latest time in the database is then older than it was
+//! when the process started, or older than a stop takes. From then on Jira may hold later generations than the
+//! database; it is asked before the next key of each link is put there.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::{Clock, Millis, Seconds};
 use crate::error::Error;
+use crate::model::Published;
 
 use sqlx::Postgres;
 
@@ -22,10 +29,34 @@ const NOTICED: Seconds = 20;
 const LONGEST: Seconds = 3600;
 /// How many seconds of due times one statement moves.
 const SLICE: Seconds = 300;
+/// If no process noted the time for so many seconds before the start of one, a backup may have been put back, or
+/// all processes were stopped. They note it every ten seconds.
+const UNSEEN: Seconds = 15;
+
+/// What this process knows of the times in the database. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Times(Arc<Mutex<Noted>>);
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Noted {
+    /// The time that this process noted last, in milliseconds. None before the first.
+    at: Option<Millis>,
+    /// Jira may know more than the database about what was written before.
+    behind_until: Seconds,
+}
+
+impl Times {
+    fn noted(&self) -> MutexGuard<'_, Noted> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 statements! {
     LATEST_TIME = "select next_at from pace where name = 'clock'";
     LATEST_TIME_NOTE = "insert into pace (name, next_at) values ('clock', $1) on conflict (name) do update \
+        set next_at = excluded.next_at where pace.next_at < excluded.next_at";
+    BEHIND_UNTIL = "select next_at from pace where name = 'behind'";
+    BEHIND_NOTE = "insert into pace (name, next_at) values ('behind', $1) on conflict (name) do update \
         set next_at = excluded.next_at where pace.next_at < excluded.next_at";
     /// One process does it.
     LATEST_TIME_BACK = "update pace set next_at = $2 where name = 'clock' and next_at = $1";
@@ -74,10 +105,37 @@ impl Connections {
 }
 
 impl Store {
+    /// Whether Jira may hold a later generation of a link than the database: a backup may have been put back since
+    /// this was published.
+    #[must_use]
+    pub fn may_be_behind_jira(&self, published: Option<Published>) -> bool {
+        let published_at = published.map_or(0, |published| published.at);
+        published_at < self.times.noted().behind_until
+    }
+
+    /// Notes if the latest time in the database shows that a backup may have been put back.
+    async fn look_for_restore(&self, latest: Option<Millis>, now: Seconds) -> Result<(), Error> {
+        let before = self.times.noted().at;
+        let restored = match before {
+            None => latest.is_some_and(|latest| now * 1000 - latest > UNSEEN * 1000),
+            Some(noted) => latest.is_none_or(|latest| latest < noted),
+        };
+        if restored {
+            self.connections.execute(BEHIND_NOTE.bind(now)).await?;
+        }
+        let behind_until: Option<Seconds> = self.connections.optional(&BEHIND_UNTIL).await?;
+        *self.times.noted() = Noted {
+            at: Some(now * 1000),
+            behind_until: behind_until.unwrap_or(0),
+        };
+        Ok(())
+    }
+
     /// Compares this time with the latest that any process has seen. If that is ahead, a clock was wrong and is
     /// right again: what waits is moved back. Returns by how many seconds, or none.
     pub async fn mind_clock(&self, now: Seconds) -> Result<Option<Seconds>, Error> {
         let latest: Option<Millis> = self.connections.optional(&LATEST_TIME).await?;
+        self.look_for_restore(latest, now).await?;
         let ahead = latest.map_or(0, |latest| latest / 1000 - now);
         let Some(latest) = latest.filter(|_| ahead >= NOTICED) else {
             let note = LATEST_TIME_NOTE.bind(now * 1000);

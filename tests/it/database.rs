@@ -1,5 +1,7 @@
 //! The database, read and written without the product.
 
+use std::path::PathBuf;
+
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 
@@ -54,6 +56,11 @@ impl Database {
         }
     }
 
+    /// One in memory, which nobody else has.
+    pub async fn nowhere() -> Self {
+        Self::open("sqlite::memory:").await
+    }
+
     /// How many rows a statement changed.
     pub async fn execute(&mut self, statement: &str) -> u64 {
         on!(self, connection => sqlx::query(AssertSqlSafe(statement.to_owned()))
@@ -61,6 +68,41 @@ impl Database {
             .await
             .expect("it can be written")
             .rows_affected())
+    }
+
+    /// Keeps a copy of every row, for [`Database::put_back`].
+    pub async fn back_up(&mut self, url: &str) {
+        match self {
+            Self::Sqlite(_) => {
+                let copy = copy_of(url);
+                let _ = std::fs::remove_file(&copy);
+                self.run(&format!("vacuum into '{}'", copy.display())).await;
+            }
+            Self::Postgres(_) => {
+                self.run("drop schema if exists backup cascade; create schema backup")
+                    .await;
+                self.run(&for_each_table("create table backup.%1$I as table %1$I"))
+                    .await;
+            }
+        }
+    }
+
+    /// Puts back what was kept last. Nobody else may have the database open.
+    pub async fn put_back(url: &str) {
+        if url.starts_with("sqlite:") {
+            let file = file_of(url);
+            for journal in ["-wal", "-shm"] {
+                let mut path = file.clone().into_os_string();
+                path.push(journal);
+                let _ = std::fs::remove_file(path);
+            }
+            std::fs::copy(copy_of(url), file).expect("the copy is there");
+            return;
+        }
+        let mut database = Self::open(url).await;
+        let put_back = "delete from %1$I; insert into %1$I select * from backup.%1$I";
+        database.run(&for_each_table(put_back)).await;
+        database.close().await;
     }
 
     /// Several statements at once.
@@ -126,4 +168,26 @@ impl Database {
     pub async fn close(self) {
         on!(self, connection => connection.close().await.expect("an orderly goodbye"));
     }
+}
+
+/// The file of SQLite.
+fn file_of(url: &str) -> PathBuf {
+    PathBuf::from(url.trim_start_matches("sqlite://"))
+}
+
+fn copy_of(url: &str) -> PathBuf {
+    file_of(url).with_extension("backup")
+}
+
+/// Does this on PostgreSQL with each table, in one transaction.
+fn for_each_table(statements: &str) -> String {
+    format!(
+        "do $$ declare name text; begin \
+         for name in select tablename from pg_tables where schemaname = current_schema() loop \
+         {} end loop; end $$",
+        statements
+            .split("; ")
+            .map(|one| format!("execute format('{one}', name);"))
+            .collect::<String>()
+    )
 }

@@ -46,6 +46,7 @@ mod real_providers;
 mod refusals;
 mod renewing;
 mod replicas;
+mod restored;
 mod returning;
 mod rotating;
 mod scale;

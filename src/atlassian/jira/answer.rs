@@ -69,6 +69,21 @@ pub fn read_person(body: &[u8], account: &AccountId) -> Option<Person> {
     })
 }
 
+/// The generation in Jira's answer about a user property. An admin of the site can write any number there; one
+/// that no link reaches is not ours.
+#[must_use]
+pub fn read_generation(body: &[u8]) -> Option<i64> {
+    /// Programs that read the property may keep numbers as doubles.
+    const LARGEST: i64 = 1 << 52;
+    #[derive(Deserialize)]
+    struct Property {
+        value: Value,
+    }
+    let property: Property = serde_json::from_slice(body).ok()?;
+    let generation = property.value.get("generation")?.as_i64()?;
+    (1..LARGEST).contains(&generation).then_some(generation)
+}
+
 /// What Jira's status and headers mean.
 ///
 /// # Errors

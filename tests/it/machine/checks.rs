@@ -159,7 +159,7 @@ impl World {
                 if row.state == "aside" && row.reason == "seal_broken" {
                     return Err(format!("a credential was spoiled: {row:?}"));
                 }
-                if !row.current {
+                if !row.current || row.grant < self.forgotten {
                     continue;
                 }
                 let cause = ledger.grants()[row.grant].revoked;
@@ -245,7 +245,8 @@ impl World {
             if key.expires_at <= now + 1 || self.ended.contains(&key.grant) {
                 continue;
             }
-            if self.ahead.contains(&(key.grant, key.generation)) {
+            let ahead = self.ahead.contains(&(key.grant, key.generation));
+            if ahead || key.grant < self.forgotten {
                 continue;
             }
             // What a sleeper brings for a link that was replaced is revoked, and the grant ends with it,
@@ -271,6 +272,9 @@ impl World {
         let overlaps = self.sim.service.look(Ledger::overlaps);
         // Keys of links that are over are deleted with an access token, which may need a last refresh.
         let over = |grant: Option<usize>| {
+            if grant.is_some_and(|grant| grant < self.forgotten) {
+                return true;
+            }
             let mut over = self.ended.iter().chain(&self.replaced);
             self.kit.mints && over.any(|over| Some(*over) == grant)
         };
@@ -345,6 +349,7 @@ impl World {
         }
         let orphans = self.sim.service.look(|ledger| {
             let live = ledger.live_grants().into_iter();
+            let live = live.filter(|grant| grant.id >= self.forgotten);
             live.cloned().collect::<Vec<_>>()
         });
         if let Some(orphan) = orphans.first() {

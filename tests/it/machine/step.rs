@@ -61,6 +61,10 @@ pub enum Step {
     Stop(Which),
     /// The database is in trouble for a moment, while answers arrive that were held there.
     Stress(Which, Stress, Hold),
+    /// A backup is made.
+    Backup,
+    /// All processes stop, the backup is put back, and others start.
+    Restore(Which),
     /// The product's clock is so many seconds ahead while a process works, and then right again.
     Ahead(Which, i64),
     /// Everything is well for long enough.
@@ -258,7 +262,7 @@ impl Dice {
         let who = self.below(SITES.len() * PEOPLE);
         let subject = self.below(SUBJECTS);
         let site = self.below(SITES.len());
-        match self.below(208) {
+        match self.below(210) {
             0..18 => Step::Link(which, who, subject),
             18..21 => Step::Prove(which, who, subject),
             21..24 => Step::Confirm(which, who),
@@ -311,6 +315,8 @@ impl Dice {
                 let holds = [Hold::Nowhere, Hold::AtTheService, Hold::InJira];
                 Step::Stress(which, self.of(&stress), self.of(&holds))
             }
+            206 => Step::Backup,
+            207 => Step::Restore(which),
             _ => Step::Ahead(which, self.of(&[120, 900, 3600])),
         }
     }

@@ -67,6 +67,15 @@ pub struct Row {
     pub current: bool,
 }
 
+/// What was true of the sites when a backup was made.
+#[derive(Clone, Copy)]
+struct Backup {
+    installed: [bool; SITES.len()],
+    enabled: [bool; SITES.len()],
+    /// Counts installations of each site.
+    installation: [u64; SITES.len()],
+}
+
 /// Somebody who has logged in at the service and has not confirmed.
 struct Proving {
     attempt: AttemptId,
@@ -100,6 +109,10 @@ pub struct World {
     pub slept: bool,
     /// Keys that were made while the product's clock was ahead: a grant and a generation.
     pub ahead: HashSet<(usize, i64)>,
+    /// Grants up to this number were there when a backup was put back. What became of them since it was made
+    /// is forgotten: links that had ended are there again, and others are not.
+    pub forgotten: usize,
+    backup: Option<Backup>,
     /// Half answers are being given.
     pub half_answers: bool,
     /// They are not any more.
@@ -119,6 +132,9 @@ pub struct World {
     well_at: Seconds,
     client_keys: Vec<String>,
     installations: u64,
+    /// The number of the installation that each site has now.
+    installation: [u64; SITES.len()],
+    url: String,
     _directory: Option<TempDir>,
 }
 
@@ -203,6 +219,8 @@ impl World {
             lost: HashSet::new(),
             slept: false,
             ahead: HashSet::new(),
+            forgotten: 0,
+            backup: None,
             half_answers: false,
             half_answers_over: false,
             requests_seen: 0,
@@ -217,6 +235,8 @@ impl World {
             held_for: 0,
             client_keys: client_keys.to_vec(),
             installations: 0,
+            installation: [0; SITES.len()],
+            url: urls.own,
             _directory: directory,
             kit,
         };
@@ -303,11 +323,7 @@ impl World {
                     self.set_state(site, AppState::Uninstalled);
                     self.installed[site] = false;
                     self.leave_behind(site);
-                    let process = &self.processes[self.awake(which)];
-                    let (client_key, now) = (self.client_key(site), self.clock.now());
-                    let call = told(now);
-                    let uninstalled = process.app.parts.store.uninstall(&client_key, &call, now);
-                    process.run(uninstalled).expect(DONE);
+                    self.tell_uninstalled(which, site);
                 }
             }
             Step::Install(which, site) => {
@@ -335,6 +351,8 @@ impl World {
             Step::Wake => self.wake(),
             Step::Stop(which) => self.stop(which)?,
             Step::Stress(which, stress, hold) => self.stress(which, stress, hold)?,
+            Step::Backup => self.back_up(),
+            Step::Restore(which) => self.restore(which)?,
             Step::Ahead(which, seconds) => self.ahead(which, seconds)?,
             Step::Recover => self.recover()?,
         }
@@ -436,6 +454,14 @@ impl World {
         });
     }
 
+    fn tell_uninstalled(&self, which: Which, site: usize) {
+        let process = &self.processes[self.awake(which)];
+        let (client_key, now) = (self.client_key(site), self.clock.now());
+        let call = told(now);
+        let uninstalled = process.app.parts.store.uninstall(&client_key, &call, now);
+        process.run(uninstalled).expect(DONE);
+    }
+
     fn install(&mut self, which: Which, site: usize) {
         self.installations += 1;
         let secret = format!("shared-secret-{}-{}", self.seed, self.installations);
@@ -469,6 +495,7 @@ impl World {
         process.run(installed).expect(DONE);
         self.installed[site] = true;
         self.enabled[site] = true;
+        self.installation[site] = self.installations;
     }
 
     fn enable(&mut self, which: Which, site: usize, enabled: bool) {
@@ -686,6 +713,76 @@ impl World {
             process.troubled(false);
         }
         Ok(())
+    }
+
+    fn back_up(&mut self) {
+        self.sims.block_on(self.database.back_up(&self.url));
+        self.backup = Some(Backup {
+            installed: self.installed,
+            enabled: self.enabled,
+            installation: self.installation,
+        });
+    }
+
+    fn restore(&mut self, which: Which) -> Result<(), String> {
+        let Some(backup) = self.backup else {
+            return Ok(());
+        };
+        for process in std::mem::take(&mut self.processes) {
+            process.kill(&self.sims);
+        }
+        self.until_noticed()?;
+        self.held_for = 0;
+        let reopened = async {
+            let before = std::mem::replace(&mut self.database, Database::nowhere().await);
+            before.close().await;
+            Database::put_back(&self.url).await;
+            self.database = Database::open(&self.url).await;
+        };
+        self.sims.block_on(reopened);
+        while self.processes.len() < self.kit.processes {
+            let process = self.another();
+            self.processes.push(process);
+        }
+        // Each finds out at once what time it is in the database.
+        for process in &mut self.processes {
+            process.work();
+        }
+        self.forget();
+        for site in 0..SITES.len() {
+            self.tell_again(which, site, backup);
+        }
+        self.settle()
+    }
+
+    /// Forgets what the restored database does not know.
+    fn forget(&mut self) {
+        self.forgotten = self.sim.service.look(|ledger| ledger.grants().len());
+        self.rows = self.read_rows();
+        self.proving.clear();
+        self.ended.clear();
+        self.replaced.clear();
+        self.grants_of.clear();
+        for (who, row) in &self.rows {
+            self.grants_of.insert(*who, BTreeSet::from([row.grant]));
+        }
+        for site in 0..SITES.len() {
+            self.leave_behind(site);
+        }
+        self.left_behind.retain(|who| !self.rows.contains_key(who));
+    }
+
+    /// What Jira has told since the backup was made, the admin of a site brings about again.
+    fn tell_again(&mut self, which: Which, site: usize, backup: Backup) {
+        if !self.installed[site] {
+            if backup.installed[site] {
+                self.tell_uninstalled(which, site);
+            }
+        } else if backup.installation[site] != self.installation[site] || !backup.installed[site] {
+            self.install(which, site);
+        } else if backup.enabled[site] != self.enabled[site] {
+            self.enable(which, site, self.enabled[site]);
+        }
     }
 
     /// What is renewed meanwhile says in Jira that it lasts longer than it does.

@@ -1,0 +1,156 @@
+//! Stories of a backup that is put back.
+
+use crate::database::Database;
+use crate::on_both_databases;
+use crate::scene::{Db, Scene, Setting, eventually};
+use crate::sim::jira::{MIA, OMAR};
+use crate::sim::service::{Rotation, ServiceOptions};
+
+on_both_databases!(
+    f14_r27_links_whose_tokens_were_used_since_a_backup_say_that_it_was_put_back,
+    f14_r27_no_generation_falls_back_where_old_tokens_still_work,
+    f14_r27_a_link_that_a_backup_does_not_have_goes_on_above_its_generation,
+    f14_r27_while_jira_does_not_say_no_key_is_put_there,
+);
+
+const LIFE: u64 = 3600;
+
+async fn start(db: Db, rotation: Rotation) -> Scene {
+    let mut setting = Setting::keys_live(LIFE);
+    setting.service = ServiceOptions {
+        rotation,
+        ..setting.service
+    };
+    Scene::start(db, setting).await
+}
+
+impl Scene {
+    async fn keep_a_backup(&self) {
+        let mut database = Database::open(self.database_url()).await;
+        database.back_up(self.database_url()).await;
+        database.close().await;
+    }
+
+    /// The product stops, the backup is put back, and the product starts.
+    async fn put_backup_back(&mut self) {
+        let address = self.stop().await;
+        Database::put_back(self.database_url()).await;
+        self.start_again(address).await;
+    }
+
+    /// Renews it so many times, a minute apart.
+    async fn renew_to(&self, account: &str, generation: i64) {
+        let person = self.person("acme", account);
+        let mut now = person.recorded().await;
+        while now < generation {
+            self.advance(60);
+            person.renew().await.is(202);
+            now += 1;
+            person.property_of_generation(now).await;
+            assert_eq!(person.recorded().await, now);
+        }
+    }
+}
+
+async fn f14_r27_links_whose_tokens_were_used_since_a_backup_say_that_it_was_put_back(db: Db) {
+    let mut scene = start(db, Rotation::Strict).await;
+    for (account, subject) in [(OMAR, "u-100"), (MIA, "u-200")] {
+        scene.person("acme", account).link(subject).await;
+    }
+    scene.renew_to(OMAR, 3).await;
+    scene.keep_a_backup().await;
+    scene.renew_to(OMAR, 6).await;
+    scene.put_backup_back().await;
+
+    let omar = scene.person("acme", OMAR);
+    omar.renew().await.is(202);
+    let reason = omar.asked_to_reconnect().await;
+    assert!(reason.contains("restored from a backup"), "{reason}");
+    assert!(!reason.contains("ended there"), "{reason}");
+    omar.link("u-100").await;
+    let generation = omar.recorded().await;
+    assert!(generation > 6, "{generation}");
+    // Whose token was not used since goes on as if nothing had happened.
+    let mia = scene.person("acme", MIA);
+    mia.renew().await.is(202);
+    mia.property_of_generation(2).await;
+    scene.end().await;
+}
+
+async fn f14_r27_no_generation_falls_back_where_old_tokens_still_work(db: Db) {
+    let mut scene = start(db, Rotation::None).await;
+    scene.person("acme", OMAR).link("u-100").await;
+    scene.keep_a_backup().await;
+    scene.renew_to(OMAR, 4).await;
+    scene.put_backup_back().await;
+
+    let omar = scene.person("acme", OMAR);
+    omar.renew().await.is(202);
+    omar.property_of_generation(5).await;
+    assert_eq!(omar.recorded().await, 5);
+    assert_eq!(omar.state().await, "linked");
+    // Jira was asked once.
+    let asked = scene.reads_of_the_property();
+    assert_eq!(asked, 1);
+    omar.renew().await.is(202);
+    omar.property_of_generation(6).await;
+    assert_eq!(scene.reads_of_the_property(), asked);
+    scene.end().await;
+}
+
+async fn f14_r27_a_link_that_a_backup_does_not_have_goes_on_above_its_generation(db: Db) {
+    let mut scene = start(db, Rotation::Strict).await;
+    scene.keep_a_backup().await;
+    scene.person("acme", OMAR).link("u-100").await;
+    scene.renew_to(OMAR, 4).await;
+    scene.put_backup_back().await;
+
+    let omar = scene.person("acme", OMAR);
+    assert_eq!(omar.state().await, "unlinked");
+    eventually("it has looked at the time", async || {
+        let store = &scene.app().parts.store;
+        store.may_be_behind_jira(None).then_some(())
+    })
+    .await;
+    omar.link("u-100").await;
+    assert_eq!(omar.recorded().await, 5);
+    // The grant that the backup does not have is nobody's.
+    scene.close().await;
+}
+
+async fn f14_r27_while_jira_does_not_say_no_key_is_put_there(db: Db) {
+    use crate::sim::jira::Fault;
+    let mut scene = start(db, Rotation::None).await;
+    scene.person("acme", OMAR).link("u-100").await;
+    scene.keep_a_backup().await;
+    scene.renew_to(OMAR, 4).await;
+    let jira = scene.world.jira.clone();
+    jira.fault(Fault::status(503).on_property("GET"));
+    scene.put_backup_back().await;
+
+    let omar = scene.person("acme", OMAR);
+    let calls = scene.reads_of_the_property();
+    omar.renew().await.is(202);
+    eventually("Jira was asked", async || {
+        (scene.reads_of_the_property() > calls).then_some(())
+    })
+    .await;
+    assert_eq!(omar.generation(), Some(4));
+    jira.clear_faults();
+    scene.advance(400);
+    eventually("it goes on above it", async || {
+        omar.generation().filter(|now| *now > 4)
+    })
+    .await;
+    scene.end().await;
+}
+
+impl Scene {
+    fn reads_of_the_property(&self) -> usize {
+        let calls = self.world.jira.calls();
+        let reads = calls
+            .iter()
+            .filter(|call| call.method == "GET" && call.path.contains("/user/properties/"));
+        reads.count()
+    }
+}
