@@ -48,7 +48,9 @@ const LONG_ENOUGH: Seconds = 4200;
 const LONGEST_TROUBLE: Seconds = 4 * 24 * 3600;
 /// How long a process that cleans up while calls are held must have done so before it is taken to wait
 /// for them.
-const STILL: Duration = Duration::from_millis(50);
+const STILL: Duration = Duration::from_millis(500);
+/// How long a process goes on while its database is in trouble, or when it is asked to stop.
+const A_MOMENT: Duration = Duration::from_millis(50);
 /// Only a fault of the product or of this machine takes longer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -579,8 +581,10 @@ impl World {
             if (held, under_way) != last {
                 (last, since) = ((held, under_way), Instant::now());
             }
-            // Nobody knows how many calls cleaning up makes at a time; this is as good as never.
-            if held > 0 && tidying && since.elapsed() > STILL {
+            // Only the last refresh before a minted key is deleted is a call of cleaning up that can be held, and
+            // nobody knows how many of them there are at a time. All others that are under way must be held too.
+            let held_too = self.kit.mints && tidying && held > under_way;
+            if held_too && since.elapsed() > STILL {
                 return Ok(());
             }
             if began.elapsed() > PATIENCE {
@@ -676,7 +680,7 @@ impl World {
         let which = self.awake(which);
         let alone = self.idle_besides(which);
         let stopped = self.processes[which].app.renewing.replica.clone();
-        self.processes.remove(which).stop(STILL, &self.sims);
+        self.processes.remove(which).stop(A_MOMENT, &self.sims);
         let another = self.another();
         self.processes.insert(which, another);
         self.hung_up(alone)?;
@@ -700,7 +704,7 @@ impl World {
         for process in self.processes.iter_mut().filter(|process| !process.paused) {
             process.work();
             process.tidy();
-            process.drive(STILL);
+            process.drive(A_MOMENT);
         }
         self.ground.end(stress, &self.sims, &mut self.database);
         self.settle()?;
