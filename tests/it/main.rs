@@ -13,6 +13,7 @@ mod clicking;
 mod crashing;
 mod cut;
 mod database;
+mod ends;
 mod faults;
 mod fitting;
 mod flooding;
