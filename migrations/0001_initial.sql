@@ -163,6 +163,13 @@ create table link (
     gone_since bigint,
     -- When Jira last said that the link's person is there. It is asked once a day.
     seen_at bigint not null default 0,
+    -- What the last try met that brought no key into Jira; null once a key is there.
+    trouble text,
+    -- How often the service has refused this link since its key ran out, and since when. A success forgets it.
+    refusals bigint not null default 0,
+    refused_since bigint,
+    -- How many bytes the property would have, where that is more than Jira takes.
+    property_size bigint,
     unique (client_key, account_id)
 );
 create index link_due on link (due_at);

@@ -111,6 +111,15 @@ pub enum Error {
     #[error("the service refuses this app: {0}")]
     AppRefused(String),
 
+    /// The service gave a key that is larger than a user property in Jira may be.
+    #[error("the property would have {size} bytes, and Jira takes {most}")]
+    KeyTooLarge {
+        /// How many bytes the property would have.
+        size: usize,
+        /// How many Jira takes.
+        most: usize,
+    },
+
     /// The service cannot be reached or reports a failure of its own.
     #[error("the service cannot be reached: {0}")]
     ServiceUnreachable(String),
@@ -258,6 +267,7 @@ impl Error {
             Self::ServiceRefused(_)
             | Self::ScopeRefused(_)
             | Self::AppRefused(_)
+            | Self::KeyTooLarge { .. }
             | Self::IpAllowlist => StatusCode::BAD_GATEWAY,
             Self::ServiceUnreachable(_)
             | Self::JiraUnreachable(_)
@@ -416,6 +426,15 @@ impl Error {
                      the code below."
                 ),
             ),
+            Self::KeyTooLarge { size, most } => (
+                "key-too-large",
+                "The key is too large for Jira",
+                format!(
+                    "With the key that {service} gave, Jira would have to store {size} bytes, and it takes \
+                     {most}. Nothing was connected, and the key is revoked. Trying again doesn't \
+                     help: contact support, with the code below."
+                ),
+            ),
             Self::ServiceUnreachable(_) => (
                 "service-unreachable",
                 "The service cannot be reached",
@@ -500,6 +519,7 @@ impl Error {
             | Self::ServiceRefused(_)
             | Self::ScopeRefused(_)
             | Self::AppRefused(_)
+            | Self::KeyTooLarge { .. }
             | Self::ServiceUnreachable(_)
             | Self::JiraUnreachable(_)
             | Self::IpAllowlist
@@ -523,6 +543,10 @@ impl Error {
             Self::AppRefused(_) | Self::ScopeRefused(_) => {
                 tracing::warn!(code, reference, error = %self,
                     "the service refuses the app or its scope: check the client registration and the settings");
+            }
+            Self::KeyTooLarge { .. } => {
+                tracing::warn!(code, reference, error = %self,
+                    "a key is too large for Jira: ask the service for smaller access tokens, or set LATCHKEY_PROPERTY=handle or LATCHKEY_API_KEY_FROM");
             }
             Self::CameBack(meant) => meant.log(reference),
             Self::IpAllowlist => {

@@ -25,7 +25,7 @@ use crate::events::{Event, Events};
 use crate::limits::Limits;
 use crate::model::{
     AccountId, AccountKind, Attempt, AttemptId, Authorizing, Code, Ending, Handle, IssueKey,
-    LinkState, ParkReason, Person, Phase, Purpose, Returned, Tenant, Whereabouts,
+    LinkState, ParkReason, Person, Phase, Purpose, Returned, Tenant, Trouble, Whereabouts,
 };
 use crate::outbound::encode;
 use crate::parts::Parts;
@@ -103,6 +103,15 @@ impl Linking {
         self.store().end_attempt(id, how, self.now()).await?;
         self.parts.wake_cleanup.notify_one();
         Ok(())
+    }
+
+    /// What keeps every link of a tenant from being renewed just now, if anything does.
+    fn keeps_waiting(&self, tenant: &Tenant) -> Option<Trouble> {
+        let now = self.now();
+        if self.parts.service.opens_at(&tenant.client_key) > now {
+            return Some(Trouble::ServiceAway);
+        }
+        (self.parts.jira.writes().opens_at() > now).then_some(Trouble::JiraAway)
     }
 
     /// The account that a person has connected and that works, if any.

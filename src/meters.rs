@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use crate::clock::{Seconds, rfc3339};
 use crate::events::TokenKind;
 use crate::log::LINES_LOST;
-use crate::model::{AsideReason, Link, ReconnectReason};
+use crate::model::{AsideReason, Link, ReconnectReason, Trouble};
 
 /// Upper bounds of the buckets of a step, in seconds: from one write to SQLite to the longest wait for an
 /// answer (`outbound::TIME_LIMIT`).
@@ -87,6 +87,8 @@ labels! {
         ConsentEnded = "consent_ended",
         /// A backup was put back that is older than the last use of the refresh token: the person has to reconnect.
         Restored = "restored",
+        /// The service has kept refusing since the key ran out: the person has to reconnect.
+        KeepsRefusing = "keeps_refusing",
         /// The key endpoint gave no key.
         NoKey = "not_minted",
         /// The credential does not open: the link is set aside.
@@ -101,6 +103,8 @@ labels! {
         JiraRefuses = "jira_refuses",
         /// The host of the tenant's base URL is not allowed: the link is set aside.
         SiteNotAllowed = "site_not_allowed",
+        /// The property would be larger than Jira takes: the link is set aside.
+        TooLarge = "too_large",
         /// The site's IP allowlist keeps the app out.
         JiraAllowlist = "jira_allowlist",
         /// Something other than Jira answers at the site.
@@ -203,6 +207,24 @@ impl Outcome {
         )
     }
 
+    /// What the person is told of it once their key has run out. None if that says nothing about the link.
+    #[must_use]
+    pub fn trouble(self) -> Option<Trouble> {
+        match self {
+            Self::NotSent | Self::Unknown => Some(Trouble::ServiceAway),
+            Self::ServiceWaits => Some(Trouble::ServiceWaits),
+            Self::Refused => Some(Trouble::Refused),
+            Self::ClientRefused => Some(Trouble::AppRefused),
+            Self::NoKey => Some(Trouble::NoKey),
+            Self::JiraWaits
+            | Self::JiraUnauthorized
+            | Self::JiraAllowlist
+            | Self::NotJira
+            | Self::JiraFailed => Some(Trouble::JiraAway),
+            _ => None,
+        }
+    }
+
     /// The message of its log line.
     fn sentence(self) -> &'static str {
         match self {
@@ -225,7 +247,8 @@ impl Outcome {
             | Self::RotationLost
             | Self::NoRefreshToken
             | Self::ConsentEnded
-            | Self::Restored => "a person has to reconnect",
+            | Self::Restored
+            | Self::KeepsRefusing => "a person has to reconnect",
             Self::NoKey => "no API key could be made",
             Self::SealBroken => "a credential does not open; its link is set aside",
             Self::NoOutcome => "three renewals ended without an outcome; the link is set aside",
@@ -239,6 +262,7 @@ impl Outcome {
             Self::SiteNotAllowed => {
                 "the host of a tenant's base URL is not allowed; the link is set aside"
             }
+            Self::TooLarge => "a key is too large for Jira; the link is set aside",
             Self::JiraAllowlist => {
                 "the site's IP allowlist does not contain the address of this server"
             }
@@ -261,6 +285,7 @@ impl From<ReconnectReason> for Outcome {
             ReconnectReason::NoRefreshToken => Self::NoRefreshToken,
             ReconnectReason::ConsentEnded => Self::ConsentEnded,
             ReconnectReason::Restored => Self::Restored,
+            ReconnectReason::KeepsRefusing => Self::KeepsRefusing,
         }
     }
 }
@@ -272,6 +297,7 @@ impl From<AsideReason> for Outcome {
             AsideReason::NoOutcome => Self::NoOutcome,
             AsideReason::JiraRefuses => Self::JiraRefuses,
             AsideReason::SiteNotAllowed => Self::SiteNotAllowed,
+            AsideReason::TooLarge => Self::TooLarge,
         }
     }
 }

@@ -681,7 +681,14 @@ pub struct Link {
     pub published: Option<Published>,
     /// The person's consent.
     pub consent: Consent,
+    /// What the last try met that brought no key into Jira. None once a key is there.
+    pub trouble: Option<Trouble>,
+    /// How many bytes the property would have, where that is more than Jira takes.
+    pub property_size: Option<i64>,
 }
+
+/// How many bytes the value of a user property may have (Jira's REST API, "Set user property").
+pub const LARGEST_PROPERTY: usize = 32_768;
 
 /// The key that Jira has confirmed to hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -776,6 +783,8 @@ pub enum AsideReason {
     JiraRefuses,
     /// The host of its tenant's base URL is no longer allowed.
     SiteNotAllowed,
+    /// The key is too large for a user property.
+    TooLarge,
 }
 
 /// Why a person has to connect again.
@@ -791,6 +800,25 @@ pub enum ReconnectReason {
     ConsentEnded,
     /// A backup was put back that is older than the last use of the refresh token.
     Restored,
+    /// The service has kept refusing since the key ran out, in words that do not say that the grant has ended.
+    KeepsRefusing,
+}
+
+/// Why a try to renew a link brought no key into Jira. It is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// The service fails or does not answer.
+    ServiceAway,
+    /// The service asks to wait.
+    ServiceWaits,
+    /// The service refuses this link, and does not say that the grant has ended.
+    Refused,
+    /// The service refuses this app.
+    AppRefused,
+    /// The key endpoint gave no key.
+    NoKey,
+    /// Jira fails, does not answer, or asks to wait.
+    JiraAway,
 }
 
 /// Why a tenant's Jira is not called for a while. After that the first call tests it: either calls resume, or
@@ -858,6 +886,7 @@ words!(AsideReason {
     NoOutcome = "no_outcome",
     JiraRefuses = "jira_refuses",
     SiteNotAllowed = "site_not_allowed",
+    TooLarge = "too_large",
 });
 words!(PhaseName {
     Begun = "begun",
@@ -887,7 +916,47 @@ words!(ReconnectReason {
     NoRefreshToken = "no_refresh_token",
     ConsentEnded = "consent_ended",
     Restored = "restored",
+    KeepsRefusing = "keeps_refusing",
 });
+words!(Trouble {
+    ServiceAway = "service_away",
+    ServiceWaits = "service_waits",
+    Refused = "refused",
+    AppRefused = "app_refused",
+    NoKey = "no_key",
+    JiraAway = "jira_away",
+});
+
+impl Trouble {
+    /// Words for the person, for when their key has expired.
+    #[must_use]
+    pub fn explain(self, service: &str) -> String {
+        match self {
+            Self::ServiceAway => format!(
+                "{service} doesn't answer, so the key couldn't be renewed. Retrying automatically."
+            ),
+            Self::ServiceWaits => format!(
+                "{service} has asked the app to wait before it renews the key. Retrying automatically."
+            ),
+            Self::Refused => format!(
+                "{service} refuses to renew the key and doesn't say why. Retrying automatically. If it keeps \
+                 refusing, you'll be asked to reconnect."
+            ),
+            Self::AppRefused => format!(
+                "{service} refuses the app, so no key can be renewed until its operator corrects that."
+            ),
+            Self::NoKey => {
+                format!("{service} gave no new key. Retrying automatically.")
+            }
+            Self::JiraAway => {
+                "Jira hasn't taken the new key yet. Retrying automatically.".to_owned()
+            }
+        }
+    }
+}
+
+/// Words for a person whose key has expired, where no cause is known.
+const NOT_RENEWED_YET: &str = "The key hasn't been renewed yet. Retrying automatically.";
 
 impl ReconnectReason {
     /// Words for the person.
@@ -910,6 +979,9 @@ impl ReconnectReason {
             Self::Restored => format!(
                 "This connection was restored from a backup, and {service} has moved on since. You have done nothing wrong, \
                  and nothing was ended at {service}."
+            ),
+            Self::KeepsRefusing => format!(
+                "The key has run out, and {service} has refused to renew it each time since, without saying why."
             ),
         }
     }
@@ -937,6 +1009,10 @@ impl ReconnectReason {
             Self::Restored => format!(
                 "The app for {service} was restored from a backup that is older than this connection's last key. The \
                  person can connect again."
+            ),
+            Self::KeepsRefusing => format!(
+                "{service} has kept refusing to renew this person's key since it ran out. The person can connect \
+                 again; if it happens to many, ask the vendor of the app."
             ),
         }
     }
@@ -966,6 +1042,11 @@ impl ReconnectReason {
                 "a backup was put back that is older than the last use of this refresh token: the person has to \
                  connect again"
             }
+            Self::KeepsRefusing => {
+                "the service has refused the renewal three times or more since the key ran out, in words other \
+                 than invalid_grant: `refused` lines in the log name them; many at once mean that the service has \
+                 changed how it refuses, or refuses this app"
+            }
         }
     }
 }
@@ -983,6 +1064,9 @@ impl AsideReason {
                     .to_owned()
             }
             Self::SiteNotAllowed => format!("Whoever runs the app for {service} does not serve this site."),
+            Self::TooLarge => format!(
+                "The newest key from {service} is too large for Jira. Contact support: connecting again doesn't help."
+            ),
         }
     }
 
@@ -1009,6 +1093,10 @@ impl AsideReason {
                 "This site's address is not one that the app for {service} serves. Ask whoever runs the app; \
                  connections go on by themselves once it is."
             ),
+            Self::TooLarge => format!(
+                "The keys that {service} gives this person are larger than Jira's user properties allow. Contact \
+                 the vendor of the app; nothing can be changed here."
+            ),
         }
     }
 
@@ -1031,6 +1119,11 @@ impl AsideReason {
             Self::SiteNotAllowed => {
                 "the host of their tenant's base URL is not in LATCHKEY_SITE_HOSTS: nothing is sent there; once \
                  it is allowed again, renewals resume by themselves within a quarter of an hour"
+            }
+            Self::TooLarge => {
+                "the property would be larger than Jira takes (32,768 bytes): ask the service for smaller access \
+                 tokens, or set LATCHKEY_PROPERTY=handle or LATCHKEY_API_KEY_FROM; the tokens are kept, and each \
+                 link is tried again when its newest key has expired"
             }
         }
     }
@@ -1126,6 +1219,57 @@ impl ParkReason {
     }
 }
 
+/// Who else uses the account at the service that a link uses. Some services have one grant for all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SharedWith {
+    /// No other link.
+    Nobody,
+    /// Links of other people, and none of this person.
+    Others,
+    /// Another link of this person, on another site.
+    Oneself,
+}
+
+impl SharedWith {
+    /// What Disconnect ends at once, and what has to wait until the other link ends. None if nothing waits.
+    /// `key_ends` says whether the key stops working at once.
+    #[must_use]
+    pub fn explain(self, service: &str, key_ends: bool) -> Option<String> {
+        let whose = match self {
+            Self::Nobody => return None,
+            Self::Others => "Another person's connection uses the same account",
+            Self::Oneself => "Your connection on another Jira site uses the same account",
+        };
+        let key = match key_ends {
+            true => "The key is deleted from your Jira profile and stops working.",
+            false => {
+                "The key is deleted from your Jira profile and isn't renewed; a copy of it may work until it runs out."
+            }
+        };
+        Some(format!(
+            "{key} {whose} at {service}, and ending the login there would end both. So {service} keeps the login \
+             until that connection ends too."
+        ))
+    }
+}
+
+/// What a disconnect has not ended yet at the service or in Jira.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// Nothing: all is revoked and deleted.
+    Nothing,
+    /// The service or Jira has not done its part yet. It is tried again.
+    Retried,
+    /// Tokens stay until another link to the same account ends.
+    SharedLogin,
+}
+
+words!(Left {
+    Nothing = "nothing",
+    Retried = "retried",
+    SharedLogin = "shared-login",
+});
+
 /// The answer of `GET /api/link`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -1146,7 +1290,8 @@ pub struct LinkStatus {
     /// When Jira took it, RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub renewed_at: Option<String>,
-    /// Why the person has to reconnect, or why there is no valid key just now, in words for them.
+    /// Why the person has to reconnect, or why there is no valid key just now, in words for them. It is there
+    /// whenever the key has expired.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// When the service will want the person's consent again, where that is known, RFC 3339.
@@ -1155,6 +1300,13 @@ pub struct LinkStatus {
     /// Whether that is so soon that the person should be told. Left out where it is not.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub consent_ends_soon: bool,
+    /// What Disconnect ends at once and what stays at the service, in words for the person, where another link
+    /// uses the same account there. Left out where nothing stays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_disconnect: Option<String>,
+    /// Whether the key has expired, for our own pages. Others compare `expiresAt`.
+    #[serde(skip)]
+    pub has_run_out: bool,
 }
 
 impl LinkStatus {
@@ -1171,12 +1323,22 @@ impl LinkStatus {
             reason: None,
             consent_ends_at: None,
             consent_ends_soon: false,
+            on_disconnect: None,
+            has_run_out: false,
         }
     }
 
-    /// What a person with a link sees. A link whose first key is not in Jira yet is still linking.
+    /// What a person with a link sees. A link whose first key is not in Jira yet is still linking. While there
+    /// is no valid key, the reason is always given: `meanwhile` is what keeps every link from being renewed
+    /// just now, if anything does. Since when there is none, `expiresAt` says.
     #[must_use]
-    pub fn of(link: &Link, tenant: &Tenant, service: &str, now: Seconds) -> Self {
+    pub fn of(
+        link: &Link,
+        tenant: &Tenant,
+        service: &str,
+        meanwhile: Option<Trouble>,
+        now: Seconds,
+    ) -> Self {
         let alive = link
             .published
             .is_some_and(|published| published.expires_at > now);
@@ -1187,6 +1349,14 @@ impl LinkStatus {
         };
         let (state, reason) = match link.state {
             LinkState::Reconnect(why) => ("reconnect", Some(why.explain(service))),
+            // The next renewal would bring the same, so the person is told while the old key still works.
+            LinkState::Aside(why @ AsideReason::TooLarge) => {
+                let size = link.property_size.map(|size| {
+                    format!(" It would take {size} bytes, and Jira takes {LARGEST_PROPERTY}.")
+                });
+                let reason = why.explain(service) + &size.unwrap_or_default();
+                (working, Some(reason))
+            }
             // A credential that does not open stays closed; only a new connection helps.
             LinkState::Aside(why @ AsideReason::Sealed) if !alive => {
                 ("reconnect", Some(why.explain(service)))
@@ -1195,6 +1365,22 @@ impl LinkStatus {
             LinkState::Aside(why) if !alive => (working, Some(why.explain(service))),
             LinkState::Live if !alive && tenant.waits.until(&Method::PUT) > now => {
                 (working, Some(tenant.wait_reason.explain().to_owned()))
+            }
+            // Since the key was put, the last that Jira said is to wait; this link may not have been tried again.
+            LinkState::Live
+                if !alive
+                    && link.trouble.is_none_or(|met| met == Trouble::JiraAway)
+                    && link
+                        .published
+                        .is_some_and(|key| tenant.waits.until(&Method::PUT) > key.at) =>
+            {
+                (working, Some(tenant.wait_reason.explain().to_owned()))
+            }
+            LinkState::Live if !alive => {
+                let known = link.trouble.or(meanwhile);
+                let unknown = || link.published.map(|_| NOT_RENEWED_YET.to_owned());
+                let reason = known.map(|trouble| trouble.explain(service));
+                (working, reason.or_else(unknown))
             }
             LinkState::Live | LinkState::Aside(_) => (working, None),
         };
@@ -1215,6 +1401,8 @@ impl LinkStatus {
             reason,
             consent_ends_at: consent.ends_at.map(rfc3339),
             consent_ends_soon: consent.ends_soon(now),
+            on_disconnect: None,
+            has_run_out: link.published.is_some() && !alive,
         }
     }
 }
@@ -1292,6 +1480,10 @@ mod tests {
                 why.for_admin("Acme"),
                 why.for_operator().to_owned(),
             ]);
+        }
+        for why in Trouble::ALL {
+            assert_eq!(Trouble::parse(why.as_str()), Some(*why));
+            all.push(why.explain("Acme"));
         }
         for why in ParkReason::ALL {
             assert_eq!(ParkReason::parse(why.as_str()), Some(*why));

@@ -6,7 +6,10 @@ use crate::error::Error;
 use crate::gate::Witness;
 use crate::grant;
 use crate::meters::{Outcome, Step};
-use crate::model::{ApiKey, AsideReason, Credential, Property, Purpose, ReconnectReason, Tenant};
+use crate::model::{
+    ApiKey, AsideReason, Credential, Identity, LARGEST_PROPERTY, Property, Purpose,
+    ReconnectReason, Tenant,
+};
 use crate::moments::{Moment, reach};
 use crate::parts::Parts;
 use crate::service::KeyFor;
@@ -54,15 +57,7 @@ pub(crate) async fn publishing(parts: &Parts, job: &mut Job) -> Progress<Decided
         return Ok(Decided::quietly(Then::Nothing));
     };
     reach(&parts.clock, Moment::BeforePut, &claim.link).await;
-    let property = Property {
-        version: 1,
-        key: parts.keys.in_property(key)?,
-        expires_at: rfc3339(key.expires_at),
-        service: parts.service.name(),
-        subject: &claim.link.identity.subject,
-        display_name: &claim.link.identity.display_name,
-        generation: claim.link.generation,
-    };
+    let property = property(parts, key, &claim.link.identity, claim.link.generation)?;
     let about = About {
         tenant: &tenant,
         account: &claim.link.account_id,
@@ -116,6 +111,37 @@ async fn catch_up(
     }
     keep(parts, job, generation, None).await?;
     Ok(Ok(()))
+}
+
+/// The value of the property with this key.
+fn property<'a>(
+    parts: &'a Parts,
+    key: &'a ApiKey,
+    identity: &'a Identity,
+    generation: i64,
+) -> Result<Property<'a>, Error> {
+    Ok(Property {
+        version: 1,
+        key: parts.keys.in_property(key)?,
+        expires_at: rfc3339(key.expires_at),
+        service: parts.service.name(),
+        subject: &identity.subject,
+        display_name: &identity.display_name,
+        generation,
+    })
+}
+
+/// How many bytes the property of a new link would have with this key, if that is more than Jira takes.
+///
+/// # Errors
+/// When the key cannot be sealed, which only a bug can cause.
+pub fn too_large(parts: &Parts, key: &ApiKey, identity: &Identity) -> Result<Option<usize>, Error> {
+    let property = property(parts, key, identity, 1)?;
+    let value = serde_json::to_vec(&property);
+    let size = value
+        .map_err(|error| Error::Internal(error.to_string()))?
+        .len();
+    Ok((size > LARGEST_PROPERTY).then_some(size))
 }
 
 /// Whether Jira has not shown the person of a link for a day. It takes keys for people whose accounts were
@@ -194,8 +220,14 @@ async fn no_key(parts: &Parts, job: &mut Job, error: KeyEndpointError) -> Progre
             )));
         }
         KeyEndpointError::Wait { seconds } => seconds.unwrap_or(WAIT_UNLESS_SAID),
-        KeyEndpointError::Unauthorized | KeyEndpointError::Failed(_) => backoff(parts, job, now),
+        KeyEndpointError::Unauthorized
+        | KeyEndpointError::Refused(_)
+        | KeyEndpointError::Failed(_) => backoff(parts, job, now),
     };
+    let refused = matches!(
+        error,
+        KeyEndpointError::Unauthorized | KeyEndpointError::Refused(_)
+    );
     if matches!(error, KeyEndpointError::Unauthorized) {
         if job.credential.tokens.refresh_token.is_none() {
             return Ok(Decided::reconnect(ReconnectReason::Revoked));
@@ -206,7 +238,11 @@ async fn no_key(parts: &Parts, job: &mut Job, error: KeyEndpointError) -> Progre
         keep(parts, job, generation, None).await?;
     }
     let then = Then::Again(Due::At(now + wait), GivenBack::Failed);
-    Ok(Decided::with(Outcome::NoKey, then).because(error))
+    let decided = Decided::with(Outcome::NoKey, then).because(error);
+    Ok(match refused {
+        true => decided.refused(job, now),
+        false => decided,
+    })
 }
 
 /// What Jira says about a person when it refuses a write.
@@ -253,6 +289,13 @@ async fn unpublished(parts: &Parts, job: &Job, error: JiraError) -> Progress<Dec
         JiraError::Forbidden => {
             let until = unless_it_runs_out(&job.credential, now + REST, now);
             return Ok(Decided::aside(AsideReason::JiraRefuses, until));
+        }
+        // The same value would be refused again, so the next try comes with the next key.
+        JiraError::TooLarge { size } => {
+            let key = job.credential.api_key.as_ref();
+            let end = key.map_or(now, |key| key.expires_at).max(now + REST);
+            let until = unless_it_runs_out(&job.credential, end, now);
+            return Ok(Decided::too_large(size, until));
         }
         // Nothing was sent. The link keeps its place, and the reason was logged when Jira asked to wait.
         JiraError::Resting { until, .. } => {

@@ -437,5 +437,10 @@ fn no_tokens(parts: &Parts, job: &Job, error: RefreshError, intended: bool) -> D
         ),
     };
     let due = Due::At(now + wait);
-    Decided::with(outcome, Then::Again(due, tried)).because_of_refresh(error)
+    let refused = error.concerns_the_grant();
+    let decided = Decided::with(outcome, Then::Again(due, tried)).because_of_refresh(error);
+    match refused {
+        true => decided.refused(job, now),
+        false => decided,
+    }
 }

@@ -308,6 +308,12 @@ impl Service {
         self.provider.revoke(token).await
     }
 
+    /// See [`Provider::ends_access_tokens`].
+    #[must_use]
+    pub fn ends_access_tokens(&self) -> bool {
+        self.provider.ends_access_tokens()
+    }
+
     /// See [`Provider::spends`].
     #[must_use]
     pub fn spends(&self, token: &RevocableToken) -> bool {

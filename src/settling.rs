@@ -15,12 +15,16 @@ use crate::moments::{Moment, reach};
 use crate::parts::Parts;
 use crate::service::News;
 use crate::service::failures::RefreshError;
-use crate::store::{Claim, GivenBack};
+use crate::store::{Claim, Failure, GivenBack};
 
 /// For how many seconds Jira must keep saying that a person is gone before that is believed.
 const SAID_AGAIN: Seconds = 60;
 /// The longest wait between two tries, in seconds.
 const LONGEST_WAIT: Seconds = 300;
+/// After so many refusals since the key ran out, the person is asked.
+const REFUSALS: i64 = 3;
+/// For how long, in seconds, the service must have refused by then, unless a key lives shorter.
+const REFUSED_FOR: Seconds = 3600;
 
 /// A link that is being renewed: its claim, and its current credential.
 pub(crate) struct Job {
@@ -58,6 +62,8 @@ pub(crate) struct Decided {
     why: Option<Why>,
     news: Option<News>,
     then: Then,
+    /// Whether the service refused this link after its key had run out.
+    refused: bool,
 }
 
 /// The cause, for the log.
@@ -85,6 +91,8 @@ pub(crate) enum Then {
     PerhapsPublished(Seconds),
     /// The link is set aside until this time.
     Aside(AsideReason, Seconds),
+    /// The link is set aside until this time, because its property would have this many bytes.
+    TooLarge(usize, Seconds),
     /// Only the person can bring the link back.
     Reconnect(ReconnectReason),
     /// Jira says that the person is gone.
@@ -111,6 +119,7 @@ impl Decided {
             why: None,
             news: None,
             then,
+            refused: false,
         }
     }
 
@@ -127,6 +136,13 @@ impl Decided {
         Self::with(reason.into(), Then::Aside(reason, until)).because(reason.for_operator())
     }
 
+    /// The link is set aside because its property would have this many bytes. The size is logged.
+    pub(crate) fn too_large(size: usize, until: Seconds) -> Self {
+        let reason = AsideReason::TooLarge;
+        let why = format!("it has {size} bytes; {}", reason.for_operator());
+        Self::with(reason.into(), Then::TooLarge(size, until)).because(why)
+    }
+
     /// The link needs its person. The reason is counted.
     pub(crate) fn reconnect(reason: ReconnectReason) -> Self {
         Self::with(reason.into(), Then::Reconnect(reason)).because(reason.for_operator())
@@ -139,6 +155,27 @@ impl Decided {
 
     pub(crate) fn because_of_refresh(mut self, error: RefreshError) -> Self {
         self.why = Some(Why::Refresh(error));
+        self
+    }
+
+    /// The service refused this link, in whatever words. From the end of its key on that is counted, and when
+    /// it goes on, the person is asked.
+    pub(crate) fn refused(mut self, job: &Job, now: Seconds) -> Self {
+        if !key_has_ended(job, now) {
+            return self;
+        }
+        if keeps_being_refused(job, now) {
+            let reason = ReconnectReason::KeepsRefusing;
+            let why = match self.why {
+                Some(why) => format!("{}; the last refusal: {why}", reason.for_operator()),
+                None => reason.for_operator().to_owned(),
+            };
+            return Self {
+                news: self.news,
+                ..Self::with(reason.into(), Then::Reconnect(reason)).because(why)
+            };
+        }
+        self.refused = true;
         self
     }
 
@@ -167,6 +204,7 @@ pub(crate) async fn settle(
         why,
         news,
         then,
+        refused,
     } = decided;
     if let Some(news) = news {
         tell(parts, &claim.link.client_key, news, why.as_ref()).await?;
@@ -178,20 +216,29 @@ pub(crate) async fn settle(
             parts.meters.renewal(outcome, claim, why, next_try);
         }
     };
+    let failure = Failure {
+        trouble: outcome.and_then(Outcome::trouble),
+        refused_at: refused.then_some(now),
+    };
     match then {
         Then::Nothing => count(None),
         Then::Again(due, tried) => {
             let due_at = due.at(parts, &claim.link.client_key, now);
             count(Some(due_at));
-            store.put_off(claim, due_at, tried).await?;
+            store.put_off_after(claim, due_at, tried, failure).await?;
         }
         Then::PerhapsPublished(due_at) => {
             count(Some(due_at));
-            store.perhaps_published(claim, now, due_at).await?;
+            let trouble = failure.trouble;
+            store.perhaps_published(claim, now, due_at, trouble).await?;
         }
         Then::Aside(reason, until) => {
             count(Some(until));
             store.set_aside(claim, reason, until).await?;
+        }
+        Then::TooLarge(size, until) => {
+            count(Some(until));
+            store.set_aside_too_large(claim, size, until).await?;
         }
         Then::Reconnect(reason) => {
             if store.reconnect(claim, reason).await? {
@@ -379,6 +426,28 @@ where
             }
         }
     }
+}
+
+/// Whether the newest key of a link has expired, and the one in Jira. One that never had a key has none.
+fn key_has_ended(job: &Job, now: Seconds) -> bool {
+    let newest = job.credential.api_key.as_ref().map(|key| key.expires_at);
+    let in_jira = job.claim.link.published.map(|key| key.expires_at);
+    newest.max(in_jira).is_none_or(|end| end <= now)
+}
+
+/// Whether a refusal now is at least the third since the key ran out, over at least the life of a key or an
+/// hour, whichever is shorter.
+fn keeps_being_refused(job: &Job, now: Seconds) -> bool {
+    let newest = job.credential.api_key.as_ref();
+    let newest = newest.map(|key| key.expires_at - key.requested_at);
+    let in_jira = job.claim.link.published;
+    let in_jira = in_jira.map(|key| key.expires_at - key.at);
+    let life = newest.or(in_jira).unwrap_or(REFUSED_FOR);
+    job.claim.refusals + 1 >= REFUSALS
+        && job
+            .claim
+            .refused_since
+            .is_some_and(|since| now - since >= life.clamp(1, REFUSED_FOR))
 }
 
 /// Full jitter, doubling from two seconds; shorter while a key or a refresh token can still be saved.

@@ -67,7 +67,7 @@ pub use life::SignOfLife;
 pub use link::Lease;
 pub use plans::statements;
 pub use quota::Share;
-pub use renewal::GivenBack;
+pub use renewal::{Failure, GivenBack};
 pub use rotation::{KeyUse, Rotation, RotationProgress, Rotator};
 pub use schema::Schema;
 pub use signing::KeptSigningKey;

@@ -146,7 +146,7 @@
     const serverTime = Date.parse(response.headers.get("Date") ?? "");
     if (response.status === 401) throw outOfTime(jwt, serverTime) ?? problemOf(response, data);
     if (!response.ok) throw problemOf(response, data);
-    return { data, serverTime };
+    return { data, serverTime, left: response.headers.get("Latchkey-Left") };
   }
 
   // Begins in a new tab, so that the linking page is the person's own first-party page. The token is in

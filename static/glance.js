@@ -25,6 +25,9 @@
 
   const now = () => Date.now() + skew;
   const eager = () => Date.now() < eagerUntil;
+  const ranOut = () => Date.parse(link?.expiresAt) <= now();
+  // A key that has run out is not shown as connected, whatever the link is.
+  const view = () => (link?.state === "linked" && ranOut() ? "ran-out" : link?.state);
 
   async function ask() {
     const mine = ++turn;
@@ -56,12 +59,15 @@
       blocked(false);
       part("unfinished").hidden = !unfinished;
     }
-    if (moved) sure(false);
+    if (moved) {
+      sure(false);
+      for (const note of root.querySelectorAll("[data-left]")) note.hidden = true;
+    }
     renewing = renewing && !renewed && eager() && link.state === "linked";
     nextAsk = Date.now() + pause();
     root.removeAttribute("aria-busy");
     fill();
-    show(link.state);
+    show(view());
     if (renewed) say("The key was renewed.");
     if (moved && unfinished) say("Your last try was not finished. Nothing was connected.");
   }
@@ -102,7 +108,7 @@
         ? "Jira does not answer this panel. It tries again by itself; reloading the issue may help."
         : "It tries again by itself.";
     part("retry").hidden = waits;
-    show("unreachable", link?.state ?? "");
+    show("unreachable", view() ?? "");
   }
 
   // Only the words that change; the template holds the rest. Names go in as text, never as markup.
@@ -110,6 +116,7 @@
     const name = link.displayName || link.subject || "";
     part("who").textContent = name;
     part("was").textContent = name;
+    part("ran-out-who").textContent = name;
     part("reconnect-as").hidden = !name;
     part("reason").textContent = link.reason || "The key could not be renewed. Connecting again fixes it.";
     // Why there is no valid key just now, where that is nothing the person can mend.
@@ -117,12 +124,19 @@
       note.textContent = link.reason ?? "";
       note.hidden = !link.reason;
     }
+    // What Disconnect ends at once and what stays, where another connection uses the same account.
+    part("sure-kept").textContent = link.onDisconnect ?? "";
+    part("sure-kept").hidden = !link.onDisconnect;
+    part("sure-all").hidden = Boolean(link.onDisconnect);
     part("expiry").hidden = !link.expiresAt;
     part("renewal").hidden = !link.renewedAt;
     part("life").hidden = !link.expiresAt || !link.renewedAt;
     part("consent").hidden = !link.consentEndsSoon;
     stamp(part("consent-end"), link.consentEndsAt, { day: "numeric", month: "long" });
     stamp(part("until"), link.expiresAt);
+    stamp(part("ran-out-at"), link.expiresAt);
+    stamp(part("since-at"), link.expiresAt);
+    part("since").hidden = !ranOut();
     stamp(part("renewed"), link.renewedAt);
     part("renew").textContent = renewing ? "Renewing…" : "Renew now";
     part("renew").disabled = renewing;
@@ -131,7 +145,7 @@
 
   // What nobody may see any more does not stay in hidden elements either.
   function forget() {
-    for (const id of ["who", "was", "reason", "until", "renewed", "left", "ago", "consent-end"]) {
+    for (const id of ["who", "was", "ran-out-who", "reason", "until", "ran-out-at", "ran-out-ago", "since-at", "renewed", "left", "ago", "consent-end"]) {
       part(id).replaceChildren();
       for (const name of ["title", "datetime"]) part(id).removeAttribute(name);
     }
@@ -144,7 +158,10 @@
     const until = Date.parse(link.expiresAt);
     const since = Date.parse(link.renewedAt);
     const left = until - now();
-    part("left").textContent = left > 0 ? `(in ${span(left)})` : "(ran out; a new key is on its way)";
+    // It runs out while it is looked at.
+    if (root.dataset.state === "linked" && ranOut()) show(view());
+    part("left").textContent = left > 0 ? `(in ${span(left)})` : "";
+    part("ran-out-ago").textContent = left > 0 ? "" : `(${span(-left, true)} ago)`;
     part("ago").textContent = now() - since < 1000 ? "(just now)" : `(${span(now() - since, true)} ago)`;
     if (!Number.isFinite(until - since)) return;
     // The whole life is what this key had when it was new; the bar empties with it.
@@ -245,12 +262,14 @@
       turn += 1; // a poll under way would bring back what is being removed
       nextAsk = Infinity;
       try {
-        await call("DELETE", "/api/link");
+        const { left } = await call("DELETE", "/api/link");
+        learn({ state: "unlinked" });
+        for (const note of root.querySelectorAll("[data-left]")) note.hidden = note.dataset.left !== left;
       } catch (problem) {
         nextAsk = Date.now();
         if (problem.name !== "not-linked") throw problem;
+        learn({ state: "unlinked" });
       }
-      learn({ state: "unlinked" });
     }).catch(complain);
   });
 

@@ -19,7 +19,7 @@ use http::{Method, StatusCode};
 use crate::clock::{Clock, Seconds};
 use crate::error::Error;
 use crate::gate::SharedGate;
-use crate::model::{AccountId, ParkReason, Person, Property, Purpose, Tenant};
+use crate::model::{AccountId, LARGEST_PROPERTY, ParkReason, Person, Property, Purpose, Tenant};
 use crate::outbound::{Answer, Failure, Outbound, SIZE_LIMIT, encode};
 use crate::random::Random;
 use crate::store::{Calls, Store};
@@ -121,6 +121,12 @@ pub enum JiraError {
     /// No answer. The call may have been carried out.
     #[error("Jira does not answer: {0}")]
     NoAnswer(#[from] Failure),
+    /// The value has more bytes than a user property may have. Nothing was sent.
+    #[error("the property would have {size} bytes, and Jira takes {LARGEST_PROPERTY}")]
+    TooLarge {
+        /// How many bytes it has.
+        size: usize,
+    },
     /// Jira's answer cannot be understood.
     #[error("Jira's answer cannot be understood")]
     Nonsense,
@@ -217,6 +223,9 @@ impl Jira {
         value: &Property<'_>,
     ) -> Result<(), JiraError> {
         let body = serde_json::to_vec(value).map_err(|_| JiraError::Nonsense)?;
+        if body.len() > LARGEST_PROPERTY {
+            return Err(JiraError::TooLarge { size: body.len() });
+        }
         let path = self.property_path();
         self.call(about, Method::PUT, &path, Some(body)).await?;
         Ok(())

@@ -12,8 +12,9 @@ use crate::clock::Seconds;
 use crate::error::Error;
 use crate::events::Event;
 use crate::model::{
-    AccountId, Attempt, AttemptId, Code, Credential, Ended, Ending, Identity, IssueKey, LinkStatus,
-    Phase, Proved, Redeemed, Redeeming, Returned, Round, Tenant, Whereabouts,
+    AccountId, Attempt, AttemptId, Code, Credential, Ended, Ending, Identity, IssueKey,
+    LARGEST_PROPERTY, LinkStatus, Phase, Proved, Redeemed, Redeeming, Returned, Round, Tenant,
+    Tokens, Whereabouts,
 };
 use crate::secret::{Secret, same};
 use crate::service::failures::Brought;
@@ -303,7 +304,10 @@ async fn over(
     let newest = store.attempt_of_person(tenant, account, now).await?;
     Ok(Over {
         how: ended.how,
-        link: link.map(|link| LinkStatus::of(&link, tenant, linking.parts.service.name(), now)),
+        link: link.map(|link| {
+            let meanwhile = linking.keeps_waiting(tenant);
+            LinkStatus::of(&link, tenant, linking.parts.service.name(), meanwhile, now)
+        }),
         newest: newest.filter(|newest| begun.contains(newest)),
         back: tenant.back(ended.issue.as_ref()),
         issue: ended.issue,
@@ -454,6 +458,18 @@ async fn ask_the_service(
             return Err(start_over(linking, tenant, &attempt, error.why).await?);
         }
     };
+    if let Some(size) = too_large(linking, &identity, &tokens)? {
+        let brought = Brought {
+            tokens: tokens.revocable(),
+            subject: Some(identity.subject),
+        };
+        revoke_brought(linking, tenant, &attempt, brought).await?;
+        let why = Error::KeyTooLarge {
+            size,
+            most: LARGEST_PROPERTY,
+        };
+        return Err(start_over(linking, tenant, &attempt, why).await?);
+    }
     let redeemed = Redeemed {
         round,
         identity,
@@ -468,6 +484,20 @@ async fn ask_the_service(
     }
     let both = both_accounts(linking, tenant, &attempt, &redeemed).await?;
     Ok(View::BothAccounts(Box::new(both)))
+}
+
+/// How many bytes the property would have with these tokens, if that is more than Jira takes. A key that is yet to
+/// be made is looked at when it is put.
+fn too_large(
+    linking: &Linking,
+    identity: &Identity,
+    tokens: &Tokens,
+) -> Result<Option<usize>, Error> {
+    let service = &linking.parts.service;
+    if service.makes_keys() {
+        return Ok(None);
+    }
+    publishing::too_large(&linking.parts, &service.token_as_key(tokens), identity)
 }
 
 /// Has the tokens revoked that a code brought without an account.

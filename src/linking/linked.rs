@@ -7,7 +7,7 @@ use crate::atlassian::connect::Viewer;
 use crate::cleanup;
 use crate::clock::Seconds;
 use crate::error::Error;
-use crate::model::LinkStatus;
+use crate::model::{Left, LinkStatus, SharedWith};
 
 use super::{Linking, refused, refused_by_id};
 
@@ -25,11 +25,27 @@ pub async fn status(linking: &Linking, viewer: &Viewer) -> Result<LinkStatus, Er
     let (tenant, account) = (viewer.tenant(), viewer.account());
     let service = linking.parts.service.name();
     if let Some(link) = store.link(tenant, account).await? {
-        return Ok(LinkStatus::of(&link, tenant, service, now));
+        let meanwhile = linking.keeps_waiting(tenant);
+        let shared = store.shared_with(&link).await?;
+        return Ok(LinkStatus {
+            on_disconnect: shared.explain(service, key_ends_with(linking, shared)),
+            ..LinkStatus::of(&link, tenant, service, meanwhile, now)
+        });
     }
     may_look(linking, viewer).await?;
     let attempt = store.attempt_of_person(tenant, account, now).await?;
     Ok(LinkStatus::without_link(service, attempt.is_some()))
+}
+
+/// Whether a key stops working when its link ends, although another link uses the same account.
+fn key_ends_with(linking: &Linking, shared: SharedWith) -> bool {
+    let (service, keys) = (&linking.parts.service, &linking.parts.keys);
+    match (keys.signing.is_some(), service.makes_keys()) {
+        // Who verifies a signed key without asking takes it until it expires.
+        (true, _) => false,
+        (false, true) => true,
+        (false, false) => shared == SharedWith::Others && service.ends_access_tokens(),
+    }
 }
 
 /// Refuses by what is known. Jira is not asked: looking at an issue must not cost a call.
@@ -45,11 +61,11 @@ async fn may_look(linking: &Linking, viewer: &Viewer) -> Result<(), Error> {
 }
 
 /// Takes a link away. It is gone when this returns. Its tokens are revoked and the property is deleted
-/// now or, where that fails, later by the worker.
+/// now or, where that fails or another link uses the same account, later by the worker. Returns what is left.
 ///
 /// # Errors
 /// [`Error::TooMany`], and when the store is unavailable.
-pub async fn unlink(linking: &Arc<Linking>, viewer: &Viewer) -> Result<(), Error> {
+pub async fn unlink(linking: &Arc<Linking>, viewer: &Viewer) -> Result<Left, Error> {
     let (tenant, account) = (viewer.tenant(), viewer.account());
     linking.limits.act(tenant, account)?;
     let now = linking.now();
@@ -59,11 +75,12 @@ pub async fn unlink(linking: &Arc<Linking>, viewer: &Viewer) -> Result<(), Error
         .unlink(tenant, account, now, hands_off_until)
         .await?;
     if left.is_empty() {
-        return Ok(());
+        return Ok(Left::Nothing);
     }
     tracing::info!(tenant = %tenant.client_key, %account, "an account was unlinked");
     let task = tokio::spawn({
         let linking = linking.clone();
+        let left = left.clone();
         async move { cleanup::run_these(&linking.parts, &left, hands_off_until).await }
     });
     match tokio::time::timeout(UNLINK_PATIENCE, task).await {
@@ -72,7 +89,7 @@ pub async fn unlink(linking: &Arc<Linking>, viewer: &Viewer) -> Result<(), Error
         Ok(Err(_)) => return Err(Error::Internal("cleaning up panicked".to_owned())),
         Err(_) => tracing::warn!("cleaning up after an unlink takes long and goes on"),
     }
-    Ok(())
+    linking.store().left_of(&left).await
 }
 
 /// Brings a renewal forward.

@@ -37,6 +37,19 @@ pub enum RefreshError {
 }
 
 impl RefreshError {
+    /// Whether the service refused this grant, in whatever words: neither a failure of its own nor a refusal of
+    /// this app, nor of the kind of request (RFC 6749, section 5.2).
+    #[must_use]
+    pub fn concerns_the_grant(&self) -> bool {
+        match self {
+            Self::InvalidGrant => true,
+            Self::Refused(name) => name != "unsupported_grant_type",
+            Self::NotSent(_) | Self::Unknown(_) | Self::Wait { .. } | Self::InvalidClient(_) => {
+                false
+            }
+        }
+    }
+
     /// What it means for other token requests.
     #[must_use]
     pub fn report(&self) -> Report {
@@ -61,6 +74,9 @@ pub enum KeyEndpointError {
         /// `Retry-After`, if given.
         seconds: Option<Seconds>,
     },
+    /// It refuses this account, with a status that speaks of the request itself.
+    #[error("the key endpoint refuses this account: {0}")]
+    Refused(http::StatusCode),
     /// The gate is closed. Nothing was sent.
     #[error("no requests are sent to the service for now")]
     LeftAlone,

@@ -644,6 +644,14 @@ impl Provider {
                     seconds: answer.retry_after(self.clock.now()),
                 });
             }
+            http::StatusCode::BAD_REQUEST
+            | http::StatusCode::PAYMENT_REQUIRED
+            | http::StatusCode::FORBIDDEN
+            | http::StatusCode::CONFLICT
+            | http::StatusCode::UNPROCESSABLE_ENTITY
+            | http::StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS => {
+                return Err(KeyEndpointError::Refused(answer.status));
+            }
             status => return Err(KeyEndpointError::Failed(status.to_string())),
         }
         let issued = answers::issued_key(&answer.body)
@@ -698,6 +706,16 @@ impl Provider {
             RevokedBy::ByApp => self.deletion(url, &token.token),
         };
         self.end(request).await
+    }
+
+    /// Whether revoking an access token ends it and leaves other tokens of its account alone, by what is known.
+    #[must_use]
+    pub fn ends_access_tokens(&self) -> bool {
+        self.known().revoking_access_ends.value != Ends::Account
+            && !matches!(
+                self.known().revocation.value.by,
+                RevokedBy::Nothing | RevokedBy::RefreshTokensOnly
+            )
     }
 
     /// Whether this refresh token has to be spent to end its grant: the access token it brings authorises

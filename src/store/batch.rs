@@ -55,7 +55,8 @@ statements! {
     COMMIT = rows("update link set credential = v.column3, generation = v.column4, \
         key_expires_at = v.column5, consent_ends_at = v.column6, \
         first_end = case when v.column7 < published_expires_at then v.column7 else published_expires_at end, \
-        intent_at = null, unsettled = false",
+        intent_at = null, unsettled = false, \
+        refusals = case when v.column5 is null then refusals else 0 end",
         [text bigint text bigint bigint bigint bigint],
         "where link.id = v.column1 and link.generation = v.column2 and exists \
         (select 1 from tenant t where t.client_key = link.client_key and t.installed \
@@ -69,14 +70,21 @@ statements! {
         first_end = case when v.column8 < v.column4 then v.column8 else v.column4 end, \
         due_at = case when put_again = v.column7 then v.column6 else v.column5 end, \
         put_again = case when put_again = v.column7 then 0 else put_again end, \
-        failures = 0, claims = 0, claim = null, claimed_by = null, gone_since = null",
+        failures = 0, claims = 0, claim = null, claimed_by = null, gone_since = null, \
+        trouble = null, refusals = 0, refused_since = null, property_size = null",
         [text bigint text bigint bigint bigint bigint bigint],
         "where link.id = v.column1 and link.generation = v.column2 returning id");
-    /// Link, generation, claim, next time, failures to add, whether the token request has an outcome.
+    /// Link, generation, claim, next time, failures to add, whether the token request has an outcome, what it
+    /// met or null to keep what an earlier try met, when the service refused it after its key ran out or null.
+    /// The first refusal counts, unless it came from a clock that was ahead.
     PUT_OFF = rows("update link set due_at = v.column4, failures = failures + v.column5, claims = 0, \
         claim = null, claimed_by = null, \
-        intent_at = case when v.column6 then null else intent_at end",
-        [text bigint text bigint bigint boolean],
+        intent_at = case when v.column6 then null else intent_at end, \
+        trouble = coalesce(v.column7, trouble), \
+        refusals = refusals + case when v.column8 is null then 0 else 1 end, \
+        refused_since = case when v.column8 is null then refused_since \
+            when refusals > 0 and refused_since <= v.column8 then refused_since else v.column8 end",
+        [text bigint text bigint bigint boolean text bigint],
         "where link.id = v.column1 and link.generation = v.column2 and link.claim = v.column3 \
         returning id");
 }
@@ -127,6 +135,10 @@ pub(super) struct PutOff {
     pub(super) due_at: Seconds,
     pub(super) failed: bool,
     pub(super) settled: bool,
+    /// What it met, if that is to be told.
+    pub(super) trouble: Option<&'static str>,
+    /// When the service refused it, if its key had run out by then.
+    pub(super) refused_at: Option<Seconds>,
 }
 
 struct Waiting {
@@ -294,6 +306,8 @@ fn bind_put_off<'q>(query: Query<'q>, (link, row): ForLink<'q, PutOff>) -> Query
         .bind(row.due_at)
         .bind(i64::from(row.failed))
         .bind(row.settled)
+        .bind(row.trouble)
+        .bind(row.refused_at)
 }
 
 /// Runs a statement about these rows and adds the ids that it found.

@@ -110,6 +110,10 @@ pub struct Claim {
     pub probe: Option<Probe>,
     /// When Jira last said that the link's person is there.
     pub seen_at: Seconds,
+    /// How often the service has refused this link since its key ran out.
+    pub refusals: i64,
+    /// When it did so first.
+    pub refused_since: Option<Seconds>,
     pub(super) put_again: i64,
     pub(super) token: String,
 }
@@ -316,6 +320,8 @@ impl Store {
             purpose: Purpose::Renewal,
             probe: kind.probe(),
             seen_at: row.seen_at,
+            refusals: row.refusals,
+            refused_since: row.refused_since,
             put_again: row.put_again,
             token: row.claim.unwrap_or_default(),
             tenant,

@@ -3,7 +3,8 @@
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::model::{
-    AccountId, ClientKey, Credential, MintedKey, RevocableToken, Revocation, words,
+    AccountId, ClientKey, Credential, Left, Link, MintedKey, RevocableToken, Revocation,
+    SharedWith, words,
 };
 use crate::vault::Place;
 
@@ -22,6 +23,12 @@ statements! {
     /// the database who changes a subject here could as well delete the link or the entry.
     SUBJECT_IN_USE = "select count(*), count(case when account_id = $2 then 1 end) from link \
         where subject = $1";
+    /// The same about other links than this one, for its person to know beforehand.
+    SUBJECT_SHARED = "select cast(case \
+        when (select 1 from link where account_id = $2 and subject = $1 and id <> $3 limit 1) is not null then 2 \
+        when (select 1 from link where subject = $1 and id <> $3 limit 1) is not null then 1 \
+        else 0 end as bigint)";
+    CLEANUP_IS_LEFT = "select count(*), count(held_for_subject) from cleanup where id = $1";
     TENANTS_TO_CLEAN = "select t.client_key from tenant t where t.client_key > $2 \
         and (select c.id from cleanup c where c.client_key = t.client_key and c.held_for_subject is null \
         and c.held_for_account is null and c.due_at <= $1 order by c.due_at limit 1) is not null order by t.client_key limit $3";
@@ -405,6 +412,40 @@ impl Sealer {
 }
 
 impl Store {
+    /// Who else uses the account at the service that this link uses. By the rule that decides which tokens wait
+    /// when it ends: see `Wait`.
+    pub async fn shared_with(&self, link: &Link) -> Result<SharedWith, Error> {
+        let subject = link.identity.subject.as_str();
+        if subject.is_empty() {
+            // It cannot be read.
+            return Ok(SharedWith::Nobody);
+        }
+        let shared = SUBJECT_SHARED
+            .bind(subject)
+            .bind(link.account_id.as_str())
+            .bind(link.id.as_str());
+        Ok(match self.connections.one::<i64>(shared).await? {
+            0 => SharedWith::Nobody,
+            1 => SharedWith::Others,
+            _ => SharedWith::Oneself,
+        })
+    }
+
+    /// What is left of these entries.
+    pub async fn left_of(&self, ids: &[String]) -> Result<Left, Error> {
+        let mut left = Left::Nothing;
+        for id in ids {
+            let entry = CLEANUP_IS_LEFT.bind(id);
+            match self.connections.one::<(i64, i64)>(entry).await? {
+                (0, _) => {}
+                (_, 0) if left == Left::Nothing => left = Left::Retried,
+                (_, 0) => {}
+                _ => left = Left::SharedLogin,
+            }
+        }
+        Ok(left)
+    }
+
     /// Releases tokens whose account at the service no link uses any more, and those of an unknown account
     /// whose person has no link any more.
     pub async fn let_go(&self, now: Seconds) -> Result<(), Error> {

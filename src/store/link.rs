@@ -45,7 +45,8 @@ statements! {
         published_at = 0, put_again = 0, due_at = excluded.due_at, failures = 0, claims = 1, claim = excluded.claim, \
         claimed_by = excluded.claimed_by, intent_at = null, unsettled = false, \
         consented_at = excluded.consented_at, consent_ends_at = excluded.consent_ends_at, first_end = 0, \
-        gone_since = null, seen_at = excluded.seen_at";
+        gone_since = null, seen_at = excluded.seen_at, trouble = null, refusals = 0, refused_since = null, \
+        property_size = null";
     LINK_DELETE = "delete from link where client_key = $1 and account_id = $2 returning *";
     LINK_DELETE_BY_ID = "delete from link where id = $1 returning *";
     /// Counts one on, for a new link or after the end of one. It comes before the link in every transaction,
@@ -306,6 +307,8 @@ impl Store {
             generation: 0,
             published: None,
             consent: credential.consent,
+            trouble: None,
+            property_size: None,
         };
         let confirmed = self.connections.transaction(async |tx| {
             // Locks the tenant, so that an uninstall happens before or after this, not in between.
@@ -339,6 +342,8 @@ impl Store {
             probe: None,
             put_again: 0,
             seen_at: now,
+            refusals: 0,
+            refused_since: None,
             token,
         }))
     }

@@ -2,7 +2,7 @@
 
 use crate::clock::Seconds;
 use crate::error::Error;
-use crate::model::{AccountId, AsideReason, Credential, Link, ReconnectReason, Tenant};
+use crate::model::{AccountId, AsideReason, Credential, Link, ReconnectReason, Tenant, Trouble};
 use crate::secret::{Secret, same};
 
 use super::Store;
@@ -20,7 +20,7 @@ statements! {
     RECONNECT = "update link set state = 'reconnect', reason = $4, claim = null, claimed_by = null, \
         claims = 0, intent_at = null where id = $1 and generation = $2 and claim = $3";
     SET_ASIDE = "update link set state = 'aside', reason = $4, due_at = $5, failures = failures + 1, \
-        claim = null, claimed_by = null, claims = 0 where id = $1 and generation = $2 and claim = $3";
+        property_size = $6, claim = null, claimed_by = null, claims = 0 where id = $1 and generation = $2 and claim = $3";
     /// The first time counts, unless it came from a clock that was ahead.
     GONE_SAID = "update link set gone_since = case when gone_since <= $4 then gone_since else $4 end \
         where id = $1 and generation = $2 and claim = $3 returning gone_since";
@@ -40,6 +40,15 @@ pub enum GivenBack {
     Failed,
     /// It failed, and its token request was answered or never sent, so none is open.
     FailedAndAnswered,
+}
+
+/// What a try met that brought no key into Jira.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Failure {
+    /// What its person is told once the key has run out. None keeps what an earlier try met.
+    pub trouble: Option<Trouble>,
+    /// When the service refused this link, if its key had run out by then. The row counts these.
+    pub refused_at: Option<Seconds>,
 }
 
 impl GivenBack {
@@ -188,8 +197,16 @@ impl Store {
         claim: &Claim,
         now: Seconds,
         due_at: Seconds,
+        trouble: Option<Trouble>,
     ) -> Result<(), Error> {
-        if self.put_off(claim, due_at, GivenBack::Failed).await? {
+        let failed = Failure {
+            trouble,
+            refused_at: None,
+        };
+        if self
+            .put_off_after(claim, due_at, GivenBack::Failed, failed)
+            .await?
+        {
             return Ok(());
         }
         let owner = claim.owner();
@@ -208,12 +225,26 @@ impl Store {
         due_at: Seconds,
         why: GivenBack,
     ) -> Result<bool, Error> {
+        self.put_off_after(claim, due_at, why, Failure::default())
+            .await
+    }
+
+    /// The same, and remembers what the try met until a key is in Jira.
+    pub async fn put_off_after(
+        &self,
+        claim: &Claim,
+        due_at: Seconds,
+        why: GivenBack,
+        failure: Failure,
+    ) -> Result<bool, Error> {
         let write = Write::PutOff(PutOff {
             claim: claim.token.clone(),
             generation: claim.link.generation,
             due_at,
             failed: why.counts_as_failure(),
             settled: why.leaves_nothing_open(),
+            trouble: failure.trouble.map(Trouble::as_str),
+            refused_at: failure.refused_at,
         });
         self.writer.write(&claim.link.id, write).await
     }
@@ -237,6 +268,19 @@ impl Store {
         due_at: Seconds,
     ) -> Result<(), Error> {
         self.rest(&claim.link, &claim.token, reason, due_at).await
+    }
+
+    /// Sets a link aside until `due_at` because the property would have this many bytes.
+    pub async fn set_aside_too_large(
+        &self,
+        claim: &Claim,
+        size: usize,
+        due_at: Seconds,
+    ) -> Result<(), Error> {
+        let size = i64::try_from(size).unwrap_or(i64::MAX);
+        let reason = AsideReason::TooLarge;
+        self.rest_with(&claim.link, &claim.token, reason, due_at, Some(size))
+            .await
     }
 
     /// Records that Jira says that the person of a claimed link is gone. Returns since when it has said so.
@@ -272,12 +316,24 @@ impl Store {
         reason: AsideReason,
         due_at: Seconds,
     ) -> Result<(), Error> {
+        self.rest_with(link, claim, reason, due_at, None).await
+    }
+
+    async fn rest_with(
+        &self,
+        link: &Link,
+        claim: &str,
+        reason: AsideReason,
+        due_at: Seconds,
+        property_size: Option<i64>,
+    ) -> Result<(), Error> {
         let set_aside = SET_ASIDE
             .bind(link.id.as_str())
             .bind(link.generation)
             .bind(claim)
             .bind(reason.as_str())
-            .bind(due_at);
+            .bind(due_at)
+            .bind(property_size);
         self.connections.execute(set_aside).await?;
         Ok(())
     }

@@ -4,6 +4,7 @@ use sqlx::FromRow;
 
 use crate::model::{
     AccountId, AsideReason, ClientKey, Consent, Identity, Link, LinkId, LinkState, Published,
+    Trouble,
 };
 
 use super::connections::readable_rows;
@@ -108,6 +109,10 @@ pub(super) struct LinkRow {
     pub(super) consent_ends_at: Option<i64>,
     pub(super) first_end: i64,
     pub(super) seen_at: i64,
+    pub(super) trouble: Option<String>,
+    pub(super) refusals: i64,
+    pub(super) refused_since: Option<i64>,
+    pub(super) property_size: Option<i64>,
 }
 
 #[derive(FromRow)]
@@ -154,6 +159,8 @@ impl LinkRow {
                 since: self.consented_at,
                 ends_at: self.consent_ends_at,
             },
+            trouble: self.trouble.as_deref().and_then(Trouble::parse),
+            property_size: self.property_size,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::http::header::HeaderName;
 
 use super::extract::SmallBody;
 use crate::app::App;
@@ -23,10 +24,16 @@ pub async fn status(
     linking::status(&app.linking, &viewer).await.map(Json)
 }
 
-/// `DELETE /api/link`.
-pub async fn unlink(State(app): State<Arc<App>>, viewer: Viewer) -> Result<StatusCode, Error> {
-    linking::unlink(&app.linking, &viewer).await?;
-    Ok(StatusCode::NO_CONTENT)
+/// Says what a disconnect has not ended yet, with one of the words of [`crate::model::Left`].
+const LEFT: HeaderName = HeaderName::from_static("latchkey-left");
+
+/// `DELETE /api/link`. The answer has no body; a header says what has to wait.
+pub async fn unlink(
+    State(app): State<Arc<App>>,
+    viewer: Viewer,
+) -> Result<(StatusCode, [(HeaderName, &'static str); 1]), Error> {
+    let left = linking::unlink(&app.linking, &viewer).await?;
+    Ok((StatusCode::NO_CONTENT, [(LEFT, left.as_str())]))
 }
 
 /// `POST /api/link/renew`.

@@ -374,7 +374,7 @@ impl OverPage {
             app_name: app.appearance.app_name.clone(),
             css: asset(app, "latchkey.css"),
             icon: asset(app, "icon.svg"),
-            connected: how == Ending::Connected && works.is_some(),
+            connected: how == Ending::Connected && works.is_some_and(|link| link.reason.is_none()),
             title,
             lines,
             code: (!done_by_the_person).then_some(OVER),
@@ -409,12 +409,18 @@ fn connected(app: &App, link: &LinkStatus, issue: Option<&IssueKey>) -> Wording 
         "Jira hasn't taken the key yet. Retrying automatically. The issue shows when it is there."
             .to_owned()
     });
+    // While there is no valid key, the link says why.
+    let waits = link.reason.clone().or(waits);
     let renews = format!(
         "{} renews your key until you disconnect, which you can do in {where_to}.",
         app.appearance.app_name
     );
     let lines = waits.into_iter().chain([renews]).collect();
-    (format!("Connected as {}", name(link)), lines)
+    let title = match link.has_run_out {
+        true => format!("Your {} key has run out", link.service),
+        false => format!("Connected as {}", name(link)),
+    };
+    (title, lines)
 }
 
 /// The attempt connected an account; its link needs its person now, or is gone.
@@ -436,7 +442,15 @@ fn connected_once(service: &str, lost: Option<&LinkStatus>) -> Wording {
 
 fn not_connected(how: Ending, service: &str, works: Option<&LinkStatus>) -> Wording {
     let holds = match works {
-        Some(link) => format!("You are still connected to {service} as {}.", name(link)),
+        Some(link) => {
+            let name = name(link);
+            let holds = format!("You are still connected to {service} as {name}.");
+            // While there is no valid key, the link says why.
+            match &link.reason {
+                Some(reason) => format!("{holds} {reason}"),
+                None => holds,
+            }
+        }
         None => "Nothing was connected.".to_owned(),
     };
     let ended = "That ended this attempt.".to_owned();

@@ -821,6 +821,31 @@ impl<'a> Album<'a> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r30_the_panel_says_that_a_key_has_run_out_while_it_is_looked_at() {
+    let scene = Scene::start(Db::Sqlite, Setting::keys_live(20)).await;
+    let service = &scene.world.service;
+    let omar = scene.person("acme", OMAR);
+    omar.link("u-100").await;
+    omar.recorded().await;
+    let browser = Browser::new(Options::default()).await;
+    let at_jira = AtJira::on(&scene, &browser);
+    let refused = Kind::Status(400, Vec::new(), "Bad Request".to_owned());
+    service.fault(Fault::always(Endpoint::Refresh, refused));
+    at_jira.sign_in(OMAR).await;
+    // By the time of the wall: the key's life is real.
+    at_jira.wait_glance("ran-out").await;
+    at_jira
+        .in_frame(async || {
+            browser.wait_text("Your Acme Drive key has run out").await;
+            browser.wait_text("Robin Park").await;
+            browser.wait_no_text("Connected as").await;
+        })
+        .await;
+    browser.close().await;
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_state_of_the_glance_is_reached_and_left() {
     for theme in Album::themes() {
         every_state_of_the_glance(*theme).await;

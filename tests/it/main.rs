@@ -14,6 +14,7 @@ mod crashing;
 mod cut;
 mod database;
 mod disk;
+mod ends;
 mod faults;
 mod fitting;
 mod flooding;

@@ -349,6 +349,11 @@ impl Service {
         self.change(|world| change(&mut world.options));
     }
 
+    /// From here on access tokens and API keys are this many bytes longer than they need to be.
+    pub fn pad_keys(&self, bytes: usize) {
+        self.change(|world| world.ledger.padding = bytes);
+    }
+
     pub fn add_person(&self, person: Person) {
         self.change(|world| world.people.push(person));
     }

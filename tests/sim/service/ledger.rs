@@ -139,6 +139,8 @@ pub struct Ledger {
     reused: Vec<String>,
     /// Secrets that are nothing of the above: ID tokens, and verifiers that clients showed.
     others: Vec<String>,
+    /// By how many bytes access tokens and API keys are longer than they need to be.
+    pub(super) padding: usize,
 }
 
 impl Default for Ledger {
@@ -153,6 +155,7 @@ impl Default for Ledger {
             requests: Vec::new(),
             reused: Vec::new(),
             others: Vec::new(),
+            padding: 0,
         }
     }
 }
@@ -391,10 +394,10 @@ impl Ledger {
         let ends_at = self.grants[grant].ends_at;
         let ends_at = ends_at.filter(|_| kind == TokenKind::Refresh);
         let expires_at = [life.map(|life| issued_at + life), ends_at];
-        let value = random(match kind {
-            TokenKind::Access => "at_",
-            TokenKind::Refresh => "rt_",
-        });
+        let value = match kind {
+            TokenKind::Access => format!("{}{}", random("at_"), "x".repeat(self.padding)),
+            TokenKind::Refresh => random("rt_"),
+        };
         let token = Token {
             value: value.clone(),
             kind,
@@ -525,7 +528,7 @@ impl Ledger {
     pub(super) fn add_api_key(&mut self, grant: usize, life: Duration) -> &ApiKey {
         let key = ApiKey {
             id: random("kid_"),
-            value: random("key_"),
+            value: format!("{}{}", random("key_"), "x".repeat(self.padding)),
             subject: self.grants[grant].subject.clone(),
             grant,
             expires_at: self.now() + life,
