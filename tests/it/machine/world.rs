@@ -49,6 +49,8 @@ const LONGEST_TROUBLE: Seconds = 4 * 24 * 3600;
 /// How long a process that cleans up while calls are held must have done so before it is taken to wait
 /// for them.
 const STILL: Duration = Duration::from_millis(500);
+/// How long it takes to put a backup back, in seconds.
+const PUTTING_BACK: Seconds = 30;
 /// How long a process goes on while its database is in trouble, or when it is asked to stop.
 const A_MOMENT: Duration = Duration::from_millis(50);
 /// Only a fault of the product or of this machine takes longer.
@@ -748,13 +750,15 @@ impl World {
             let process = self.another();
             self.processes.push(process);
         }
-        // Each finds out at once what time it is in the database.
-        for process in &mut self.processes {
-            process.work();
-        }
+        // Nobody does it faster.
+        self.advance(PUTTING_BACK);
         self.forget();
         for site in 0..SITES.len() {
             self.tell_again(which, site, backup);
+        }
+        // Each finds out what time it is in the database.
+        for process in &mut self.processes {
+            process.work();
         }
         self.settle()
     }
