@@ -1,6 +1,10 @@
-//! The public keys of lifecycle tokens, fetched by kid and cached.
+//! The public keys of lifecycle tokens, fetched by kid and kept.
 //!
-//! The key of a kid never changes, so a fetched key is kept. A kid can be made up, so what strangers can cause is
+//! The key of a kid never changes, so a fetched key is kept, in memory and in the database: neither a restart nor
+//! an absent key server costs a key that was seen. A key may be withdrawn, so it is asked for again before it is
+//! used, if the last look was a day ago. While the key server does not answer, the key is used for a week more.
+//!
+//! A kid can be made up, so what strangers can cause is
 //! bounded: a kid must be a short plain token before it becomes part of a URL; each address may cause only so many
 //! fetches ([`Limits::fetch`]); a kid is fetched once, for all callers that wait for it; a limited number of
 //! callers waits, in an order that lets those from quiet networks go first (`queue.rs`), and further ones are told
@@ -22,17 +26,28 @@ use crate::error::Error;
 use crate::limits::Limits;
 use crate::outbound::{Answer, Outbound};
 use crate::process::Usage;
+use crate::store::{KEPT_INSTALL_KEYS, KeptInstallKey, Store};
 
 use queue::Queue;
 
 mod queue;
 
-/// How many keys are cached. Atlassian uses a handful.
-const REMEMBERED: usize = 64;
+/// How long a key is used before it is asked for again, in seconds.
+const SEEN_FOR: Seconds = 24 * 3600;
+/// How long after the last look a key is used while the key server does not answer, in seconds, and how long it
+/// is then not asked again.
+const STALE_FOR: Seconds = 8 * 24 * 3600;
+const NOT_ASKED_FOR: Seconds = 60;
+/// How often the database is read for what other replicas have seen, in seconds.
+const LOOKED_EACH: Seconds = 5;
+/// How far another replica's clock may be ahead, in seconds.
+const CLOCKS_DIFFER: Seconds = 300;
 /// How long a kid counts as unknown after it was not found, in seconds, and how many are remembered. Each takes
 /// less than 40 bytes.
 const UNKNOWN_FOR: Seconds = 60;
 const UNKNOWN: usize = 32_768;
+/// How many keys are remembered.
+const REMEMBERED: usize = KEPT_INSTALL_KEYS as usize;
 /// A PEM of an RSA key is smaller than a kilobyte.
 const LARGEST_KEY: usize = 16 * 1024;
 /// How long one fetch may take, and how long a caller waits for its turn and the fetch.
@@ -64,6 +79,7 @@ struct Shared {
     http: Outbound,
     clock: Clock,
     limits: Arc<Limits>,
+    store: Store,
     /// Hashes kids with a secret seed, so that nobody can make up one that counts as another.
     hasher: RandomState,
     state: Mutex<State>,
@@ -80,7 +96,9 @@ impl std::fmt::Debug for Shared {
 }
 
 struct State {
-    keys: HashMap<String, DecodingKey>,
+    keys: HashMap<String, Kept>,
+    /// When the database was last read for keys that another replica has seen.
+    looked_at: Seconds,
     /// Hashes of kids that do not exist, and until when that is believed. Made-up kids fill this map and not
     /// that of the keys.
     unknown: HashMap<u64, Seconds>,
@@ -89,37 +107,110 @@ struct State {
     queue: Queue,
 }
 
+impl State {
+    /// Keeps a key, unless a later look at it is known. The one that was not seen for longest makes room.
+    fn keep(&mut self, kid: &str, kept: Kept) {
+        let known = self.keys.get(kid);
+        if known.is_some_and(|known| known.seen_at > kept.seen_at) {
+            return;
+        }
+        if self.keys.len() >= REMEMBERED && known.is_none() {
+            let oldest = self.keys.iter().min_by_key(|(_, kept)| kept.seen_at);
+            if let Some(oldest) = oldest.map(|(kid, _)| kid.clone()) {
+                self.keys.remove(&oldest);
+            }
+        }
+        self.keys.insert(kid.to_owned(), kept);
+    }
+}
+
+/// A key that Atlassian has given.
+#[derive(Clone)]
+struct Kept {
+    key: DecodingKey,
+    /// When Atlassian last gave it.
+    seen_at: Seconds,
+    /// Until when the key server is not asked again, because it did not answer.
+    not_asked_until: Seconds,
+}
+
+impl Kept {
+    /// None if it is not an RSA key.
+    fn of(kept: &KeptInstallKey) -> Option<Self> {
+        Some(Self {
+            key: DecodingKey::from_rsa_pem(kept.pem.as_bytes()).ok()?,
+            seen_at: kept.seen_at,
+            not_asked_until: 0,
+        })
+    }
+
+    fn is_fresh(&self, now: Seconds) -> bool {
+        (-CLOCKS_DIFFER..SEEN_FOR).contains(&(now - self.seen_at))
+    }
+
+    /// Whether it may be used while the key server does not answer.
+    fn is_usable(&self, now: Seconds) -> bool {
+        (-CLOCKS_DIFFER..STALE_FOR).contains(&(now - self.seen_at))
+    }
+}
+
 /// What came of a fetch.
 #[derive(Clone)]
 enum Outcome {
-    Key(DecodingKey),
+    Key(Kept),
     /// Atlassian has no such key.
     Unknown,
-    /// The key server did not answer, or not with a key: for the log.
-    NoAnswer(String),
+    /// The key server did not answer, or not with a key: for the log. If the key was kept and may still be used,
+    /// here it is.
+    NoAnswer(String, Option<Kept>),
     /// Others go first.
     TurnedAway,
 }
 
+/// What the key server says.
+enum Fetched {
+    /// A text that should be a key.
+    Key(String),
+    /// There is none, or it must not be read: the status.
+    Refused(u16),
+    /// It does not answer, or with something else: for the log.
+    NoAnswer(String),
+}
+
 impl InstallKeys {
-    /// Keys at `{url}/{kid}`.
-    #[must_use]
-    pub fn new(url: String, http: Outbound, clock: Clock, limits: Arc<Limits>) -> Self {
+    /// Keys at `{url}/{kid}`, beginning with those that are kept.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn open(
+        url: String,
+        http: Outbound,
+        clock: Clock,
+        limits: Arc<Limits>,
+        store: Store,
+    ) -> Result<Self, Error> {
         let at_once = at_once(Usage::now().most_descriptors);
-        Self(Arc::new(Shared {
+        let kept = store.install_keys().await?;
+        let kept = kept
+            .iter()
+            .filter_map(|key| Some((key.kid.clone(), Kept::of(key)?)));
+        let keys = kept.collect();
+        Ok(Self(Arc::new(Shared {
             url,
             http,
             clock,
             limits,
+            store,
             hasher: RandomState::new(),
             state: Mutex::new(State {
-                keys: HashMap::new(),
+                keys,
+                looked_at: 0,
                 unknown: HashMap::new(),
                 dropped_at: 0,
                 queue: Queue::new(at_once, CALLERS),
             }),
             said_at: AtomicI64::new(0),
-        }))
+        })))
     }
 
     /// The key of a kid that this client named.
@@ -146,17 +237,18 @@ impl InstallKeys {
             if let Some(cached) = shared.remembered(&state, kid, now) {
                 return cached;
             }
-            if !state.queue.has(kid) {
+            let is_known = state.keys.contains_key(kid);
+            if !is_known && !state.queue.has(kid) {
                 shared.limits.fetch(client)?;
             }
-            let told = state.queue.join(kid, client, false, now);
+            let told = state.queue.join(kid, client, is_known, now);
             told.map_err(|_| shared.crowded())?
         };
         shared.begin();
         match timeout(CALLER_WITHIN, told).await {
-            Ok(Ok(Outcome::Key(key))) => Ok(key),
+            Ok(Ok(Outcome::Key(kept) | Outcome::NoAnswer(_, Some(kept)))) => Ok(kept.key),
             Ok(Ok(Outcome::Unknown)) => Err(Error::Unauthorized("the kid is unknown")),
-            Ok(Ok(Outcome::NoAnswer(why))) => {
+            Ok(Ok(Outcome::NoAnswer(why, None))) => {
                 Err(Error::JiraUnreachable(format!("install keys: {why}")))
             }
             Ok(Ok(Outcome::TurnedAway) | Err(_)) | Err(_) => Err(shared.crowded()),
@@ -181,8 +273,9 @@ impl Shared {
         kid: &str,
         now: Seconds,
     ) -> Option<Result<DecodingKey, Error>> {
-        if let Some(key) = state.keys.get(kid) {
-            return Some(Ok(key.clone()));
+        if let Some(kept) = state.keys.get(kid) {
+            let not_asked = now < kept.not_asked_until && kept.is_usable(now);
+            return (kept.is_fresh(now) || not_asked).then(|| Ok(kept.key.clone()));
         }
         let until = state.unknown.get(&self.hasher.hash_one(kid))?;
         (*until > now).then_some(Err(Error::Unauthorized("the kid is unknown")))
@@ -218,29 +311,114 @@ impl Shared {
         }
     }
 
+    /// Asks the key server, and the database for what it does not answer.
     async fn ask(&self, kid: &str) -> Outcome {
+        let kept = self.kept(kid);
+        let now = self.clock.now();
+        match self.fetch(kid).await {
+            Fetched::Key(pem) => {
+                let seen = KeptInstallKey {
+                    kid: kid.to_owned(),
+                    pem,
+                    seen_at: now,
+                };
+                let Some(key) = Kept::of(&seen) else {
+                    return self
+                        .unanswered(kid, kept, "not an RSA key".to_owned())
+                        .await;
+                };
+                if let Err(error) = self.store.keep_install_key(&seen).await {
+                    tracing::warn!(%error, "a key of Atlassian cannot be kept in the database");
+                }
+                Outcome::Key(key)
+            }
+            // What never was there is forbidden to read at some key servers.
+            Fetched::Refused(_) if kept.is_none() => Outcome::Unknown,
+            Fetched::Refused(404 | 410) => {
+                tracing::warn!(%kid, "Atlassian has withdrawn a key of lifecycle calls; it is not used any more");
+                if let Err(error) = self.store.forget_install_key(kid).await {
+                    tracing::warn!(%error, "a withdrawn key cannot be deleted from the database");
+                }
+                Outcome::Unknown
+            }
+            Fetched::Refused(status) => self.unanswered(kid, kept, status.to_string()).await,
+            Fetched::NoAnswer(why) => self.unanswered(kid, kept, why).await,
+        }
+    }
+
+    /// The key server did not answer: the key is used if it was seen, perhaps by another replica.
+    async fn unanswered(&self, kid: &str, kept: Option<Kept>, why: String) -> Outcome {
+        let now = self.clock.now();
+        let kept = match kept {
+            Some(kept) => Some(kept),
+            None => {
+                self.look_again().await;
+                self.kept(kid)
+            }
+        };
+        let usable = kept.filter(|kept| kept.is_usable(now)).map(|kept| Kept {
+            not_asked_until: now + NOT_ASKED_FOR,
+            ..kept
+        });
+        if usable.is_some() {
+            tracing::warn!(%kid, %why, "the key server of Atlassian does not answer; a key that was seen before is used");
+        }
+        Outcome::NoAnswer(why, usable)
+    }
+
+    fn kept(&self, kid: &str) -> Option<Kept> {
+        self.state().keys.get(kid).cloned()
+    }
+
+    /// Reads what other replicas have seen, now and then: made-up kids must not keep the database busy.
+    async fn look_again(&self) {
+        let now = self.clock.now();
+        {
+            let mut state = self.state();
+            if (0..LOOKED_EACH).contains(&(now - state.looked_at)) {
+                return;
+            }
+            state.looked_at = now;
+        }
+        match self.store.install_keys().await {
+            Ok(all) => {
+                let mut state = self.state();
+                for seen in all {
+                    if let Some(kept) = Kept::of(&seen) {
+                        state.keep(&seen.kid, kept);
+                    }
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the keys of Atlassian that were seen cannot be read");
+            }
+        }
+    }
+
+    async fn fetch(&self, kid: &str) -> Fetched {
         let url = format!("{}/{kid}", self.url);
         let answer = timeout(FETCH_WITHIN, self.http.get(&url, LARGEST_KEY)).await;
         match answer {
-            Err(_) => Outcome::NoAnswer("no answer in time".to_owned()),
-            Ok(Err(error)) => Outcome::NoAnswer(error.to_string()),
+            Err(_) => Fetched::NoAnswer("no answer in time".to_owned()),
+            Ok(Err(error)) => Fetched::NoAnswer(error.to_string()),
             Ok(Ok(Answer { status, body, .. })) => match status.as_u16() {
-                200..=299 => DecodingKey::from_rsa_pem(&body).map_or_else(
-                    |_| Outcome::NoAnswer("not an RSA key".to_owned()),
-                    Outcome::Key,
+                200..=299 => String::from_utf8(body).map_or_else(
+                    |_| Fetched::NoAnswer("not an RSA key".to_owned()),
+                    Fetched::Key,
                 ),
-                400 | 403 | 404 | 410 => Outcome::Unknown,
-                _ => Outcome::NoAnswer(status.to_string()),
+                status @ (400 | 403 | 404 | 410) => Fetched::Refused(status),
+                _ => Fetched::NoAnswer(status.to_string()),
             },
         }
     }
 
     fn remember(&self, state: &mut State, kid: &str, outcome: &Outcome, now: Seconds) {
         match outcome {
-            Outcome::Key(key) if state.keys.len() < REMEMBERED => {
-                state.keys.insert(kid.to_owned(), key.clone());
+            Outcome::Key(kept) | Outcome::NoAnswer(_, Some(kept)) => {
+                state.keep(kid, kept.clone());
             }
             Outcome::Unknown => {
+                state.keys.remove(kid);
                 if state.unknown.len() >= UNKNOWN && state.dropped_at != now {
                     state.dropped_at = now;
                     state.unknown.retain(|_, until| *until > now);
@@ -250,7 +428,7 @@ impl Shared {
                     state.unknown.insert(kid, now + UNKNOWN_FOR);
                 }
             }
-            _ => {}
+            Outcome::NoAnswer(_, None) | Outcome::TurnedAway => {}
         }
     }
 }
@@ -267,7 +445,7 @@ impl Fetch {
         Self {
             keys,
             kid,
-            outcome: Outcome::NoAnswer("the fetch was broken off".to_owned()),
+            outcome: Outcome::NoAnswer("the fetch was broken off".to_owned(), None),
         }
     }
 
