@@ -54,6 +54,16 @@ create table lifecycle_token (
 );
 create index lifecycle_token_expires on lifecycle_token (expires_at);
 
+-- Atlassian's public keys of lifecycle tokens that were seen, for when its key server does not answer.
+create table install_key (
+    kid text not null primary key,
+    -- Sealed, so that nobody puts a key of their own there, and bound to the time.
+    sealed text not null,
+    -- When the key server last gave it. It is asked again after a day.
+    seen_at bigint not null
+);
+create index install_key_seen on install_key (seen_at);
+
 -- What Jira said about people who tried to link.
 create table person (
     client_key text not null,

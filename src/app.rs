@@ -121,7 +121,7 @@ impl App {
         let meters = Meters::new(&registry);
         let limits = Arc::new(Limits::new(clock, events.clone()));
         let store = open_store(&config, &outside, &events).await?;
-        let connect = connect(&config, &outside, &store, &limits, &events, &meters);
+        let connect = connect(&config, &outside, &store, &limits, &events, &meters).await?;
         let service = service(&config, &outside, &store);
         let at_once = config.service_limits.concurrency.min(service.at_once());
         let replica = random.id();
@@ -197,21 +197,23 @@ async fn open_store(
     Ok(store)
 }
 
-fn connect(
+async fn connect(
     config: &Config,
     outside: &Outside,
     store: &Store,
     limits: &Arc<Limits>,
     events: &Events,
     meters: &Meters,
-) -> Connect {
-    let install_keys = InstallKeys::new(
+) -> Result<Connect, Error> {
+    let install_keys = InstallKeys::open(
         config.install_keys_url.clone(),
         outside.http.clone(),
         outside.clock.clone(),
         limits.clone(),
-    );
-    Connect::new(
+        store.clone(),
+    )
+    .await?;
+    Ok(Connect::new(
         config.base_url.clone(),
         config.app_key.clone(),
         sites(config),
@@ -220,7 +222,7 @@ fn connect(
         outside.clock.clone(),
         events.clone(),
         meters.clone(),
-    )
+    ))
 }
 
 fn jira(config: &Config, outside: &Outside, store: &Store) -> Jira {

@@ -97,6 +97,13 @@ pub enum Error {
         retry_after: Seconds,
     },
 
+    /// More strangers ask at once for what costs something than can be served. This one was turned away.
+    #[error("too many callers wait")]
+    Crowded {
+        /// When to try again, in seconds.
+        retry_after: Seconds,
+    },
+
     /// The service does not accept the code or the tokens, or its answer makes no sense.
     #[error("the service refused: {0}")]
     ServiceRefused(String),
@@ -272,6 +279,7 @@ impl Error {
             Self::ServiceUnreachable(_)
             | Self::JiraUnreachable(_)
             | Self::JiraBusy { .. }
+            | Self::Crowded { .. }
             | Self::Unavailable(_)
             | Self::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -400,6 +408,11 @@ impl Error {
                 "Too many requests",
                 "Wait a moment and try again.".to_owned(),
             ),
+            Self::Crowded { .. } => (
+                "crowded",
+                "Too many requests are waiting",
+                "Nothing was changed. Wait a moment and try again.".to_owned(),
+            ),
             Self::ServiceRefused(_) => (
                 "service-refused",
                 "The service did not go along",
@@ -509,6 +522,7 @@ impl Error {
             | Self::TooLarge
             | Self::TooSlow
             | Self::NotReady(_)
+            | Self::Crowded { .. }
             | Self::TooMany { .. } => false,
             Self::NotAllowed(_)
             | Self::WrongPerson { .. }

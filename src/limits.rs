@@ -175,7 +175,8 @@ impl Limits {
 }
 
 /// The address that is counted: for IPv6, its /64.
-fn counted_as(client: IpAddr) -> IpAddr {
+#[must_use]
+pub fn counted_as(client: IpAddr) -> IpAddr {
     match client {
         IpAddr::V4(_) => client,
         IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),

@@ -463,6 +463,7 @@ impl Connect {
             .lifecycle(&key, &audience, &self.qsh(request), now)
             .map_err(refused)?;
         self.meters.token(TokenKind::Lifecycle, Verdict::Accepted);
+        self.install_keys.proved(client);
         Ok(LifecycleToken {
             client_key: proved.issuer().clone(),
             signed: Signed::of(token, &proved),

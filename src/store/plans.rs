@@ -18,7 +18,7 @@ macro_rules! register {
 
 register! {
     attempt batch checks claim cleanup clock connections figures gate
-    health inspection life lifecycle link person quota renewal
+    health inspection install_key life lifecycle link person quota renewal
     rotation schema session signing sweep tenant
 }
 

@@ -27,6 +27,9 @@ statements! {
     /// A tenant of which nothing has failed for a day.
     FAILING_TENANTS_PAST = "delete from failing_tenant where client_key in \
         (select client_key from failing_tenant where met_at <= $1 - 86400 and opens_at <= $1 - 86400 limit $2)";
+    /// A public key of Atlassian that nobody has named for a month.
+    INSTALL_KEYS_PAST = "delete from install_key where kid in \
+        (select kid from install_key where seen_at <= $1 - 2592000 limit $2)";
     LIFECYCLE_EXPIRED = "delete from lifecycle_token where token_hash in \
         (select token_hash from lifecycle_token where expires_at <= $1 limit $2)";
 }
@@ -48,6 +51,7 @@ impl Store {
             &TOKENS_EXPIRED,
             &LIFECYCLE_EXPIRED,
             &FAILING_TENANTS_PAST,
+            &INSTALL_KEYS_PAST,
         ] {
             let expired = statement.bind(now).bind(i64::from(SWEPT));
             let swept = self.connections.execute(expired).await?;

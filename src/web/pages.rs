@@ -101,7 +101,9 @@ impl IntoResponse for Failed {
         let status = self.error.status();
         let mut response = status.into_response();
         match self.error {
-            Error::TooMany { retry_after } | Error::JiraBusy { retry_after } => {
+            Error::TooMany { retry_after }
+            | Error::JiraBusy { retry_after }
+            | Error::Crowded { retry_after } => {
                 let retry_after = HeaderValue::from(retry_after);
                 response.headers_mut().insert(RETRY_AFTER, retry_after);
             }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use latchkey::error::Error;
 use latchkey::model::{AccountId, ClientKey, Tenant};
 use latchkey::random::Random;
@@ -16,13 +18,16 @@ use serde_json::json;
 use sqlx::{Connection, PgConnection, SqliteConnection};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::time::{interval, sleep, timeout};
 
 use crate::child::DESCRIPTORS;
 use crate::on_both_databases;
 use crate::refusals::has_its_headers;
 use crate::scene::{Answer, Db, Person, Scene, Setting, eventually};
-use crate::sim::jira::{LEE, LifecycleEvent, MIA, OMAR, Overrides, loopback_client};
+use crate::sim::jira::{
+    Fault, FaultKind, LEE, LifecycleEvent, MIA, OMAR, Overrides, loopback_client,
+};
 
 on_both_databases!(
     t23_a_person_who_floods_waits_and_a_colleague_links,
@@ -521,6 +526,166 @@ async fn t23_made_up_kids_do_not_keep_an_installation_waiting() {
         .await
         .expect("it is taken");
     assert_eq!(fetches() - before, asked + 1);
+    scene.end().await;
+}
+
+/// An installation with a token of this kid, sent from this address.
+fn installation(scene: &Scene, kid: Option<&str>, from: &str) -> RequestBuilder {
+    let jira = &scene.world.jira;
+    let none = Overrides::none();
+    let overrides = kid.map_or(none.clone(), |kid| none.header("kid", kid));
+    let event = LifecycleEvent::Installed;
+    let token = jira.lifecycle_token("acme", event, &overrides);
+    let request = scene.http.post(scene.address("/connect/installed"));
+    request
+        .header(AUTHORIZATION, format!("JWT {token}"))
+        .header("x-forwarded-for", from)
+        .json(&jira.lifecycle_body("acme", event))
+}
+
+async fn answer_to(request: RequestBuilder) -> Answer {
+    Answer::of(request.send().await.expect("the product answers")).await
+}
+
+/// Whether a caller was turned away because others go first.
+#[track_caller]
+fn is_crowded(answer: &Answer) -> bool {
+    assert_eq!(answer.status, 503, "{}", answer.text);
+    let is_crowded = answer.text.contains("urn:latchkey:problem:crowded");
+    assert!(!is_crowded || answer.headers["retry-after"] == "5");
+    is_crowded
+}
+
+/// The key server holds its answers, so that all who can wait do, whatever the machine's speed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn t30_made_up_kids_fill_the_queue_and_a_quiet_network_goes_first() {
+    // A quarter more than there is room for.
+    const MADE_UP: usize = 320;
+    let setting = Setting::default().with("LATCHKEY_TRUSTED_PROXIES", "127.0.0.1");
+    let scene = Scene::start(Db::Sqlite, setting).await;
+    let jira = &scene.world.jira;
+    let asked_for = |kid: &str| {
+        let path = format!("/{kid}");
+        let calls = jira.calls();
+        let asked = calls
+            .iter()
+            .filter(|call| call.host == "keys" && call.path == path);
+        asked.count()
+    };
+    let hold = Fault::new(FaultKind::AnswerHeld);
+    jira.fault(hold.at("keys"));
+    let flood = (0..MADE_UP).map(|number| {
+        let kid = format!("made-up-{number}");
+        let from = format!("198.51.{}.{}", number % 64, number / 64);
+        tokio::spawn(answer_to(installation(&scene, Some(&kid), &from)))
+    });
+    let flood: Vec<_> = flood.collect();
+    let turned_away = || flood.iter().filter(|sent| sent.is_finished()).count();
+    eventually("no more than fit may wait", async || {
+        (turned_away() >= MADE_UP - 256).then_some(())
+    })
+    .await;
+    eventually("several keys are fetched at a time", async || {
+        (jira.held() > 1).then_some(())
+    })
+    .await;
+    let before = turned_away();
+    // An app is installed with a key that nobody has named before, from where nothing came before.
+    jira.rotate_install_key();
+    let honest = ["192.0.2.7", "192.0.2.8", "2001:db8::7"].map(|from| {
+        let request = installation(&scene, None, from);
+        tokio::spawn(answer_to(request))
+    });
+    eventually("others make room for it", async || {
+        (turned_away() >= before + honest.len()).then_some(())
+    })
+    .await;
+    assert!(honest.iter().all(|sent| !sent.is_finished()));
+    jira.clear_faults();
+    for sent in honest {
+        sent.await.expect("it is sent").is(204);
+    }
+    let mut crowded = 0;
+    for sent in flood {
+        let answer = sent.await.expect("it is sent");
+        crowded += usize::from(answer.status != 401 && is_crowded(&answer));
+    }
+    assert!(crowded > 0);
+    let genuine = jira.newest_install_kid();
+    assert_eq!(asked_for(&genuine), 1, "one fetch for all who name it");
+
+    // What is known not to exist is not asked for again, for a minute.
+    let name = async || {
+        let made_up = installation(&scene, Some("no-such-key"), "203.0.113.1");
+        scene.send(made_up).await.is(401);
+        asked_for("no-such-key")
+    };
+    assert_eq!(name().await, 1);
+    assert_eq!(name().await, 1);
+    scene.advance(61);
+    assert_eq!(name().await, 2);
+    scene.end().await;
+}
+
+/// 400 made-up kids a second, or as many as the machine bears, each from a network of its own, while each fetch
+/// takes a tenth of a second.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn t30_an_installation_with_a_new_key_is_answered_during_a_flood_of_made_up_kids() {
+    let setting = Setting::default().with("LATCHKEY_TRUSTED_PROXIES", "127.0.0.1");
+    let scene = Scene::start(Db::Sqlite, setting).await;
+    let jira = &scene.world.jira;
+    jira.fault(Fault::new(FaultKind::Delay(Duration::from_millis(100))).at("keys"));
+    let flooded = Arc::new(AtomicU64::new(0));
+    let places = Arc::new(Semaphore::new(100));
+    let token = jira.lifecycle_token("acme", LifecycleEvent::Installed, &Overrides::none());
+    let (_, signed) = token.split_once('.').expect("it is a token");
+    let flood = async {
+        let mut pace = interval(Duration::from_micros(2500));
+        loop {
+            pace.tick().await;
+            let place = places.clone().acquire_owned().await;
+            let number = flooded.load(Ordering::SeqCst);
+            let header = json!({"typ": "JWT", "alg": "RS256", "kid": format!("made-up-{number}")});
+            let header = URL_SAFE_NO_PAD.encode(header.to_string());
+            let request = scene.http.post(scene.address("/connect/installed"));
+            let request = request
+                .header(AUTHORIZATION, format!("JWT {header}.{signed}"))
+                .header(
+                    "x-forwarded-for",
+                    format!("10.{}.{}.9", number / 256 % 256, number % 256),
+                )
+                .json(&json!({}));
+            let flooded = flooded.clone();
+            flooded.fetch_add(1, Ordering::SeqCst);
+            tokio::spawn(async move {
+                let answer = answer_to(request).await;
+                assert!(
+                    [401, 503].contains(&answer.status.as_u16()),
+                    "{}",
+                    answer.text
+                );
+                drop(place);
+            });
+        }
+    };
+    let honest = async {
+        for round in 1..=3_u64 {
+            eventually("the flood goes on", async || {
+                (flooded.load(Ordering::SeqCst) >= round * 300).then_some(())
+            })
+            .await;
+            jira.rotate_install_key();
+            let from = format!("192.0.{round}.7");
+            let began = tokio::time::Instant::now();
+            let answer = scene.send(installation(&scene, None, &from)).await;
+            println!("installed after {:?}", began.elapsed());
+            answer.is(204);
+        }
+    };
+    tokio::select! {
+        () = flood => {}
+        () = honest => {}
+    }
     scene.end().await;
 }
 

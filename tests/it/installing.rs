@@ -1,11 +1,13 @@
 //! Stories of installing and uninstalling, and of everything that pretends to be Atlassian.
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use latchkey::atlassian::connect::Bound;
 use reqwest::Method;
 use reqwest::header::AUTHORIZATION;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection, SqliteConnection};
 
+use crate::database::Database;
 use crate::on_both_databases;
 use crate::scene::{Answer, Db, Person, Scene, Setting, eventually};
 use crate::sim::jira::{
@@ -26,6 +28,8 @@ on_both_databases!(
     r16_a_pending_deletion_outlasts_a_disabled_app,
     an_uninstall_ends_everything,
     one_site_leaves_another_alone,
+    t30_a_key_that_was_seen_outlives_a_restart_and_an_absent_key_server,
+    t30_a_withdrawn_key_is_noticed_within_a_day,
 );
 
 const DESCRIPTOR: &str = "/atlassian-connect.json";
@@ -603,6 +607,111 @@ async fn t22_an_address_inside_our_network_is_no_site(db: Db) {
     let calls = jira.calls();
     assert!(calls.iter().all(|call| call.host == "keys"), "{calls:?}");
     scene.end().await;
+}
+
+/// The status of an installation whose token names this key.
+async fn installed_with(scene: &Scene, kid: &str) -> u16 {
+    let event = LifecycleEvent::Installed;
+    let body = scene.world.jira.lifecycle_body("acme", event);
+    let named = Overrides::none().header("kid", kid);
+    send(scene, event, &body, &named).await.status
+}
+
+async fn t30_a_key_that_was_seen_outlives_a_restart_and_an_absent_key_server(db: Db) {
+    const DAY: i64 = 24 * 3600;
+    let mut scene = Scene::start(db, Setting::default()).await;
+    let jira = scene.world.jira.clone();
+    let kid = jira.newest_install_kid();
+    let before = key_fetches(&scene);
+    jira.fault(Fault::down("keys"));
+    scene.restart().await;
+    assert_eq!(installed_with(&scene, &kid).await, 204);
+    assert_eq!(key_fetches(&scene), before, "a key that was seen is kept");
+    assert_eq!(installed_with(&scene, "never-seen").await, 503);
+
+    // A key is looked for again after a day, and once a minute while the key server is away.
+    let before = key_fetches(&scene);
+    scene.advance(DAY + 1);
+    assert_eq!(installed_with(&scene, &kid).await, 204);
+    assert_eq!(installed_with(&scene, &kid).await, 204);
+    assert_eq!(key_fetches(&scene), before + 1);
+    scene.advance(61);
+    assert_eq!(installed_with(&scene, &kid).await, 204);
+    assert_eq!(key_fetches(&scene), before + 2);
+    // Not for ever, nor after a restart.
+    scene.advance(8 * DAY);
+    assert_eq!(installed_with(&scene, &kid).await, 503);
+    scene.restart().await;
+    assert_eq!(installed_with(&scene, &kid).await, 503);
+    jira.clear_faults();
+    assert_eq!(installed_with(&scene, &kid).await, 204);
+    assert_eq!(installed_with(&scene, "never-seen").await, 401);
+
+    if db == Db::Postgres {
+        another_replica_uses_a_key_that_was_seen(&scene).await;
+    }
+    // A key in another row than the one that it was written to does not count.
+    jira.fault(Fault::down("keys"));
+    let mut database = Database::open(scene.database_url()).await;
+    let moved = format!("update install_key set kid = 'planted' where kid = '{kid}'");
+    assert_eq!(database.execute(&moved).await, 1);
+    database.close().await;
+    scene.restart().await;
+    assert_eq!(installed_with(&scene, "planted").await, 503);
+    assert_eq!(installed_with(&scene, &kid).await, 503);
+    jira.clear_faults();
+    // What nobody has named for a month is swept.
+    assert_eq!(installed_with(&scene, &kid).await, 204);
+    scene.advance(31 * DAY);
+    eventually("the keys are swept", async || {
+        let kept = scene.count("select count(*) from install_key").await;
+        (kept == 0).then_some(())
+    })
+    .await;
+    scene.close().await;
+}
+
+async fn another_replica_uses_a_key_that_was_seen(scene: &Scene) {
+    let jira = &scene.world.jira;
+    let another = scene.app_of_its_own().await;
+    jira.rotate_install_key();
+    assert_eq!(installed_with(scene, &jira.newest_install_kid()).await, 204);
+    jira.fault(Fault::down("keys"));
+    let token = jira.lifecycle_token("acme", LifecycleEvent::Installed, &Overrides::none());
+    let request = Bound {
+        method: "POST",
+        path: "/connect/installed",
+        query: None,
+    };
+    let here = std::net::Ipv4Addr::LOCALHOST.into();
+    let taken = another.connect.lifecycle(&token, request, here).await;
+    taken.expect("the key is in the database");
+    jira.clear_faults();
+    another.parts.store.close().await;
+}
+
+async fn t30_a_withdrawn_key_is_noticed_within_a_day(db: Db) {
+    const DAY: i64 = 24 * 3600;
+    let mut scene = Scene::start(db, Setting::default()).await;
+    let jira = scene.world.jira.clone();
+    let kid = jira.newest_install_kid();
+    jira.rotate_install_key();
+    jira.withdraw_older_install_keys();
+    assert_eq!(installed_with(&scene, &kid).await, 204);
+    scene.advance(DAY + 1);
+    assert_eq!(installed_with(&scene, &kid).await, 401);
+    assert_eq!(scene.count("select count(*) from install_key").await, 0);
+    // The key server's silence does not bring it back.
+    scene.restart().await;
+    jira.fault(Fault::down("keys"));
+    assert_eq!(installed_with(&scene, &kid).await, 503);
+    jira.clear_faults();
+    assert_eq!(installed_with(&scene, &kid).await, 401);
+    assert_eq!(
+        installed_with(&scene, &jira.newest_install_kid()).await,
+        204
+    );
+    scene.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -369,6 +369,20 @@ impl Jira {
         self.edit(|cloud| cloud.install_kids.push(tokens::random_uuid()));
     }
 
+    /// Takes every key but the newest from the key server.
+    pub fn withdraw_older_install_keys(&self) {
+        self.edit(|cloud| {
+            let newest = cloud.install_kids.pop();
+            cloud.install_kids = newest.into_iter().collect();
+        });
+    }
+
+    /// The `kid` that lifecycle calls are signed under now.
+    pub fn newest_install_kid(&self) -> String {
+        self.look(|cloud| cloud.install_kids.last().cloned())
+            .expect("there is one from the start")
+    }
+
     /// The address of a framed page of the app as Jira would put it into the frame, with its token.
     pub fn framed_url<'a>(
         &self,
