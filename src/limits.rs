@@ -12,8 +12,11 @@
 //!
 //! A person is an account at a tenant, as a verified token names them, so a forged token uses up no person's
 //! share. Only requests that passed the person's own limit count against the tenant's, so one person who
-//! floods takes nothing from their colleagues. A valid request is never refused because of its address: many
-//! people may share one, behind a router or behind a proxy that is not named in `LATCHKEY_TRUSTED_PROXIES`.
+//! floods takes nothing from their colleagues. A valid request is not refused because of its address as long as
+//! there is room: many people may share one, behind a router or behind a proxy that is not named in
+//! `LATCHKEY_TRUSTED_PROXIES`. But of an address that has been refused too often, at most 32 requests are in
+//! progress at once. A further one is refused before anything is done for it: no body is read, no token verified,
+//! and neither the database nor another server is asked. So a flood from there leaves room for everybody else.
 //! An IPv6 client counts by its /64, which is what one subscriber gets.
 //!
 //! Each replica counts for itself. That is enough: the limits protect a replica's memory, connections and
@@ -43,7 +46,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use governor::clock::Clock as _;
@@ -82,6 +85,8 @@ const RENEWALS: Rate = rate(20, Duration::from_secs(10));
 const LOOKS: Rate = rate(600, Duration::from_millis(50));
 const BEGINNINGS_OF_TENANT: Rate = rate(600, Duration::from_secs(3));
 const REFUSALS: Rate = rate(1000, Duration::from_millis(50));
+/// How many requests of an address whose refusals are used up may be in progress.
+const IN_PROGRESS: u32 = 32;
 const FETCHES: Rate = rate(10, Duration::from_secs(6));
 
 /// All limits.
@@ -93,6 +98,10 @@ pub struct Limits {
     looks: Limit,
     beginnings_of_tenant: Limit,
     refusals: Limit,
+    /// Addresses whose refusals are used up, and until when.
+    used_up: Mutex<HashMap<u64, Seconds>>,
+    /// How many requests of such addresses are in progress.
+    in_progress: Arc<Mutex<HashMap<u64, u32>>>,
     fetches: Limit,
     /// Hashes names into keys with a secret seed, so that a caller cannot find two names with the same key.
     hasher: RandomState,
@@ -111,6 +120,8 @@ impl Limits {
             looks: limit(LOOKS),
             beginnings_of_tenant: limit(BEGINNINGS_OF_TENANT),
             refusals: limit(REFUSALS),
+            used_up: Mutex::default(),
+            in_progress: Arc::default(),
             fetches: limit(FETCHES),
             hasher: RandomState::new(),
             events,
@@ -145,9 +156,47 @@ impl Limits {
         self.of_person(&self.looks, tenant, account)
     }
 
+    /// A request from this address has come, and nothing was done for it yet. It is in progress until what is
+    /// returned is dropped.
+    pub fn admit(&self, client: IpAddr) -> Result<Option<InProgress>, Error> {
+        let address = self.hasher.hash_one(counted_as(client));
+        let now = self.refusals.seconds();
+        let until = self.used_up().get(&address).copied();
+        if until.is_none_or(|until| until <= now) {
+            return Ok(None);
+        }
+        let mut counts = lock(&self.in_progress);
+        let count = counts.entry(address).or_default();
+        if *count >= IN_PROGRESS {
+            drop(counts);
+            return Err(self.too_many(1, Scope::Address, &client.to_string()));
+        }
+        *count += 1;
+        Ok(Some(InProgress {
+            counts: self.in_progress.clone(),
+            address,
+        }))
+    }
+
     /// A request from this address was refused.
     pub fn refused(&self, client: IpAddr) -> Result<(), Error> {
-        self.of_address(&self.refusals, client)
+        let refused = self.of_address(&self.refusals, client);
+        if let Err(Error::TooMany { retry_after }) = refused {
+            let address = self.hasher.hash_one(counted_as(client));
+            let now = self.refusals.seconds();
+            let mut used_up = self.used_up();
+            if used_up.len() >= KEYS && !used_up.contains_key(&address) {
+                used_up.retain(|_, until| *until > now);
+            }
+            if used_up.len() < KEYS {
+                used_up.insert(address, now + retry_after);
+            }
+        }
+        refused
+    }
+
+    fn used_up(&self) -> MutexGuard<'_, HashMap<u64, Seconds>> {
+        lock(&self.used_up)
     }
 
     /// A request from this address needs an install key to be fetched.
@@ -171,6 +220,29 @@ impl Limits {
     fn too_many(&self, retry_after: Seconds, scope: Scope, whose: &str) -> Error {
         self.events.record(Event::TooMany(scope, whose));
         Error::TooMany { retry_after }
+    }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A request of an address whose refusals are used up, while it is in progress.
+#[derive(Debug)]
+pub struct InProgress {
+    counts: Arc<Mutex<HashMap<u64, u32>>>,
+    address: u64,
+}
+
+impl Drop for InProgress {
+    fn drop(&mut self) {
+        let mut counts = lock(&self.counts);
+        if let Some(count) = counts.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.address);
+            }
+        }
     }
 }
 
@@ -210,6 +282,11 @@ impl Limit {
             keys,
             forgot_at: AtomicI64::new(0),
         }
+    }
+
+    /// The time by which shares grow back.
+    fn seconds(&self) -> Seconds {
+        self.limiter.clock().seconds()
     }
 
     /// Takes one from a key's share, or returns in how many seconds one will be available.

@@ -19,16 +19,13 @@ use latchkey::config::{Config, Settings, Upkeep};
 use latchkey::events::Events;
 use latchkey::log::Log;
 use latchkey::operate::doctor::{self, Finding, Mark};
-use latchkey::process::raise_descriptor_limit;
+use latchkey::process::{FEW_DESCRIPTORS, raise_descriptor_limit};
 use latchkey::random::Random;
 use latchkey::server::signals::Stop;
 use latchkey::server::{Bounds, Running, connections_within, serve};
 use latchkey::store::{RotationProgress, Rotator};
 use latchkey::vault::Vault;
 use latchkey::{App, Outside};
-
-/// Below this limit of file descriptors the log says so.
-const FEW_DESCRIPTORS: u64 = 4096;
 
 /// Lets people in Jira connect their account at a service, and renews the API key that proves it.
 ///

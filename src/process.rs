@@ -43,6 +43,9 @@ impl Usage {
     }
 }
 
+/// Below this limit of file descriptors the log and the doctor say so.
+pub const FEW_DESCRIPTORS: u64 = 4096;
+
 /// Raises the limit of open file descriptors as far as this process may. Returns the limit that holds from
 /// now on; None means that there is none.
 pub fn raise_descriptor_limit() -> Option<u64> {

@@ -12,6 +12,12 @@ use crate::error::ShouldBe;
 pub struct Proxies(Vec<IpNet>);
 
 impl Proxies {
+    /// Whether none is named.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether this is the address of a trusted proxy.
     #[must_use]
     pub fn include(&self, address: IpAddr) -> bool {

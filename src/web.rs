@@ -48,9 +48,21 @@ const LARGEST_BODY: usize = 64 * 1024;
 pub fn router(app: Arc<App>) -> Router {
     let faced = |face| from_fn_with_state((app.clone(), face), pages::give_face);
 
-    // For programs: Jira's own calls, our scripts in Jira's frames, and monitoring.
-    let programs = Router::new()
+    let within_limit = from_fn_with_state(app.clone(), admit);
+
+    // For monitoring, and what is the same for everybody: an address that is refused too often gets it too.
+    let open = Router::new()
         .route("/atlassian-connect.json", get(app_descriptor))
+        .route("/healthz", get(|| async { "ok" }))
+        .route("/readyz", get(ready::ready))
+        .route("/static/{file}", get(assets::file))
+        .route("/.well-known/jwks.json", get(keys::published))
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(faced(Face::Problem));
+
+    // For programs: Jira's own calls, and our scripts in Jira's frames.
+    let programs = Router::new()
         .route("/connect/installed", post(lifecycle::installed))
         .route("/connect/uninstalled", post(lifecycle::uninstalled))
         .route("/connect/enabled", post(lifecycle::enabled))
@@ -59,13 +71,10 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/link/{id}/cancel", post(linking::cancel))
         .route("/api/link", get(api::status).delete(api::unlink))
         .route("/api/link/renew", post(api::renew))
-        .route("/healthz", get(|| async { "ok" }))
-        .route("/readyz", get(ready::ready))
-        .route("/static/{file}", get(assets::file))
         .route("/api/link/key", get(keys::of_viewer))
-        .route("/.well-known/jwks.json", get(keys::published))
         .route("/oauth/introspect", post(keys::introspect))
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(within_limit.clone())
         .layer(CatchPanicLayer::custom(panicked))
         .layer(faced(Face::Problem));
 
@@ -74,6 +83,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/connect/glance", get(framed::glance))
         .route("/connect/finish", get(framed::finish))
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(within_limit.clone())
         .layer(CatchPanicLayer::custom(panicked))
         .layer(faced(Face::FramedPage));
 
@@ -86,6 +96,7 @@ pub fn router(app: Arc<App>) -> Router {
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(|| async { Error::NotFound })
         .layer(session::layer(&app))
+        .layer(within_limit)
         .layer(CatchPanicLayer::custom(panicked))
         .layer(faced(Face::Page));
 
@@ -94,7 +105,7 @@ pub fn router(app: Arc<App>) -> Router {
     app.parts.meters.routes(served);
 
     let base_path = app.connect.base_url.path().to_owned();
-    let routes = programs.merge(framed).merge(pages);
+    let routes = open.merge(programs).merge(framed).merge(pages);
     let routes = if base_path.is_empty() {
         routes
     } else {
@@ -140,6 +151,18 @@ const SERVED: &[(&str, &[&str])] = &[
     ("/readyz", &["GET"]),
     ("/static/{file}", &["GET"]),
 ];
+
+/// Refuses a request before anything is done for it, if its address was refused too often and has enough other
+/// requests in progress.
+async fn admit(
+    State(app): State<Arc<App>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Error> {
+    let Client(client) = Client::of(request.extensions());
+    let _in_progress = app.limits.admit(client)?;
+    Ok(next.run(request).await)
+}
 
 /// Counts what was answered, by route, and how long it took.
 async fn count(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {

@@ -18,6 +18,7 @@ use crate::events::Events;
 use crate::model::{LinkState, StateName};
 use crate::operate::forecast::{Forecast, Level, SAMPLE};
 use crate::outbound::SIZE_LIMIT;
+use crate::process::{FEW_DESCRIPTORS, raise_descriptor_limit};
 use crate::secret::Secret;
 use crate::service::failures::RefreshError;
 use crate::service::known;
@@ -92,6 +93,8 @@ pub async fn examine(
 ) -> bool {
     let mut findings = Findings { say, well: true };
     settings(config, &mut findings);
+    descriptors(raise_descriptor_limit(), &mut findings);
+    proxies(config, &mut findings);
     if let Some(store) = database(config, outside, &mut findings).await {
         if let Err(error) = kept(&store, config.jira_limits, outside, &mut findings).await {
             findings.say(Mark::Bad, "database", error.to_string());
@@ -116,6 +119,41 @@ fn settings(config: &Config, findings: &mut Findings<'_>) {
             Mark::Well,
             "settings",
             format!("can be read, for {base_url}"),
+        );
+    }
+}
+
+/// A server raises the limit of its process in the same way.
+fn descriptors(most: Option<u64>, findings: &mut Findings<'_>) {
+    let (mark, words) = match most {
+        None => (
+            Mark::Well,
+            "any number of files and connections may be open here".to_owned(),
+        ),
+        Some(most) if most < FEW_DESCRIPTORS => (
+            Mark::Look,
+            format!(
+                "{most} files and connections may be open here, half of them connections of clients: raise the \
+                 limit (ulimit -n, LimitNOFILE, nofile) to {FEW_DESCRIPTORS} or more"
+            ),
+        ),
+        Some(most) => (
+            Mark::Well,
+            format!("{most} files and connections may be open here"),
+        ),
+    };
+    findings.say(mark, "descriptors", words);
+}
+
+/// Latchkey does not speak TLS, so a proxy is in front of it wherever its base URL is https.
+fn proxies(config: &Config, findings: &mut Findings<'_>) {
+    let is_behind_one = config.base_url.origin().starts_with("https:");
+    if is_behind_one && config.trusted_proxies.is_empty() {
+        findings.say(
+            Mark::Look,
+            "proxies",
+            "LATCHKEY_TRUSTED_PROXIES names no proxy: everybody who comes through the one in front counts as one \
+             address, and a flood from anywhere uses up the limits of all",
         );
     }
 }

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use sqlx::{Connection as _, PgConnection, Row as _};
+use sqlx::{Connection as _, PgConnection};
 
 use super::OpenError;
-use super::connections::{Connections, in_time, postgres_options, readable_rows, silent};
+use super::connections::{
+    Connections, command, in_time, postgres_options, process, readable_rows, silent,
+};
 use super::database::Server;
 use super::schema;
 use super::statement::{Dialect, statements};
@@ -149,17 +151,6 @@ async fn connect(server: &Server) -> Result<PgConnection, sqlx::Error> {
     let options = postgres_options(&server.url)?;
     let connected = in_time(LIMIT, PgConnection::connect_with(&options)).await;
     connected.unwrap_or_else(|| Err(silent()))
-}
-
-/// The server process that a connection leads to. By the simple protocol: poolers that do not keep sessions
-/// lose prepared statements.
-async fn process(connection: &mut PgConnection) -> Result<i32, sqlx::Error> {
-    let row = sqlx::raw_sql("select pg_backend_pid()").fetch_one(connection);
-    row.await?.try_get_unchecked(0)
-}
-
-async fn command(connection: &mut PgConnection, words: &'static str) -> Result<(), sqlx::Error> {
-    sqlx::raw_sql(words).execute(connection).await.map(|_| ())
 }
 
 impl Connections {

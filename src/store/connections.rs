@@ -96,8 +96,6 @@ pub struct PoolUsage {
     pub limit: u32,
 }
 
-/// Connections opened up to this moment are no longer trusted. This is for SQLite, which cannot be asked
-/// whether a connection is read-only; PostgreSQL is asked each time.
 /// Connections opened up to this moment are no longer trusted: one of them was read-only, or did not answer.
 /// What cuts off one connection, such as a failover or a firewall that forgot its state, cuts off others, and
 /// finding out takes seconds for each.
@@ -291,6 +289,21 @@ impl Engine for Postgres {
     fn read<R: Readable>(row: &Self::Row) -> Result<R, sqlx::Error> {
         R::of_postgres(row)
     }
+}
+
+/// The server process that a connection leads to. By the simple protocol: poolers that do not keep sessions
+/// lose prepared statements.
+pub(super) async fn process(connection: &mut PgConnection) -> Result<i32, sqlx::Error> {
+    let row = sqlx::raw_sql("select pg_backend_pid()").fetch_one(connection);
+    row.await?.try_get_unchecked(0)
+}
+
+/// Runs a command that concerns no table, by the simple protocol.
+pub(super) async fn command(
+    connection: &mut PgConnection,
+    words: &'static str,
+) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql(words).execute(connection).await.map(|_| ())
 }
 
 /// Runs a query on a pool or a connection. Returns how many rows it changed.

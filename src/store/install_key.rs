@@ -27,8 +27,8 @@ statements! {
         on conflict (kid) do update set sealed = excluded.sealed, seen_at = excluded.seen_at \
         where install_key.seen_at <= excluded.seen_at";
     INSTALL_KEY_FORGET = "delete from install_key where kid = $1";
-    INSTALL_KEYS_BEYOND = "delete from install_key where kid in \
-        (select kid from install_key where seen_at > $1 order by seen_at desc limit 1000 offset $2)";
+    INSTALL_KEYS_BEYOND = "select kid, sealed, seen_at from install_key where seen_at > $1 \
+        order by seen_at desc limit 100 offset $2";
 }
 
 /// The place of a key. It belongs to no tenant.
@@ -91,7 +91,10 @@ impl Store {
         let keep = INSTALL_KEY_KEEP.bind(&key.kid).bind(sealed);
         self.connections.execute(keep.bind(key.seen_at)).await?;
         let beyond = INSTALL_KEYS_BEYOND.bind(0_i64).bind(KEPT_INSTALL_KEYS);
-        self.connections.execute(beyond).await?;
+        let beyond: Vec<InstallKeyRow> = self.connections.all(beyond).await?;
+        for row in beyond {
+            self.forget_install_key(&row.kid).await?;
+        }
         Ok(())
     }
 

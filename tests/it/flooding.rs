@@ -529,6 +529,98 @@ async fn t23_made_up_kids_do_not_keep_an_installation_waiting() {
     scene.end().await;
 }
 
+/// An address over its limit keeps as many requests in progress as it may, by bodies that never arrive. Then each
+/// route that does work for strangers refuses the next one from there, and works for others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn t30_an_address_over_its_limit_is_refused_before_any_work() {
+    const FLOODER: &str = "198.51.100.7";
+    let setting = Setting::default().with("LATCHKEY_TRUSTED_PROXIES", "127.0.0.1");
+    let mut scene = Scene::start(Db::Sqlite, setting).await;
+    let bounds = Bounds {
+        body: Duration::from_secs(600),
+        ..Bounds::default()
+    };
+    let (running, raw) = within(&mut scene, bounds).await;
+    let limits = &running.app().limits;
+    let flooder: IpAddr = FLOODER.parse().expect("an address");
+    let jira = &scene.world.jira;
+    let context = jira.context_token("acme", OMAR, &Overrides::none());
+    let made_up = Overrides::none().header("kid", "made-up");
+    let lifecycle = jira.lifecycle_token("acme", LifecycleEvent::Installed, &made_up);
+    let head = |line: &str, token: &str, from: &str| {
+        format!(
+            "{line} HTTP/1.1\r\nHost: latchkey.localhost\r\nAuthorization: JWT {token}\r\n\
+             X-Forwarded-For: {from}\r\nCookie: __Host-latchkey=made-up\r\nContent-Length: 2\r\n\r\n"
+        )
+    };
+    // The clock runs on, and the share grows back.
+    let is_over = || {
+        use_up(|| limits.refused(flooder));
+    };
+    is_over();
+    let mut held = Vec::new();
+    let waiting = async |held: &mut Vec<TcpStream>| {
+        is_over();
+        held.push(raw.sending(&head("POST /link", &context, FLOODER)).await);
+        limits.admit(flooder).is_err().then_some(())
+    };
+    for _ in 0..1000 {
+        if waiting(&mut held).await.is_some() {
+            break;
+        }
+        sleep(Duration::from_millis(5)).await;
+    }
+    assert!(held.len() >= 32, "{}", held.len());
+    let fetches = jira.calls().len();
+    for (line, token) in [
+        ("POST /connect/installed", &lifecycle),
+        ("POST /connect/uninstalled", &lifecycle),
+        ("POST /connect/enabled", &context),
+        ("POST /connect/disabled", &context),
+        ("POST /link", &context),
+        ("GET /link?jwt=forged", &context),
+        ("GET /link/some-attempt", &context),
+        ("POST /link/some-attempt", &context),
+        ("POST /link/some-attempt/confirm", &context),
+        ("GET /link/callback?state=made-up", &context),
+        ("POST /link/some-attempt/prove", &context),
+        ("POST /link/some-attempt/cancel", &context),
+        ("GET /api/link", &context),
+        ("DELETE /api/link", &context),
+        ("POST /api/link/renew", &context),
+        ("GET /api/link/key", &context),
+        ("POST /oauth/introspect", &context),
+        ("GET /connect/glance?jwt=forged", &context),
+        ("GET /connect/finish?jwt=forged", &context),
+        ("GET /nothing-here", &context),
+    ] {
+        is_over();
+        let mut stream = raw.sending(&head(line, token, FLOODER)).await;
+        let mut status = [0; 13];
+        let answered = timeout(PATIENCE, stream.read_exact(&mut status)).await;
+        answered.expect("it is answered").expect("it answers");
+        assert_eq!(&status, b"HTTP/1.1 429 ", "{line}");
+    }
+    assert_eq!(jira.calls().len(), fetches, "no key was fetched");
+    for path in ["/healthz", "/readyz", "/atlassian-connect.json"] {
+        is_over();
+        let request = scene.http.get(scene.address(path));
+        let request = request.header("x-forwarded-for", FLOODER);
+        scene.send(request).await.is(200);
+    }
+    // Others are served, and so is this address when there is room again.
+    scene.person("acme", OMAR).link("u-100").await;
+    drop(held);
+    eventually("there is room again", async || {
+        is_over();
+        let request = installation(&scene, None, FLOODER);
+        (scene.send(request).await.status == 204).then_some(())
+    })
+    .await;
+    running.stop().await;
+    scene.close().await;
+}
+
 /// An installation with a token of this kid, sent from this address.
 fn installation(scene: &Scene, kid: Option<&str>, from: &str) -> RequestBuilder {
     let jira = &scene.world.jira;

@@ -21,7 +21,7 @@ use latchkey::random::Random;
 use latchkey::store::{Dialect, statements};
 use latchkey::{App, Outside};
 
-use crate::child::{Finished, Latchkey, free_port};
+use crate::child::{DESCRIPTORS, Finished, Latchkey, free_port};
 use crate::on_both_databases;
 use crate::postgres::Postgres;
 use crate::scene::{Db, Person, Scene, Setting, eventually};
@@ -1163,6 +1163,16 @@ async fn the_doctor_names_what_is_not_well_elsewhere() {
         has_line(&said, start, part);
         has_line(&said, "✓ schema ", "");
     }
+    // A limit of clients' addresses that counts all as one can be seen beforehand.
+    let behind = ("LATCHKEY_BASE_URL", "https://latchkey.example.com");
+    let said = doctor_with(&scene, &[behind]).await;
+    has_line(&said, "! proxies ", "LATCHKEY_TRUSTED_PROXIES");
+    let named = ("LATCHKEY_TRUSTED_PROXIES", "10.0.0.0/8");
+    let said = doctor_with(&scene, &[behind, named]).await;
+    assert!(!said.stdout.contains(" proxies "), "{}", said.stdout);
+    let said = doctor_with(&scene, &[(DESCRIPTORS, "256:1024")]).await;
+    has_line(&said, "! descriptors ", "1024 files");
+    has_line(&said, "! descriptors ", "LimitNOFILE");
     let said = doctor_with(&scene, &[("LATCHKEY_PROVIDER_NAME", "")]).await;
     assert_eq!(said.status.code(), Some(1));
     has_line(&said, "✗ settings ", "LATCHKEY_PROVIDER_NAME is missing");
