@@ -113,6 +113,16 @@ impl Store {
         published_at < self.times.noted().behind_until
     }
 
+    /// How many generations of a link Jira may be ahead of the database, in the worst case: one for each second since
+    /// this was published.
+    #[must_use]
+    pub fn most_behind_jira(&self, published: Option<Published>) -> i64 {
+        /// Nobody puts back an older backup.
+        const YEAR: Seconds = 366 * 24 * 3600;
+        let published_at = published.map_or(0, |published| published.at);
+        (self.times.noted().behind_until - published_at).clamp(0, YEAR)
+    }
+
     /// Notes if the latest time in the database shows that a backup may have been put back.
     async fn look_for_restore(&self, latest: Option<Millis>, now: Seconds) -> Result<(), Error> {
         let before = self.times.noted().at;

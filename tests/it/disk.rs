@@ -10,10 +10,11 @@ use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use libsqlite3_sys as sqlite;
 use rustix::io::Errno;
+use tokio::time::Instant;
 
 /// What is wrong with a disk.
 #[derive(Clone, Copy, Debug)]

@@ -11,6 +11,7 @@ on_both_databases!(
     f14_r27_no_generation_falls_back_where_old_tokens_still_work,
     f14_r27_a_link_that_a_backup_does_not_have_goes_on_above_its_generation,
     f14_r27_while_jira_does_not_say_no_key_is_put_there,
+    f14_r27_where_points_are_scarce_generations_are_skipped,
 );
 
 const LIFE: u64 = 3600;
@@ -142,6 +143,34 @@ async fn f14_r27_while_jira_does_not_say_no_key_is_put_there(db: Db) {
         omar.generation().filter(|now| *now > 4)
     })
     .await;
+    scene.end().await;
+}
+
+async fn f14_r27_where_points_are_scarce_generations_are_skipped(db: Db) {
+    let mut setting = Setting::keys_live(LIFE)
+        .with("LATCHKEY_JIRA_QUOTA", "40")
+        .with("LATCHKEY_JIRA_RENEWAL_SHARE", "50");
+    setting.service.rotation = Rotation::None;
+    let mut scene = Scene::start(db, setting).await;
+    scene.person("acme", OMAR).link("u-100").await;
+    scene.keep_a_backup().await;
+    scene.renew_to(OMAR, 8).await;
+    scene.put_backup_back().await;
+    let omar = scene.person("acme", OMAR);
+    // Of this hour, whatever the backup says.
+    let hour = scene.clock.now().div_euclid(3600);
+    scene
+        .execute(&format!(
+            "insert into quota (hour, taken, renewal) values ({hour}, 6, 6) \
+             on conflict (hour) do update set taken = 6, renewal = 6"
+        ))
+        .await;
+    omar.renew().await.is(202);
+    eventually("it goes on above it", async || {
+        omar.generation().filter(|now| *now > 8)
+    })
+    .await;
+    assert_eq!(scene.reads_of_the_property(), 0);
     scene.end().await;
 }
 

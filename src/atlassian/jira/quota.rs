@@ -96,6 +96,15 @@ impl Quota {
         self.store.points_taken(hour).await
     }
 
+    /// Whether renewals have used so much of this hour that no points are left for looks: more than an eighth of all.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn is_scarce(&self) -> Result<bool, Error> {
+        let (_, for_renewals) = self.taken().await?;
+        Ok(for_renewals * 8 > self.limits.quota)
+    }
+
     /// When the next hour begins.
     #[must_use]
     pub fn next_hour(&self) -> Seconds {

@@ -1,9 +1,10 @@
 //! What is wrong with the database for a moment.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::runtime::Runtime;
+use tokio::time::Instant;
 
 use crate::database::Database;
 use crate::disk::{self, Trouble};
