@@ -241,9 +241,6 @@
     }).catch(complain);
   });
 
-  // The second click of a double click is no wish for a second tab.
-  form.addEventListener("click", (event) => event.detail > 1 && event.preventDefault());
-
   part("disconnect").addEventListener("click", () => {
     complain(null);
     sure(true);

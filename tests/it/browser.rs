@@ -219,20 +219,6 @@ impl Browser {
         .await;
     }
 
-    /// Clicks twice, as fast as people do, on whatever is there where this element was. What the first click takes
-    /// away, the window itself for one, is no failure.
-    pub async fn double_click_at(&self, css: &str) {
-        const BETWEEN: Duration = Duration::from_millis(150);
-        self.until(&format!("something to click at {css}"), async || {
-            let element = self.driver.find(By::Css(css)).await?;
-            let chain = self.driver.action_chain_with_delay(None, Some(BETWEEN));
-            let first = chain.move_to_element_center(&element).click();
-            let _ = first.move_by_offset(0, 0).click().perform().await;
-            Ok(true)
-        })
-        .await;
-    }
-
     /// Presses the mouse button on a button that is disabled, and lets it go once that is enabled.
     pub async fn press_until_enabled(&self, css: &str) {
         let held = async {

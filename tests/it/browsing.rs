@@ -305,27 +305,6 @@ async fn a_person_connects_and_sees_it_renewed_and_disconnects(db: Db) {
     scene.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f23_a_double_click_begins_once() {
-    let scene = Scene::start(Db::Sqlite, Setting::default()).await;
-    let browser = Browser::new(Options::default()).await;
-    let at_jira = AtJira::on(&scene, &browser);
-    at_jira.sign_in(OMAR).await;
-    at_jira.wait_glance("unlinked").await;
-    at_jira
-        .in_frame(async || browser.double_click_at("#begin button").await)
-        .await;
-    browser.follow_new_tab().await;
-    browser.wait_text("Connect Acme Drive to Jira").await;
-    browser.click_text("Continue").await;
-    consent(&browser, "Robin Park").await;
-    at_jira.wait_frame("proved").await;
-    assert_eq!(browser.tab_count().await, 2);
-    assert_eq!(scene.count("select count(*) from attempt").await, 1);
-    browser.close().await;
-    scene.end().await;
-}
-
 /// Watches the countdown run, and jump up.
 async fn sees_a_renewal(browser: &Browser) {
     let mut lowest = i64::MAX;
