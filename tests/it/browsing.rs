@@ -801,12 +801,19 @@ impl<'a> Album<'a> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r30_the_panel_says_that_a_key_has_run_out_while_it_is_looked_at() {
+    for theme in Album::themes() {
+        a_key_runs_out_while_it_is_looked_at(*theme).await;
+    }
+}
+
+async fn a_key_runs_out_while_it_is_looked_at(theme: Theme) {
     let scene = Scene::start(Db::Sqlite, Setting::keys_live(20)).await;
     let service = &scene.world.service;
     let omar = scene.person("acme", OMAR);
     omar.link("u-100").await;
     omar.recorded().await;
-    let browser = Browser::new(Options::default()).await;
+    let browser = Browser::themed(theme).await;
+    let album = Album::open(&scene, &browser, theme);
     let at_jira = AtJira::on(&scene, &browser);
     let refused = Kind::Status(400, Vec::new(), "Bad Request".to_owned());
     service.fault(Fault::always(Endpoint::Refresh, refused));
@@ -820,6 +827,7 @@ async fn r30_the_panel_says_that_a_key_has_run_out_while_it_is_looked_at() {
             browser.wait_no_text("Connected as").await;
         })
         .await;
+    album.panel("glance-ran-out").await;
     browser.close().await;
     scene.close().await;
 }
