@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use latchkey::clock::Seconds;
 use latchkey::model::ClientKey;
-use latchkey::store::Gate;
+use latchkey::store::{Gate, Share};
 use reqwest::StatusCode;
 
 use crate::on_both_databases;
@@ -311,6 +311,19 @@ async fn r29_people_leave_renewals_their_share(db: Db) {
     let others = Crowd::link(&scene, "globex", 4).await;
     let hour = (scene.clock.now() / 3600 + 1) * 3600;
     scene.advance(hour - scene.clock.now());
+    // In an hour in which people come first, before any renewal has taken points.
+    let (limits, store) = (
+        scene.app().parts.jira.quota().limits(),
+        &scene.app().parts.store,
+    );
+    let later = hour / 3600 + 100;
+    let take = async |points, share| {
+        let taken = store.take_points(later, points, limits.quota, share).await;
+        taken.expect(DONE)
+    };
+    assert!(take(30, Share::People(limits.people)).await);
+    assert!(!take(1, Share::People(limits.people)).await);
+    assert!(take(30, Share::Renewals(limits.renewal)).await);
     // People of another site begin, until nothing is left for people. Each look at one costs three points.
     let mut begun = 0;
     let mut crowd = scene.crowd("acme", 60).into_iter().skip(30);
