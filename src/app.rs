@@ -186,6 +186,8 @@ async fn open_store(
     let vault = Vault::new(config.sealing_keys.clone(), random.clone(), events.clone());
     let store = Store::open(&config.database, vault, random.clone(), sites(config)).await?;
     follow_database(&store, &outside.clock).await?;
+    // Before anybody is served: a backup may have been put back.
+    store.mind_clock(outside.clock.now()).await?;
     let again = store.try_sealed_links_again(outside.clock.now()).await?;
     if again > 0 {
         tracing::info!(
