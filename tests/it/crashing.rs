@@ -6,10 +6,9 @@ use latchkey::random::Random;
 use tokio::time::{Instant, sleep};
 
 use crate::child::Latchkey;
-use crate::ice::Ice;
+use crate::ice::{Server, Wrong};
 use crate::links::link_many;
 use crate::on_both_databases;
-use crate::postgres::Postgres;
 use crate::scene::{Db, Scene, Setting, eventually};
 use crate::sim::jira;
 use crate::sim::service::{Endpoint, Fault, Kind, Ledger, Rotation, ServiceOptions};
@@ -37,44 +36,24 @@ enum Beside {
     /// The disk of SQLite's file fills up and empties.
     Disk,
     /// Connections to PostgreSQL freeze, the server is read-only, or it restarts.
-    Server {
-        cluster: Postgres,
-        direct: String,
-        ice: Ice,
-    },
-}
-
-/// What is wrong with the server.
-#[derive(Clone, Copy)]
-enum Wrong {
-    Frozen,
-    ReadOnly,
-    Restarting,
+    Server(Server),
 }
 
 impl Beside {
     async fn begin(&self, scene: &mut Scene, wrong: Wrong) {
-        match (self, wrong) {
-            (Self::Nothing, _) => {}
-            (Self::Disk, _) => scene.child().fill_disk(true),
-            (Self::Server { ice, .. }, Wrong::Frozen) => ice.freeze(),
-            (Self::Server { direct, ice, .. }, Wrong::ReadOnly) => {
-                Postgres::read_only(direct, true).await;
-                ice.cut();
-            }
-            (Self::Server { cluster, .. }, Wrong::Restarting) => cluster.stop().await,
+        match self {
+            Self::Nothing => {}
+            Self::Disk => scene.child().fill_disk(true),
+            Self::Server(server) => server.begin(wrong).await,
         }
     }
 
     async fn end(&self, scene: &mut Scene, wrong: Wrong) {
-        match (self, wrong) {
-            (Self::Nothing, _) | (Self::Server { .. }, Wrong::Frozen) => {}
+        match self {
+            Self::Nothing => {}
             // Of a process that lives: the limit is its own.
-            (Self::Disk, _) => scene.child().fill_disk(false),
-            (Self::Server { direct, .. }, Wrong::ReadOnly) => {
-                Postgres::read_only(direct, false).await
-            }
-            (Self::Server { cluster, .. }, Wrong::Restarting) => cluster.start().await,
+            Self::Disk => scene.child().fill_disk(false),
+            Self::Server(server) => server.end(wrong).await,
         }
     }
 }
@@ -93,15 +72,9 @@ async fn r20_no_link_is_lost_by_kill_9_while_the_database_is_in_trouble(db: Db) 
     let beside = match db {
         Db::Sqlite => Beside::Disk,
         Db::Postgres => {
-            let cluster = Postgres::private().await;
-            let direct = cluster.create().await;
-            let (ice, url) = Ice::before(&direct).await;
+            let (server, url) = Server::start().await;
             setting.postgres = Some(url);
-            Beside::Server {
-                cluster,
-                direct,
-                ice,
-            }
+            Beside::Server(server)
         }
     };
     kill_again_and_again(db, setting, beside).await;
@@ -117,7 +90,7 @@ async fn kill_again_and_again(db: Db, setting: Setting, beside: Beside) {
     };
     let (grace, patience) = match beside {
         Beside::Nothing => (GRACE, PATIENCE),
-        Beside::Disk | Beside::Server { .. } => (LONG_GRACE, LONG_GRACE),
+        Beside::Disk | Beside::Server(_) => (LONG_GRACE, LONG_GRACE),
     };
     let setting = Setting {
         service: ServiceOptions {

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream};
 
 use latchkey::App;
 use latchkey::model::{ClientKey, Credential, Tokens};
@@ -28,7 +28,6 @@ const LIFE: u64 = 3 * 3600;
 /// A wire to PostgreSQL that loses an answer when it is told to.
 #[derive(Clone)]
 struct Wire {
-    port: u16,
     order: Arc<Mutex<Order>>,
 }
 
@@ -42,15 +41,8 @@ struct Order {
 impl Wire {
     /// To the server of this URL; and the URL by which the wire leads there.
     async fn to(url: &str) -> (Self, String) {
-        let (front, rest) = url.rsplit_once(':').expect("it has a port");
-        let (server, database) = rest.split_once('/').expect("it names a database");
-        let server: u16 = server.parse().expect("a port is a number");
-        let listener = TcpListener::bind(("127.0.0.1", 0))
-            .await
-            .expect("a free port");
-        let port = listener.local_addr().expect("it has an address").port();
+        let (listener, server, way) = Postgres::way_to(url).await;
         let wire = Self {
-            port,
             order: Arc::default(),
         };
         let order = wire.order.clone();
@@ -61,8 +53,7 @@ impl Wire {
                 }
             }
         });
-        let url = format!("{front}:{}/{database}", wire.port);
-        (wire, url)
+        (wire, way)
     }
 
     fn order(&self) -> MutexGuard<'_, Order> {

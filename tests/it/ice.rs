@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+
+use crate::postgres::Postgres;
 
 /// A way to PostgreSQL on which connections freeze: they stay open, and nothing arrives any more.
 #[derive(Clone, Default)]
@@ -21,13 +23,7 @@ pub struct Ice {
 impl Ice {
     /// Before the server of this URL; and the URL that leads through it.
     pub async fn before(url: &str) -> (Self, String) {
-        let (front, rest) = url.rsplit_once(':').expect("it has a port");
-        let (server, database) = rest.split_once('/').expect("it names a database");
-        let server: u16 = server.parse().expect("a port is a number");
-        let listener = TcpListener::bind(("127.0.0.1", 0))
-            .await
-            .expect("a free port");
-        let port = listener.local_addr().expect("it has an address").port();
+        let (listener, server, way) = Postgres::way_to(url).await;
         let ice = Self::default();
         let here = ice.clone();
         tokio::spawn(async move {
@@ -36,7 +32,7 @@ impl Ice {
                 tokio::spawn(here.clone().carry(number, client, server));
             }
         });
-        (ice, format!("{front}:{port}/{database}"))
+        (ice, way)
     }
 
     async fn carry(self, number: u64, client: TcpStream, server: u16) {
@@ -82,5 +78,57 @@ impl Ice {
     /// All connections that are open now end.
     pub fn cut(&self) {
         self.cut.send_replace(self.opened.load(Ordering::SeqCst));
+    }
+}
+
+/// What is wrong with a server.
+#[derive(Clone, Copy)]
+pub enum Wrong {
+    /// Connections that are open answer nothing any more.
+    Frozen,
+    ReadOnly,
+    Restarting,
+}
+
+/// A PostgreSQL of a story's own that can be put into trouble.
+pub struct Server {
+    cluster: Postgres,
+    /// Not through the ice.
+    direct: String,
+    ice: Ice,
+}
+
+impl Server {
+    /// With a new database, and the URL that leads to it through the ice.
+    pub async fn start() -> (Self, String) {
+        let cluster = Postgres::private().await;
+        let direct = cluster.create().await;
+        let (ice, way) = Ice::before(&direct).await;
+        let server = Self {
+            cluster,
+            direct,
+            ice,
+        };
+        (server, way)
+    }
+
+    pub async fn begin(&self, wrong: Wrong) {
+        match wrong {
+            Wrong::Frozen => self.ice.freeze(),
+            Wrong::ReadOnly => {
+                Postgres::read_only(&self.direct, true).await;
+                self.ice.cut();
+            }
+            Wrong::Restarting => self.cluster.stop().await,
+        }
+    }
+
+    pub async fn end(&self, wrong: Wrong) {
+        match wrong {
+            // Its connections stay dead.
+            Wrong::Frozen => {}
+            Wrong::ReadOnly => Postgres::read_only(&self.direct, false).await,
+            Wrong::Restarting => self.cluster.start().await,
+        }
     }
 }

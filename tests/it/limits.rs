@@ -246,9 +246,6 @@ impl Replica {
             return None;
         }
         let app = scene.app_of_its_own().await;
-        // Before the story moves the clock: a process that starts after a gap in the times takes it for a restore.
-        let minded = app.parts.store.mind_clock(scene.clock.now()).await;
-        minded.expect(DONE);
         let (stop, stopped) = watch::channel(false);
         let work = tokio::spawn(worker::run(app.renewing.clone(), stopped));
         Some(Self { app, stop, work })

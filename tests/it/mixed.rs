@@ -15,9 +15,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use crate::child::Latchkey;
-use crate::ice::Ice;
+use crate::ice::{self, Server};
 use crate::links::link_all;
-use crate::postgres::Postgres;
 use crate::scene::{Db, PROPERTY, Person, Scene, Setting, together};
 use crate::sim::service::{Endpoint, Fault, Kind, Rotation, ServiceOptions};
 use crate::sim::{World, jira};
@@ -159,19 +158,14 @@ struct Watched {
 struct Stage {
     scene: Scene,
     second: Option<Latchkey>,
-    cluster: Postgres,
-    /// Its own connection string, not through the ice.
-    direct: String,
-    ice: Ice,
+    server: Server,
     crowds: Vec<Vec<(String, String)>>,
     chance: Random,
 }
 
 impl Stage {
     async fn start(extent: &Extent, settings: &[(&'static str, &str)]) -> Self {
-        let cluster = Postgres::private().await;
-        let direct = cluster.create().await;
-        let (ice, url) = Ice::before(&direct).await;
+        let (server, url) = Server::start().await;
         let mut setting = Setting {
             service: ServiceOptions {
                 access_token_life: extent.key_life,
@@ -202,9 +196,7 @@ impl Stage {
         Self {
             scene,
             second: Some(second),
-            cluster,
-            direct,
-            ice,
+            server,
             crowds,
             chance: Random::system(),
         }
@@ -311,12 +303,9 @@ impl Stage {
                 };
                 jira.fault(jira::Fault::new(page).on("", "/rest/*").at(site));
             }
-            Wrong::ConnectionsFreeze => self.ice.freeze(),
-            Wrong::DatabaseIsReadOnly => {
-                Postgres::read_only(&self.direct, true).await;
-                self.ice.cut();
-            }
-            Wrong::DatabaseRestarts => self.cluster.stop().await,
+            Wrong::ConnectionsFreeze => self.server.begin(ice::Wrong::Frozen).await,
+            Wrong::DatabaseIsReadOnly => self.server.begin(ice::Wrong::ReadOnly).await,
+            Wrong::DatabaseRestarts => self.server.begin(ice::Wrong::Restarting).await,
             Wrong::ReplicaIsKilled => {
                 let mut replica = self.second.take().expect("it runs");
                 replica.kill9().await;
@@ -341,8 +330,8 @@ impl Stage {
         self.scene.world.service.clear_faults();
         self.scene.world.jira.clear_faults();
         match what {
-            Wrong::DatabaseIsReadOnly => Postgres::read_only(&self.direct, false).await,
-            Wrong::DatabaseRestarts => self.cluster.start().await,
+            Wrong::DatabaseIsReadOnly => self.server.end(ice::Wrong::ReadOnly).await,
+            Wrong::DatabaseRestarts => self.server.end(ice::Wrong::Restarting).await,
             Wrong::ReplicaIsKilled | Wrong::ReplicaIsStopped | Wrong::ReplicaHangsUp => {
                 let replica = self.second.take().expect("it is kept");
                 self.second = Some(replica.restart().await);

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tempfile::TempDir;
+use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep};
 
@@ -167,6 +168,18 @@ impl Postgres {
         }
         *self.server.lock().unwrap_or_else(PoisonError::into_inner) = Some(process);
         Ok(())
+    }
+
+    /// A listener for a way to the server of this URL, the server's port, and the URL that leads to the listener.
+    pub async fn way_to(url: &str) -> (TcpListener, u16, String) {
+        let (front, rest) = url.rsplit_once(':').expect("it has a port");
+        let (server, database) = rest.split_once('/').expect("it names a database");
+        let server = server.parse().expect("a port is a number");
+        let listener = TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .expect("a free port");
+        let port = listener.local_addr().expect("it has an address").port();
+        (listener, server, format!("{front}:{port}/{database}"))
     }
 
     /// Whether sessions with this database that begin from now on are read-only, as on a server that follows

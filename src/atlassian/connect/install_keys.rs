@@ -4,9 +4,8 @@
 //! an absent key server costs a key that was seen. A key may be withdrawn, so it is asked for again before it is
 //! used, if the last look was a day ago. While the key server does not answer, the key is used for a week more.
 //!
-//! A kid can be made up, so what strangers can cause is
-//! bounded: a kid must be a short plain token before it becomes part of a URL; each address may cause only so many
-//! fetches ([`Limits::fetch`]); a kid is fetched once, for all callers that wait for it; a limited number of
+//! A kid can be made up, so what strangers can cause is bounded: a kid must be a short plain token before it
+//! becomes part of a URL; each address may cause only so many fetches ([`Limits::fetch`]); a kid is fetched once, for all callers that wait for it; a limited number of
 //! callers waits, in an order that lets those from quiet networks go first (`queue.rs`), and further ones are told
 //! to come back. A kid that does not exist is remembered for a minute, apart from the keys.
 

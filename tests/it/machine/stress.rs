@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::database::Database;
 use crate::disk::{self, Trouble};
 use crate::ice::Ice;
+use crate::postgres::Postgres;
 
 use super::step::Stress;
 
@@ -20,7 +21,7 @@ pub enum Ground {
     /// The folder of the file.
     Disk(PathBuf),
     /// The way that the processes take to the server. The machine itself takes another.
-    Server(Ice),
+    Server { ice: Ice, own: String },
 }
 
 /// When the disk is full: a table of its own says so, because triggers cannot be made while others write.
@@ -36,7 +37,7 @@ const ON_FULL: &str = "create schema disk; create table disk.full_now (yes boole
 impl Ground {
     /// Once the tables are there.
     pub fn prepare(&self, sims: &Runtime, operator: &mut Database) {
-        if let Self::Server(_) = self {
+        if let Self::Server { .. } = self {
             sims.block_on(operator.run(ON_FULL));
         }
     }
@@ -51,14 +52,14 @@ impl Ground {
                 let until = Instant::now() + FROZEN;
                 disk::trouble(folder, Some(Trouble::Frozen(until)));
             }
-            (Self::Server(_), Stress::Full) => {
+            (Self::Server { .. }, Stress::Full) => {
                 sims.block_on(operator.run("insert into disk.full_now values (true)"));
             }
-            (Self::Server(ice), Stress::ReadOnly) => {
-                sims.block_on(operator.run(&read_only("on")));
+            (Self::Server { ice, own }, Stress::ReadOnly) => {
+                sims.block_on(Postgres::read_only(own, true));
                 ice.cut();
             }
-            (Self::Server(ice), Stress::Frozen) => {
+            (Self::Server { ice, .. }, Stress::Frozen) => {
                 ice.freeze();
                 let ice = ice.clone();
                 sims.spawn(async move {
@@ -72,19 +73,13 @@ impl Ground {
     pub fn end(&self, stress: Stress, sims: &Runtime, operator: &mut Database) {
         match (self, stress) {
             (Self::Disk(folder), _) => disk::trouble(folder, None),
-            (Self::Server(_), Stress::Full) => {
+            (Self::Server { .. }, Stress::Full) => {
                 sims.block_on(operator.run("delete from disk.full_now"));
             }
-            (Self::Server(_), Stress::ReadOnly) => sims.block_on(operator.run(&read_only("off"))),
-            (Self::Server(ice), Stress::Frozen) => ice.cut(),
+            (Self::Server { own, .. }, Stress::ReadOnly) => {
+                sims.block_on(Postgres::read_only(own, false));
+            }
+            (Self::Server { ice, .. }, Stress::Frozen) => ice.cut(),
         }
     }
-}
-
-/// For sessions that begin from now on. The machine has begun its own before.
-fn read_only(on: &str) -> String {
-    format!(
-        "do $$ begin execute format('alter database %I set default_transaction_read_only = {on}', \
-        current_database()); end $$"
-    )
 }

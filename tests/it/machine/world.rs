@@ -968,7 +968,11 @@ fn databases(db: Db, sims: &Runtime) -> (Option<TempDir>, Urls, Ground) {
         Db::Postgres => {
             let own = sims.block_on(Postgres::database());
             let (ice, of_processes) = sims.block_on(Ice::before(&own));
-            (None, Urls { own, of_processes }, Ground::Server(ice))
+            let ground = Ground::Server {
+                ice,
+                own: own.clone(),
+            };
+            (None, Urls { own, of_processes }, ground)
         }
     }
 }
