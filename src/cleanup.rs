@@ -236,8 +236,10 @@ async fn delete_property(parts: &Parts, entry: &Cleanup) -> Result<(), NotYet> {
     {
         return Ok(());
     }
-    let tenant = parts.store.tenant(&entry.client_key).await?;
-    let Some(tenant) = tenant.filter(|tenant| tenant.installation == entry.installation) else {
+    let tenant = parts
+        .store
+        .still_installed(&entry.client_key, entry.installation);
+    let Some(tenant) = tenant.await? else {
         // After an uninstall the app can write nothing.
         return Ok(());
     };

@@ -43,7 +43,7 @@ pub(crate) async fn publishing(parts: &Parts, job: &mut Job) -> Progress<Decided
     }
     let claim = &job.claim;
     if is_to_be_asked_about(claim, parts.clock.now())
-        && let PersonInJira::Left = look_for_person(parts, claim).await
+        && let PersonInJira::Left = look_for_person(parts, claim).await?
     {
         return Ok(Decided::quietly(Then::SaidGone));
     }
@@ -156,11 +156,12 @@ fn is_to_be_asked_about(claim: &Claim, now: Seconds) -> bool {
     claim.purpose == Purpose::Renewal && now - claim.seen_at >= ASKED_EVERY
 }
 
-/// The tenant as it is now: it may have been uninstalled, or have a new secret or address.
+/// The tenant as it is now: since the claim it may have been uninstalled or disabled, or have got a new secret or
+/// address. It is read right before each call to Jira.
 async fn tenant_now(parts: &Parts, claim: &Claim) -> Progress<Tenant> {
-    let tenant = parts.store.tenant(&claim.link.client_key).await?;
-    let Some(tenant) = tenant.filter(|tenant| tenant.installation == claim.link.installation)
-    else {
+    let (store, link) = (&parts.store, &claim.link);
+    let tenant = store.still_installed(&link.client_key, link.installation);
+    let Some(tenant) = tenant.await? else {
         return Err(Decided::quietly(Then::Nothing).into());
     };
     if !tenant.enabled {
@@ -261,26 +262,26 @@ enum PersonInJira {
     NotLeft,
 }
 
-async fn look_for_person(parts: &Parts, claim: &Claim) -> PersonInJira {
+async fn look_for_person(parts: &Parts, claim: &Claim) -> Progress<PersonInJira> {
     let about = About {
-        tenant: &claim.tenant,
+        tenant: &tenant_now(parts, claim).await?,
         account: &claim.link.account_id,
         purpose: Purpose::Renewal,
         failures: claim.failures,
     };
-    match parts.jira.person(&about).await {
+    Ok(match parts.jira.person(&about).await {
         Ok(person) if !person.active => PersonInJira::Left,
         Err(JiraError::NotFound) => PersonInJira::Left,
         Err(error @ JiraError::NotJira { .. }) => PersonInJira::NoSite(error),
         Ok(_) | Err(_) => PersonInJira::NotLeft,
-    }
+    })
 }
 
 /// Jira did not take the key.
 async fn unpublished(parts: &Parts, job: &Job, error: JiraError) -> Progress<Decided> {
     let now = parts.clock.now();
     let error = match error {
-        JiraError::Forbidden => match look_for_person(parts, &job.claim).await {
+        JiraError::Forbidden => match look_for_person(parts, &job.claim).await? {
             PersonInJira::Left => return Ok(Decided::quietly(Then::SaidGone)),
             PersonInJira::NoSite(error) => error,
             PersonInJira::NotLeft => JiraError::Forbidden,

@@ -367,8 +367,10 @@ fn lasts(parts: &Parts, credential: &mut Credential, before: &Tokens) {
 /// that is older than the last use of the token. The link goes on from Jira's generation.
 async fn is_restored(parts: &Parts, job: &mut Job) -> Progress<bool> {
     let link = &job.claim.link;
-    let tenant = parts.store.tenant(&link.client_key).await?;
-    let Some(tenant) = tenant.filter(|tenant| tenant.installation == link.installation) else {
+    let tenant = parts
+        .store
+        .still_installed(&link.client_key, link.installation);
+    let Some(tenant) = tenant.await?.filter(|tenant| tenant.enabled) else {
         return Ok(false);
     };
     let about = About {

@@ -395,8 +395,11 @@ async fn said_gone(parts: &Parts, claim: &Claim) -> Result<(), Error> {
     };
     if now - since >= SAID_AGAIN {
         parts.meters.renewal(Outcome::PersonGone, claim, None, None);
-        let account = &claim.link.account_id;
-        store.unlink(&claim.tenant, account, now, now).await?;
+        let link = &claim.link;
+        let tenant = store.still_installed(&link.client_key, link.installation);
+        if let Some(tenant) = tenant.await? {
+            store.unlink(&tenant, &link.account_id, now, now).await?;
+        }
         parts.wake_cleanup.notify_one();
         return Ok(());
     }

@@ -307,12 +307,11 @@ impl Store {
         let Some(row) = row.filter(|row| row.expires_at > now) else {
             return Ok(None);
         };
-        let Some(tenant) = self.tenant(&ClientKey(row.client_key.clone())).await? else {
+        let client_key = ClientKey(row.client_key.clone());
+        let tenant = self.still_installed(&client_key, row.installation);
+        let Some(tenant) = tenant.await? else {
             return Ok(None);
         };
-        if tenant.installation != row.installation {
-            return Ok(None);
-        }
         match self.sealer.open_attempt(&tenant.key, row) {
             Ok(attempt) => Ok(Some((tenant, attempt))),
             Err(Broken) => {

@@ -92,8 +92,8 @@ statements! {
 /// A link that this process may renew until its lease expires.
 #[derive(Clone)]
 pub struct Claim {
-    /// Its tenant.
-    pub tenant: Tenant,
+    /// Its tenant as it was then. Who calls Jira reads it again.
+    pub(super) tenant: Tenant,
     /// The link as it was claimed.
     pub link: Link,
     /// Its credential, unless it does not open.

@@ -203,6 +203,19 @@ impl Store {
         })
     }
 
+    /// The tenant as it is now, unless its app was uninstalled since this installation.
+    ///
+    /// # Errors
+    /// As [`Self::tenant`].
+    pub async fn still_installed(
+        &self,
+        client_key: &ClientKey,
+        installation: i64,
+    ) -> Result<Option<Tenant>, Error> {
+        let tenant = self.tenant(client_key).await?;
+        Ok(tenant.filter(|tenant| tenant.installation == installation))
+    }
+
     /// The tenant of a client key, while it is installed; or why it is set aside.
     pub(super) async fn find_tenant(
         &self,

@@ -12,6 +12,7 @@ use crate::sim::service::{Endpoint, Fault, Kind, ServiceOptions};
 
 on_both_databases!(
     r30_a_link_that_is_refused_after_its_key_has_run_out_asks_for_its_person,
+    r30_a_link_that_is_refused_many_times_in_a_moment_asks_nobody_yet,
     r30_what_is_no_refusal_asks_nobody_and_is_told,
     r30_a_key_endpoint_that_refuses_an_account_asks_for_its_person,
     f16_a_key_that_is_too_large_for_jira_links_nothing,
@@ -166,6 +167,30 @@ async fn r30_a_link_that_is_refused_after_its_key_has_run_out_asks_for_its_perso
     omar.link("u-100").await;
     omar.recorded().await;
     assert_eq!(in_row(&omar, "refusals").await, 0);
+    scene.end().await;
+}
+
+async fn r30_a_link_that_is_refused_many_times_in_a_moment_asks_nobody_yet(db: Db) {
+    let life = 3 * 3600;
+    let scene = Scene::start(db, Setting::keys_live(life)).await;
+    let omar = scene.person("acme", OMAR);
+    omar.link("u-100").await;
+    omar.recorded().await;
+    let odd = saying(400, r#"{"message":"Bad Request"}"#);
+    let service = &scene.world.service;
+    service.fault(Fault::always(Endpoint::Refresh, odd));
+    scene.advance(i64::try_from(life).expect("it is short") + 1);
+    for refusals in 1..=5 {
+        eventually("it is refused once more", async || {
+            (in_row(&omar, "refusals").await >= refusals).then_some(())
+        })
+        .await;
+        assert_eq!(omar.state().await, "linked", "after {refusals} refusals");
+        omar.renew().await.is(202);
+    }
+    let since = in_row(&omar, "refused_since").await;
+    scene.advance(3300);
+    asked_in_time(&omar, since + 3600).await;
     scene.end().await;
 }
 

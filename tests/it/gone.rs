@@ -1,11 +1,14 @@
 //! Stories of what is about a site and what is about a person: only Jira's own word about a person, said
 //! twice, ends a link.
 
+use std::time::Duration;
+
 use reqwest::Method;
 
 use crate::on_both_databases;
 use crate::scene::{Db, Person, Scene, Setting, eventually};
 use crate::sim::jira::{self, FaultKind, MIA, OMAR};
+use crate::sim::service::{Endpoint, Fault, Kind};
 
 on_both_databases!(
     r22_a_site_that_is_away_costs_nobody_a_link,
@@ -18,6 +21,7 @@ on_both_databases!(
     r22_a_deactivated_person_is_gone_when_jira_has_said_it_twice,
     r22_another_word_for_it_counts_only_about_this_person,
     r31_a_person_is_asked_about_once_a_day,
+    r31_nobody_is_asked_about_where_the_app_is_disabled_meanwhile,
 );
 
 const PAGE: &str =
@@ -452,6 +456,32 @@ async fn r31_a_person_is_asked_about_once_a_day(db: Db) {
     let after = looks();
     mia.renewed().await;
     assert_eq!(looks(), after, "once a day");
+    scene.end().await;
+}
+
+async fn r31_nobody_is_asked_about_where_the_app_is_disabled_meanwhile(db: Db) {
+    let scene = Scene::start(db, Setting::keys_live(3 * 3600)).await;
+    let (jira, service) = (&scene.world.jira, &scene.world.service);
+    let omar = scene.person("acme", OMAR);
+    omar.link("u-100").await;
+    omar.recorded().await;
+    let slow = Kind::DelayAfter(Duration::from_secs(2));
+    service.fault(Fault::once(Endpoint::Refresh, slow));
+    scene.advance(25 * 3600);
+    eventually("the token request is under way", async || {
+        (service.calls_to(Endpoint::Refresh) == 1).then_some(())
+    })
+    .await;
+    jira.disable("acme").await.expect("it is disabled");
+    let claimed = "select count(*) from link where claimed_by <> ''";
+    eventually("the link is given back", async || {
+        (scene.count(claimed).await == 0).then_some(())
+    })
+    .await;
+    assert_eq!(omar.generation(), Some(1));
+    assert_eq!(jira.unexpected(), [""; 0]);
+    jira.enable("acme").await.expect("it is enabled");
+    omar.property_of_generation(2).await;
     scene.end().await;
 }
 
