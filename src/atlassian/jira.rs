@@ -315,35 +315,51 @@ impl Jira {
         about: &About<'_>,
         request: &Request<'_>,
     ) -> Result<(Authority, Answer), Unsuccessful> {
-        let door = Door {
-            jira: self,
-            tenant: about.tenant,
+        let as_app = async |tenant: &Tenant| {
+            let authorization = self.door(tenant).as_app(request)?;
+            self.send(about, request, authorization).await
         };
-        let as_app = async || self.send(about, request, door.as_app(request)?).await;
-        if !about.tenant.acts_as_user {
-            let mut answer = as_app().await;
+        let as_person = async |tenant: &Tenant| {
+            let authorization = self.door(tenant).as_person(about.account).await?;
+            self.send(about, request, authorization).await
+        };
+        let now = about.tenant;
+        if !now.acts_as_user {
+            let mut answer = as_app(now).await;
             if matches!(answer, Err(Unsuccessful::Said(Said::Unauthorized))) {
                 // Signed again, in case the clock or the token was at fault.
-                answer = as_app().await;
+                answer = as_app(&self.still_there(now).await?).await;
             }
-            match answer {
-                Err(Unsuccessful::Said(Said::Forbidden)) => {}
-                answer => return answer.map(|answer| (Authority::App, answer)),
-            }
+            return match answer {
+                Err(Unsuccessful::Said(Said::Forbidden)) => {
+                    let answer = as_person(&self.still_there(now).await?).await?;
+                    Ok((Authority::Person, answer))
+                }
+                answer => answer.map(|answer| (Authority::App, answer)),
+            };
         }
-        let answer = match door.as_person(about.account).await {
-            Ok(authorization) => self.send(about, request, authorization).await,
-            Err(error) => Err(error),
-        };
-        match answer {
+        match as_person(now).await {
             // An admin may have given the app its permission back.
-            Err(Unsuccessful::Said(Said::Forbidden | Said::Unauthorized))
-                if about.tenant.acts_as_user =>
-            {
-                as_app().await.map(|answer| (Authority::App, answer))
+            Err(Unsuccessful::Said(Said::Forbidden | Said::Unauthorized)) => {
+                let answer = as_app(&self.still_there(now).await?).await?;
+                Ok((Authority::App, answer))
             }
             answer => answer.map(|answer| (Authority::Person, answer)),
         }
+    }
+
+    fn door<'a>(&'a self, tenant: &'a Tenant) -> Door<'a> {
+        Door { jira: self, tenant }
+    }
+
+    /// The tenant as it is now, for another request of the same call: while the first was running, the app may have
+    /// been uninstalled or disabled, or have got a new secret.
+    async fn still_there(&self, tenant: &Tenant) -> Result<Tenant, Unsuccessful> {
+        let now = self
+            .store
+            .still_installed(&tenant.client_key, tenant.installation);
+        let now = now.await?.filter(|now| now.enabled);
+        now.ok_or(Unsuccessful::Said(Said::Unauthorized))
     }
 
     /// Takes points for one request, waits for its place, and sends it.

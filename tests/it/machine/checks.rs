@@ -43,6 +43,14 @@ fn ended_there(ledger: &Ledger, grant: usize) -> bool {
 
 type Checked = Result<(), String>;
 
+/// Whether the service has refused a grant three times or more since it last gave a token, without having ended it.
+fn keeps_refusing(ledger: &Ledger, grant: usize) -> bool {
+    let requests = ledger.token_requests().iter().rev();
+    let of_it = requests.filter(|request| request.grant == Some(grant) && request.ended.is_some());
+    let refused = of_it.take_while(|request| request.outcome.is_none());
+    refused.filter(|request| !request.unanswered).count() >= 3
+}
+
 impl World {
     pub fn before(&self) -> Before {
         Before {
@@ -188,7 +196,9 @@ impl World {
                     ));
                 }
                 if row.state == "reconnect" {
-                    if cause.is_none() {
+                    if cause.is_none()
+                        && !(row.reason == "keeps_refusing" && keeps_refusing(ledger, row.grant))
+                    {
                         return Err(format!(
                             "{who} is asked to reconnect, and the service would go on: {row:?}"
                         ));

@@ -784,10 +784,14 @@ impl World {
     fn tell_again(&mut self, which: Which, site: usize, backup: Backup) {
         if !self.installed[site] {
             if backup.installed[site] {
+                self.leave_behind(site);
                 self.tell_uninstalled(which, site);
             }
         } else if backup.installation[site] != self.installation[site] || !backup.installed[site] {
+            let enabled = self.enabled[site];
             self.install(which, site);
+            // An upgrade enables nothing.
+            self.enable(which, site, enabled);
         } else if backup.enabled[site] != self.enabled[site] {
             self.enable(which, site, self.enabled[site]);
         }
