@@ -777,7 +777,9 @@ impl World {
         for site in 0..SITES.len() {
             self.leave_behind(site);
         }
-        self.left_behind.retain(|who| !self.rows.contains_key(who));
+        // The links of an uninstalled app may be there still. They end, and their keys stay.
+        let linked = |who: &Who| self.rows.get(who).is_some_and(|row| row.current);
+        self.left_behind.retain(|who| !linked(who));
     }
 
     /// What Jira has told since the backup was made, the admin of a site brings about again.
