@@ -42,18 +42,22 @@ pub(crate) async fn publishing(parts: &Parts, job: &mut Job) -> Progress<Decided
         make_key(parts, job).await?;
     }
     let claim = &job.claim;
-    if is_to_be_asked_about(claim, parts.clock.now())
-        && let PersonInJira::Left = look_for_person(parts, claim).await?
-    {
+    let mut asked = is_to_be_asked_about(claim, parts.clock.now());
+    if asked && let PersonInJira::Left = look_for_person(parts, claim).await? {
         return Ok(Decided::quietly(Then::SaidGone));
     }
     reach(&parts.clock, Moment::BeforePut, &claim.link).await;
     let mut tenant = tenant_now(parts, claim).await?;
     if parts.store.may_be_behind_jira(claim.link.published) {
+        asked = true;
         if let Err(error) = catch_up(parts, job, &tenant).await? {
             return unpublished(parts, job, error).await;
         }
         tenant = tenant_now(parts, &job.claim).await?;
+    }
+    if asked {
+        // While Jira answered, the person may have linked again: the newer link has put its key.
+        end_unless_current(parts, &job.claim).await?;
     }
     let (claim, Some(key)) = (&job.claim, &job.credential.api_key) else {
         return Ok(Decided::quietly(Then::Nothing));
@@ -172,6 +176,14 @@ async fn tenant_now(parts: &Parts, claim: &Claim) -> Progress<Tenant> {
     Ok(tenant)
 }
 
+/// Ends the renewal of a link that has ended or has been claimed again since.
+async fn end_unless_current(parts: &Parts, claim: &Claim) -> Progress<()> {
+    match parts.store.is_current(claim).await? {
+        true => Ok(()),
+        false => Err(Decided::quietly(Then::Nothing).into()),
+    }
+}
+
 /// When a link is due again: two thirds of the key's life after it was requested, up to a tenth earlier, so
 /// that keys of one moment spread out; sooner if the refresh token would expire unused or the consent ends.
 /// At least a second from now.
@@ -191,9 +203,7 @@ fn next_due(parts: &Parts, key: &ApiKey, credential: &Credential, now: Seconds) 
 async fn make_key(parts: &Parts, job: &mut Job) -> Progress<()> {
     // A link that ended after the claim gets no key: its grant may have ended too, and then the key could not be
     // deleted.
-    if !parts.store.is_current(&job.claim).await? {
-        return Err(Decided::quietly(Then::Nothing).into());
-    }
+    end_unless_current(parts, &job.claim).await?;
     let generation = job.claim.link.generation;
     if let Some(signer) = parts.keys.signer().await? {
         let key = signer.key(&job.claim.link, generation, &job.credential.tokens);

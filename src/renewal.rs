@@ -367,6 +367,10 @@ fn lasts(parts: &Parts, credential: &mut Credential, before: &Tokens) {
 /// that is older than the last use of the token. The link goes on from Jira's generation.
 async fn is_restored(parts: &Parts, job: &mut Job) -> Progress<bool> {
     let link = &job.claim.link;
+    if link.published.is_none() {
+        // A later generation in Jira is that of an earlier link.
+        return Ok(false);
+    }
     let tenant = parts
         .store
         .still_installed(&link.client_key, link.installation);

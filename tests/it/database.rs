@@ -1,9 +1,11 @@
 //! The database, read and written without the product.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
+
+use crate::scene::eventually;
 
 pub enum Database {
     Sqlite(SqliteConnection),
@@ -91,6 +93,7 @@ impl Database {
     pub async fn put_back(url: &str) {
         if url.starts_with("sqlite:") {
             let file = file_of(url);
+            until_closed(&file).await;
             for journal in ["-wal", "-shm"] {
                 let mut path = file.clone().into_os_string();
                 path.push(journal);
@@ -168,6 +171,18 @@ impl Database {
     pub async fn close(self) {
         on!(self, connection => connection.close().await.expect("an orderly goodbye"));
     }
+}
+
+/// Waits until nobody in this process has a file open. The threads that drive SQLite for a process that is small enough
+/// to be killed with its runtime live on until their last statement is done.
+async fn until_closed(file: &Path) {
+    eventually("the file is closed", async || {
+        let open = std::fs::read_dir("/proc/self/fd").expect("Linux lists what is open");
+        let mut open = open.flatten().map(|entry| entry.path());
+        let is_open = open.any(|entry| std::fs::read_link(entry).is_ok_and(|to| to == file));
+        (!is_open).then_some(())
+    })
+    .await;
 }
 
 /// The file of SQLite.

@@ -22,6 +22,7 @@ on_both_databases!(
     r22_another_word_for_it_counts_only_about_this_person,
     r31_a_person_is_asked_about_once_a_day,
     r31_nobody_is_asked_about_where_the_app_is_disabled_meanwhile,
+    r4_a_link_made_anew_while_jira_is_asked_about_its_person_keeps_its_key,
 );
 
 const PAGE: &str =
@@ -482,6 +483,38 @@ async fn r31_nobody_is_asked_about_where_the_app_is_disabled_meanwhile(db: Db) {
     assert_eq!(jira.unexpected(), [""; 0]);
     jira.enable("acme").await.expect("it is enabled");
     omar.property_of_generation(2).await;
+    scene.end().await;
+}
+
+async fn r4_a_link_made_anew_while_jira_is_asked_about_its_person_keeps_its_key(db: Db) {
+    let scene = Scene::start(db, Setting::keys_live(48 * 3600)).await;
+    let (jira, service) = (&scene.world.jira, &scene.world.service);
+    let omar = scene.person("acme", OMAR);
+    omar.link("u-100").await;
+    omar.recorded().await;
+    scene.advance(25 * 3600);
+    let held = jira::Fault::new(FaultKind::AnswerHeld).on("GET", "/rest/api/3/user");
+    jira.fault(held.times(1));
+    omar.renew().await.is(202);
+    eventually("Jira is asked about him", async || {
+        (jira.held() == 1).then_some(())
+    })
+    .await;
+    omar.link("u-100").await;
+    let anew = omar.recorded().await;
+    let (key, writes) = (omar.key(), jira.property_writes().len());
+    jira.clear_faults();
+    eventually("Jira has answered", async || {
+        (jira.held() == 0).then_some(())
+    })
+    .await;
+    scene.no_work_left().await;
+    omar.renewed().await;
+    assert_eq!(omar.generation(), Some(anew + 1));
+    assert_eq!(jira.property_writes().len(), writes + 1);
+    assert!(jira.generations_gone_back().is_empty());
+    assert_eq!(service.ledger().opens_api(&omar.key()), Some("u-100"));
+    assert_ne!(omar.key(), key);
     scene.end().await;
 }
 

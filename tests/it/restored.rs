@@ -3,8 +3,8 @@
 use crate::database::Database;
 use crate::on_both_databases;
 use crate::scene::{Db, Scene, Setting, eventually};
-use crate::sim::jira::{MIA, OMAR};
-use crate::sim::service::{Rotation, ServiceOptions};
+use crate::sim::jira::{self, MIA, OMAR};
+use crate::sim::service::{self, Endpoint, Kind, Rotation, ServiceOptions};
 
 on_both_databases!(
     f14_r27_links_whose_tokens_were_used_since_a_backup_say_that_it_was_put_back,
@@ -12,6 +12,7 @@ on_both_databases!(
     f14_r27_a_link_that_a_backup_does_not_have_goes_on_above_its_generation,
     f14_r27_while_jira_does_not_say_no_key_is_put_there,
     f14_r27_where_points_are_scarce_generations_are_skipped,
+    f14_r27_a_link_made_after_a_restore_is_not_said_to_be_older,
 );
 
 const LIFE: u64 = 3600;
@@ -166,6 +167,38 @@ async fn f14_r27_where_points_are_scarce_generations_are_skipped(db: Db) {
     })
     .await;
     assert_eq!(scene.reads_of_the_property(), 0);
+    scene.end().await;
+}
+
+/// Jira still has the key of the link that the backup set back, of a later generation.
+async fn f14_r27_a_link_made_after_a_restore_is_not_said_to_be_older(db: Db) {
+    let mut scene = start(db, Rotation::Strict).await;
+    scene.person("acme", OMAR).link("u-100").await;
+    scene.keep_a_backup().await;
+    scene.renew_to(OMAR, 6).await;
+    scene.put_backup_back().await;
+    let (jira, service) = (scene.world.jira.clone(), scene.world.service.clone());
+    jira.fault(jira::Fault::status(503).on_property("GET"));
+    jira.fault(jira::Fault::status(503).on_property("PUT"));
+    let omar = scene.person("acme", OMAR);
+    let returned = omar.until_returned("u-100").await;
+    omar.prove(&returned).await.is(200);
+    omar.confirm(&returned).await.leads_to();
+    let asked = service.calls_to(Endpoint::Refresh);
+    service.fault(service::Fault::once(Endpoint::Refresh, Kind::CutAfter));
+    // Its first key has run out before it reached Jira, and the answer with the next one is lost.
+    scene.advance(LIFE as i64 + 400);
+    eventually("a key is requested", async || {
+        (service.calls_to(Endpoint::Refresh) == asked + 1).then_some(())
+    })
+    .await;
+    jira.clear_faults();
+    scene.advance(400);
+    let reason = omar.asked_to_reconnect().await;
+    assert!(!reason.contains("restored from a backup"), "{reason}");
+    assert_eq!(omar.generation(), Some(6));
+    omar.link("u-100").await;
+    assert!(omar.recorded().await > 6);
     scene.end().await;
 }
 
