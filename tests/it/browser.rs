@@ -115,12 +115,24 @@ impl Browser {
                 .await
                 .expect("Chromium starts");
         let first = driver.window().await.expect("a first tab");
-        Browser {
+        let browser = Browser {
             driver,
             frames: RefCell::default(),
             known_tabs: RefCell::new(HashSet::from([first])),
             profile,
             _seat: seat,
+        };
+        browser.in_front().await;
+        browser
+    }
+
+    /// Puts the window and its tab in front, as whoever sits at the browser has them. Without a screen, Chromium
+    /// has no window in front by itself since version 148.
+    async fn in_front(&self) {
+        let cdp = self.driver.cdp();
+        let done = cdp.send_raw("Page.bringToFront", json!({})).await;
+        if let Err(error) = done {
+            self.fail(&format!("the tab in front: {error}")).await;
         }
     }
 
@@ -403,6 +415,7 @@ impl Browser {
         if let Err(error) = self.driver.switch_to_window(tab).await {
             self.fail(&format!("the other tab: {error}")).await;
         }
+        self.in_front().await;
     }
 
     /// Closes the tab the story is in and goes on in another that is open.

@@ -315,7 +315,9 @@ async fn t27_f23_reloads_going_back_and_two_tabs_make_one_token_request_and_one_
     confirm(&browser, "Robin Park").await;
     browser.reload().await;
     browser.wait_text("Connected as Robin Park").await;
+    // The page with the question asks again what holds before it can be left.
     browser.back().await;
+    browser.wait_text("Connected as Robin Park").await;
     browser.forward().await;
     browser.wait_text("Connected as Robin Park").await;
     // The tab that still shows the question: its click finds what holds.
@@ -401,6 +403,8 @@ async fn what_becomes_of_an_attempt(theme: Theme) {
     let at_jira = AtJira::on(&scene, &browser);
     let omar = scene.person("acme", OMAR);
     at_jira.sign_in(OMAR).await;
+    // The panel has asked Jira who is looking; only the finish page asks from here on.
+    at_jira.wait_glance("unlinked").await;
     let page_of = |id: &str| scene.address(&format!("/link/{id}"));
     let hang = || {
         let hang = JiraFault::new(FaultKind::Hang);

@@ -166,14 +166,15 @@ async fn f11_a_migration_says_what_it_waits_for() {
         and datname = current_database()";
     let mut seen = std::collections::BTreeSet::new();
     // It gives up its place and takes it again with another connection.
-    while seen.len() < 2 {
+    eventually("it waits with another connection", async || {
         let found: Option<i32> = sqlx::query_scalar(waiting)
             .fetch_optional(&mut database)
             .await
             .expect("it answers");
         seen.extend(found);
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+        (seen.len() >= 2).then_some(())
+    })
+    .await;
     run(&mut idle, "rollback").await;
     let finished = migrating.finish(Duration::from_secs(60)).await;
     assert!(finished.status.success(), "{}", finished.stderr);
