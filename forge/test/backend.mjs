@@ -16,6 +16,8 @@ export async function startBackend() {
     problems: {},
     // The one good handle of each attempt.
     handles: { "attempt-1": "handle-1_A" },
+    // An address that leads elsewhere, where a test wants one.
+    elsewhere: null,
     tickets: new Map(),
     asked: [],
     // Whether `prove` says who is signed in, beyond what the Contract names.
@@ -30,6 +32,7 @@ export async function startBackend() {
     const asked = { method: request.method, path: pathname, body: sent && JSON.parse(sent), headers: request.headers };
     state.asked.push(asked);
     const route = `${request.method} ${pathname}`;
+    if (pathname === "/favicon.ico") return response.writeHead(204).end();
     if (route === "GET /healthz") return send(response, 200, "text/plain", "ok");
 
     const [, ticket] = pathname.match(/^\/link\/t\/(\w+)$/) ?? [];
@@ -49,7 +52,7 @@ export async function startBackend() {
     if (route === "POST /api/link/ticket") {
       const id = `t${++made}`;
       state.tickets.set(id, Date.now() + MINUTE);
-      return json(response, 200, { url: `${base}/link/t/${id}` });
+      return json(response, 200, { url: state.elsewhere ?? `${base}/link/t/${id}` });
     }
     if (route === "DELETE /api/link") {
       state.link = { state: "unlinked", service: state.link.service };
@@ -64,7 +67,7 @@ export async function startBackend() {
       if (state.handles[attempt] !== asked.body?.handle) return problem(response, 403, "wrong-person", { signedInAs: "Mia Krystof" });
       if (step === "cancel") return response.writeHead(204).end();
       const more = state.names ? { signedInAs: "Mia Krystof", site: "acme.atlassian.net", issue: "AB-1" } : {};
-      return json(response, 200, { next: `${base}/link/${attempt}`, ...more });
+      return json(response, 200, { next: state.elsewhere ?? `${base}/link/${attempt}`, ...more });
     }
     problem(response, 404, "not-found", { title: "Not found" });
   }

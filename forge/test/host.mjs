@@ -134,6 +134,7 @@ export async function startHost({
       : Object.keys(MODULES).find((name) => url.pathname === `/jira/apps/${appId}/${environmentId}/${name}`);
     if (page) return send(response, 200, "text/html", html(page, url, signedIn(request)));
     if (url.pathname === "/") return send(response, 200, "text/html", "<!doctype html><title>Jira</title><h1>Jira</h1>");
+    if (url.pathname === "/favicon.ico") return response.writeHead(204).end();
     send(response, 404, "text/plain", "not found");
   }
 
