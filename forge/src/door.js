@@ -7,6 +7,7 @@ const TICKET_LIFE = 50_000;
 const TICKET_RENEWAL = 40_000;
 const TICKET_RETRY = 10_000;
 const CONTEXT_WAIT = 5_000;
+const LANGUAGE_WAIT = 2_000;
 // A person may think about Jira's question, and some versions of the bridge may never say what came of it.
 const QUESTION_WAIT = 60_000;
 
@@ -26,10 +27,10 @@ function within(milliseconds, promise, late) {
 }
 
 const context = (async () => bridge().view.getContext())();
-context.then(({ locale }) => {
-  // Jira writes de_DE, the browser de-DE, and a name that it does not know would throw at each date.
-  const language = String(locale ?? "").replaceAll("_", "-");
-  if (language) [window.Latchkey.language] = Intl.DateTimeFormat.supportedLocalesOf(language);
+// Dates are written as Jira writes them for this person. A name that the browser does not know would throw at
+// each of them.
+const language = within(LANGUAGE_WAIT, context).then(({ locale }) => {
+  [window.Latchkey.language] = Intl.DateTimeFormat.supportedLocalesOf(String(locale).replaceAll("_", "-"));
 }).catch(() => {});
 
 // One call to our server. Answers {data, serverTime, left}; throws a Problem, and nothing else.
@@ -55,6 +56,7 @@ async function call(method, path, body) {
   };
   const answered = answer(status, header, json(given.body));
   name(answered.data?.service);
+  await language;
   return answered;
 }
 
@@ -163,14 +165,12 @@ async function arrival() {
   let history = null;
   let search = "";
   try {
-    history = await within(CONTEXT_WAIT, view.createHistory(), new Problem("no-bridge"));
+    history = await within(CONTEXT_WAIT, view.createHistory());
     search = history.location?.search ?? "";
   } catch { /* The context says it as well. */ }
   let found = values(search);
   if (!found) {
-    const { extension } = await within(CONTEXT_WAIT, context, new Problem("no-bridge")).catch(() => {
-      throw new Problem("no-bridge");
-    });
+    const { extension } = await within(CONTEXT_WAIT, context).catch(() => { throw new Problem("no-bridge"); });
     found = values(String(extension?.location ?? ""));
   }
   try {

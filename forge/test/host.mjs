@@ -32,6 +32,7 @@ export async function startHost({
   installationId = randomUUID(),
   cloudId = randomUUID(),
   people = { "5b10a2844c20165700ede21g": "Mia Krystof" },
+  locale = "en_GB",
 }) {
   const keys = generateKeyPairSync("rsa", { modulusLength: 2048 });
   const kid = `forge/invocation-token/${randomUUID()}`;
@@ -72,7 +73,7 @@ export async function startHost({
     else extension.location = `${siteUrl}/jira/apps/${appId}/${environmentId}/${page}${query}`;
     return {
       localId: `ari:cloud:ecosystem::extension/${appId}/${environmentId}/static/${moduleKey}`,
-      cloudId, environmentId, environmentType: "PRODUCTION", moduleKey, siteUrl, locale: "en_GB", timezone: "UTC", extension,
+      cloudId, environmentId, environmentType: "PRODUCTION", moduleKey, siteUrl, locale, timezone: "UTC", extension,
     };
   }
 
@@ -139,10 +140,10 @@ export async function startHost({
   }
 
   function html(page, url, account) {
-    const given = { page, context: context(page, url.search), search: url.search, network: networkUrl, theme: url.searchParams.get("theme") ?? "light" };
+    const given = { page, context: context(page, url.search), search: url.search, network: networkUrl, theme: url.searchParams.get("theme") === "dark" ? "dark" : "light" };
     const data = JSON.stringify(given).replaceAll("<", "\\u003c");
     return `<!doctype html>
-<html lang="en" data-color-mode="${given.theme === "dark" ? "dark" : "light"}">
+<html lang="en" data-color-mode="${given.theme}">
 <head><meta charset="utf-8"><title>Jira</title><link rel="stylesheet" href="/host.css"></head>
 <body>
 <header>Jira · acme · ${people[account] ?? "nobody"}</header>

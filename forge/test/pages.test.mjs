@@ -183,6 +183,19 @@ test("connected: renew and disconnect, by keyboard as well", async () => {
   await shot("disconnected");
 });
 
+test("the panel has Jira's theme and writes dates in Jira's language", async () => {
+  backend.state.link = backend.linked();
+  host.close();
+  host = await startHost({ backend: backend.address, app: filled.folder, locale: "de_DE" });
+  await page.goto(`${host.siteUrl}/login?as=${MIA}&to=/`);
+  for (const [theme, colour] of [["dark", "rgb(31, 31, 33)"], ["light", "rgb(255, 255, 255)"]]) {
+    await open(`${host.issueUrl}?theme=${theme}`);
+    await shown("linked");
+    assert.match(await app.locator("#until").getAttribute("title"), /^(Mo|Diens|Mitt|Donners|Frei|Sams|Sonn)\w+, /);
+    await until(theme, () => app.locator("body").evaluate((body, wanted) => getComputedStyle(body).backgroundColor === wanted, colour));
+  }
+});
+
 test("connected: another account is asked for with the ticket", async () => {
   backend.state.link = backend.linked();
   await open(host.issueUrl);
