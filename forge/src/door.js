@@ -78,8 +78,8 @@ function name(service) {
 
 // Only our own server is led to, whatever an answer says.
 function ours(address) {
-  const url = new URL(address, root.dataset.base);
-  if (!url.href.startsWith(`${root.dataset.base}/`)) throw new Problem("internal");
+  const url = URL.canParse(address) ? new URL(address) : null;
+  if (!url?.href.startsWith(`${root.dataset.base}/`)) throw new Problem("internal");
   return url.href;
 }
 
@@ -106,12 +106,14 @@ function fetchTicket(another) {
   const asked = Date.now();
   held.fetching = call("POST", "/api/link/ticket", another ? { another: true } : undefined)
     .then(({ data }) => {
-      Object.assign(held, { url: ours(data?.url ?? ""), until: asked + TICKET_LIFE, problem: null });
+      Object.assign(held, { url: ours(data?.url), until: asked + TICKET_LIFE, problem: null });
       held.notBefore = asked + TICKET_RENEWAL;
     })
     .catch((problem) => {
       held.problem = problem;
-      held.notBefore = Date.now() + (problem.retryAfter ?? TICKET_RETRY);
+      // Who is refused stays refused, until they select the button all the same.
+      const refused = problem.status >= 400 && problem.status < 500;
+      held.notBefore = Date.now() + (problem.retryAfter ?? (refused ? Infinity : TICKET_RETRY));
     })
     .finally(() => { held.fetching = null; });
 }
@@ -173,9 +175,8 @@ async function arrival() {
     const { extension } = await within(CONTEXT_WAIT, context).catch(() => { throw new Problem("no-bridge"); });
     found = values(String(extension?.location ?? ""));
   }
-  try {
-    history?.replace("/finish");
-  } catch { /* The handle is good once, and for this person only. */ }
+  // Where that fails, the handle in the address is still good for this person only.
+  Promise.resolve(history).then((past) => past?.replace("/finish")).catch(() => {});
   if (!found) throw new Problem("nothing-begun");
   return found;
 }
@@ -199,10 +200,10 @@ function values(address) {
 let next = "";
 let back = "/";
 
-// The person has been proved: Continue leads on. The server also says who that is, and in which issue the
-// attempt began; a page without that says less.
+// The person has been proved: Continue leads on. The server may also say who that is, and in which issue the
+// attempt began.
 function leadTo(proved) {
-  next = ours(proved?.next ?? "");
+  next = ours(proved?.next);
   if (/^[A-Za-z][A-Za-z0-9_]*-[0-9]+$/.test(proved.issue ?? "")) back = `/browse/${proved.issue}`;
   if (typeof proved.signedInAs !== "string" || typeof proved.site !== "string") return;
   part("person").textContent = proved.signedInAs;

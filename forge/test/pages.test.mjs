@@ -2,6 +2,7 @@
 //
 // CHROMIUM names the browser. SHOTS names a folder for a picture of each state, light and dark.
 import assert from "node:assert/strict";
+import { createPublicKey, verify } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, test } from "node:test";
@@ -326,6 +327,22 @@ test("the admin page says which service and where the documents are", async () =
   await sees("Acme Drive");
   await sees("docs/forge-scopes.md");
   await shot("admin");
+});
+
+test("a call carries a token that the host's keys verify, and the page does not choose whom it names", async () => {
+  await open(host.issueUrl);
+  await shown("unlinked");
+  const [, token] = asked("GET", "/api/link")[0].headers.authorization.split(" ");
+  const [head, claims, signature] = token.split(".");
+  const json = (part) => JSON.parse(Buffer.from(part, "base64url"));
+  const { keys } = await (await fetch(host.keysUrl)).json();
+  const jwk = keys.find(({ kid }) => kid === json(head).kid);
+  const key = createPublicKey({ key: jwk, format: "jwk" });
+  assert.ok(verify("sha256", Buffer.from(`${head}.${claims}`), key, Buffer.from(signature, "base64url")));
+  const { principal, aud, app: { module } } = json(claims);
+  assert.deepEqual({ principal, aud, module }, {
+    principal: MIA, aud: `ari:cloud:ecosystem::app/${host.appId}`, module: { type: "jira:issueContext", key: "latchkey-issue" },
+  });
 });
 
 test("the frame lets nothing out but by Forge", async () => {
