@@ -2,10 +2,9 @@
 // there, and leads on. It learns nothing of the account at the service, and it links nothing.
 (() => {
   "use strict";
-  const { root, part, call, show, working } = window.Latchkey;
-  const { attempt, handle, service } = root.dataset;
-  // From here on only this script holds the handle; it never goes into an address.
-  root.removeAttribute("data-handle");
+  const { root, part, call, arrival, leadTo, show, working } = window.Latchkey;
+  let attempt = "";
+  let handle = "";
 
   const START_AGAIN = "Go back to Jira and select Connect again.";
   const LOOK = "Look at the issue: if it says Connected, all is done. If not, select Connect again.";
@@ -15,6 +14,8 @@
     // Over is also what was connected or cancelled here before a reload: the issue knows which.
     "attempt-over": ["This attempt is over", "It was finished or cancelled before, or it took too long.", LOOK],
     unauthorized: ["Jira could not say who you are", "Nothing was connected.", "Reload this page. If you see this again, ask a Jira admin of this site to reinstall the app."],
+    // The page of a Forge app is in Jira's menu too, and it keeps nothing when it is reloaded.
+    "nothing-begun": ["Nothing to finish here", "Jira opens this page after you log in at the service.", LOOK],
     "jira-unreachable": ["Jira does not answer", LATER, "", true],
     "too-many": ["One moment, please", LATER, "There were too many requests at once.", true],
     unavailable: ["Out of reach just now", LATER, "", true],
@@ -28,7 +29,7 @@
   const LONG = 240_000;
   const opened = Date.now();
 
-  let again = prove;
+  let again = start;
 
   function move(state) {
     root.setAttribute("aria-busy", String(state === "proving"));
@@ -37,15 +38,24 @@
 
   const send = (step) => call("POST", `/link/${encodeURIComponent(attempt)}/${step}`, { handle });
 
+  async function start() {
+    again = start;
+    move("proving");
+    try {
+      ({ attempt, handle } = await arrival());
+    } catch (problem) {
+      return fail(problem);
+    }
+    return prove();
+  }
+
   async function prove() {
     again = prove;
     move("proving");
     try {
       const { data } = await send("prove");
-      // Only our own origin is led to, whatever an answer says.
-      const next = new URL(data.next, location.href);
-      if (next.origin !== location.origin) throw new Error("another origin");
-      part("go").action = next.href;
+      // Only to our own server, whatever an answer says.
+      leadTo(data);
       move("proved");
     } catch (problem) {
       fail(problem);
@@ -67,7 +77,7 @@
       if (data?.state === "linked" && name) {
         const who = document.createElement("bdi");
         who.textContent = name;
-        part("holds").replaceChildren(`You are still connected to ${service} as `, who, ".");
+        part("holds").replaceChildren(`You are still connected to ${root.dataset.service} as `, who, ".");
       }
     } catch { /* Nothing was connected by this attempt, and that is what the page says. */ }
     move("cancelled");
@@ -80,7 +90,7 @@
     if (problem.name === "attempt-over" && (problem.reference || Date.now() - opened > LONG)) {
       title = "This took too long";
       text = "For your safety an attempt ends after ten minutes, and after five once you are back from "
-        + `${service}.`;
+        + `${root.dataset.service}.`;
     }
     if (problem.name === "not-allowed") {
       [title, text, advice] = ["You cannot connect here", problem.detail || problem.title, ""];
@@ -107,5 +117,5 @@
 
   part("cancel").addEventListener("click", (event) => working(event.currentTarget, cancel));
   part("again").addEventListener("click", (event) => working(event.currentTarget, () => again()));
-  prove();
+  start();
 })();

@@ -173,14 +173,14 @@
     const date = new Date(value ?? NaN);
     if (Number.isNaN(date.getTime())) return element.replaceChildren();
     element.dateTime = date.toISOString();
-    element.title = date.toLocaleString(undefined, { dateStyle: "full", timeStyle: "long" });
+    element.title = date.toLocaleString(window.Latchkey.language, { dateStyle: "full", timeStyle: "long" });
     element.textContent = clock(date, more);
   }
 
   function clock(date, more = {}) {
     const today = date.toDateString() === new Date(now()).toDateString();
     const day = today ? {} : { day: "numeric", month: "short" };
-    return date.toLocaleString(undefined, { ...day, hour: "2-digit", minute: "2-digit", ...more });
+    return date.toLocaleString(window.Latchkey.language, { ...day, hour: "2-digit", minute: "2-digit", ...more });
   }
 
   // Two units at most; what is long past or far off needs no seconds.

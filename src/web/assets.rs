@@ -21,6 +21,7 @@ macro_rules! assets {
 assets! {
     "latchkey.css": CSS,
     "frame.js": JS,
+    "door-connect.js": JS,
     "glance.js": JS,
     "finish.js": JS,
     "confirm.js": JS,

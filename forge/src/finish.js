@@ -1,0 +1,3 @@
+import "../../static/frame.js";
+import "./door.js";
+import "../../static/finish.js";

@@ -1,0 +1,102 @@
+// A stand-in for the server: the routes that the pages call, with the answers that the Contract names. What it
+// answers is set by the test; it keeps what it was asked.
+import { body, listen, send } from "./host.mjs";
+
+export const MINUTE = 60_000;
+
+export async function startBackend() {
+  const server = await listen(0, handle);
+  const { port } = server.address();
+  const base = `http://latchkey.localhost:${port}`;
+  const at = (milliseconds) => new Date(Date.now() + milliseconds).toISOString();
+  const state = {
+    link: { state: "unlinked", service: "Acme Drive" },
+    left: "",
+    // By path: the problem that a call meets, [status, name, more].
+    problems: {},
+    // The one good handle of each attempt.
+    handles: { "attempt-1": "handle-1_A" },
+    // An address that leads elsewhere, where a test wants one.
+    elsewhere: null,
+    tickets: new Map(),
+    asked: [],
+    // Whether `prove` says who is signed in, beyond what the Contract names.
+    names: true,
+  };
+  let made = 0;
+
+  async function handle(request, response) {
+    const { pathname } = new URL(request.url, base);
+    const sent = await body(request);
+    const claims = person(request);
+    const asked = { method: request.method, path: pathname, body: sent && JSON.parse(sent), headers: request.headers };
+    state.asked.push(asked);
+    const route = `${request.method} ${pathname}`;
+    if (pathname === "/favicon.ico") return response.writeHead(204).end();
+    if (route === "GET /healthz") return send(response, 200, "text/plain", "ok");
+
+    const [, ticket] = pathname.match(/^\/link\/t\/(\w+)$/) ?? [];
+    if (ticket) {
+      const good = state.tickets.get(ticket) > Date.now();
+      state.tickets.delete(ticket);
+      if (!good) return send(response, 404, "text/html", "<!doctype html><h1>This address was used</h1>");
+      state.link = { ...state.link, state: state.link.state === "linked" ? "linked" : "linking" };
+      return response.writeHead(303, { location: `${base}/link/attempt-1` }).end();
+    }
+    if (route === "GET /link/attempt-1") return send(response, 200, "text/html", "<!doctype html><h1>Linking page</h1>");
+
+    if (!claims?.principal) return problem(response, 401, "unauthorized", { title: "Not allowed" });
+    const [status, name, more] = state.problems[pathname] ?? [];
+    if (status) return problem(response, status, name, more);
+    if (route === "GET /api/link") return json(response, 200, state.link);
+    if (route === "POST /api/link/ticket") {
+      const id = `t${++made}`;
+      state.tickets.set(id, Date.now() + MINUTE);
+      return json(response, 200, { url: state.elsewhere ?? `${base}/link/t/${id}` });
+    }
+    if (route === "DELETE /api/link") {
+      state.link = { state: "unlinked", service: state.link.service };
+      return response.writeHead(204, { "latchkey-left": state.left }).end();
+    }
+    if (route === "POST /api/link/renew") {
+      Object.assign(state.link, { renewedAt: at(0), expiresAt: at(60 * MINUTE) });
+      return response.writeHead(202).end();
+    }
+    const [, attempt, step] = pathname.match(/^\/link\/([\w-]+)\/(prove|cancel)$/) ?? [];
+    if (attempt && request.method === "POST") {
+      if (state.handles[attempt] !== asked.body?.handle) return problem(response, 403, "wrong-person", { signedInAs: "Mia Krystof" });
+      if (step === "cancel") return response.writeHead(204).end();
+      const more = state.names ? { signedInAs: "Mia Krystof", site: "acme.atlassian.net", issue: "AB-1" } : {};
+      return json(response, 200, { next: state.elsewhere ?? `${base}/link/${attempt}`, ...more });
+    }
+    problem(response, 404, "not-found", { title: "Not found" });
+  }
+
+  return {
+    base, state, at,
+    address: `http://127.0.0.1:${port}`,
+    linked: (more) => ({
+      state: "linked", service: "Acme Drive", subject: "u-1", displayName: "Mia at Acme",
+      expiresAt: at(45 * MINUTE), renewedAt: at(-15 * MINUTE), ...more,
+    }),
+    close() {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+// Who the invocation token names. The real server checks it; this one plays no part in that.
+function person(request) {
+  const [, claims] = /^Bearer [\w-]+\.([\w-]+)\.[\w-]+$/.exec(request.headers.authorization ?? "") ?? [];
+  return claims ? JSON.parse(Buffer.from(claims, "base64url")) : null;
+}
+
+function json(response, status, value) {
+  send(response, status, "application/json", JSON.stringify(value));
+}
+
+function problem(response, status, name, { retryAfter, ...more } = {}) {
+  if (retryAfter) response.setHeader("retry-after", retryAfter);
+  json(response, status, { type: `urn:latchkey:problem:${name}`, status, ...more });
+}

@@ -1,0 +1,358 @@
+// The built pages in a real browser, framed as Forge frames them: what a person sees and clicks.
+//
+// CHROMIUM names the browser. SHOTS names a folder for a picture of each state, light and dark.
+import assert from "node:assert/strict";
+import { createPublicKey, verify } from "node:crypto";
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, afterEach, before, beforeEach, test } from "node:test";
+import { chromium } from "playwright-core";
+import { MINUTE, startBackend } from "./backend.mjs";
+import { fill } from "./filled.mjs";
+import { startHost } from "./host.mjs";
+
+const MIA = "5b10a2844c20165700ede21g";
+const { SHOTS } = process.env;
+const PATIENCE = 20_000;
+
+let browser;
+let backend;
+let filled;
+let host;
+let context;
+let page;
+let app;
+let troubles;
+
+before(async () => {
+  browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-gpu", "--no-proxy-server"],
+  });
+});
+after(() => browser?.close());
+
+beforeEach(async () => {
+  backend = await startBackend();
+  filled = fill({ LATCHKEY_BASE_URL: backend.base, LATCHKEY_ALLOW_LOOPBACK_HTTP: "true" });
+  assert.equal(filled.status, 0, filled.stderr);
+  host = await startHost({ backend: backend.address, app: filled.folder });
+  context = await browser.newContext({ viewport: { width: 900, height: 700 } });
+  context.setDefaultTimeout(PATIENCE);
+  troubles = [];
+  page = await context.newPage();
+  // What the policy or the sandbox refuses, and what a script throws, shows here.
+  page.on("console", (message) => {
+    if (["error", "warning"].includes(message.type())) troubles.push(message.text());
+  });
+  page.on("pageerror", (error) => troubles.push(String(error)));
+  app = page.frameLocator("iframe");
+  await page.goto(`${host.siteUrl}/login?as=${MIA}&to=/`);
+});
+
+afterEach(async () => {
+  await context?.close();
+  host?.close();
+  backend?.close();
+  filled?.remove();
+  assert.deepEqual(troubles, []);
+});
+
+const open = (address) => page.goto(address);
+const shown = (state) => app.locator(`#latchkey[data-state="${state}"]`).waitFor();
+const click = (name) => app.getByRole("button", { name, exact: true }).click();
+const sees = (words) => app.getByText(words).and(app.locator(":visible")).first().waitFor();
+const asked = (method, path) => backend.state.asked.filter((one) => one.method === method && one.path === path);
+
+async function until(what, true_) {
+  const end = Date.now() + PATIENCE;
+  while (!(await true_())) {
+    assert.ok(Date.now() < end, `waited for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+// A picture in the other theme as well.
+async function shot(name) {
+  if (!SHOTS) return;
+  mkdirSync(SHOTS, { recursive: true });
+  for (const theme of ["light", "dark"]) {
+    await page.evaluate((mode) => {
+      document.documentElement.dataset.colorMode = mode;
+      const frame = document.querySelector("iframe");
+      frame.contentWindow.postMessage({ theme: mode }, "*");
+    }, theme);
+    await page.waitForTimeout(250);
+    await page.screenshot({ path: join(SHOTS, `${name}-${theme}.png`), fullPage: true });
+  }
+}
+
+test("Connect: the ticket is there before the click, Jira asks, and a tab opens with the linking page", async () => {
+  await open(host.issueUrl);
+  await shown("unlinked");
+  await sees("Connect your Acme Drive account");
+  await until("a ticket ahead of the click", () => asked("POST", "/api/link/ticket").length === 1);
+  await shot("unlinked");
+  // The click itself asks the server for nothing.
+  backend.state.problems["/api/link/ticket"] = [503, "unavailable", {}];
+  await click("Connect");
+  await page.getByText("You are leaving Jira for latchkey.localhost").waitFor();
+  const opens = context.waitForEvent("page");
+  await page.getByRole("button", { name: "Leave" }).click();
+  const tab = await opens;
+  await tab.getByText("Linking page").waitFor();
+  assert.equal(tab.url(), `${backend.base}/link/attempt-1`);
+  await tab.close();
+  await shown("linking");
+  await shot("linking");
+  // What happens in the other tab shows here by itself.
+  backend.state.link = backend.linked();
+  await shown("linked");
+  await sees("Connected as Mia at Acme");
+});
+
+test("declined: nothing opens, the panel says so and goes on", async () => {
+  await open(host.issueUrl);
+  await shown("unlinked");
+  await click("Connect");
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await sees("Nothing was opened.");
+  await shot("declined");
+  assert.equal(context.pages().length, 1);
+  // The same again with the other answer.
+  await click("Connect");
+  const opens = context.waitForEvent("page");
+  await page.getByRole("button", { name: "Leave" }).click();
+  await (await opens).getByText("Linking page").waitFor();
+  await shown("linking");
+  await app.getByText("Nothing was opened.").waitFor({ state: "hidden" });
+});
+
+test("a ticket that grows old is replaced while the panel is looked at", async () => {
+  await page.clock.install();
+  await open(host.issueUrl);
+  await shown("unlinked");
+  await until("the first ticket", () => asked("POST", "/api/link/ticket").length === 1);
+  await page.clock.runFor(30_000);
+  assert.equal(asked("POST", "/api/link/ticket").length, 1);
+  await page.clock.runFor(15_000);
+  await until("the second ticket", () => asked("POST", "/api/link/ticket").length === 2);
+});
+
+test("a ticket that is refused is told in the server's words", async () => {
+  backend.state.problems["/api/link/ticket"] = [403, "not-allowed", { title: "Not allowed", detail: "Customers can't connect an account." }];
+  await open(host.issueUrl);
+  await shown("unlinked");
+  await click("Connect");
+  await sees("Customers can't connect an account.");
+});
+
+test("an address that is not the server's is not opened", async () => {
+  for (const elsewhere of ["https://evil.example/", `${backend.base}.evil.example/`, "javascript:alert(1)"]) {
+    backend.state.elsewhere = elsewhere;
+    await open(host.issueUrl);
+    await shown("unlinked");
+    await click("Connect");
+    await sees("That did not work. Try again in a moment.");
+    assert.equal(await page.locator("dialog[open]").count(), 0);
+  }
+  await open(`${host.pageUrl("finish")}?attempt=attempt-1&handle=handle-1_A`);
+  await shown("failed");
+  await sees("Something went wrong");
+});
+
+test("connected: renew and disconnect, by keyboard as well", async () => {
+  backend.state.link = backend.linked();
+  await open(host.issueUrl);
+  await shown("linked");
+  await sees("Connected as Mia at Acme");
+  // Nobody is about to begin: no ticket is made.
+  assert.equal(asked("POST", "/api/link/ticket").length, 0);
+  await shot("linked");
+  await click("Renew now");
+  await until("a renewal", () => asked("POST", "/api/link/renew").length === 1);
+  await sees("just now");
+  await app.locator("#disconnect").focus();
+  await page.keyboard.press("Enter");
+  await sees("Disconnect Acme Drive?");
+  await shot("disconnect");
+  backend.state.left = "retried";
+  await app.locator("#disconnect-yes").focus();
+  await page.keyboard.press("Enter");
+  await shown("unlinked");
+  await sees("Acme Drive or Jira hasn't confirmed yet that the last one is gone");
+  await shot("disconnected");
+});
+
+test("the panel has Jira's theme and writes dates in Jira's language", async () => {
+  backend.state.link = backend.linked();
+  host.close();
+  host = await startHost({ backend: backend.address, app: filled.folder, locale: "de_DE" });
+  await page.goto(`${host.siteUrl}/login?as=${MIA}&to=/`);
+  for (const [theme, colour] of [["dark", "rgb(31, 31, 33)"], ["light", "rgb(255, 255, 255)"]]) {
+    await open(`${host.issueUrl}?theme=${theme}`);
+    await shown("linked");
+    assert.match(await app.locator("#until").getAttribute("title"), /^(Mo|Diens|Mitt|Donners|Frei|Sams|Sonn)\w+, /);
+    await until(theme, () => app.locator("body").evaluate((body, wanted) => getComputedStyle(body).backgroundColor === wanted, colour));
+  }
+});
+
+test("connected: another account is asked for with the ticket", async () => {
+  backend.state.link = backend.linked();
+  await open(host.issueUrl);
+  await shown("linked");
+  await click("Use another account");
+  const opens = context.waitForEvent("page");
+  await page.getByRole("button", { name: "Leave" }).click();
+  await (await opens).getByText("Linking page").waitFor();
+  assert.deepEqual(asked("POST", "/api/link/ticket").map(({ body }) => body), [{ another: true }]);
+});
+
+test("reconnect, and a key that ran out", async () => {
+  const { at } = backend;
+  backend.state.link = backend.linked({ state: "reconnect", reason: "Acme Drive has ended the login.", expiresAt: at(-MINUTE) });
+  await open(host.issueUrl);
+  await shown("reconnect");
+  await sees("Acme Drive has ended the login.");
+  await shot("reconnect");
+  await click("Reconnect");
+  const opens = context.waitForEvent("page");
+  await page.getByRole("button", { name: "Leave" }).click();
+  await (await opens).getByText("Linking page").waitFor();
+  backend.state.link = backend.linked({ expiresAt: at(-MINUTE), reason: "Acme Drive is out of reach." });
+  await open(host.issueUrl);
+  await shown("ran-out");
+  await sees("Your Acme Drive key has run out");
+  await shot("ran-out");
+});
+
+test("out of reach, too many, and not allowed have words, and go on", async () => {
+  backend.state.problems["/api/link"] = [429, "too-many", { title: "Too many", retryAfter: 2 }];
+  await open(host.issueUrl);
+  await shown("unreachable");
+  await sees("One moment, please");
+  await shot("too-many");
+  backend.state.problems = {};
+  await shown("unlinked");
+  backend.state.problems["/api/link"] = [403, "not-allowed", { title: "Not allowed", detail: "Customers can't connect an account." }];
+  await open(host.issueUrl);
+  await shown("not-allowed");
+  await sees("Customers can't connect an account.");
+  await shot("not-allowed");
+  backend.close();
+  await open(host.issueUrl);
+  await shown("unreachable");
+  await sees("Cannot reach Latchkey");
+  await shot("unreachable");
+});
+
+test("nobody signed in, or a server that does not know the app, is 401", async () => {
+  await context.clearCookies();
+  await open(host.issueUrl);
+  await shown("not-installed");
+  await shot("not-installed");
+});
+
+test("without Forge's half of the bridge the panel has words", async () => {
+  await page.route("**/bridge.js", (route) => route.fulfill({ contentType: "text/javascript", body: "" }));
+  await open(host.issueUrl);
+  await shown("unreachable");
+  await sees("Jira does not answer this panel.");
+});
+
+test("finish: proves, forgets the handle, says who is signed in, and Continue leads on", async () => {
+  await open(`${host.pageUrl("finish")}?attempt=attempt-1&handle=handle-1_A`);
+  await shown("proved");
+  await sees("Mia Krystof");
+  await sees("acme.atlassian.net");
+  await sees("Acme Drive");
+  await shot("finish");
+  assert.equal(page.url(), host.pageUrl("finish"));
+  assert.deepEqual(asked("POST", "/link/attempt-1/prove").map(({ body }) => body), [{ handle: "handle-1_A" }]);
+  await click("Continue");
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await sees("Nothing was opened.");
+  await shot("finish-declined");
+  await click("Continue");
+  await page.getByRole("button", { name: "Leave" }).click();
+  await page.getByText("Linking page").waitFor();
+  assert.equal(page.url(), `${backend.base}/link/attempt-1`);
+});
+
+test("finish: without history the context says where it came back, and an old address of Connect is understood", async () => {
+  const query = "attempt=attempt-1&handle=handle-1_A";
+  const bridge = readFileSync(new URL("host-bridge.js", import.meta.url), "utf8");
+  const silent = bridge.replace('location: await ask("location")', "location: undefined");
+  assert.notEqual(silent, bridge);
+  await page.route("**/bridge.js", (route) => route.fulfill({ contentType: "text/javascript", body: silent }));
+  await open(`${host.pageUrl("finish")}?${query}`);
+  await shown("proved");
+  const old = Buffer.from(`/plugins/servlet/ac/latchkey/latchkey-finish?${query.replaceAll(/(attempt|handle)=/g, "ac.$1=")}`).toString("base64");
+  await open(`${host.pageUrl("finish")}?x_atlassian_cf=${encodeURIComponent(old)}`);
+  await shown("proved");
+});
+
+test("finish: a server that answers no more than the Contract names will do", async () => {
+  backend.state.names = false;
+  await open(`${host.pageUrl("finish")}?attempt=attempt-1&handle=handle-1_A`);
+  await shown("proved");
+  await app.locator("#account").waitFor({ state: "hidden" });
+  await sees("Next you see this account beside the one you logged in to at Acme Drive.");
+});
+
+test("finish: another person, nothing begun, and cancel", async () => {
+  await open(`${host.pageUrl("finish")}?attempt=attempt-1&handle=stolen`);
+  await shown("failed");
+  await sees("Somebody else started this");
+  await shot("finish-other");
+  for (const query of ["", "?attempt=attempt-1", "?attempt=a/b&handle=c", "?x_atlassian_cf=%25"]) {
+    const before = host.calls.length;
+    await open(host.pageUrl("finish") + query);
+    await shown("failed");
+    await sees("Nothing to finish here");
+    assert.ok(host.calls.slice(before).every(({ path }) => path === "/api/link"));
+  }
+  await shot("finish-nothing");
+  await open(`${host.pageUrl("finish")}?attempt=attempt-1&handle=handle-1_A`);
+  await shown("proved");
+  await click("Cancel");
+  await shown("cancelled");
+  await shot("finish-cancelled");
+  await app.getByText("Back to Jira").and(app.locator(":visible")).click();
+  await page.waitForURL(host.issueUrl);
+});
+
+test("the admin page says which service and where the documents are", async () => {
+  await open(host.pageUrl("admin"));
+  await sees("Acme Drive");
+  await sees("docs/forge-scopes.md");
+  await shot("admin");
+});
+
+test("a call carries a token that the host's keys verify, and the page does not choose whom it names", async () => {
+  await open(host.issueUrl);
+  await shown("unlinked");
+  const [, token] = asked("GET", "/api/link")[0].headers.authorization.split(" ");
+  const [head, claims, signature] = token.split(".");
+  const json = (part) => JSON.parse(Buffer.from(part, "base64url"));
+  const { keys } = await (await fetch(host.keysUrl)).json();
+  const jwk = keys.find(({ kid }) => kid === json(head).kid);
+  const key = createPublicKey({ key: jwk, format: "jwk" });
+  assert.ok(verify("sha256", Buffer.from(`${head}.${claims}`), key, Buffer.from(signature, "base64url")));
+  const { principal, aud, app: { module } } = json(claims);
+  assert.deepEqual({ principal, aud, module }, {
+    principal: MIA, aud: `ari:cloud:ecosystem::app/${host.appId}`, module: { type: "jira:issueContext", key: "latchkey-issue" },
+  });
+});
+
+test("the frame lets nothing out but by Forge", async () => {
+  await open(host.issueUrl);
+  await shown("unlinked");
+  const seen = await app.locator("#latchkey").evaluate(async (_, address) => ({
+    window: window.open(address) === null,
+    fetch: await fetch(`${address}/healthz`).then(() => false, () => true),
+  }), backend.base);
+  assert.deepEqual(seen, { window: true, fetch: true });
+  assert.ok(troubles.length >= 2);
+  troubles = [];
+});
