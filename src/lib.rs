@@ -9,11 +9,11 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`clock`], [`random`], [`secret`], [`names`], [`error`], [`log`], [`process`] | time, random numbers, secrets that are never printed, names that show something, errors, the lines on standard error, what the system says of this process |
+//! | [`clock`], [`random`], [`secret`], [`names`], [`lenient`], [`error`], [`log`], [`process`] | time, random numbers, secrets that are never printed, names that show something, JSON that is read whatever surrounds it, errors, the lines on standard error, what the system says of this process |
 //! | [`model`], [`grant`], [`moments`] | the nouns; how long a grant lasts; where a test can hold a renewal |
 //! | [`events`], [`meters`], [`limits`] | security events; metrics of this process; how often callers may do what costs something |
 //! | [`outbound`], [`sites`], [`proxies`], [`vault`] | calls to other servers; the hosts that tenants may have; trusted proxies; encryption at rest |
-//! | [`store`] | the database |
+//! | [`store`], [`key_set`] | the database; the public keys of another server |
 //! | [`gate`], [`figures`] | a gate that all replicas share; metrics from the database |
 //! | [`atlassian`], [`service`], [`keys`] | Atlassian's tokens and a tenant's Jira; the service; signed API keys and the form of a key in Jira |
 //! | [`parts`], `settling`, [`publishing`] | what the verbs share; how a renewal ends; how a key gets into Jira |
@@ -33,7 +33,9 @@ pub mod events;
 pub mod figures;
 pub mod gate;
 pub mod grant;
+pub mod key_set;
 pub mod keys;
+pub mod lenient;
 pub mod limits;
 pub mod linking;
 pub mod log;

@@ -4,8 +4,8 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::lenient;
 use crate::clock::{Seconds, parse_rfc3339};
+use crate::lenient::{self, text_or_number};
 use crate::names;
 use crate::secret::Secret;
 
@@ -112,14 +112,6 @@ pub fn issued_key(body: &[u8]) -> Option<IssuedKey> {
         expires_at: parse_rfc3339(&answer.expires_at)?,
         id: is_step.then_some(id)?,
     })
-}
-
-pub(super) fn text_or_number(value: Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    }
 }
 
 /// Whether a refusal to revoke says that there is nothing left to revoke. An unknown token counts as revoked

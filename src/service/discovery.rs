@@ -5,9 +5,9 @@ use serde_json::Value;
 use url::Url;
 
 use super::known::ClientAuth;
-use super::lenient;
 use super::registration::ProviderConfig;
 use crate::error::Error;
+use crate::lenient;
 use crate::sites::is_loopback;
 
 /// Where the service's endpoints are.

@@ -8,7 +8,7 @@ use crate::outbound::Failure;
 use crate::secret::Secret;
 
 use super::known::{Known, Means};
-use super::lenient;
+use crate::lenient;
 
 /// Why a refresh brought nothing.
 #[derive(Debug, thiserror::Error)]

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::answers::{is_gone, subject};
 use super::known::{Answers, IdentityFrom, Known, Revoking};
-use super::lenient;
+use crate::lenient;
 use crate::names;
 use crate::outbound::Answer;
 

@@ -6,11 +6,11 @@
 use base64::Engine as _;
 use serde_json::Value;
 
-use super::answers::{Names, subject, text_or_number};
+use super::answers::{Names, subject};
 use super::discovery::TENANT;
-use super::key_set::{Algorithm, BASE64URL, NoKeys, PublicKeys, Signed};
-use super::lenient;
 use crate::clock::Seconds;
+use crate::key_set::{Algorithm, BASE64URL, NoKeys, PublicKeys, Signed};
+use crate::lenient::{self, text_or_number};
 use crate::secret::{Secret, same};
 
 const LEEWAY: Seconds = 30;

@@ -33,12 +33,12 @@ use super::failures::{
 };
 use super::habits::{self, Revoked};
 use super::id_token::{self, Expected, IdClaims, IdTokenError};
-use super::key_set::{KeySet, Signed};
 use super::known::{ClientAuth, Ends, IdentityFrom, Known, Means, RevokedBy};
-use super::lenient;
 use super::registration::{ApiKeySource, ProviderConfig};
 use super::token_response::TokenAnswer;
 use super::transport::{SendError, Transport};
+use crate::key_set::{KeySet, Signed};
+use crate::lenient;
 
 /// How long the service's metadata is used before it is fetched again, in seconds.
 const METADATA_FRESH_FOR: Seconds = 3600;

@@ -10,8 +10,8 @@ use oauth2::{AccessToken, RefreshToken, Scope, TokenResponse};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::lenient;
 use crate::clock::Seconds;
+use crate::lenient;
 
 /// One year. Longer lives are cut, so that adding times cannot overflow.
 const LONGEST: Seconds = 366 * 24 * 3600;

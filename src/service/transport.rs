@@ -6,10 +6,11 @@ use std::pin::Pin;
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 
 use crate::clock::{Clock, Seconds};
+use crate::lenient;
 use crate::outbound::{Answer, Failure, Outbound, SIZE_LIMIT};
 
+use super::habits;
 use super::known::Known;
-use super::{habits, lenient};
 
 /// Our HTTP client as the `oauth2` crate calls it.
 pub(super) struct Transport<'a> {

@@ -5,10 +5,10 @@
 
 use std::sync::OnceLock;
 
+use latchkey::key_set::PublicKeys;
+use latchkey::lenient;
 use latchkey::secret::Secret;
 use latchkey::service::id_token::{Expected, verify};
-use latchkey::service::key_set::PublicKeys;
-use latchkey::service::lenient;
 use serde_json::{Value, json};
 
 use super::jwt::{NOW, atlassian, sign_rs256};

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 /// The floors of the house, from the bottom to the top. A module uses its own floor and those below.
 const FLOORS: &[&[&str]] = &[
     &[
-        "clock", "error", "log", "names", "process", "random", "secret",
+        "clock", "error", "lenient", "log", "names", "process", "random", "secret",
     ],
     &["model", "grant", "moments"],
     &[
         "events", "meters", "limits", "outbound", "proxies", "sites", "vault",
     ],
-    &["store"],
+    &["key_set", "store"],
     &["gate", "figures"],
     &["atlassian", "keys", "service"],
     &["parts", "settling", "publishing"],

@@ -1,8 +1,9 @@
-//! The service's public keys (RFC 7517): read, cached, and asked whether one of them signed a token.
+//! The public keys of another server (RFC 7517), the service or Atlassian: read, cached, and asked whether one of
+//! them signed a token.
 //!
 //! Each entry of a key set is read by itself, so one that is odd or of an unknown kind costs no other. A set
 //! is used for an hour, and for longer while no newer one can be read. A token that no known key has signed
-//! causes a read at once, because a service may sign with a key that is seconds old. A few such reads are
+//! causes a read at once, because a server may sign with a key that is seconds old. A few such reads are
 //! allowed together, so that a flood of forged tokens does not become a flood of reads.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,9 +15,8 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use serde_json::Value;
 
-use super::answers::text_or_number;
-use super::lenient;
 use crate::clock::{Clock, Seconds};
+use crate::lenient::{self, text_or_number};
 use crate::outbound::{LONGEST_WAIT, Outbound, SIZE_LIMIT};
 
 /// How old the key set may be before it is read again, in seconds.
@@ -28,7 +28,7 @@ const READS: Seconds = 5;
 const READ_EACH: Seconds = 10;
 
 /// Base64url as keys and tokens have it (RFC 7515 section 2). Padding, which it leaves out, does no harm.
-pub(super) const BASE64URL: GeneralPurpose = GeneralPurpose::new(
+pub const BASE64URL: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,
     GeneralPurposeConfig::new()
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)

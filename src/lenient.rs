@@ -48,6 +48,16 @@ pub fn read_as<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
     serde_json::from_value(read(body)?).ok()
 }
 
+/// A text, or a number as a text: an id that some write in either way.
+#[must_use]
+pub fn text_or_number(value: Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
 /// Whether a body is a page for people: HTML or XML.
 #[must_use]
 pub fn is_page(body: &[u8]) -> bool {
