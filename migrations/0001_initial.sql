@@ -34,10 +34,45 @@ create table tenant (
     -- switched it on or off.
     signed_at bigint not null default 0,
     switched_at bigint not null default 0,
+    -- When the site was last asked for its cloud id; null once it is known.
+    site_asked_at bigint default 0,
     updated_at bigint not null
 );
+create index tenant_site_asked on tenant (site_asked_at) where site_asked_at is not null;
+create index tenant_base_url on tenant (base_url);
 -- The worker looks every second whether there is a tenant to be forgotten.
 create index tenant_draining on tenant (client_key) where draining;
+
+-- Atlassian's id of a site, the same for both doors, and the tenant that has the site's links. By it a site moves
+-- from Connect to Forge, and a new installation of the Forge app takes over from the one before.
+create table site (
+    cloud_id text not null primary key,
+    client_key text not null unique,
+    -- Sealed with the tenant's key, so that nobody can give a site the links of another. Null once that key has been
+    -- destroyed: then only the name is left, under which the site goes on if the app comes back.
+    sealed text
+);
+
+-- Installations of the Forge app that have called.
+create table forge_installation (
+    installation text not null primary key,
+    cloud_id text not null,
+    environment text not null,
+    -- waiting: its site is not known yet; current: it speaks for its tenant; past: another has taken over, or it
+    -- is gone; refused: its site is not one that this server serves.
+    standing text not null,
+    -- The tenant for which it speaks or has spoken.
+    client_key text,
+    -- Since when it is current.
+    since bigint not null default 0,
+    called_at bigint not null,
+    -- Sealed: that it speaks for this tenant, which calls go to this site.
+    sealed text,
+    -- Sealed: what calls to the tenant's Jira carry, and when it runs out.
+    system_token text,
+    system_token_ends_at bigint not null default 0
+);
+create unique index forge_installation_current on forge_installation (client_key) where standing = 'current';
 
 -- How often each tenant's row has been sealed, kept beside the row and never going back: an older row
 -- that is put back into `tenant` does not open, and neither does one of a tenant that was uninstalled.
@@ -126,6 +161,20 @@ create table spent_token (
     expires_at bigint not null
 );
 create index spent_token_expires on spent_token (expires_at);
+
+-- Tickets with which a page of Forge opens a tab. The ticket is not stored, only its hash.
+create table ticket (
+    ticket_hash text not null primary key,
+    client_key text not null,
+    installation bigint not null,
+    account_id text not null,
+    issue text,
+    another boolean not null,
+    -- Sealed: that all of this belongs together.
+    sealed text not null,
+    expires_at bigint not null
+);
+create index ticket_expires on ticket (expires_at);
 
 -- Links between a person at a tenant and an account at the service. A link is its own renewal job.
 create table link (

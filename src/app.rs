@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use crate::atlassian::connect::descriptor::IssueModule;
 use crate::atlassian::connect::install_keys::InstallKeys;
 use crate::atlassian::connect::{Connect, Signer};
+use crate::atlassian::forge::Forge;
 use crate::atlassian::jira::Jira;
 use crate::atlassian::jira::quota::JiraLimits;
 use crate::clock::Clock;
@@ -67,8 +68,10 @@ pub struct App {
     pub linking: Arc<Linking>,
     /// Renews links.
     pub renewing: Renewing,
-    /// Verifies what Atlassian sends.
+    /// Verifies what Atlassian sends through Connect.
     pub connect: Connect,
+    /// Verifies what Forge sends, if that door is open.
+    pub forge: Option<Forge>,
     /// Limits how often callers may do what costs something.
     pub limits: Arc<Limits>,
     /// Records security events.
@@ -122,6 +125,7 @@ impl App {
         let limits = Arc::new(Limits::new(clock, events.clone()));
         let store = open_store(&config, &outside, &events).await?;
         let connect = connect(&config, &outside, &store, &limits, &events, &meters).await?;
+        let forge = forge(&config, &outside, &store, &events, &meters);
         let service = service(&config, &outside, &store);
         let at_once = config.service_limits.concurrency.min(service.at_once());
         let replica = random.id();
@@ -149,10 +153,12 @@ impl App {
                 customers: config.customers,
                 replica: replica.clone(),
                 app_key: config.app_key,
+                forge_app: config.forge.map(|app| app.id),
             }),
             renewing: Renewing::new(parts.clone(), replica, at_once),
             parts,
             connect,
+            forge,
             limits,
             events,
             registry,
@@ -227,6 +233,25 @@ async fn connect(
     ))
 }
 
+fn forge(
+    config: &Config,
+    outside: &Outside,
+    store: &Store,
+    events: &Events,
+    meters: &Meters,
+) -> Option<Forge> {
+    Some(Forge::new(
+        config.forge.clone()?,
+        config.forge_keys_url.clone(),
+        outside.http.clone(),
+        store.clone(),
+        outside.clock.clone(),
+        events.clone(),
+        meters.clone(),
+        sites(config),
+    ))
+}
+
 fn jira(config: &Config, outside: &Outside, store: &Store) -> Jira {
     Jira::new(
         outside.http.clone(),
@@ -236,6 +261,7 @@ fn jira(config: &Config, outside: &Outside, store: &Store) -> Jira {
         store.clone(),
         config.jira_limits,
         config.impersonation_url.clone(),
+        config.atlassian_api_url.clone(),
         config.property_key.clone(),
     )
 }

@@ -1,4 +1,9 @@
 //! Everything that knows Atlassian: verification of what it sends, and calls to a tenant's Jira.
 
 pub mod connect;
+pub mod forge;
 pub mod jira;
+mod site;
+mod viewer;
+
+pub use viewer::Viewer;

@@ -2,6 +2,7 @@
 //! retried until it is done or has become pointless.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 
@@ -9,7 +10,7 @@ use crate::atlassian::jira::{About, JiraError};
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::meters::CleanupOutcome;
-use crate::model::{ClientKey, Purpose, RevocableToken, Revocation, Tenant, Tokens};
+use crate::model::{AccountId, ClientKey, Purpose, RevocableToken, Revocation, Tenant, Tokens};
 use crate::parts::Parts;
 use crate::service::failures::{RefreshError, RevokeError};
 use crate::store::{Chore, Cleanup, TriedFor, Turn};
@@ -18,6 +19,10 @@ use crate::store::{Chore, Cleanup, TriedFor, Turn};
 const LEASE: Seconds = 120;
 /// The longest wait between two tries, in seconds.
 const LONGEST_WAIT: Seconds = 3600;
+
+/// How many keys are deleted at once when the app leaves a site, and how long that may take: Forge gives 55 seconds.
+const DELETED_AT_ONCE: usize = 16;
+const LEAVES_WITHIN: Duration = Duration::from_secs(45);
 
 /// Why an entry stays on the list.
 #[derive(Debug, thiserror::Error)]
@@ -224,6 +229,47 @@ async fn fresh_tokens(
         Ok(tokens) => Ok(Some(tokens)),
         Err(RefreshError::InvalidGrant) => Ok(None),
         Err(error) => Err(RevokeError::Failed(error.to_string()).into()),
+    }
+}
+
+/// The app leaves a tenant whose Jira still takes its calls: everything there ends, and the keys are deleted in
+/// Jira there and then, as far as that goes in the time that Forge gives. Each key that stays stops working, because
+/// its grant is revoked.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn leave(parts: &Parts, tenant: &Tenant) -> Result<(), Error> {
+    let accounts = parts.store.accounts_linked(tenant).await?;
+    // First, so that no renewal puts another key there.
+    parts.store.leave(tenant, parts.clock.now()).await?;
+    parts.wake_cleanup.notify_one();
+    let people = accounts.len();
+    let deleting = async {
+        let mut tasks = JoinSet::new();
+        for account in accounts {
+            if tasks.len() >= DELETED_AT_ONCE {
+                tasks.join_next().await;
+            }
+            tasks.spawn(delete_last(parts.clone(), tenant.clone(), account));
+        }
+        while tasks.join_next().await.is_some() {}
+    };
+    if tokio::time::timeout(LEAVES_WITHIN, deleting).await.is_err() {
+        tracing::warn!(tenant = %tenant.client_key, people, "not all keys could be deleted in Jira before the app left");
+    }
+    Ok(())
+}
+
+/// Deletes the key of a person at a tenant that the app leaves.
+async fn delete_last(parts: Parts, tenant: Tenant, account: AccountId) {
+    let about = About {
+        tenant: &tenant,
+        account: &account,
+        purpose: Purpose::Person,
+        failures: 0,
+    };
+    if let Err(error) = parts.jira.delete_property(&about).await {
+        tracing::warn!(%error, tenant = %tenant.client_key, %account, "a key stays in Jira: the app is leaving and could not delete it");
     }
 }
 

@@ -18,6 +18,7 @@ use url::Url;
 
 use crate::atlassian::connect::descriptor::IssueModule;
 use crate::atlassian::connect::{AppKey, BaseUrl};
+use crate::atlassian::forge::{AppId, Environments, ForgeApp};
 use crate::atlassian::jira::quota::JiraLimits;
 use crate::clock::Seconds;
 use crate::keys::jwe::PublicKey;
@@ -96,6 +97,26 @@ pub struct Settings {
     /// Whether portal customers of Jira Service Management may link
     #[arg(long, value_name = "POLICY", default_value = "deny")]
     customers: Setting<Choice<Customers>>,
+
+    /// Id of the Forge app: its uuid, or the ARI that ends in it [default: none, and the Forge door is closed]
+    #[arg(long, value_name = "ID")]
+    forge_app_id: Setting<AppId>,
+
+    /// Environments of the Forge app whose calls are accepted, required with its id: uuids, comma separated
+    #[arg(long, value_name = "IDS")]
+    forge_environments: Setting<Environments>,
+
+    /// Where the public keys of Forge's invocation tokens are
+    #[arg(
+        long,
+        value_name = "URL",
+        default_value = "https://forge.cdn.prod.atlassian-dev.net/.well-known/jwks.json"
+    )]
+    forge_keys_url: Setting<ServerUrl>,
+
+    /// Atlassian's API, where the Jira of a Forge tenant is called
+    #[arg(long, value_name = "URL", default_value = "https://api.atlassian.com")]
+    atlassian_api_url: Setting<ServerUrl>,
 
     /// Where the public keys of lifecycle tokens are fetched, as URL/{kid}
     #[arg(
@@ -342,6 +363,12 @@ pub struct Config {
     pub issue_module: IssueModule,
     /// Whether portal customers may link.
     pub customers: Customers,
+    /// The Forge app, if that door is open.
+    pub forge: Option<ForgeApp>,
+    /// The keys of Forge's invocation tokens.
+    pub forge_keys_url: String,
+    /// Atlassian's API, without a trailing slash.
+    pub atlassian_api_url: String,
     /// The URL of lifecycle keys, without a trailing slash.
     pub install_keys_url: String,
     /// The Connect bridge.
@@ -424,6 +451,9 @@ impl Config {
             app_key,
             issue_module: s.issue_module.value()?.0,
             customers: s.customers.value()?.0,
+            forge: s.forge_app(loopback)?,
+            forge_keys_url: s.forge_keys_url.url_as::<Prefix>(loopback)?.0,
+            atlassian_api_url: s.atlassian_api_url.url_as::<Prefix>(loopback)?.0,
             install_keys_url: s.install_keys_url.url_as::<Prefix>(loopback)?.0,
             connect_js_url: s.connect_js_url.url_as(loopback)?,
             impersonation_url: s.impersonation_url.url_as::<Prefix>(loopback)?.0,
@@ -452,6 +482,18 @@ impl Settings {
             life: self.minted_life.value()?.0,
             rotation: self.minted_key_rotation.value()?.0,
             introspection_secret: self.introspection_secret.get()?.map(|secret| secret.0),
+        }))
+    }
+
+    /// None if the Forge door is closed. The rules require the environments.
+    fn forge_app(&self, loopback: bool) -> Result<Option<ForgeApp>, Invalid> {
+        let Some(AppId(id)) = self.forge_app_id.get()? else {
+            return Ok(None);
+        };
+        Ok(Some(ForgeApp {
+            id,
+            environments: self.forge_environments.value()?.0,
+            api_url: self.atlassian_api_url.url_as::<Prefix>(loopback)?.0,
         }))
     }
 

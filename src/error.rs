@@ -17,6 +17,18 @@ pub enum Error {
     #[error("not authorized: {0}")]
     Unauthorized(&'static str),
 
+    /// A call of Forge with a valid token came to a route that takes calls of another kind.
+    #[error("the call is of another kind than this address takes")]
+    WrongCaller,
+
+    /// An installation of the Forge app has called, and its site is not known yet.
+    #[error("the site of the installation is not known yet")]
+    SettingUp,
+
+    /// An installation of the Forge app speaks for no tenant.
+    #[error("the installation speaks for no tenant")]
+    NotServed,
+
     /// The person is known but may not link.
     #[error("may not link: {0:?}")]
     NotAllowed(Refusal),
@@ -259,10 +271,12 @@ impl Error {
             | Self::WrongPerson { .. }
             | Self::WrongBrowser
             | Self::Denied
-            | Self::CrossSite => StatusCode::FORBIDDEN,
+            | Self::CrossSite
+            | Self::WrongCaller
+            | Self::NotServed => StatusCode::FORBIDDEN,
             Self::AttemptOver(_) | Self::TimedOut(_) => StatusCode::GONE,
             Self::CodeRanOut => StatusCode::GONE,
-            Self::OutOfDate => StatusCode::CONFLICT,
+            Self::OutOfDate | Self::SettingUp => StatusCode::CONFLICT,
             // RFC 8470, section 5.2: the server does not risk processing it now.
             Self::Ahead => StatusCode::TOO_EARLY,
             Self::NotLinked | Self::NotFound => StatusCode::NOT_FOUND,
@@ -296,6 +310,25 @@ impl Error {
                 "Reload the issue in Jira and try again. If this happens again, check the date and time \
                  of this computer. If they are right, ask a Jira admin to reinstall the app."
                     .to_owned(),
+            ),
+            Self::WrongCaller => (
+                "wrong-caller",
+                "This address takes no such call",
+                "It is for calls of another kind: of a person's page, or of Forge itself.".to_owned(),
+            ),
+            Self::SettingUp => (
+                "setting-up",
+                "The app is being set up for this site",
+                "This takes a few minutes after an installation, at most an hour. Try again then."
+                    .to_owned(),
+            ),
+            Self::NotServed => (
+                "not-served",
+                "The app does not serve this site",
+                format!(
+                    "This installation of the app was replaced, or whoever runs the app for {service} does \
+                     not serve this Jira site. Ask a Jira admin to look at the app, or contact support."
+                ),
             ),
             Self::NotAllowed(refusal) => {
                 let (title, detail) = refusal.explain(service);
@@ -510,6 +543,7 @@ impl Error {
         match self {
             Self::Unauthorized(_)
             | Self::UnknownCaller
+            | Self::WrongCaller
             | Self::WrongBrowser
             | Self::CrossSite
             | Self::AttemptOver(_)
@@ -525,6 +559,8 @@ impl Error {
             | Self::Crowded { .. }
             | Self::TooMany { .. } => false,
             Self::NotAllowed(_)
+            | Self::SettingUp
+            | Self::NotServed
             | Self::WrongPerson { .. }
             | Self::Denied
             | Self::TimedOut(_)

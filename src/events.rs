@@ -87,6 +87,8 @@ pub enum TokenKind {
     AppToApp,
     /// From Atlassian, on `installed` and `uninstalled`.
     Lifecycle,
+    /// From Forge, on every call.
+    Invocation,
 }
 
 /// Whose requests a limit counts.
@@ -131,22 +133,32 @@ const ALL: &[(&str, &[&str])] = &[
     ("wrong_state", &[""]),
 ];
 
-const KINDS_OF_TOKENS: &[&str] = &["context", "iframe", "app_to_app", "lifecycle"];
+const KINDS_OF_TOKENS: &[&str] = &["context", "iframe", "app_to_app", "lifecycle", "invocation"];
 
 /// The columns that hold sealed values.
 const SEALED_COLUMNS: &[&str] = &[
     "attempt.kept",
     "cleanup.revocation",
+    "forge_installation.sealed",
+    "forge_installation.system_token",
     "link.credential",
     "session.data",
     "signing_key.sealed",
+    "site.sealed",
     "tenant.data_key",
     "tenant.shared_secret",
+    "ticket.sealed",
 ];
 
 impl TokenKind {
     /// All kinds.
-    pub const ALL: &[Self] = &[Self::Context, Self::Iframe, Self::AppToApp, Self::Lifecycle];
+    pub const ALL: &[Self] = &[
+        Self::Context,
+        Self::Iframe,
+        Self::AppToApp,
+        Self::Lifecycle,
+        Self::Invocation,
+    ];
 
     /// The word in labels and in the log.
     #[must_use]
@@ -156,6 +168,7 @@ impl TokenKind {
             Self::Iframe => "iframe",
             Self::AppToApp => "app_to_app",
             Self::Lifecycle => "lifecycle",
+            Self::Invocation => "invocation",
         }
     }
 }

@@ -150,6 +150,16 @@ fn fill_by_label(registry: &Registry, figures: &Figures) {
         ],
     );
     count(
+        "latchkey_tenants_by_door",
+        "Tenants that have the app installed, by the door they come through. Those of Connect are still to move.",
+        "door",
+        Vec::new(),
+        vec![
+            ("connect", figures.tenants_by_connect),
+            ("forge", figures.tenants_by_forge),
+        ],
+    );
+    count(
         "latchkey_tenants_parked",
         "Tenants whose Jira is not called for a while, by reason.",
         "reason",

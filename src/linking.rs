@@ -16,22 +16,23 @@ use std::sync::Arc;
 
 use clap::ValueEnum;
 
+use crate::atlassian::Viewer;
+use crate::atlassian::connect::ContextToken;
 use crate::atlassian::connect::descriptor::FINISH_MODULE;
-use crate::atlassian::connect::{ContextToken, Viewer};
 use crate::atlassian::jira::{About, JiraError};
 use crate::clock::Seconds;
 use crate::error::{Error, Refusal, printable};
 use crate::events::{Event, Events};
 use crate::limits::Limits;
 use crate::model::{
-    AccountId, AccountKind, Attempt, AttemptId, Authorizing, Code, Ending, Handle, IssueKey,
+    AccountId, AccountKind, Attempt, AttemptId, Authorizing, Code, Door, Ending, Handle, IssueKey,
     LinkState, ParkReason, Person, Phase, Purpose, Returned, Tenant, Trouble, Whereabouts,
 };
 use crate::outbound::encode;
 use crate::parts::Parts;
 use crate::secret::{Secret, same};
 use crate::service::provider::CallbackQuery;
-use crate::store::Store;
+use crate::store::{Store, Ticket};
 
 pub use finish::{
     BothAccounts, Introduction, Over, View, cancel, confirm, look, name_in_jira, prove,
@@ -52,6 +53,8 @@ pub struct Linking {
     pub replica: String,
     /// The Connect app, whose page the way back leads to.
     pub app_key: String,
+    /// The uuid of the Forge app, whose page it leads to from tenants of Forge.
+    pub forge_app: Option<String>,
 }
 
 /// Whether portal customers of Jira Service Management may link.
@@ -65,6 +68,8 @@ pub enum Customers {
 
 /// How long an attempt lives, in seconds.
 const ATTEMPT_LIFE: Seconds = 600;
+/// How long a ticket is good, in seconds.
+const TICKET_LIFE: Seconds = 60;
 /// How long a handle is good, in seconds.
 const HANDLE_LIFE: Seconds = 300;
 /// The longest code that is kept and sent on, in bytes. RFC 6749 gives no limit; codes of 28 KB were seen.
@@ -187,7 +192,6 @@ pub async fn begin(
     issue: Option<IssueKey>,
     another: bool,
 ) -> Result<AttemptId, Error> {
-    let now = linking.now();
     let (fingerprint, expires_at) = (token.fingerprint.clone(), token.expires_at);
     let viewer = token.viewer()?;
     let (tenant, account) = (viewer.tenant(), viewer.account());
@@ -203,14 +207,72 @@ pub async fn begin(
         return Err(Error::Unauthorized("the token was used before"));
     }
     allowed(linking, &viewer).await?;
+    begin_now(linking, tenant, account, issue.as_ref(), another).await
+}
+
+async fn begin_now(
+    linking: &Linking,
+    tenant: &Tenant,
+    account: &AccountId,
+    issue: Option<&IssueKey>,
+    another: bool,
+) -> Result<AttemptId, Error> {
+    let now = linking.now();
     let id = linking
         .store()
-        .begin_attempt(tenant, account, issue.as_ref(), another, now, ATTEMPT_LIFE)
+        .begin_attempt(tenant, account, issue, another, now, ATTEMPT_LIFE)
         .await?;
     // The earlier attempt's grant is to be gone before they log in again.
     linking.parts.wake_cleanup.notify_one();
     tracing::info!(tenant = %tenant.client_key, %account, attempt = %id, "an attempt to link began");
     Ok(id)
+}
+
+/// A ticket for a page that cannot post a form: whoever opens its address begins an attempt of this person there.
+///
+/// # Errors
+/// [`Error::NotAllowed`] for a person who may not link, [`Error::TooMany`].
+pub async fn ticket(
+    linking: &Linking,
+    viewer: &Viewer,
+    issue: Option<IssueKey>,
+    another: bool,
+) -> Result<Secret, Error> {
+    let (tenant, account) = (viewer.tenant(), viewer.account());
+    linking.limits.act(tenant, account)?;
+    allowed(linking, viewer).await?;
+    let secret = linking.parts.random.token();
+    let ticket = Ticket {
+        account: account.clone(),
+        issue,
+        another,
+    };
+    let (hash, expires_at) = (secret.fingerprint(), linking.now() + TICKET_LIFE);
+    let store = linking.store();
+    store
+        .keep_ticket(tenant, &hash, &ticket, expires_at)
+        .await?;
+    Ok(secret)
+}
+
+/// Begins the attempt of a ticket.
+///
+/// # Errors
+/// [`Error::TimedOut`] for a ticket that is unknown, used or too old, [`Error::TooMany`].
+pub async fn begin_by_ticket(linking: &Linking, ticket: &Secret) -> Result<AttemptId, Failed> {
+    let hash = ticket.fingerprint();
+    let taken = linking.store().take_ticket(&hash, linking.now()).await?;
+    let (tenant, ticket) =
+        taken.ok_or(Error::TimedOut("the ticket is unknown, used or too old"))?;
+    let Ticket {
+        account,
+        issue,
+        another,
+    } = ticket;
+    let failed = |error| Failed::of(error, &tenant, issue.as_ref());
+    linking.limits.begin(&tenant, &account).map_err(failed)?;
+    let begun = begin_now(linking, &tenant, &account, issue.as_ref(), another);
+    begun.await.map_err(failed)
 }
 
 /// Whether a person may link. Jira decides.
@@ -287,6 +349,10 @@ fn no_word(now: Seconds, error: JiraError) -> Error {
             why: ParkReason::NotJira,
             ..
         } => Error::JiraUnreachable("the last answer from there was not Jira's".to_owned()),
+        JiraError::Resting {
+            why: ParkReason::NoSystemToken,
+            ..
+        } => Error::JiraUnreachable("Forge has sent no system token that still works".to_owned()),
         JiraError::Resting { until, .. }
         | JiraError::Wait { until, .. }
         | JiraError::UsedUp { until } => Error::JiraBusy {
@@ -425,8 +491,7 @@ pub async fn returned(
         // The same callback came twice at the same moment: the other one has the handle.
         return Ok(WayOn::Attempt(attempt.id));
     }
-    let app_key = &linking.app_key;
-    let address = finish_page(app_key, &tenant, &attempt.id, &handle);
+    let address = finish_page(linking, &tenant, &attempt.id, &handle);
     Ok(WayOn::Jira(address))
 }
 
@@ -447,15 +512,22 @@ fn code_of(code: Option<Secret>) -> Result<Secret, Error> {
     ))))
 }
 
-/// The address of the finish page in Jira.
-fn finish_page(app_key: &str, tenant: &Tenant, id: &AttemptId, handle: &Secret) -> String {
-    format!(
-        "{}/plugins/servlet/ac/{}/{FINISH_MODULE}?ac.attempt={}&ac.handle={}",
-        tenant.base_url,
-        encode(app_key),
-        encode(id.as_str()),
-        encode(handle.expose()),
-    )
+/// The address of the finish page in Jira, by the tenant's door.
+fn finish_page(linking: &Linking, tenant: &Tenant, id: &AttemptId, handle: &Secret) -> String {
+    let (base_url, id) = (&tenant.base_url, encode(id.as_str()));
+    let handle = encode(handle.expose());
+    match (&tenant.door, &linking.forge_app) {
+        (Door::Forge(door), Some(app)) => {
+            let environment = &door.environment;
+            format!("{base_url}/jira/apps/{app}/{environment}/finish?attempt={id}&handle={handle}")
+        }
+        _ => {
+            let app_key = encode(&linking.app_key);
+            format!(
+                "{base_url}/plugins/servlet/ac/{app_key}/{FINISH_MODULE}?ac.attempt={id}&ac.handle={handle}"
+            )
+        }
+    }
 }
 
 /// Checks that the answer is the service's own and reports no refusal and no failure. Otherwise the attempt

@@ -48,6 +48,24 @@ text_id!(
     LinkId
 );
 
+text_id!(
+    /// Atlassian's id of a site, the same for both doors.
+    CloudId
+);
+text_id!(
+    /// The ARI of one installation of the Forge app: new after a reinstallation, and of a copy of a site.
+    ForgeInstallationId
+);
+
+impl CloudId {
+    /// Accepts what can stand in a path: up to 64 letters, digits and hyphens.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+        ((1..=64).contains(&text.len()) && text.bytes().all(plain)).then(|| Self(text.to_owned()))
+    }
+}
+
 /// One Jira site with the app installed.
 #[derive(Clone)]
 pub struct Tenant {
@@ -60,10 +78,8 @@ pub struct Tenant {
     pub base_url: String,
     /// The addresses that people see, custom domains included. Used for `frame-ancestors` only.
     pub display_urls: Vec<String>,
-    /// The HMAC key that Atlassian and this app share for it.
-    pub shared_secret: Secret,
-    /// The client id with which the app acts as a user.
-    pub oauth_client_id: Option<String>,
+    /// The way in from its Jira.
+    pub door: Door,
     /// Whether the app is enabled at the tenant.
     pub enabled: bool,
     /// Whether properties are written as the person because the app user lacks the permission.
@@ -74,6 +90,74 @@ pub struct Tenant {
     pub wait_reason: ParkReason,
     /// The key under which everything of this tenant is sealed.
     pub key: TenantKey,
+}
+
+/// The way in from a tenant's Jira, which is also how its Jira is called.
+#[derive(Clone)]
+pub enum Door {
+    /// Atlassian Connect.
+    Connect(ConnectDoor),
+    /// Atlassian Forge.
+    Forge(ForgeDoor),
+}
+
+/// What the app and a tenant of Connect share.
+#[derive(Clone)]
+pub struct ConnectDoor {
+    /// The HMAC key that Atlassian and this app share for the tenant.
+    pub shared_secret: Secret,
+    /// The client id with which the app acts as a user.
+    pub oauth_client_id: Option<String>,
+}
+
+/// The Forge app at a tenant.
+#[derive(Clone)]
+pub struct ForgeDoor {
+    /// The installation that speaks for the tenant now.
+    pub installation: ForgeInstallationId,
+    /// The uuid of the app's environment there. It is part of the addresses of the app's pages.
+    pub environment: String,
+    /// Where its REST API is called.
+    pub cloud_id: CloudId,
+    /// When this installation began to speak for the tenant.
+    pub since: Seconds,
+    /// What calls to its Jira carry, once Forge has sent one.
+    pub system_token: Option<SystemToken>,
+    /// Of a tenant that has moved from Connect, until a write by Forge has succeeded.
+    pub before: Option<ConnectDoor>,
+}
+
+/// A token with which Forge lets the app call a site's Jira.
+#[derive(Clone)]
+pub struct SystemToken {
+    /// Opaque.
+    pub token: Secret,
+    /// From then on Jira may refuse it.
+    pub ends_at: Seconds,
+}
+
+/// What a verified token says of the installation of the Forge app that it comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForgeInstallation {
+    /// Its ARI.
+    pub id: ForgeInstallationId,
+    /// Its site.
+    pub cloud_id: CloudId,
+    /// The uuid of the app's environment.
+    pub environment: String,
+}
+
+/// What an installation of the Forge app may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Its site is not known yet.
+    Waiting,
+    /// It speaks for its tenant.
+    Current,
+    /// Another installation has taken over, or it is gone.
+    Past,
+    /// Its site is not one that this server serves.
+    Refused,
 }
 
 /// Until when calls to a tenant's Jira wait, by method. A time in the past means no wait.
@@ -160,6 +244,8 @@ pub enum Heard {
     Late,
     /// The same token came before, with another body.
     OtherBody,
+    /// The tenant has moved to Forge: Connect has no say any more.
+    Moved,
 }
 
 /// The key of a Jira issue, `ABC-12`. Used only to lead back to it.
@@ -841,6 +927,8 @@ pub enum ParkReason {
     /// Something other than Jira answers: the site is suspended, renamed or being moved, or a proxy is in the
     /// way.
     NotJira,
+    /// Forge has sent no system token that still works.
+    NoSystemToken,
 }
 
 impl ParkReason {
@@ -901,6 +989,12 @@ words!(StateName {
     Aside = "aside",
     Reconnect = "reconnect",
 });
+words!(Standing {
+    Waiting = "waiting",
+    Current = "current",
+    Past = "past",
+    Refused = "refused",
+});
 words!(ParkReason {
     Unauthorized = "unauthorized",
     GlobalQuota = "global_quota",
@@ -909,6 +1003,7 @@ words!(ParkReason {
     Asked = "asked",
     IpAllowlist = "ip_allowlist",
     NotJira = "not_jira",
+    NoSystemToken = "no_system_token",
 });
 words!(ReconnectReason {
     Revoked = "revoked",
@@ -1151,6 +1246,10 @@ impl ParkReason {
             Self::NotJira => {
                 "This Jira site does not answer the app at the moment. The key follows as soon as it does."
             }
+            Self::NoSystemToken => {
+                "Jira has not let the app in for a while. The key follows as soon as it does, within the hour \
+                 as a rule."
+            }
         }
     }
 
@@ -1183,6 +1282,11 @@ impl ParkReason {
                  there. Nobody was disconnected. It goes on by itself within two minutes of Jira being back; \
                  if the site has a new address, update the app in Jira so that it learns of it."
             }
+            Self::NoSystemToken => {
+                "Atlassian has not called the app's server for some hours, so the app may not write to this \
+                 site. It goes on by itself with the next call, which comes every hour; if it does not, contact \
+                 the vendor of the app."
+            }
         }
     }
 
@@ -1214,6 +1318,11 @@ impl ParkReason {
                 "something other than Jira's REST API answers at the site's address (a page, a proxy's answer, \
                  410): the site may be suspended, renamed or being moved, or a proxy is in the way; nothing \
                  is unlinked or revoked, only this tenant waits, and calls are retried at least every minute"
+            }
+            Self::NoSystemToken => {
+                "Forge has sent no system token that still works: it comes with each hourly call of \
+                 /forge/tick; see in Atlassian's developer console whether the scheduled trigger runs and \
+                 whether this server answers it"
             }
         }
     }

@@ -36,7 +36,7 @@ const LAST_REQUESTS: Duration = Duration::from_secs(9);
 const LAST_WORK: Duration = Duration::from_millis(9300);
 /// How many bytes of a request head are read before a 431. The limit is checked after each read, so a head
 /// that arrives in one read can be up to twice as large. Heads of Jira's frames have about three kilobytes.
-const LARGEST_HEAD: usize = 32 * 1024;
+const LARGEST_HEAD: usize = 80 * 1024;
 /// How long to wait when connections cannot be accepted, for instance because the process has no file
 /// descriptor left.
 const ACCEPT_AGAIN: Duration = Duration::from_secs(1);

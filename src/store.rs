@@ -31,6 +31,7 @@ mod clock;
 mod connections;
 mod database;
 mod figures;
+mod forge;
 mod gate;
 mod health;
 mod inspection;
@@ -53,6 +54,7 @@ mod signing;
 mod statement;
 mod sweep;
 mod tenant;
+mod ticket;
 mod transaction;
 
 pub use attempt::END_REMEMBERED_FOR;
@@ -62,6 +64,7 @@ pub use cleanup::{Chore, Cleanup, CleanupKind, TriedFor};
 pub use connections::PoolUsage;
 pub use database::{Database, MostConnections, Server};
 pub use figures::{Figures, PAST_DUE_AFTER};
+pub use forge::Arrived;
 pub use gate::{FailingTenant, Gate, GateRow, Probe};
 pub use inspection::Inspection;
 pub use install_key::{KEPT_INSTALL_KEYS, KeptInstallKey};
@@ -75,6 +78,7 @@ pub use schema::Schema;
 pub use signing::KeptSigningKey;
 pub use statement::Dialect;
 pub use tenant::Calls;
+pub use ticket::Ticket;
 
 /// The store of a server. Clones share the connections.
 #[derive(Clone)]

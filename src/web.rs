@@ -7,6 +7,7 @@ mod api;
 mod assets;
 pub(crate) mod client;
 mod extract;
+mod forge;
 mod framed;
 mod headers;
 mod keys;
@@ -61,22 +62,33 @@ pub fn router(app: Arc<App>) -> Router {
         .layer(CatchPanicLayer::custom(panicked))
         .layer(faced(Face::Problem));
 
-    // For programs: Jira's own calls, and our scripts in Jira's frames.
+    // For programs: Jira's own calls, and the service's.
     let programs = Router::new()
         .route("/connect/installed", post(lifecycle::installed))
         .route("/connect/uninstalled", post(lifecycle::uninstalled))
         .route("/connect/enabled", post(lifecycle::enabled))
         .route("/connect/disabled", post(lifecycle::disabled))
-        .route("/link/{id}/prove", post(linking::prove))
-        .route("/link/{id}/cancel", post(linking::cancel))
-        .route("/api/link", get(api::status).delete(api::unlink))
-        .route("/api/link/renew", post(api::renew))
-        .route("/api/link/key", get(keys::of_viewer))
         .route("/oauth/introspect", post(keys::introspect))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(within_limit.clone())
         .layer(CatchPanicLayer::custom(panicked))
         .layer(faced(Face::Problem));
+
+    // For Forge itself, and for our scripts in Jira, by either door.
+    let calls = Router::new()
+        .route("/forge/lifecycle", post(forge::lifecycle))
+        .route("/forge/tick", post(forge::tick))
+        .route("/forge/leaving", post(forge::leaving))
+        .route("/api/link/ticket", post(linking::ticket))
+        .route("/link/{id}/prove", post(linking::prove))
+        .route("/link/{id}/cancel", post(linking::cancel))
+        .route("/api/link", get(api::status).delete(api::unlink))
+        .route("/api/link/renew", post(api::renew))
+        .route("/api/link/key", get(keys::of_viewer))
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(app.clone(), admit_call))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(faced(Face::Call));
 
     // For people, framed by Jira: no cookie here.
     let framed = Router::new()
@@ -90,6 +102,7 @@ pub fn router(app: Arc<App>) -> Router {
     // For people, in a tab of their own, with a session.
     let pages = Router::new()
         .route("/link", get(linking::begin_by_address).post(linking::begin))
+        .route("/link/t/{ticket}", get(linking::begin_by_ticket))
         .route("/link/{id}", get(linking::look).post(linking::authorize))
         .route("/link/{id}/confirm", post(linking::confirm))
         .route("/link/callback", get(linking::returned))
@@ -105,7 +118,7 @@ pub fn router(app: Arc<App>) -> Router {
     app.parts.meters.routes(served);
 
     let base_path = app.connect.base_url.path().to_owned();
-    let routes = open.merge(programs).merge(framed).merge(pages);
+    let routes = open.merge(programs).merge(calls).merge(framed).merge(pages);
     let routes = if base_path.is_empty() {
         routes
     } else {
@@ -133,6 +146,7 @@ const SERVED: &[(&str, &[&str])] = &[
     ("/api/link", &["GET", "DELETE"]),
     ("/api/link/key", &["GET"]),
     ("/api/link/renew", &["POST"]),
+    ("/api/link/ticket", &["POST"]),
     ("/atlassian-connect.json", &["GET"]),
     ("/connect/disabled", &["POST"]),
     ("/connect/enabled", &["POST"]),
@@ -140,9 +154,13 @@ const SERVED: &[(&str, &[&str])] = &[
     ("/connect/glance", &["GET"]),
     ("/connect/installed", &["POST"]),
     ("/connect/uninstalled", &["POST"]),
+    ("/forge/leaving", &["POST"]),
+    ("/forge/lifecycle", &["POST"]),
+    ("/forge/tick", &["POST"]),
     ("/healthz", &["GET"]),
     ("/link", &["GET", "POST"]),
     ("/link/callback", &["GET"]),
+    ("/link/t/{ticket}", &["GET"]),
     ("/link/{id}", &["GET", "POST"]),
     ("/link/{id}/cancel", &["POST"]),
     ("/link/{id}/confirm", &["POST"]),
@@ -162,6 +180,19 @@ async fn admit(
     let Client(client) = Client::of(request.extensions());
     let _in_progress = app.limits.admit(client)?;
     Ok(next.run(request).await)
+}
+
+/// The same, but for calls of Forge: all of them come from a few addresses of Atlassian's, and every person whom a
+/// token of theirs names has limits of their own.
+async fn admit_call(
+    State(app): State<Arc<App>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Error> {
+    match extract::is_of_forge(request.headers()) {
+        true => Ok(next.run(request).await),
+        false => admit(State(app), request, next).await,
+    }
 }
 
 /// Counts what was answered, by route, and how long it took.

@@ -39,6 +39,11 @@ const MIND_CLOCK_EVERY: Seconds = 10;
 const JUMP: Seconds = 3;
 /// How long renewals that have started may take after a stop.
 const LAST_RENEWALS: Duration = Duration::from_secs(9);
+/// How often sites are looked for whose cloud id is not known, how many are asked then, and how many seconds later
+/// one is asked again that named none.
+const SITES_EACH: Duration = Duration::from_secs(30);
+const SITES_AT_ONCE: i64 = 20;
+const SITE_AGAIN: Seconds = 3600;
 /// How many tenants can be in line. A tenant that finds no place is found again later.
 const LINE: usize = 256;
 
@@ -48,8 +53,52 @@ pub async fn run(renewing: Renewing, stop: watch::Receiver<bool>) {
     let parts = renewing.parts.clone();
     tokio::join!(
         renew_loop(&renewing, stop.clone()),
-        cleanup_loop(&parts, stop)
+        cleanup_loop(&parts, stop.clone()),
+        sites_loop(&parts, stop)
     );
+}
+
+/// Learns the cloud ids of tenants that came through Connect, without haste.
+async fn sites_loop(parts: &Parts, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        let learned = tokio::select! {
+            learned = learn_sites(parts) => learned,
+            _ = stop.wait_for(|stop| *stop) => return,
+        };
+        if let Err(error) = learned {
+            tracing::warn!(%error, "the worker cannot look for sites whose cloud id is not known");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(SITES_EACH) => {}
+            _ = stop.changed() => {}
+        }
+    }
+}
+
+/// Asks some sites for their cloud ids. One that names none is asked again in an hour.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn learn_sites(parts: &Parts) -> Result<(), Error> {
+    let store = &parts.store;
+    let now = parts.clock.now();
+    for client_key in store
+        .sites_to_learn(now - SITE_AGAIN, SITES_AT_ONCE)
+        .await?
+    {
+        store.site_is_asked(&client_key, now).await?;
+        // One that is set aside has been told of elsewhere.
+        let Ok(Some(tenant)) = store.tenant(&client_key).await else {
+            continue;
+        };
+        match parts.jira.cloud_id(&tenant).await {
+            Ok(cloud_id) => store.remember_site(&client_key, &cloud_id, now).await?,
+            Err(error) => {
+                tracing::info!(tenant = %client_key, %error, "the cloud id of a site is not known yet");
+            }
+        }
+    }
+    Ok(())
 }
 
 async fn renew_loop(renewing: &Renewing, mut stop: watch::Receiver<bool>) {

@@ -27,6 +27,8 @@ function within(milliseconds, promise, late) {
 }
 
 const context = (async () => bridge().view.getContext())();
+// Where the way back leads. It is only a wish: anybody can send another one.
+const issue = within(CONTEXT_WAIT, context).then(({ extension }) => extension?.issue?.key).catch(() => undefined);
 // Dates are written as Jira writes them for this person. A name that the browser does not know would throw at
 // each of them.
 const language = within(LANGUAGE_WAIT, context).then(({ locale }) => {
@@ -104,7 +106,8 @@ function fetchTicket(another) {
   const held = tickets[another];
   if (held.fetching || Date.now() < held.notBefore) return;
   const asked = Date.now();
-  held.fetching = call("POST", "/api/link/ticket", another ? { another: true } : undefined)
+  held.fetching = issue
+    .then((issue) => call("POST", "/api/link/ticket", { issue, another: Boolean(another) }))
     .then(({ data }) => {
       Object.assign(held, { url: ours(data?.url), until: asked + TICKET_LIFE, problem: null });
       held.notBefore = asked + TICKET_RENEWAL;

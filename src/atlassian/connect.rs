@@ -21,13 +21,14 @@ use crate::clock::{Clock, Seconds};
 use crate::error::{Error, Refusal, ShouldBe};
 use crate::events::{Event, Events, TokenKind};
 use crate::meters::{Meters, Verdict};
-use crate::model::{AccountId, ClientKey, Installation, LifecycleCall, Tenant};
-use crate::secret::{fingerprint, fingerprint_of};
+use crate::model::{AccountId, ClientKey, ConnectDoor, Door, Installation, LifecycleCall, Tenant};
+use crate::secret::{Secret, fingerprint, fingerprint_of};
 use crate::store::Store;
 
 use install_keys::InstallKeys;
 use jwt::{Rejected, UnverifiedHs256, UnverifiedRs256};
 
+use super::Viewer;
 use crate::sites::SiteHosts;
 
 pub use crate::sites::Sites;
@@ -132,27 +133,6 @@ pub struct Bound<'a> {
     pub query: Option<&'a str>,
 }
 
-/// A person named by a verified token of Jira.
-#[derive(Clone)]
-pub struct Viewer {
-    tenant: Tenant,
-    account: AccountId,
-}
-
-impl Viewer {
-    /// Their tenant.
-    #[must_use]
-    pub fn tenant(&self) -> &Tenant {
-        &self.tenant
-    }
-
-    /// Their account.
-    #[must_use]
-    pub fn account(&self) -> &AccountId {
-        &self.account
-    }
-}
-
 /// The tenant and the account of a verified token. An anonymous visitor has no account.
 struct Sender {
     tenant: Tenant,
@@ -162,10 +142,7 @@ struct Sender {
 impl Sender {
     fn viewer(self) -> Result<Viewer, Error> {
         let account = self.account.ok_or(Error::NotAllowed(Refusal::Anonymous))?;
-        Ok(Viewer {
-            tenant: self.tenant,
-            account,
-        })
+        Ok(Viewer::new(self.tenant, account))
     }
 }
 
@@ -326,8 +303,8 @@ impl Connect {
     pub async fn context(&self, token: &str) -> Result<ContextToken, Error> {
         let now = self.clock.now();
         let (tenant, proved) = self
-            .symmetric(TokenKind::Context, token, |claimed, tenant| {
-                claimed.context(&tenant.shared_secret, now)
+            .symmetric(TokenKind::Context, token, |claimed, secret| {
+                claimed.context(secret, now)
             })
             .await?;
         let expires_at = proved.expires_at();
@@ -342,8 +319,8 @@ impl Connect {
     pub async fn iframe(&self, token: &str, request: Bound<'_>) -> Result<IframeToken, Error> {
         let now = self.clock.now();
         let (tenant, proved) = self
-            .symmetric(TokenKind::Iframe, token, |claimed, tenant| {
-                claimed.bound(&tenant.shared_secret, &self.qsh(request), now)
+            .symmetric(TokenKind::Iframe, token, |claimed, secret| {
+                claimed.bound(secret, &self.qsh(request), now)
             })
             .await?;
         self.while_enabled(TokenKind::Iframe, tenant, &proved)
@@ -358,8 +335,8 @@ impl Connect {
     ) -> Result<AppToAppToken, Error> {
         let now = self.clock.now();
         let (tenant, proved) = self
-            .symmetric(TokenKind::AppToApp, token, |claimed, tenant| {
-                claimed.lifecycle(&tenant.shared_secret, &self.qsh(request), now)
+            .symmetric(TokenKind::AppToApp, token, |claimed, secret| {
+                claimed.lifecycle(secret, &self.qsh(request), now)
             })
             .await?;
         self.meters.token(TokenKind::AppToApp, Verdict::Accepted);
@@ -371,7 +348,7 @@ impl Connect {
         &self,
         kind: TokenKind,
         token: &str,
-        verify: impl FnOnce(&UnverifiedHs256<'_>, &Tenant) -> Result<jwt::Verified, Rejected>,
+        verify: impl FnOnce(&UnverifiedHs256<'_>, &Secret) -> Result<jwt::Verified, Rejected>,
     ) -> Result<(Tenant, jwt::Verified), Error> {
         let claimed =
             UnverifiedHs256::read(token).map_err(|rejected| self.refused(kind, None, rejected))?;
@@ -389,7 +366,12 @@ impl Connect {
             })?
             .ok_or(Error::Unauthorized("no tenant has this client key"))
             .inspect_err(|_| self.meters.token(kind, Verdict::UnknownSigner))?;
-        let proved = verify(&claimed, &tenant)
+        // Once a tenant has moved to Forge, what it shared with Connect proves nothing any more.
+        let Door::Connect(ConnectDoor { shared_secret, .. }) = &tenant.door else {
+            self.meters.token(kind, Verdict::UnknownSigner);
+            return Err(Error::Unauthorized("the tenant has moved to Forge"));
+        };
+        let proved = verify(&claimed, shared_secret)
             .map_err(|rejected| self.refused(kind, Some(&tenant.client_key), rejected))?;
         Ok((tenant, proved))
     }

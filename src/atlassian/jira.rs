@@ -19,20 +19,26 @@ use http::{Method, StatusCode};
 use crate::clock::{Clock, Seconds};
 use crate::error::Error;
 use crate::gate::SharedGate;
-use crate::model::{AccountId, LARGEST_PROPERTY, ParkReason, Person, Property, Purpose, Tenant};
+use crate::model::{
+    AccountId, CloudId, Door, ForgeDoor, LARGEST_PROPERTY, ParkReason, Person, Property, Purpose,
+    Tenant,
+};
 use crate::outbound::{Answer, Failure, Outbound, SIZE_LIMIT, encode};
 use crate::random::Random;
 use crate::store::{Calls, Store};
 
 use super::connect::Signer;
+use super::site;
 use answer::{Said, is_near_limit, judge, read_generation, read_person};
 use bursts::Bursts;
-use door::{Authority, Door};
+use door::{Authority, Doorway, Pass};
 use quota::{JiraLimits, Quota};
 
 /// How long, in seconds, a tenant is not called whose Jira refuses the app's tokens or its address. The next
 /// call finds out whether it still does.
 const PARKED: Seconds = 60;
+/// How long after an installation of the Forge app refusals pass by themselves, in seconds.
+const SETTLES_WITHIN: Seconds = 600;
 
 /// Talks to tenants' Jira.
 #[derive(Debug)]
@@ -47,6 +53,8 @@ pub struct Jira {
     /// Closed while the quota of all tenants is used up.
     writes: SharedGate,
     impersonation_url: String,
+    /// Where Forge tenants are called.
+    api_url: String,
     property_key: String,
 }
 
@@ -185,6 +193,7 @@ impl Jira {
         store: Store,
         limits: JiraLimits,
         impersonation_url: String,
+        api_url: String,
         property_key: String,
     ) -> Self {
         Self {
@@ -197,6 +206,7 @@ impl Jira {
             random,
             store,
             impersonation_url,
+            api_url,
             property_key,
         }
     }
@@ -211,6 +221,14 @@ impl Jira {
     #[must_use]
     pub fn writes(&self) -> &SharedGate {
         &self.writes
+    }
+
+    /// Asks a tenant's site for its cloud id, by which it will be recognised as a site of Forge. Costs no points.
+    ///
+    /// # Errors
+    /// [`Error::JiraUnreachable`] if it names none.
+    pub async fn cloud_id(&self, tenant: &Tenant) -> Result<CloudId, Error> {
+        site::cloud_id(&self.http, &tenant.base_url).await
     }
 
     /// Writes the user property.
@@ -316,12 +334,12 @@ impl Jira {
         request: &Request<'_>,
     ) -> Result<(Authority, Answer), Unsuccessful> {
         let as_app = async |tenant: &Tenant| {
-            let authorization = self.door(tenant).as_app(request)?;
-            self.send(about, request, authorization).await
+            let pass = self.doorway(tenant).as_app(request)?;
+            self.send(about, request, pass).await
         };
         let as_person = async |tenant: &Tenant| {
-            let authorization = self.door(tenant).as_person(about.account).await?;
-            self.send(about, request, authorization).await
+            let pass = self.doorway(tenant).as_person(about.account).await?;
+            self.send(about, request, pass).await
         };
         let now = about.tenant;
         if !now.acts_as_user {
@@ -348,8 +366,8 @@ impl Jira {
         }
     }
 
-    fn door<'a>(&'a self, tenant: &'a Tenant) -> Door<'a> {
-        Door { jira: self, tenant }
+    fn doorway<'a>(&'a self, tenant: &'a Tenant) -> Doorway<'a> {
+        Doorway { jira: self, tenant }
     }
 
     /// The tenant as it is now, for another request of the same call: while the first was running, the app may have
@@ -367,7 +385,7 @@ impl Jira {
         &self,
         about: &About<'_>,
         request: &Request<'_>,
-        authorization: String,
+        pass: Pass,
     ) -> Result<Answer, Unsuccessful> {
         let Request {
             method,
@@ -383,7 +401,11 @@ impl Jira {
         let tenant = &about.tenant.client_key;
         let place = self.bursts.place(tenant, method, about.purpose);
         tokio::time::sleep(place).await;
-        let url = format!("{}{path}?{query}", about.tenant.base_url);
+        let Pass {
+            base,
+            authorization,
+        } = pass;
+        let url = format!("{base}{path}?{query}");
         let mut sent = self
             .http
             .client()
@@ -409,6 +431,11 @@ impl Jira {
         request: &Request<'_>,
         authority: Authority,
     ) -> Result<(), Error> {
+        // What was shared with Connect is of no use any more.
+        if request.method == Method::PUT && has_moved(tenant, self.clock.now()) {
+            let now = self.clock.now();
+            self.store.forget_shared_secret(tenant, now).await?;
+        }
         let as_person = authority == Authority::Person;
         if request.method == Method::PUT && as_person != tenant.acts_as_user {
             self.store.remember_acts_as_user(tenant, as_person).await?;
@@ -436,6 +463,11 @@ impl Jira {
             Unsuccessful::Store(error) => return Err(error),
         };
         let now = self.clock.now();
+        if has_just_come(about.tenant, now) && matches!(said, Said::Unauthorized | Said::Forbidden)
+        {
+            let until = now + PARKED;
+            return Ok(JiraError::Unauthorized { until });
+        }
         let park = async |why, until| {
             if *method == Method::GET {
                 return Ok(now);
@@ -462,6 +494,10 @@ impl Jira {
                     until: park(ParkReason::NotJira, until).await?,
                 }
             }
+            Said::NoSystemToken => JiraError::Resting {
+                until: park(ParkReason::NoSystemToken, now + PARKED).await?,
+                why: ParkReason::NoSystemToken,
+            },
             Said::Forbidden => JiraError::Forbidden,
             Said::NotFound => JiraError::NotFound,
             Said::Status(status) => JiraError::Answered(status),
@@ -494,6 +530,23 @@ impl Jira {
             .await?;
         Ok(until)
     }
+}
+
+/// Whether a tenant of Connect was called through Forge.
+fn has_moved(tenant: &Tenant, now: Seconds) -> bool {
+    match &tenant.door {
+        Door::Forge(ForgeDoor {
+            system_token: Some(token),
+            before: Some(_),
+            ..
+        }) => token.ends_at > now,
+        _ => false,
+    }
+}
+
+/// Whether an installation of the Forge app is so new that Jira may not know what it may do.
+fn has_just_come(tenant: &Tenant, now: Seconds) -> bool {
+    matches!(&tenant.door, Door::Forge(door) if now - door.since < SETTLES_WITHIN)
 }
 
 /// How long to wait when Jira asks for it: as long as it says. If it does not say, two seconds, doubling with

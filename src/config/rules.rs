@@ -72,6 +72,7 @@ pub(super) fn check(s: &Settings, known: &Known) -> Result<(), Invalid> {
         needed(&s.provider_client_secret, ALWAYS, "the client secret that the service gave this app"),
         needed(&s.api_key_url, from(ApiKeyFrom::Endpoint), "the URL of the key endpoint, as LATCHKEY_API_KEY_FROM is `endpoint`"),
         needed(&s.minted_audience, from(ApiKeyFrom::Minted), "the name by which your service knows itself in tokens, as LATCHKEY_API_KEY_FROM is `minted`"),
+        needed(&s.forge_environments, s.forge_app_id.is_given(), "the uuids of the environments of the Forge app whose calls are accepted, as LATCHKEY_FORGE_APP_ID is given"),
         needed(&s.property_public_key, sealed, "a public key of P-256 or X25519, as JWK or PEM, as LATCHKEY_PROPERTY is `sealed`"),
     ];
     first_broken(rules)

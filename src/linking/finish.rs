@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::atlassian::connect::Viewer;
+use crate::atlassian::Viewer;
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::events::Event;
@@ -39,15 +39,15 @@ const HELD_FOR: Duration = Duration::from_millis(500);
 /// that is too old; [`Error::TooMany`].
 pub async fn prove(
     linking: &Linking,
-    viewer: Viewer,
+    viewer: &Viewer,
     id: &AttemptId,
     handle: &Secret,
-    from: Whereabouts,
-) -> Result<(), Error> {
+    from: Option<Whereabouts>,
+) -> Result<Option<IssueKey>, Error> {
     linking.limits.act(viewer.tenant(), viewer.account())?;
-    match prove_once(linking, &viewer, id, handle, from).await {
+    match prove_once(linking, viewer, id, handle, from).await {
         // It was connected since. The attempt's page says so, also when the finish page is loaded again.
-        Err(Error::AttemptOver(_)) if was_proved_by(linking, &viewer, id, handle).await? => Ok(()),
+        Err(Error::AttemptOver(_)) if was_proved_by(linking, viewer, id, handle).await? => Ok(None),
         proved => proved,
     }
 }
@@ -57,8 +57,8 @@ async fn prove_once(
     viewer: &Viewer,
     id: &AttemptId,
     handle: &Secret,
-    from: Whereabouts,
-) -> Result<(), Error> {
+    from: Option<Whereabouts>,
+) -> Result<Option<IssueKey>, Error> {
     let attempt = of_this_viewer(linking, viewer, id, handle).await?;
     let now = linking.now();
     let too_old = attempt
@@ -68,7 +68,7 @@ async fn prove_once(
     let Phase::Returned(returned) = &attempt.phase else {
         return match too_old {
             true => Err(Error::TimedOut("the handle has expired")),
-            false => Ok(()),
+            false => Ok(attempt.issue),
         };
     };
     if too_old {
@@ -76,7 +76,8 @@ async fn prove_once(
         return Err(Error::TimedOut("the handle has expired"));
     }
     let tenant = viewer.tenant();
-    let proved_elsewhere = returned.from != from;
+    // By Forge the proof comes from Atlassian's servers, whoever the person is.
+    let proved_elsewhere = from.is_some_and(|from| returned.from != from);
     if proved_elsewhere {
         let elsewhere = Event::ProvedElsewhere(&tenant.client_key, viewer.account());
         linking.events.record(elsewhere);
@@ -85,12 +86,12 @@ async fn prove_once(
     let store = linking.store();
     let stepped = store.attempt_step(tenant, &attempt, next, now).await?;
     if stepped.is_some() {
-        return Ok(());
+        return Ok(attempt.issue);
     }
     // The same proof came twice at the same moment, or the attempt has just ended.
     of_this_viewer(linking, viewer, id, handle)
         .await
-        .map(|_| ())
+        .map(|attempt| attempt.issue)
 }
 
 /// The phase after the proof.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::atlassian::connect::Viewer;
+use crate::atlassian::Viewer;
 use crate::cleanup;
 use crate::clock::Seconds;
 use crate::error::Error;

@@ -348,6 +348,13 @@ fn tenants(figures: &Figures, findings: &mut Findings<'_>) {
     } = figures;
     let words = format!("{enabled} enabled, {disabled} disabled");
     findings.say(Mark::Well, "tenants", words);
+    let (connect, unknown) = (figures.tenants_by_connect, figures.tenants_unknown);
+    let words = format!(
+        "{connect} by Connect, which are still to move ({unknown} of them with a cloud id that is not known yet), \
+         {} by Forge",
+        figures.tenants_by_forge
+    );
+    findings.say(Mark::Well, "doors", words);
     for (why, count) in &figures.parked {
         let words = format!("{count} not called for now: {}", why.for_operator());
         findings.say(Mark::Look, "tenants", words);

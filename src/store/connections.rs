@@ -246,6 +246,7 @@ readable_rows!(
     (String, i64),
     (String, String),
     (String, String, i64),
+    (i64, i64, i64),
     (i64, Vec<u8>, bool),
 );
 

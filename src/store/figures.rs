@@ -45,6 +45,10 @@ statements! {
     CLEANUP_BY_KIND = "select case when held_for_subject is null and held_for_account is null then kind else 'held' end as what, count(*) \
         from cleanup group by what";
     TENANTS_BY_STATE = "select enabled, count(*) from tenant where installed group by enabled";
+    TENANTS_BY_DOOR = "select count(*), count(f.installation), \
+        count(case when f.installation is null and t.site_asked_at is not null then 1 end) from tenant t \
+        left join forge_installation f on f.client_key = t.client_key and f.standing = 'current' \
+        where t.installed";
     TENANTS_PARKED = "select coalesce(wait_reason, ''), count(*) from tenant \
         where installed and (wait_until > $1 or put_wait_until > $1) group by wait_reason";
 }
@@ -79,6 +83,12 @@ pub struct Figures {
     pub tenants_enabled: i64,
     /// Installed tenants with the app disabled.
     pub tenants_disabled: i64,
+    /// Installed tenants that come through Connect: they are still to move to Forge.
+    pub tenants_by_connect: i64,
+    /// Those of them whose cloud id is not known yet.
+    pub tenants_unknown: i64,
+    /// Installed tenants that come through Forge.
+    pub tenants_by_forge: i64,
     /// Tenants whose Jira is not called for a while, by reason.
     pub parked: Vec<(ParkReason, i64)>,
 }
@@ -170,6 +180,10 @@ impl Connections {
                 false => figures.tenants_disabled = count,
             }
         }
+        let (all, by_forge, unknown): (i64, i64, i64) = self.one(&TENANTS_BY_DOOR).await?;
+        figures.tenants_by_forge = by_forge;
+        figures.tenants_by_connect = all - by_forge;
+        figures.tenants_unknown = unknown;
         let parked: Vec<(String, i64)> = self.all(TENANTS_PARKED.bind(now)).await?;
         figures.parked = parked
             .into_iter()

@@ -25,7 +25,12 @@ statements! {
     UNSEALED_DUE = "update link set due_at = $2 where state = 'aside' and state <> 'live' \
         and reason = $1 and due_at > $2";
     TENANTS_SOME = "select t.*, (select r.revision from tenant_revision r \
-        where r.client_key = t.client_key) as revision from tenant t where t.installed limit $1";
+        where r.client_key = t.client_key) as revision, f.installation as forge_installation, \
+        f.environment as forge_environment, f.cloud_id as forge_cloud_id, f.since as forge_since, \
+        f.sealed as forge_sealed, f.system_token as forge_system_token, \
+        f.system_token_ends_at as forge_system_token_ends_at \
+        from tenant t left join forge_installation f on f.client_key = t.client_key and f.standing = 'current' \
+        where t.installed limit $1";
     TENANT_SITES = "select client_key, base_url from tenant where installed and client_key > $1 \
         order by client_key limit $2";
 }

@@ -19,6 +19,7 @@ use crate::secret::same;
 
 use super::Store;
 use super::attempt::attempts_of_tenant;
+use super::forge;
 use super::rows::TenantRow;
 use super::sealer::Sealer;
 use super::statement::statements;
@@ -31,6 +32,7 @@ statements! {
         oauth_client_id = $5, data_key = $6, shared_secret = $7, signed_at = $8, installed = true, \
         enabled = (enabled or not installed), \
         switched_at = case when installed then switched_at else $8 end, \
+        site_asked_at = case when installed then site_asked_at else 0 end, \
         acts_as_user = false, wait_until = 0, put_wait_until = 0, delete_wait_until = 0, \
         get_wait_until = 0 where client_key = $1";
     TENANT_UNINSTALL = "update tenant set draining = (draining or installed), installed = false, \
@@ -78,13 +80,28 @@ fn again(body_hash: &str, call: &LifecycleCall) -> Heard {
 
 /// The next revision of a tenant's row, after which no value sealed in it before opens again. The row is
 /// locked.
-async fn next_revision(tx: &mut Transaction<'_>, client_key: &str) -> Result<i64, Error> {
+pub(super) async fn next_revision(
+    tx: &mut Transaction<'_>,
+    client_key: &str,
+) -> Result<i64, Error> {
     Ok(tx.one(REVISION_NEXT.bind(client_key)).await?)
+}
+
+/// Marks the tenant whose row is locked as uninstalled.
+pub(super) async fn uninstall(
+    tx: &mut Transaction<'_>,
+    client_key: &str,
+    signed_at: Seconds,
+) -> Result<(), Error> {
+    next_revision(tx, client_key).await?;
+    let uninstall = TENANT_UNINSTALL.bind(client_key).bind(signed_at);
+    tx.execute(uninstall).await?;
+    Ok(())
 }
 
 impl Sealer {
     /// Writes an installation into the locked row. Returns whether the shared secret is the same as before.
-    async fn write_installation(
+    pub(super) async fn write_installation(
         &self,
         tx: &mut Transaction<'_>,
         row: &TenantRow,
@@ -159,6 +176,9 @@ impl Store {
                 if let Some(heard) = note_call(tx, call, row.signed_at).await? {
                     return Ok(Finish::RollBack((heard, Vec::new())));
                 }
+                if forge::has_moved(tx, client_key).await? {
+                    return Ok(Finish::Commit((Heard::Moved, Vec::new())));
+                }
                 let revision = next_revision(tx, client_key).await?;
                 let same_secret = self
                     .sealer
@@ -194,9 +214,10 @@ impl Store {
                 if let Some(heard) = note_call(tx, call, row.signed_at).await? {
                     return Ok(Finish::RollBack(heard));
                 }
-                next_revision(tx, client_key).await?;
-                let uninstall = TENANT_UNINSTALL.bind(client_key).bind(call.signed_at);
-                tx.execute(uninstall).await?;
+                if forge::has_moved(tx, client_key).await? {
+                    return Ok(Finish::Commit(Heard::Moved));
+                }
+                uninstall(tx, client_key, call.signed_at).await?;
                 Ok(Finish::Commit(Heard::Done))
             })
             .await?;
@@ -220,6 +241,9 @@ impl Store {
                 let row = tenant::lock(tx, client_key, now).await?;
                 if let Some(heard) = note_call(tx, call, row.switched_at).await? {
                     return Ok(Finish::RollBack(heard));
+                }
+                if forge::has_moved(tx, client_key).await? {
+                    return Ok(Finish::Commit(Heard::Moved));
                 }
                 if !row.installed || row.installation != tenant.installation {
                     // Uninstalled at this moment.

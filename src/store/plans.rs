@@ -17,9 +17,9 @@ macro_rules! register {
 }
 
 register! {
-    attempt batch checks claim cleanup clock connections figures gate
+    attempt batch checks claim cleanup clock connections figures forge gate
     health inspection install_key life lifecycle link person quota renewal
-    rotation schema session signing sweep tenant
+    rotation schema session signing sweep tenant ticket
 }
 
 /// Put before a statement to get its plan.

@@ -42,10 +42,26 @@ pub(super) struct TenantRow {
     /// From `tenant_revision`, if the statement reads it: without it the secret does not open.
     #[sqlx(default)]
     pub(super) revision: Option<i64>,
+    /// The installation of the Forge app that speaks for it, if there is one and the statement reads it.
+    #[sqlx(flatten)]
+    pub(super) forge: ForgeColumns,
     /// When the call that installed or uninstalled the app was signed.
     pub(super) signed_at: i64,
     /// When the call that enabled or disabled it was signed.
     pub(super) switched_at: i64,
+}
+
+/// Columns of `forge_installation`. All are missing where no installation speaks for the tenant.
+#[derive(FromRow, Default)]
+#[sqlx(default)]
+pub(super) struct ForgeColumns {
+    pub(super) forge_installation: Option<String>,
+    pub(super) forge_environment: Option<String>,
+    pub(super) forge_cloud_id: Option<String>,
+    pub(super) forge_since: Option<i64>,
+    pub(super) forge_sealed: Option<String>,
+    pub(super) forge_system_token: Option<String>,
+    pub(super) forge_system_token_ends_at: Option<i64>,
 }
 
 #[derive(FromRow)]

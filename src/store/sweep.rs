@@ -24,6 +24,8 @@ statements! {
         (select id_hash from session where expires_at <= $1 limit $2)";
     TOKENS_EXPIRED = "delete from spent_token where token_hash in \
         (select token_hash from spent_token where expires_at <= $1 limit $2)";
+    TICKETS_EXPIRED = "delete from ticket where ticket_hash in \
+        (select ticket_hash from ticket where expires_at <= $1 limit $2)";
     /// A tenant of which nothing has failed for a day.
     FAILING_TENANTS_PAST = "delete from failing_tenant where client_key in \
         (select client_key from failing_tenant where met_at <= $1 - 86400 and opens_at <= $1 - 86400 limit $2)";
@@ -49,6 +51,7 @@ impl Store {
             &ATTEMPT_ENDS_EXPIRED,
             &SESSIONS_EXPIRED,
             &TOKENS_EXPIRED,
+            &TICKETS_EXPIRED,
             &LIFECYCLE_EXPIRED,
             &FAILING_TENANTS_PAST,
             &INSTALL_KEYS_PAST,

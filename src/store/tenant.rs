@@ -5,12 +5,15 @@ use http::Method;
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::events::Event;
-use crate::model::{AsideReason, ClientKey, ParkReason, Tenant, Waits};
+use crate::model::{
+    AsideReason, ClientKey, ConnectDoor, Door, ForgeDoor, ParkReason, Tenant, Waits,
+};
 use crate::secret::TenantKey;
 use crate::sites::Sites;
 use crate::vault::{Broken, Place, Vault};
 
 use super::Store;
+use super::forge;
 use super::rows::{LinkRow, TenantRow};
 use super::statement::statements;
 use super::transaction::Transaction;
@@ -23,7 +26,12 @@ statements! {
     TENANT_LOCK = "update tenant set updated_at = $2 where client_key = $1 returning *";
     /// With the gate of all tenants: this is read right before a call.
     TENANT_BY_KEY = "select t.*, g.opens_at as jira_opens_at, (select r.revision from tenant_revision r \
-        where r.client_key = t.client_key) as revision from tenant t cross join gate g \
+        where r.client_key = t.client_key) as revision, f.installation as forge_installation, \
+        f.environment as forge_environment, f.cloud_id as forge_cloud_id, f.since as forge_since, \
+        f.sealed as forge_sealed, f.system_token as forge_system_token, \
+        f.system_token_ends_at as forge_system_token_ends_at \
+        from tenant t cross join gate g left join forge_installation f \
+        on f.client_key = t.client_key and f.standing = 'current' \
         where t.client_key = $1 and g.name = 'jira'";
     TENANT_ACTS_AS_USER = "update tenant set acts_as_user = $2 where client_key = $1";
     TENANT_WAIT = "update tenant set wait_until = $2, wait_reason = $3 where client_key = $1 and wait_until < $2";
@@ -152,6 +160,18 @@ pub(super) fn open(vault: &Vault, sites: &Sites, row: TenantRow) -> Result<Tenan
             Ok((key, secret))
         });
     let (key, shared_secret) = opened.map_err(|Broken| AsideReason::Sealed)?;
+    let connect = (!shared_secret.expose().is_empty()).then(|| ConnectDoor {
+        shared_secret,
+        oauth_client_id: row.oauth_client_id.clone(),
+    });
+    let door = match forge::open(vault, &key, &row)? {
+        Some(door) => Door::Forge(ForgeDoor {
+            before: connect,
+            ..door
+        }),
+        // An empty secret would be one that everybody knows.
+        None => Door::Connect(connect.ok_or(AsideReason::Sealed)?),
+    };
     let client_key = ClientKey(row.client_key);
     if !serves(sites, &row.base_url) {
         vault.events().record(Event::SiteNotAllowed(&client_key));
@@ -166,8 +186,7 @@ pub(super) fn open(vault: &Vault, sites: &Sites, row: TenantRow) -> Result<Tenan
             .split_whitespace()
             .map(str::to_owned)
             .collect(),
-        shared_secret,
-        oauth_client_id: row.oauth_client_id,
+        door,
         enabled: row.enabled,
         acts_as_user: row.acts_as_user,
         waits: Waits {
@@ -221,8 +240,7 @@ impl Store {
         &self,
         client_key: &ClientKey,
     ) -> Result<Option<Result<Tenant, AsideReason>>, Error> {
-        let by_key = TENANT_BY_KEY.bind(client_key.as_str());
-        let row: Option<TenantRow> = self.connections.optional(by_key).await?;
+        let row = self.tenant_row(client_key.as_str()).await?;
         Ok(row
             .filter(|row| row.installed)
             .map(|row| open(&self.sealer.vault, &self.sites, row)))
@@ -230,12 +248,16 @@ impl Store {
 
     /// The tenant's own key, even if the tenant is uninstalled. None if it was destroyed or does not open.
     pub(super) async fn tenant_key(&self, client_key: &str) -> Result<Option<TenantKey>, Error> {
-        let by_key = TENANT_BY_KEY.bind(client_key);
-        let row: Option<TenantRow> = self.connections.optional(by_key).await?;
+        let row = self.tenant_row(client_key).await?;
         Ok(row.and_then(|row| self.key_of(&row)))
     }
 
-    fn key_of(&self, row: &TenantRow) -> Option<TenantKey> {
+    pub(super) async fn tenant_row(&self, client_key: &str) -> Result<Option<TenantRow>, Error> {
+        let by_key = TENANT_BY_KEY.bind(client_key);
+        Ok(self.connections.optional(by_key).await?)
+    }
+
+    pub(super) fn key_of(&self, row: &TenantRow) -> Option<TenantKey> {
         let wrapped = row.data_key.as_deref()?;
         let vault = &self.sealer.vault;
         vault.open_tenant_key(&row.client_key, wrapped).ok()
@@ -298,7 +320,12 @@ impl Store {
 
     /// Forgets a tenant without links, unless it was installed again.
     async fn forget_drained(&self, client_key: &str) -> Result<(), Error> {
-        for statement in [&TENANT_DRAINED, &TENANT_PEOPLE_DELETE, &GENERATIONS_DELETE] {
+        for statement in [
+            &TENANT_DRAINED,
+            &TENANT_PEOPLE_DELETE,
+            &GENERATIONS_DELETE,
+            &forge::SITE_FORGET_SEAL,
+        ] {
             self.connections.execute(statement.bind(client_key)).await?;
         }
         self.tenant_works(&ClientKey(client_key.to_owned())).await

@@ -10,7 +10,7 @@ use axum::http::header::HeaderName;
 
 use super::extract::SmallBody;
 use crate::app::App;
-use crate::atlassian::connect::Viewer;
+use crate::atlassian::Viewer;
 use crate::error::Error;
 use crate::linking;
 use crate::model::LinkStatus;

@@ -1,15 +1,16 @@
 //! Extractors: the proof of who calls. A handler that names one of these runs only for a verified
 //! token, and there is no other way to get hold of a [`Viewer`].
 
+use std::marker::PhantomData;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{FromRequest, FromRequestParts, OriginalUri, Request};
-use axum::http::Method;
 use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, ORIGIN, USER_AGENT};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tower_sessions::Session;
@@ -18,10 +19,12 @@ use url::form_urlencoded;
 use super::LARGEST_BODY;
 use super::client::Client;
 use crate::app::App;
-use crate::atlassian::connect::{AppToAppToken, Bound, IframeToken, LifecycleToken, Viewer};
+use crate::atlassian::Viewer;
+use crate::atlassian::connect::{AppToAppToken, Bound, IframeToken, LifecycleToken};
+use crate::atlassian::forge::Endpoint;
 use crate::error::Error;
 use crate::events::Event;
-use crate::model::{AttemptId, Whereabouts};
+use crate::model::{AttemptId, Tenant, Whereabouts};
 use crate::secret::{Secret, fingerprint};
 
 /// How long a body may take to arrive where the server does not say.
@@ -36,8 +39,8 @@ const CARRIED: usize = 8;
 #[derive(Debug, Clone, Copy)]
 pub struct BodyWithin(pub Duration);
 
-/// `Authorization: JWT …`, the scheme Atlassian uses.
-fn jwt_header(parts: &Parts) -> Result<&str, Error> {
+/// The `Authorization` of a request: its scheme, and the token.
+fn authorization(parts: &Parts) -> Result<(&str, &str), Error> {
     let mut values = parts.headers.get_all(AUTHORIZATION).iter();
     // With two it is unclear which one counts, so neither does.
     let (Some(value), None) = (values.next(), values.next()) else {
@@ -48,9 +51,34 @@ fn jwt_header(parts: &Parts) -> Result<&str, Error> {
         .map_err(|_| Error::Unauthorized("the header is malformed"))?;
     value
         .split_once(' ')
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("jwt"))
-        .map(|(_, token)| token.trim())
-        .ok_or(Error::Unauthorized("the scheme is not JWT"))
+        .map(|(scheme, token)| (scheme, token.trim()))
+        .ok_or(Error::Unauthorized("the header has no scheme"))
+}
+
+/// `Authorization: JWT …`, the scheme of Connect.
+fn jwt_header(parts: &Parts) -> Result<&str, Error> {
+    match authorization(parts)? {
+        (scheme, token) if scheme.eq_ignore_ascii_case("jwt") => Ok(token),
+        _ => Err(Error::Unauthorized("the scheme is not JWT")),
+    }
+}
+
+/// Whether a request carries an invocation token of Forge, by its scheme.
+pub fn is_of_forge(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(AUTHORIZATION).iter();
+    let mut schemes = values.map(|value| value.as_bytes().get(..7).unwrap_or_default());
+    schemes.any(|scheme| scheme.eq_ignore_ascii_case(b"bearer "))
+}
+
+/// What came beside an invocation token to call Jira with. A blank one is none.
+fn system_token(parts: &Parts) -> Option<Secret> {
+    let mut values = parts.headers.get_all("x-forge-oauth-system").iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return None;
+    };
+    let token = value.to_str().ok()?.trim();
+    let whole = !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic());
+    whole.then(|| Secret::new(token))
 }
 
 /// The request as it came in, before any path was stripped from it.
@@ -66,12 +94,50 @@ fn bound(parts: &Parts) -> Bound<'_> {
     }
 }
 
-/// A person in Jira, by a context token in the header.
+/// A person in Jira, by the token of either door in the header.
 impl FromRequestParts<Arc<App>> for Viewer {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
-        app.connect.context(jwt_header(parts)?).await?.viewer()
+        match (is_of_forge(&parts.headers), &app.forge) {
+            (false, _) => app.connect.context(jwt_header(parts)?).await?.viewer(),
+            (true, Some(forge)) => {
+                let (_, token) = authorization(parts)?;
+                forge.viewer(token, system_token(parts)).await
+            }
+            (true, None) => Err(Error::Unauthorized("the Forge door is closed")),
+        }
+    }
+}
+
+/// Forge itself, at the endpoint of a route: the tenant that it calls about, or none if the installation speaks
+/// for none.
+pub struct FromForge<E> {
+    /// The tenant.
+    pub tenant: Option<Tenant>,
+    endpoint: PhantomData<E>,
+}
+
+/// An endpoint of the manifest, as a type.
+pub trait CalledAt {
+    /// The endpoint.
+    const ENDPOINT: Endpoint;
+}
+
+impl<E: CalledAt> FromRequestParts<Arc<App>> for FromForge<E> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
+        let forge = app.forge.as_ref().ok_or(Error::NotFound)?;
+        let token = match authorization(parts)? {
+            (scheme, token) if scheme.eq_ignore_ascii_case("bearer") => token,
+            _ => return Err(Error::Unauthorized("the scheme is not Bearer")),
+        };
+        let called = forge.called(E::ENDPOINT, token, system_token(parts));
+        Ok(Self {
+            tenant: called.await?,
+            endpoint: PhantomData,
+        })
     }
 }
 

@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::extract::{Form, SmallBody};
 use crate::app::App;
-use crate::atlassian::connect::Viewer;
+use crate::atlassian::Viewer;
 use crate::clock::rfc3339;
 use crate::error::Error;
 use crate::keys::property::PropertyMode;

@@ -123,6 +123,13 @@ impl Told<'_> {
                 );
                 Ok(false)
             }
+            Heard::Moved => {
+                tracing::info!(
+                    tenant = %client_key,
+                    "a lifecycle call of Connect changes nothing: the tenant has moved to Forge"
+                );
+                Ok(false)
+            }
             Heard::OtherBody => {
                 app.events.record(Event::OtherBody(*kind, client_key));
                 Err(Error::Unauthorized(

@@ -5,16 +5,19 @@ use std::sync::Arc;
 use askama::Template;
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use axum::http::header::{HeaderName, LOCATION};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 use serde_json::{Value, json as json_value};
 
-use super::extract::{Browser, Form, Handle, Opened, OwnForm, Query, SameSite, SmallBody, json};
+use super::extract::{
+    Browser, Form, Handle, Opened, OwnForm, Query, SameSite, SmallBody, is_of_forge, json,
+};
 use super::headers;
 use super::pages::{address, asset, initials, page};
 use crate::app::App;
-use crate::atlassian::connect::Viewer;
+use crate::atlassian::Viewer;
 use crate::error::Error;
 use crate::events::Event;
 use crate::linking::{self, BothAccounts, Failed, Introduction, Over, Travelled, View, WayOn};
@@ -63,6 +66,47 @@ pub async fn begin_by_address(
         travelled: Travelled::InAddress,
     };
     start(&app, &browser, beginning).await
+}
+
+/// `POST /api/link/ticket`, from the panel of Forge.
+pub async fn ticket(
+    State(app): State<Arc<App>>,
+    viewer: Viewer,
+    headers: HeaderMap,
+    body: SmallBody,
+) -> Result<Json<Value>, Error> {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Wish {
+        issue: Option<String>,
+        another: bool,
+    }
+    if !is_of_forge(&headers) {
+        return Err(Error::WrongCaller);
+    }
+    let Wish { issue, another } = match body.0.is_empty() {
+        true => Wish::default(),
+        false => json(&body)?,
+    };
+    let issue = issue.as_deref().and_then(IssueKey::parse);
+    let ticket = linking::ticket(&app.linking, &viewer, issue, another).await?;
+    let url = format!("{}/link/t/{}", app.connect.base_url.full(), ticket.expose());
+    Ok(Json(json_value!({ "url": url })))
+}
+
+/// `GET /link/t/{ticket}`.
+pub async fn begin_by_ticket(
+    State(app): State<Arc<App>>,
+    opened: Opened,
+    browser: Browser,
+    Path(ticket): Path<String>,
+) -> Result<Response, Failed> {
+    if matches!(opened, Opened::HeadOnly) {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let id = linking::begin_by_ticket(&app.linking, &Secret::new(ticket)).await?;
+    browser.begins(&id).await?;
+    Ok(see_other(&address(&app, &id)))
 }
 
 /// What an attempt begins with.
@@ -252,14 +296,27 @@ pub async fn prove(
     State(app): State<Arc<App>>,
     viewer: Viewer,
     from: Whereabouts,
+    headers: HeaderMap,
     Path(id): Path<String>,
     body: SmallBody,
 ) -> Result<Json<Value>, Error> {
     let Handle { handle } = json(&body)?;
     let id = AttemptId(id);
-    linking::prove(&app.linking, viewer, &id, &handle, from).await?;
-    let next = format!("{}/link/{id}", app.connect.base_url.full());
-    Ok(Json(json_value!({ "next": next })))
+    let of_forge = is_of_forge(&headers);
+    let from = (!of_forge).then_some(from);
+    let issue = linking::prove(&app.linking, &viewer, &id, &handle, from).await?;
+    let mut answer = json_value!({
+        "next": format!("{}/link/{id}", app.connect.base_url.full()),
+    });
+    if of_forge {
+        // The page of Connect has this from the server; that of Forge is the same for every person.
+        let (tenant, account) = (viewer.tenant(), viewer.account());
+        let person = linking::name_in_jira(&app.linking, tenant, account).await?;
+        answer["signedInAs"] = json_value!(person);
+        answer["site"] = json_value!(tenant.site());
+        answer["issue"] = json_value!(issue.map(|issue| issue.to_string()));
+    }
+    Ok(Json(answer))
 }
 
 /// `POST /link/{id}/cancel`.

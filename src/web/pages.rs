@@ -14,7 +14,7 @@ use axum::response::{Html, IntoResponse, Response};
 use serde_json::json;
 
 use super::client::Client;
-use super::extract::refuse_large;
+use super::extract::{is_of_forge, refuse_large};
 use super::headers;
 use crate::app::App;
 use crate::error::Error;
@@ -31,6 +31,8 @@ const OCCURRENCE: &str = "urn:latchkey:occurrence:";
 pub enum Face {
     /// RFC 9457.
     Problem,
+    /// The same, for calls of either door. To one of Forge it is plain JSON, and does not count against its address.
+    Call,
     /// A page in a tab.
     Page,
     /// A page in Jira's frame.
@@ -147,11 +149,13 @@ pub async fn give_face(
     next: Next,
 ) -> Response {
     let Client(client) = Client::of(request.extensions());
+    let of_forge = matches!(face, Face::Call) && is_of_forge(request.headers());
     let mut response = match refuse_large(&request) {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
     };
     if refuses(response.status())
+        && !of_forge
         && let Err(too_many) = app.limits.refused(client)
     {
         response = too_many.into_response();
@@ -165,7 +169,7 @@ pub async fn give_face(
         .then(|| format!("{:08x}", u32::from_le_bytes(app.parts.random.bytes())));
     failed.error.log(reference.as_deref().unwrap_or_default());
     let faced = match face {
-        Face::Problem => problem(&app, &failed.error, reference),
+        Face::Problem | Face::Call => problem(&app, &failed.error, reference, of_forge),
         Face::Page => error_page(&app, &failed, reference, false),
         Face::FramedPage => error_page(&app, &failed, reference, true),
     };
@@ -177,7 +181,8 @@ pub async fn give_face(
     Response::from_parts(parts, body)
 }
 
-fn problem(app: &App, error: &Error, reference: Option<String>) -> Response {
+/// The bridge of Forge gives a page no other answer than `application/json`.
+fn problem(app: &App, error: &Error, reference: Option<String>, of_forge: bool) -> Response {
     let words = error.words(app.parts.service.name());
     let mut body = json!({
         "type": format!("{PROBLEM}{}", words.name),
@@ -194,8 +199,12 @@ fn problem(app: &App, error: &Error, reference: Option<String>) -> Response {
     {
         body["signedInAs"] = json!(name);
     }
+    let media_type = match of_forge {
+        true => "application/json",
+        false => "application/problem+json",
+    };
     (
-        [(CONTENT_TYPE, "application/problem+json")],
+        [(CONTENT_TYPE, media_type)],
         Json(body).into_response().into_body(),
     )
         .into_response()

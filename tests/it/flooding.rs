@@ -1015,9 +1015,9 @@ async fn t23_large_heads_and_bodies_are_not_taken() {
              X-Filling: {filling}\r\n\r\n"
         )
     };
-    let answer = until_closed(raw.sending(&head(24 * 1024)).await).await;
+    let answer = until_closed(raw.sending(&head(64 * 1024)).await).await;
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
-    let answer = until_closed(raw.sending(&head(100 * 1024)).await).await;
+    let answer = until_closed(raw.sending(&head(200 * 1024)).await).await;
     assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
     // Said to be large, and nothing of it is waited for.
     let said =

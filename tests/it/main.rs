@@ -18,6 +18,7 @@ mod ends;
 mod faults;
 mod fitting;
 mod flooding;
+mod forge;
 #[path = "../fuzz/bodies.rs"]
 mod fuzz;
 mod gone;

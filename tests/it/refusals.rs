@@ -13,7 +13,7 @@ use url::Url;
 use crate::on_both_databases;
 use crate::returning::parameter;
 use crate::scene::{Answer, Begun, Both, Db, Scene, Setting};
-use crate::sim::jira::{LifecycleEvent, MIA, OMAR, Overrides, query_hash};
+use crate::sim::jira::{By, LifecycleEvent, MIA, OMAR, Overrides, query_hash};
 use crate::sim::service::Endpoint;
 
 on_both_databases!(
@@ -38,6 +38,8 @@ enum Takes {
     Iframe,
     AppToApp,
     Lifecycle(LifecycleEvent),
+    /// A token of Forge itself, of this endpoint (tests/it/forge.rs has what is wrong with others).
+    Invocation(&'static str),
     /// The cookie of a browser that began: no token is of any use.
     Session,
     /// Nothing.
@@ -53,7 +55,8 @@ struct Route {
 /// Every route there is.
 fn routes() -> Vec<Route> {
     use Takes::{
-        AppToApp, Context, ContextInAddress, ContextInForm, Iframe, Lifecycle, Nothing, Session,
+        AppToApp, Context, ContextInAddress, ContextInForm, Iframe, Invocation, Lifecycle, Nothing,
+        Session,
     };
     [
         (Method::GET, "/atlassian-connect.json", Nothing),
@@ -82,6 +85,19 @@ fn routes() -> Vec<Route> {
         (Method::GET, "/api/link", Context),
         (Method::DELETE, "/api/link", Context),
         (Method::POST, "/api/link/renew", Context),
+        (Method::POST, "/api/link/ticket", Context),
+        (Method::GET, "/link/t/some-ticket", Nothing),
+        (Method::POST, "/forge/tick", Invocation("latchkey-tick")),
+        (
+            Method::POST,
+            "/forge/lifecycle",
+            Invocation("latchkey-lifecycle"),
+        ),
+        (
+            Method::POST,
+            "/forge/leaving",
+            Invocation("latchkey-leaving"),
+        ),
         (Method::GET, "/healthz", Nothing),
         (Method::GET, "/readyz", Nothing),
         (Method::GET, "/static/latchkey.css", Nothing),
@@ -122,7 +138,9 @@ impl Route {
             Takes::Context => request
                 .header(AUTHORIZATION, in_header(token))
                 .json(&json!({"handle": "some-handle"})),
-            Takes::AppToApp => request.header(AUTHORIZATION, in_header(token)),
+            Takes::AppToApp | Takes::Invocation(_) => {
+                request.header(AUTHORIZATION, self.in_header(token))
+            }
             Takes::Lifecycle(event) => {
                 let body = scene.world.jira.lifecycle_body("acme", event);
                 request.header(AUTHORIZATION, in_header(token)).json(&body)
@@ -146,7 +164,26 @@ impl Route {
             Takes::Iframe => jira.iframe_token(site, who, method, self.path, overrides),
             Takes::AppToApp => jira.server_token(site, method, self.path, overrides),
             Takes::Lifecycle(event) => jira.lifecycle_token(site, event, overrides),
+            Takes::Invocation(endpoint) => {
+                // Of a site that nobody here comes from.
+                if jira.look(|cloud| !cloud.sites.contains_key("initech")) {
+                    jira.add_site("initech", "A site of Forge");
+                    jira.put_forge("initech", &scene.base);
+                }
+                jira.invocation_token("initech", By::Endpoint(endpoint), overrides)
+            }
             Takes::Session | Takes::Nothing => String::new(),
+        }
+    }
+
+    /// The header that carries a token on this route.
+    fn in_header(&self, token: &str) -> HeaderValue {
+        match self.takes {
+            Takes::Invocation(_) => {
+                let bearer = HeaderValue::from_bytes(format!("Bearer {token}").as_bytes());
+                bearer.expect("it can be sent")
+            }
+            _ => in_header(token),
         }
     }
 
@@ -155,6 +192,7 @@ impl Route {
         let path = self.path.split('?').next().expect("there is a path");
         let path = path
             .replace(ATTEMPT, "{id}")
+            .replace("some-ticket", "{ticket}")
             .replace("latchkey.css", "{file}");
         format!("{} {path}", self.method)
     }
@@ -316,7 +354,7 @@ fn wrong_tokens(scene: &Scene, route: &Route) -> Vec<(&'static str, String)> {
         Takes::Lifecycle(_) => {
             wrong.extend([("context", context), ("server to server", iframe)]);
         }
-        Takes::Session | Takes::Nothing => {}
+        Takes::Session | Takes::Nothing | Takes::Invocation(_) => {}
     }
     wrong
 }
@@ -328,7 +366,10 @@ async fn t8_every_route_refuses_every_token_but_its_own(db: Db) {
     let before = (omar.status().await, scene.world.service.calls().len());
 
     for route in routes() {
-        if matches!(route.takes, Takes::Session | Takes::Nothing) {
+        if matches!(
+            route.takes,
+            Takes::Session | Takes::Nothing | Takes::Invocation(_)
+        ) {
             continue;
         }
         let name = format!("{} {}", route.method, route.path);
@@ -373,7 +414,7 @@ async fn t8_every_route_refuses_every_token_but_its_own(db: Db) {
                     .header(AUTHORIZATION, in_header(&good));
                 check("in the header", scene.send(request).await);
             }
-            Takes::Session | Takes::Nothing => {}
+            Takes::Session | Takes::Nothing | Takes::Invocation(_) => {}
         }
     }
     assert_eq!(omar.status().await, before.0, "nothing has changed");
@@ -510,7 +551,10 @@ async fn t6_every_route_keeps_one_site_from_another(db: Db) {
         let (method, path) = (route.method.clone(), route.path);
         let token = route.token_of(&scene, "globex", MIA, &Overrides::none());
         match route.takes {
-            Takes::Nothing | Takes::ContextInForm | Takes::ContextInAddress => {}
+            Takes::Nothing
+            | Takes::ContextInForm
+            | Takes::ContextInAddress
+            | Takes::Invocation(_) => {}
             Takes::Session => {
                 // Their browser has a session, and of ours it finds out nothing: an attempt that is
                 // there looks like one that never was.
@@ -550,7 +594,8 @@ async fn t6_every_route_keeps_one_site_from_another(db: Db) {
                     matches!(
                         (method.as_str(), status),
                         ("GET", 200) | ("DELETE", 204) | ("POST", 404)
-                    ) || (path, status) == ("/api/link/key", 404),
+                    ) || [("/api/link/key", 404), ("/api/link/ticket", 403)]
+                        .contains(&(path, status)),
                     "{name}: {status}"
                 );
                 for ours in ["u-100", "u-200", "Robin Park"] {
@@ -795,9 +840,13 @@ async fn with_large_body(scene: &Scene, route: &Route, token: &str, length: Leng
         Length::Said(length) => (format!("Content-Length: {length}"), 0),
         Length::Unsaid(length) => ("Transfer-Encoding: chunked".to_owned(), length),
     };
+    let scheme = match route.takes {
+        Takes::Invocation(_) => "Bearer",
+        _ => "JWT",
+    };
     let head = format!(
         "{} {}{query} HTTP/1.1\r\nHost: latchkey.localhost:{port}\r\nConnection: close\r\n\
-         Authorization: JWT {token}\r\n{said}\r\n\r\n",
+         Authorization: {scheme} {token}\r\n{said}\r\n\r\n",
         route.method,
         address.path()
     );

@@ -33,7 +33,7 @@ const SMALL: [&str; 4] = [
 ];
 
 /// What neither the worker nor a page asks for.
-const RARE: [&str; 18] = [
+const RARE: [&str; 19] = [
     // Figures: each reads an index of the rows that it is about (tests/it/watching.rs).
     "LINKS_LIVE",
     "LINKS_DUE",
@@ -43,6 +43,7 @@ const RARE: [&str; 18] = [
     "EARLIEST_EXPIRY",
     "CLEANUP_LEFT",
     "CLEANUP_BY_KIND",
+    "TENANTS_BY_DOOR",
     "TENANTS_BY_STATE",
     "TENANTS_PARKED",
     // What `latchkey doctor` looks at.

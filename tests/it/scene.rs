@@ -28,7 +28,7 @@ use crate::database;
 use crate::logs::{self, Log};
 use crate::postgres::Postgres;
 use crate::sim::World;
-use crate::sim::jira::Overrides;
+use crate::sim::jira::{By, Overrides};
 use crate::sim::service::{Endpoint, Fault, Kind, Ledger, ServiceOptions};
 
 /// The user property's key in every story.
@@ -407,7 +407,12 @@ impl Scene {
 
     /// Atlassian's name of a site.
     pub fn client_key(&self, site: &str) -> String {
-        self.world.jira.site(site).client_key
+        let site = self.world.jira.site(site);
+        match site.app {
+            // A site that moves from Connect to Forge keeps its name.
+            Some(_) => site.client_key,
+            None => format!("ari:cloud:jira::site/{}", site.cloud_id),
+        }
     }
 
     /// What `/metrics` says now.
@@ -814,11 +819,23 @@ impl Person<'_> {
             .context_token(self.site, self.account.as_str(), &Overrides::none())
     }
 
+    /// A call by the door of their site.
     pub fn call(&self, method: Method, path: &str) -> RequestBuilder {
+        let authorization = match self.scene.world.jira.has_forge(self.site) {
+            true => format!("Bearer {}", self.invocation(&Overrides::none())),
+            false => format!("JWT {}", self.token()),
+        };
         self.scene
             .http
             .request(method, self.scene.address(path))
-            .header(AUTHORIZATION, format!("JWT {}", self.token()))
+            .header(AUTHORIZATION, authorization)
+    }
+
+    /// The token of a call from a page of Forge.
+    pub fn invocation(&self, overrides: &Overrides) -> String {
+        let by = By::Person(&self.account);
+        let jira = &self.scene.world.jira;
+        jira.invocation_token(self.site, by, overrides)
     }
 
     pub async fn status(&self) -> Value {
@@ -851,8 +868,20 @@ impl Person<'_> {
 
     /// Clicks Connect.
     pub async fn begin(&self) -> Begun {
+        if self.scene.world.jira.has_forge(self.site) {
+            let address = self.ticket().await.is(200).json();
+            let address = address["url"].as_str().expect("a ticket has an address");
+            let answer = self.scene.send(self.scene.http.get(address)).await;
+            return self.begun(&answer);
+        }
         let answer = self.begin_with(&self.token()).await;
         self.begun(&answer)
+    }
+
+    /// Asks for a ticket, from the panel of Forge.
+    pub async fn ticket(&self) -> Answer {
+        let call = self.call(Method::POST, "/api/link/ticket");
+        self.scene.send(call.json(&json!({"issue": "KEY-1"}))).await
     }
 
     /// The same, where the answer may be to wait.
@@ -926,6 +955,9 @@ impl Person<'_> {
         let path = way_back
             .strip_prefix(&site)
             .expect("the way back leads to the site's base URL");
+        if self.scene.world.jira.has_forge(self.site) {
+            return self.arrive_by_forge(path, cookie);
+        }
         let framed = self
             .scene
             .world
@@ -943,6 +975,29 @@ impl Person<'_> {
         Returned {
             id: data("attempt"),
             handle: data("handle"),
+            cookie: cookie.to_owned(),
+        }
+    }
+
+    /// The finish page of the Forge app, at its own address.
+    fn arrive_by_forge(&self, path: &str, cookie: &str) -> Returned {
+        let jira = &self.scene.world.jira;
+        let (app, environment) = (jira.forge_app_id(), jira.forge_environment());
+        let query = path.strip_prefix(&format!("/jira/apps/{app}/{environment}/finish?"));
+        let query = query.expect("the way back leads to the finish page of the app");
+        let value = |name: &str| {
+            let mut parameters = query.split('&').filter_map(|pair| pair.split_once('='));
+            let (_, value) = parameters
+                .find(|(known, _)| *known == name)
+                .expect("the address carries it");
+            // The page takes no other characters.
+            let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+            assert!(value.chars().all(plain), "{value}");
+            value.to_owned()
+        };
+        Returned {
+            id: value("attempt"),
+            handle: value("handle"),
             cookie: cookie.to_owned(),
         }
     }
@@ -1016,7 +1071,7 @@ impl Person<'_> {
     /// Their link as the product has stored it.
     pub async fn stored_link(&self) -> Option<Link> {
         let store = &self.scene.app().parts.store;
-        let client_key = ClientKey(self.scene.world.jira.site(self.site).client_key);
+        let client_key = ClientKey(self.scene.client_key(self.site));
         let tenant = store.tenant(&client_key).await.ok()??;
         let account = AccountId(self.account.clone());
         store.link(&tenant, &account).await.ok()?

@@ -84,6 +84,7 @@ const FAMILIES: &[(&str, &str, &[&str])] = &[
     ),
     ("latchkey_service_breaker", "gauge", &["state"]),
     ("latchkey_tenants", "gauge", &["state"]),
+    ("latchkey_tenants_by_door", "gauge", &["door"]),
     ("latchkey_tenants_parked", "gauge", &["reason"]),
     (
         "latchkey_tokens_verified_total",

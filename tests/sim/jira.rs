@@ -6,12 +6,14 @@
 //!
 //! One listener serves every host by name: `acme.localhost` and the other sites, `keys.localhost`
 //! (install keys), `auth.localhost` (acting as a user), `js.localhost` (the script for framed
-//! pages), and 127.0.0.1 for whatever [`Jira::set_landing`] puts there.
+//! pages), `api.localhost` (Atlassian's API, for Forge), `forge-keys.localhost` (keys of invocation tokens), and
+//! 127.0.0.1 for whatever [`Jira::set_landing`] puts there.
 
 mod act_as_user;
 mod descriptor;
 mod face;
 mod faults;
+mod forge;
 mod lifecycle;
 mod pages;
 #[cfg(test)]
@@ -31,6 +33,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 pub use self::faults::{Fault, FaultKind, Limits};
+pub use self::forge::{By, ForgeApp, RemoteAnswer};
 pub use self::lifecycle::{LifecycleAnswer, LifecycleEvent, SignedCall};
 pub use self::tokens::{Overrides, percent, query_hash};
 pub use self::wire::{LocalhostResolver, loopback_client};
@@ -86,6 +89,10 @@ pub struct Cloud {
     /// Browser sessions by cookie value.
     sessions: BTreeMap<String, Session>,
     install_kids: Vec<String>,
+    /// The uuids of the Forge app and of its environment, and the id of the key of its tokens.
+    forge_app_id: String,
+    forge_environment: String,
+    forge_kid: String,
     secrets: BTreeSet<String>,
     installations: u64,
     landing: Option<Router>,
@@ -110,6 +117,9 @@ pub struct Site {
     /// How long the bridge hands out the same context token.
     pub token_cache_seconds: u32,
     pub app: Option<App>,
+    /// Atlassian's id of the site, the same for every app.
+    pub cloud_id: String,
+    pub forge: Option<ForgeApp>,
     pub properties: BTreeMap<(String, String), Value>,
     /// First label of a custom domain: what people see, where it differs from the base URL.
     pub display_label: Option<String>,
@@ -312,6 +322,9 @@ impl Jira {
                 port,
                 cloud: Mutex::new(Cloud {
                     install_kids: vec![tokens::random_uuid()],
+                    forge_app_id: tokens::random_uuid(),
+                    forge_environment: tokens::random_uuid(),
+                    forge_kid: format!("forge/invocation-token/{}", tokens::random_uuid()),
                     ..Cloud::default()
                 }),
                 changes: watch::Sender::new(0),
@@ -417,6 +430,8 @@ impl Jira {
             theme: Theme::Light,
             token_cache_seconds: 60,
             app: None,
+            cloud_id: tokens::random_uuid(),
+            forge: None,
             properties: BTreeMap::new(),
             display_label: None,
             former_labels: Vec::new(),

@@ -42,7 +42,7 @@ use tokio::sync::watch;
 
 pub use browser::{Visitor, loopback_client};
 pub use fault::{Around, Coding, Endpoint, Fault, Forgery, Kind};
-pub use identity::Signing;
+pub use identity::{Signing, rsa_numbers};
 pub use ledger::{
     ApiKey, Cause, Code, Grant, Ledger, Outcome, Rotation, Token, TokenKind, TokenRequest,
 };

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::qsh::qsh;
 use crate::clock::{Clock, Seconds};
-use crate::model::{AccountId, Tenant};
+use crate::model::{AccountId, ConnectDoor, Tenant};
 use crate::secret::Secret;
 
 /// How long the tokens that this app signs live; Atlassian's live as long.
@@ -34,6 +34,7 @@ impl Signer {
     pub fn app_jwt(
         &self,
         tenant: &Tenant,
+        door: &ConnectDoor,
         method: &str,
         path: &str,
         query: Option<&str>,
@@ -54,7 +55,7 @@ impl Signer {
             exp: now + APP_JWT_LIFE,
             qsh: qsh(method, "", path, query),
         };
-        sign(tenant, &claims)
+        sign(door, &claims)
     }
 
     /// The assertion for acting as a person (RFC 7523, Atlassian's "User impersonation for Connect
@@ -62,6 +63,7 @@ impl Signer {
     pub fn impersonation(
         &self,
         tenant: &Tenant,
+        door: &ConnectDoor,
         account: &AccountId,
         audience: &str,
     ) -> Option<Result<Secret, CannotSign>> {
@@ -74,7 +76,7 @@ impl Signer {
             iat: Seconds,
             exp: Seconds,
         }
-        let client_id = tenant.oauth_client_id.as_ref()?;
+        let client_id = door.oauth_client_id.as_ref()?;
         let now = self.clock.now();
         let claims = Claims {
             iss: format!("urn:atlassian:connect:clientid:{client_id}"),
@@ -84,12 +86,12 @@ impl Signer {
             iat: now,
             exp: now + 60,
         };
-        Some(sign(tenant, &claims))
+        Some(sign(door, &claims))
     }
 }
 
-fn sign(tenant: &Tenant, claims: &impl Serialize) -> Result<Secret, CannotSign> {
-    let key = EncodingKey::from_secret(tenant.shared_secret.expose().as_bytes());
+fn sign(door: &ConnectDoor, claims: &impl Serialize) -> Result<Secret, CannotSign> {
+    let key = EncodingKey::from_secret(door.shared_secret.expose().as_bytes());
     jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &key)
         .map(Secret::new)
         .map_err(|_| CannotSign)

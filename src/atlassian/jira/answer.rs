@@ -36,6 +36,8 @@ pub enum Said {
     Status(StatusCode),
     /// A success that cannot be understood.
     Nonsense,
+    /// Nothing, because nothing was sent: Forge has sent no system token that still works.
+    NoSystemToken,
 }
 
 /// The person in Jira's answer. None unless the answer is about this person.

@@ -1,12 +1,17 @@
-//! How calls to a tenant's Jira are authorized.
+//! How calls to a tenant's Jira are addressed and authorized, by the tenant's door.
 //!
-//! For Connect, the app signs each request with the tenant's shared secret or exchanges an assertion for an
-//! access token of the person.
+//! | door | where | as the app | as a person |
+//! |---|---|---|---|
+//! | Connect | the site's base URL | each request is signed with the shared secret | an access token for an assertion (RFC 7523) |
+//! | Forge | `/ex/jira/{cloud id}` of Atlassian's API | the system token | an access token for the system token, by GraphQL |
+//!
+//! A tenant that has moved from Connect is called as before until Forge has sent its first system token.
 
 use http::StatusCode;
 use serde::Deserialize;
+use serde_json::json;
 
-use crate::model::{AccountId, Tenant};
+use crate::model::{AccountId, ConnectDoor, Door, ForgeDoor, Tenant};
 use crate::outbound::SIZE_LIMIT;
 use crate::secret::Secret;
 
@@ -22,26 +27,140 @@ pub(super) enum Authority {
     Person,
 }
 
-/// The door through which a tenant installed the app.
-pub(super) struct Door<'a> {
+/// Where a request goes, and the `Authorization` that it carries.
+pub(super) struct Pass {
+    /// In front of the request's path.
+    pub(super) base: String,
+    /// The header's value.
+    pub(super) authorization: String,
+}
+
+/// The way through a tenant's door, for one request.
+pub(super) struct Doorway<'a> {
     pub(super) jira: &'a Jira,
     pub(super) tenant: &'a Tenant,
 }
 
-impl Door<'_> {
-    /// The `Authorization` of one request as the app.
-    pub(super) fn as_app(&self, request: &Request<'_>) -> Result<String, Unsuccessful> {
-        let method = request.method.as_str();
-        let jwt = self
-            .jira
-            .signer
-            .app_jwt(self.tenant, method, request.path, Some(&request.query))
+/// Which door a call takes.
+enum Way<'a> {
+    Connect(&'a ConnectDoor),
+    Forge(&'a ForgeDoor, &'a Secret),
+}
+
+impl Doorway<'_> {
+    fn way(&self) -> Result<Way<'_>, Unsuccessful> {
+        match &self.tenant.door {
+            Door::Connect(door) => Ok(Way::Connect(door)),
+            Door::Forge(door) => {
+                let now = self.jira.clock.now();
+                let token = door.system_token.as_ref();
+                match (token.filter(|token| token.ends_at > now), &door.before) {
+                    (Some(token), _) => Ok(Way::Forge(door, &token.token)),
+                    (None, Some(before)) => Ok(Way::Connect(before)),
+                    (None, None) => Err(Said::NoSystemToken.into()),
+                }
+            }
+        }
+    }
+
+    fn bearer(&self, door: &ForgeDoor, token: &Secret) -> Pass {
+        Pass {
+            base: format!("{}/ex/jira/{}", self.jira.api_url, door.cloud_id),
+            authorization: format!("Bearer {}", token.expose()),
+        }
+    }
+
+    /// For one request as the app.
+    pub(super) fn as_app(&self, request: &Request<'_>) -> Result<Pass, Unsuccessful> {
+        let door = match self.way()? {
+            Way::Forge(door, token) => return Ok(self.bearer(door, token)),
+            Way::Connect(door) => door,
+        };
+        let (method, query) = (request.method.as_str(), Some(request.query.as_str()));
+        let signer = &self.jira.signer;
+        let jwt = signer
+            .app_jwt(self.tenant, door, method, request.path, query)
             .map_err(|_| Said::Unauthorized)?;
-        Ok(format!("JWT {}", jwt.expose()))
+        Ok(Pass {
+            base: self.tenant.base_url.clone(),
+            authorization: format!("JWT {}", jwt.expose()),
+        })
+    }
+
+    /// For requests as the person.
+    pub(super) async fn as_person(&self, account: &AccountId) -> Result<Pass, Unsuccessful> {
+        match self.way()? {
+            Way::Connect(door) => Ok(Pass {
+                base: self.tenant.base_url.clone(),
+                authorization: self.by_assertion(door, account).await?,
+            }),
+            Way::Forge(door, token) => {
+                let token = self.of_user(door, token, account).await?;
+                Ok(self.bearer(door, &token))
+            }
+        }
+    }
+
+    /// A token of the person, also while they are away (Atlassian's GraphQL API, `offlineUserAuthToken`).
+    async fn of_user(
+        &self,
+        door: &ForgeDoor,
+        token: &Secret,
+        account: &AccountId,
+    ) -> Result<Secret, Unsuccessful> {
+        const QUERY: &str = "mutation ($input: OfflineUserAuthTokenInput!) { offlineUserAuthToken(input: $input) \
+            { success errors { message } authToken { token ttl } } }";
+        #[derive(Deserialize)]
+        struct Answered {
+            data: Option<Data>,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Data {
+            offline_user_auth_token: Option<Granted>,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Granted {
+            success: bool,
+            auth_token: Option<AuthToken>,
+        }
+        #[derive(Deserialize)]
+        struct AuthToken {
+            token: Secret,
+        }
+        let jira = self.jira;
+        let site = format!("ari:cloud:jira::site/{}", door.cloud_id);
+        let input = json!({ "contextIds": [site], "userId": account.as_str() });
+        let request = jira
+            .http
+            .client()
+            .post(format!("{}/graphql", jira.api_url))
+            .bearer_auth(token.expose())
+            .json(&json!({ "query": QUERY, "variables": { "input": input } }));
+        let answer = jira.http.send(request, SIZE_LIMIT).await?;
+        let answer = judge(answer, jira.clock.now()).map_err(|said| match said {
+            Said::NotFound | Said::Status(StatusCode::BAD_REQUEST) => Said::Forbidden,
+            said => said,
+        })?;
+        let answered: Answered = answer.json().ok_or(Said::Nonsense)?;
+        let granted = answered.data.and_then(|data| data.offline_user_auth_token);
+        match granted {
+            Some(Granted {
+                success: true,
+                auth_token: Some(granted),
+            }) => Ok(granted.token),
+            // The app may not act as this person: a refusal like any other.
+            _ => Err(Said::Forbidden.into()),
+        }
     }
 
     /// The `Authorization` of requests as the person, from the JWT bearer grant (RFC 7523).
-    pub(super) async fn as_person(&self, account: &AccountId) -> Result<String, Unsuccessful> {
+    async fn by_assertion(
+        &self,
+        door: &ConnectDoor,
+        account: &AccountId,
+    ) -> Result<String, Unsuccessful> {
         #[derive(Deserialize)]
         struct Granted {
             access_token: Secret,
@@ -49,7 +168,7 @@ impl Door<'_> {
         let jira = self.jira;
         let assertion = jira
             .signer
-            .impersonation(self.tenant, account, &jira.impersonation_url)
+            .impersonation(self.tenant, door, account, &jira.impersonation_url)
             .ok_or(Said::Forbidden)?
             .map_err(|_| Said::Forbidden)?;
         let form = [

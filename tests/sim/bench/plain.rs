@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use latchkey::atlassian::connect::Signer;
 use latchkey::clock::{Clock, rfc3339};
-use latchkey::model::Tenant;
+use latchkey::model::{Door, Tenant};
 use latchkey::outbound::encode;
 use latchkey::secret::Secret;
 use latchkey::vault::{Place, Vault};
@@ -173,7 +173,10 @@ async fn put(
 ) -> Result<(), Failure> {
     let path = "/rest/api/3/user/properties/latchkey";
     let query = format!("accountId={}", encode(account));
-    let jwt = signer.app_jwt(tenant, "PUT", path, Some(&query))?;
+    let Door::Connect(door) = &tenant.door else {
+        return Err("a tenant of Connect was expected".into());
+    };
+    let jwt = signer.app_jwt(tenant, door, "PUT", path, Some(&query))?;
     http.put(format!("{}{path}?{query}", tenant.base_url))
         .header("authorization", format!("JWT {}", jwt.expose()))
         .json(property)

@@ -4,14 +4,15 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{Method, StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Json, Response};
 use axum::routing::{get, post};
+use serde_json::json;
 use tower::ServiceExt as _;
 use url::form_urlencoded;
 
 use super::faults::FaultKind;
 use super::wire::{Cut, Doors};
-use super::{Call, Caller, Jira, act_as_user, pages, rest, tokens};
+use super::{Call, Caller, Jira, act_as_user, forge, pages, rest, tokens};
 
 /// Index of a call in the record, given to the handler so that it can say who called.
 #[derive(Clone, Copy)]
@@ -35,7 +36,13 @@ struct Face {
     keys: Router,
     auth: Router,
     js: Router,
+    api: Router,
+    forge_keys: Router,
 }
+
+/// Marks a call that came through the API host.
+#[derive(Clone, Copy)]
+pub struct ByApi;
 
 pub async fn serve(jira: Jira, doors: Doors) {
     let face = Face {
@@ -53,6 +60,13 @@ pub async fn serve(jira: Jira, doors: Doors) {
             .route("/oauth2/token", post(act_as_user::token))
             .fallback(unknown_route)
             .method_not_allowed_fallback(wrong_method)
+            .with_state(jira.clone()),
+        api: forge::api_routes()
+            .fallback(unknown_route)
+            .method_not_allowed_fallback(wrong_method)
+            .with_state(jira.clone()),
+        forge_keys: forge::keys_routes()
+            .fallback(unknown_route)
             .with_state(jira.clone()),
         js: pages::script_routes()
             .fallback(unknown_route)
@@ -72,7 +86,18 @@ async fn answer(
     mut request: Request,
 ) -> Response {
     let jira = &face.jira;
-    let label = host_label(&request);
+    let mut label = host_label(&request);
+    if request.uri().path() == "/_edge/tenant_info" {
+        return tenant_info(jira, &label);
+    }
+    // What comes by the API host is told of under the name of its site.
+    if label == "api"
+        && let Some((site, uri)) = forge::at_site(jira, request.uri())
+    {
+        label = site;
+        *request.uri_mut() = uri;
+        request.extensions_mut().insert(ByApi);
+    }
     let method = request.method().to_string();
     let path = request.uri().path().to_owned();
     let account = query_parameter(&request, "accountId");
@@ -148,6 +173,8 @@ async fn route(face: &Face, label: &str, mut request: Request) -> Response {
         "keys" => Where::Router(face.keys.clone()),
         "auth" => Where::Router(face.auth.clone()),
         "js" => Where::Router(face.js.clone()),
+        "api" => Where::Router(face.api.clone()),
+        "forge-keys" => Where::Router(face.forge_keys.clone()),
         label => {
             let (here, moved) = face.jira.look(|cloud| {
                 let mut sites = cloud.sites.values();
@@ -183,6 +210,19 @@ async fn route(face: &Face, label: &str, mut request: Request) -> Response {
             let to = format!("{origin}{}", request.uri());
             (StatusCode::MOVED_PERMANENTLY, [(header::LOCATION, to)]).into_response()
         }
+    }
+}
+
+/// Of the edge in front of a site: it answers whatever is wrong with Jira behind it, and costs nothing.
+fn tenant_info(jira: &Jira, label: &str) -> Response {
+    let cloud_id = jira.look(|cloud| {
+        let mut sites = cloud.sites.values();
+        let site = sites.find(|site| site.name == label)?;
+        Some(site.cloud_id.clone())
+    });
+    match cloud_id {
+        Some(cloud_id) => Json(json!({ "cloudId": cloud_id })).into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
     }
 }
 

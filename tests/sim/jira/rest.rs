@@ -11,8 +11,8 @@ use axum::routing::{any, get, post, put};
 use serde_json::{Map, Value, json};
 use url::form_urlencoded;
 
-use super::face::{At, CallNumber, mark, read_body};
-use super::{Caller, Jira, Person, PropertyWrite, Scope, Site, pages, tokens};
+use super::face::{At, ByApi, CallNumber, mark, read_body};
+use super::{Caller, Jira, Person, PropertyWrite, Scope, Site, forge, pages, tokens};
 
 const LARGEST_VALUE: usize = 32_768;
 const LONGEST_KEY: usize = 255;
@@ -21,6 +21,7 @@ const MOST_REPORTED_ACCOUNTS: usize = 90;
 
 pub fn routes() -> Router<Jira> {
     Router::new()
+        .route("/rest/api/3/serverInfo", get(server_info))
         .route("/rest/api/3/user", get(user))
         .route("/rest/api/3/user/properties", get(property_keys))
         .route(
@@ -111,8 +112,12 @@ impl FromRequest<Jira> for Authenticated {
         let body = read_body(body)
             .await
             .ok_or_else(|| Refusal::bad_request("the body is too large").into_response())?;
-        let (caller, scopes) = establish(jira, &at.site, &parts.method, &parts.uri, &parts.headers)
-            .map_err(IntoResponse::into_response)?;
+        let by_api = parts.extensions.get::<ByApi>().is_some();
+        let established = match by_api {
+            true => by_forge(jira, &at.site, &parts.headers),
+            false => establish(jira, &at.site, &parts.method, &parts.uri, &parts.headers),
+        };
+        let (caller, scopes) = established.map_err(IntoResponse::into_response)?;
         jira.note_caller(number, &caller);
         let (method, path) = (parts.method.as_str(), parts.uri.path());
         if let Some(over) = jira.edit(|cloud| cloud.over_limit(&at.site, method, path, jira.now()))
@@ -129,6 +134,20 @@ impl FromRequest<Jira> for Authenticated {
             body,
         })
     }
+}
+
+fn by_forge(
+    jira: &Jira,
+    site: &str,
+    headers: &HeaderMap,
+) -> Result<(Caller, BTreeSet<Scope>), Refusal> {
+    let value = headers.get(header::AUTHORIZATION);
+    let value = value
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let token = value.strip_prefix("Bearer ");
+    let token = token.ok_or(Refusal::unauthorized("no bearer token at the API host"))?;
+    forge::establish(jira, site, token).map_err(Refusal::unauthorized)
 }
 
 fn establish(
@@ -284,6 +303,12 @@ impl Authenticated {
         serde_json::from_slice(&self.body)
             .map_err(|_| Refusal::bad_request("The body is not JSON."))
     }
+}
+
+async fn server_info(call: Authenticated) -> Response {
+    let base_url = call.jira.url(&call.site);
+    Json(json!({"baseUrl": base_url, "deploymentType": "Cloud", "serverTitle": "Jira"}))
+        .into_response()
 }
 
 async fn user(call: Authenticated) -> Result<Response, Refusal> {

@@ -120,25 +120,41 @@ pub fn mint(header: Value, claims: Value, secret: &str, overrides: &Overrides) -
             let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
             hmac::sign(&key, input.as_bytes()).as_ref().to_vec()
         }
-        Some("RS256") => {
-            let key = if overrides.foreign_key {
-                foreign_install_key()
-            } else {
-                install_key()
-            };
-            let mut signature = vec![0; key.public_modulus_len()];
-            key.sign(
-                &RSA_PKCS1_SHA256,
-                &rand::SystemRandom::new(),
-                input.as_bytes(),
-                &mut signature,
-            )
-            .expect("an RSA key signs");
-            signature
-        }
+        Some("RS256") if overrides.foreign_key => rs256(foreign_install_key(), &input),
+        Some("RS256") => rs256(install_key(), &input),
         _ => Vec::new(),
     };
     format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+/// Signs a token of RS256 with this key, after the overrides were applied.
+pub fn mint_rs256(header: Value, claims: Value, key: &RsaKeyPair, overrides: &Overrides) -> String {
+    let header = merged(header, &overrides.header);
+    let claims = merged(claims, &overrides.claims);
+    let input = format!(
+        "{}.{}",
+        URL_SAFE_NO_PAD.encode(header.to_string()),
+        URL_SAFE_NO_PAD.encode(claims.to_string())
+    );
+    let signature = match (header["alg"].as_str(), overrides.foreign_key) {
+        (Some("none"), _) => Vec::new(),
+        (Some("HS256"), _) => {
+            let secret = overrides.secret.as_deref().unwrap_or_default();
+            let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+            hmac::sign(&key, input.as_bytes()).as_ref().to_vec()
+        }
+        (_, true) => rs256(foreign_install_key(), &input),
+        (_, false) => rs256(key, &input),
+    };
+    format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+fn rs256(key: &RsaKeyPair, input: &str) -> Vec<u8> {
+    let mut signature = vec![0; key.public_modulus_len()];
+    let random = rand::SystemRandom::new();
+    key.sign(&RSA_PKCS1_SHA256, &random, input.as_bytes(), &mut signature)
+        .expect("an RSA key signs");
+    signature
 }
 
 /// A token's claims, if it is HS256 and signed with one of the secrets.
@@ -240,6 +256,22 @@ fn merged(original: Value, changes: &Map<String, Value>) -> Value {
         return original;
     };
     for (name, value) in changes {
+        // The path of a claim inside of others.
+        if let Some((inside, last)) = name.rsplit_once('/') {
+            let mut whole = Value::Object(std::mem::take(&mut map));
+            let place = whole
+                .pointer_mut(inside)
+                .expect("a test names what is there");
+            match (place, value) {
+                (Value::Object(place), Value::Null) => drop(place.remove(last)),
+                (place, value) => place[last] = value.clone(),
+            }
+            let Value::Object(changed) = whole else {
+                unreachable!("it was an object")
+            };
+            map = changed;
+            continue;
+        }
         match value {
             Value::Null => map.remove(name),
             value => map.insert(name.clone(), value.clone()),

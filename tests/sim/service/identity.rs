@@ -207,7 +207,7 @@ impl SigningKey {
 }
 
 /// Modulus and exponent of an `RSAPublicKey` in DER: a sequence of two integers.
-fn rsa_numbers(der: &[u8]) -> [&[u8]; 2] {
+pub fn rsa_numbers(der: &[u8]) -> [&[u8]; 2] {
     /// The content of the element in front, and what follows it.
     fn element(der: &[u8]) -> (&[u8], &[u8]) {
         let (length, rest) = match der[1] {
