@@ -30,7 +30,7 @@ statements! {
     SITE_LEARN = "insert into site (cloud_id, client_key, sealed) values ($1, $2, $3)";
     SITE_BY_CLOUD_ID = "select cloud_id, client_key, sealed from site where cloud_id = $1";
     /// Together with the tenant's key.
-    pub(super) SITE_FORGET_SEAL = "update site set sealed = null where client_key = $1 and exists (select 1 from tenant \
+    SITE_FORGET_SEAL = "update site set sealed = null where client_key = $1 and exists (select 1 from tenant \
         where tenant.client_key = site.client_key and tenant.data_key is null)";
     SITES_TO_LEARN = "select client_key from tenant where site_asked_at <= $1 and installed \
         order by site_asked_at limit $2";
@@ -342,6 +342,13 @@ impl Store {
             Some(tenant) => Arrived::Tenant(Box::new(tenant)),
             None => Arrived::NewSite,
         })
+    }
+
+    /// After a tenant's key was destroyed: what it sealed about its site does not open any more.
+    pub(super) async fn forget_seal_of_site(&self, client_key: &str) -> Result<(), Error> {
+        let forget = SITE_FORGET_SEAL.bind(client_key);
+        self.connections.execute(forget).await?;
+        Ok(())
     }
 
     /// The installed tenant that has the links of a site.

@@ -320,14 +320,10 @@ impl Store {
 
     /// Forgets a tenant without links, unless it was installed again.
     async fn forget_drained(&self, client_key: &str) -> Result<(), Error> {
-        for statement in [
-            &TENANT_DRAINED,
-            &TENANT_PEOPLE_DELETE,
-            &GENERATIONS_DELETE,
-            &forge::SITE_FORGET_SEAL,
-        ] {
+        for statement in [&TENANT_DRAINED, &TENANT_PEOPLE_DELETE, &GENERATIONS_DELETE] {
             self.connections.execute(statement.bind(client_key)).await?;
         }
+        self.forget_seal_of_site(client_key).await?;
         self.tenant_works(&ClientKey(client_key.to_owned())).await
     }
 }
