@@ -3,7 +3,9 @@
 pub mod connect;
 pub mod forge;
 pub mod jira;
+mod rejected;
 mod site;
 mod viewer;
 
+pub use rejected::Rejected;
 pub use viewer::Viewer;

@@ -518,7 +518,7 @@ fn finish_page(linking: &Linking, tenant: &Tenant, id: &AttemptId, handle: &Secr
     let handle = encode(handle.expose());
     match (&tenant.door, &linking.forge_app) {
         (Door::Forge(door), Some(app)) => {
-            let environment = &door.environment;
+            let environment = &door.installation.environment;
             format!("{base_url}/jira/apps/{app}/{environment}/finish?attempt={id}&handle={handle}")
         }
         _ => {

@@ -113,12 +113,9 @@ pub struct ConnectDoor {
 /// The Forge app at a tenant.
 #[derive(Clone)]
 pub struct ForgeDoor {
-    /// The installation that speaks for the tenant now.
-    pub installation: ForgeInstallationId,
-    /// The uuid of the app's environment there. It is part of the addresses of the app's pages.
-    pub environment: String,
-    /// Where its REST API is called.
-    pub cloud_id: CloudId,
+    /// The installation that speaks for the tenant now. Its cloud id says where the REST API is called, and its
+    /// environment is part of the addresses of the app's pages.
+    pub installation: ForgeInstallation,
     /// When this installation began to speak for the tenant.
     pub since: Seconds,
     /// What calls to its Jira carry, once Forge has sent one.

@@ -76,8 +76,8 @@ pub fn router(app: Arc<App>) -> Router {
 
     // For Forge itself, and for our scripts in Jira, by either door.
     let calls = Router::new()
-        .route("/forge/lifecycle", post(forge::lifecycle))
-        .route("/forge/tick", post(forge::tick))
+        .route("/forge/lifecycle", post(forge::arrives::<forge::Lifecycle>))
+        .route("/forge/tick", post(forge::arrives::<forge::Tick>))
         .route("/forge/leaving", post(forge::leaving))
         .route("/api/link/ticket", post(linking::ticket))
         .route("/link/{id}/prove", post(linking::prove))

@@ -26,9 +26,9 @@ use crate::secret::{Secret, fingerprint, fingerprint_of};
 use crate::store::Store;
 
 use install_keys::InstallKeys;
-use jwt::{Rejected, UnverifiedHs256, UnverifiedRs256};
+use jwt::{UnverifiedHs256, UnverifiedRs256};
 
-use super::Viewer;
+use super::{Rejected, Viewer};
 use crate::sites::SiteHosts;
 
 pub use crate::sites::Sites;
@@ -379,18 +379,12 @@ impl Connect {
     /// Counts the refusal and records it as an event, unless the token is only out of date, which happens
     /// without intent.
     fn refused(&self, kind: TokenKind, tenant: Option<&ClientKey>, rejected: Rejected) -> Error {
-        let verdict = match rejected {
-            Rejected::Malformed(_) => Verdict::Malformed,
-            Rejected::Signature => Verdict::BadSignature,
-            Rejected::Misplaced(_) => Verdict::Misplaced,
-            Rejected::OutOfTime(_) | Rejected::FromTheFuture(_) => Verdict::Expired,
-        };
-        self.meters.token(kind, verdict);
-        match rejected {
-            Rejected::Signature => self.events.record(Event::BadSignature(kind, tenant)),
-            Rejected::Misplaced(_) => self.events.record(Event::Misplaced(kind, tenant)),
-            Rejected::FromTheFuture(seconds) => self.tell_of_the_clock(seconds),
-            Rejected::Malformed(_) | Rejected::OutOfTime(_) => {}
+        self.meters.token(kind, rejected.verdict());
+        if let Some(event) = rejected.event(kind, tenant) {
+            self.events.record(event);
+        }
+        if let Rejected::FromTheFuture(seconds) = rejected {
+            self.tell_of_the_clock(seconds);
         }
         Error::Unauthorized(rejected.why())
     }

@@ -25,8 +25,8 @@ use crate::secret::Secret;
 use crate::sites::Sites;
 use crate::store::{Arrived, Store};
 
-use super::{Viewer, site};
-use invocation::{By, Invocation, Rejected, Unverified};
+use super::{Rejected, Viewer, site};
+use invocation::{By, Invocation, Unverified};
 
 /// How long a system token lasts that came with a call of the scheduled trigger, in seconds, if it does not say:
 /// Forge sends none that ends sooner. None is believed to last for longer than four hours.
@@ -218,20 +218,9 @@ impl Forge {
 
     async fn verified(&self, token: &str) -> Result<Invocation, Error> {
         let refused = |rejected: Rejected| {
-            let (verdict, event) = match rejected {
-                Rejected::Malformed(_) => (Verdict::Malformed, None),
-                Rejected::Signature => {
-                    let event = Event::BadSignature(TokenKind::Invocation, None);
-                    (Verdict::BadSignature, Some(event))
-                }
-                Rejected::Misplaced(_) => {
-                    let event = Event::Misplaced(TokenKind::Invocation, None);
-                    (Verdict::Misplaced, Some(event))
-                }
-                Rejected::OutOfTime(_) => (Verdict::Expired, None),
-            };
-            self.meters.token(TokenKind::Invocation, verdict);
-            if let Some(event) = event {
+            let kind = TokenKind::Invocation;
+            self.meters.token(kind, rejected.verdict());
+            if let Some(event) = rejected.event(kind, None) {
                 self.events.record(event);
             }
             Error::Unauthorized(rejected.why())

@@ -161,9 +161,7 @@ pub(super) fn open(
         })
     });
     Ok(Some(ForgeDoor {
-        installation: installation.id,
-        environment: installation.environment,
-        cloud_id: installation.cloud_id,
+        installation,
         since,
         system_token,
         before: None,
@@ -265,8 +263,8 @@ impl Store {
         // What the row of the installation says counts only if the tenant's key has sealed it.
         match &tenant.door {
             Door::Forge(door)
-                if door.installation == installation.id
-                    && door.cloud_id == installation.cloud_id =>
+                if door.installation.id == installation.id
+                    && door.installation.cloud_id == installation.cloud_id =>
             {
                 Ok(Arrived::Tenant(Box::new(tenant)))
             }
@@ -449,21 +447,16 @@ impl Store {
         door: &ForgeDoor,
         token: &SystemToken,
     ) -> Result<(), Error> {
-        let installation = ForgeInstallation {
-            id: door.installation.clone(),
-            cloud_id: door.cloud_id.clone(),
-            environment: door.environment.clone(),
-        };
         let client_key = tenant.client_key.as_str();
         let sealed = with_place(
             SYSTEM_TOKEN,
             client_key,
-            &installation,
+            &door.installation,
             token.ends_at,
             |place| self.sealer.vault.seal(&tenant.key, place, &token.token),
         );
         let keep = FORGE_TOKEN
-            .bind(installation.id.as_str())
+            .bind(door.installation.id.as_str())
             .bind(sealed)
             .bind(token.ends_at)
             .bind(client_key);

@@ -35,26 +35,15 @@ impl CalledAt for Leaving {
     const ENDPOINT: Endpoint = Endpoint::Leaving;
 }
 
-/// `POST /forge/tick`: brings the system token of the next hours.
-pub async fn tick(
+/// `POST /forge/tick` brings the system token of the next hours; `POST /forge/lifecycle` says that the app was
+/// installed, or upgraded by a major version, and may bring one too.
+pub async fn arrives<E: CalledAt>(
     State(app): State<Arc<App>>,
-    FromForge { tenant, .. }: FromForge<Tick>,
+    FromForge { tenant, .. }: FromForge<E>,
     _: SmallBody,
 ) -> StatusCode {
     if tenant.is_some() {
         // What waited for a token goes on.
-        app.parts.wake.notify_one();
-    }
-    StatusCode::NO_CONTENT
-}
-
-/// `POST /forge/lifecycle`: installed, or upgraded by a major version.
-pub async fn lifecycle(
-    State(app): State<Arc<App>>,
-    FromForge { tenant, .. }: FromForge<Lifecycle>,
-    _: SmallBody,
-) -> StatusCode {
-    if tenant.is_some() {
         app.parts.wake.notify_one();
     }
     StatusCode::NO_CONTENT

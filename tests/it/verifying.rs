@@ -4,7 +4,8 @@
 use std::fs;
 use std::path::Path;
 
-use latchkey::atlassian::connect::jwt::{Rejected, UnverifiedHs256, UnverifiedRs256};
+use latchkey::atlassian::Rejected;
+use latchkey::atlassian::connect::jwt::{UnverifiedHs256, UnverifiedRs256};
 use proptest::prelude::*;
 use proptest::test_runner::Config as Cases;
 use serde_json::{Value, json};

@@ -8,6 +8,7 @@ use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
 use serde::Deserialize;
 
+use crate::atlassian::Rejected;
 use crate::clock::Seconds;
 use crate::model::{AccountId, ClientKey};
 use crate::secret::{Secret, same};
@@ -23,33 +24,6 @@ pub const LONGEST_LIFE: Seconds = 24 * 3600;
 pub const LIFECYCLE_AGE: Seconds = 15 * 60;
 /// The literal that a context token has instead of a hash.
 const CONTEXT_QSH: &str = "context-qsh";
-
-/// Why a token is not accepted. The texts are for the log only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rejected {
-    /// It is not a token, or lacks a required claim.
-    Malformed(&'static str),
-    /// The key that it names did not sign it.
-    Signature,
-    /// It is of another kind, for another request or for another app.
-    Misplaced(&'static str),
-    /// It has expired or is not valid yet.
-    OutOfTime(&'static str),
-    /// It was issued so many seconds in the future: this machine's clock or Jira's is wrong.
-    FromTheFuture(Seconds),
-}
-
-impl Rejected {
-    /// The reason in words.
-    #[must_use]
-    pub fn why(self) -> &'static str {
-        match self {
-            Self::Malformed(why) | Self::Misplaced(why) | Self::OutOfTime(why) => why,
-            Self::Signature => "the signature is wrong",
-            Self::FromTheFuture(_) => "the token is from the future",
-        }
-    }
-}
 
 /// A token that names a tenant, whose secret has yet to verify it. Its claims are not trusted.
 #[derive(Debug)]

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use crate::atlassian::Rejected;
 use crate::clock::Seconds;
 use crate::key_set::{Algorithm, Signed};
 use crate::model::{AccountId, CloudId, ForgeInstallation, ForgeInstallationId};
@@ -25,30 +26,6 @@ const ISSUER: &str = "forge/invocation-token";
 const API: &str = "https://api.atlassian.com";
 /// The account of a call that is not a person's.
 const NOBODY: &str = "unidentified";
-
-/// Why a token is not accepted. The texts are for the log only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rejected {
-    /// It is not a token, or lacks a required claim.
-    Malformed(&'static str),
-    /// No key of Atlassian's has signed it.
-    Signature,
-    /// It is of another kind, for another app or of an environment that is not accepted.
-    Misplaced(&'static str),
-    /// It has expired or is not valid yet.
-    OutOfTime(&'static str),
-}
-
-impl Rejected {
-    /// The reason in words.
-    #[must_use]
-    pub fn why(self) -> &'static str {
-        match self {
-            Self::Malformed(why) | Self::Misplaced(why) | Self::OutOfTime(why) => why,
-            Self::Signature => "the signature is wrong",
-        }
-    }
-}
 
 /// A token whose signature has yet to be verified. Its claims are not trusted.
 #[derive(Debug)]

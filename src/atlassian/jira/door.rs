@@ -65,7 +65,10 @@ impl Doorway<'_> {
 
     fn bearer(&self, door: &ForgeDoor, token: &Secret) -> Pass {
         Pass {
-            base: format!("{}/ex/jira/{}", self.jira.api_url, door.cloud_id),
+            base: format!(
+                "{}/ex/jira/{}",
+                self.jira.api_url, door.installation.cloud_id
+            ),
             authorization: format!("Bearer {}", token.expose()),
         }
     }
@@ -130,7 +133,7 @@ impl Doorway<'_> {
             token: Secret,
         }
         let jira = self.jira;
-        let site = format!("ari:cloud:jira::site/{}", door.cloud_id);
+        let site = format!("ari:cloud:jira::site/{}", door.installation.cloud_id);
         let input = json!({ "contextIds": [site], "userId": account.as_str() });
         let request = jira
             .http

@@ -107,19 +107,10 @@ impl Overrides {
 
 /// Signs a token as its header says, after the overrides were applied.
 pub fn mint(header: Value, claims: Value, secret: &str, overrides: &Overrides) -> String {
-    let header = merged(header, &overrides.header);
-    let claims = merged(claims, &overrides.claims);
-    let input = format!(
-        "{}.{}",
-        URL_SAFE_NO_PAD.encode(header.to_string()),
-        URL_SAFE_NO_PAD.encode(claims.to_string())
-    );
+    let (alg, input) = signing_input(header, claims, overrides);
     let secret = overrides.secret.as_deref().unwrap_or(secret);
-    let signature = match header["alg"].as_str() {
-        Some("HS256") => {
-            let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-            hmac::sign(&key, input.as_bytes()).as_ref().to_vec()
-        }
+    let signature = match alg.as_deref() {
+        Some("HS256") => hs256(secret, &input),
         Some("RS256") if overrides.foreign_key => rs256(foreign_install_key(), &input),
         Some("RS256") => rs256(install_key(), &input),
         _ => Vec::new(),
@@ -129,6 +120,18 @@ pub fn mint(header: Value, claims: Value, secret: &str, overrides: &Overrides) -
 
 /// Signs a token of RS256 with this key, after the overrides were applied.
 pub fn mint_rs256(header: Value, claims: Value, key: &RsaKeyPair, overrides: &Overrides) -> String {
+    let (alg, input) = signing_input(header, claims, overrides);
+    let signature = match (alg.as_deref(), overrides.foreign_key) {
+        (Some("none"), _) => Vec::new(),
+        (Some("HS256"), _) => hs256(overrides.secret.as_deref().unwrap_or_default(), &input),
+        (_, true) => rs256(foreign_install_key(), &input),
+        (_, false) => rs256(key, &input),
+    };
+    format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+/// The algorithm that the header names, and the text to be signed.
+fn signing_input(header: Value, claims: Value, overrides: &Overrides) -> (Option<String>, String) {
     let header = merged(header, &overrides.header);
     let claims = merged(claims, &overrides.claims);
     let input = format!(
@@ -136,17 +139,12 @@ pub fn mint_rs256(header: Value, claims: Value, key: &RsaKeyPair, overrides: &Ov
         URL_SAFE_NO_PAD.encode(header.to_string()),
         URL_SAFE_NO_PAD.encode(claims.to_string())
     );
-    let signature = match (header["alg"].as_str(), overrides.foreign_key) {
-        (Some("none"), _) => Vec::new(),
-        (Some("HS256"), _) => {
-            let secret = overrides.secret.as_deref().unwrap_or_default();
-            let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-            hmac::sign(&key, input.as_bytes()).as_ref().to_vec()
-        }
-        (_, true) => rs256(foreign_install_key(), &input),
-        (_, false) => rs256(key, &input),
-    };
-    format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature))
+    (header["alg"].as_str().map(str::to_owned), input)
+}
+
+fn hs256(secret: &str, input: &str) -> Vec<u8> {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    hmac::sign(&key, input.as_bytes()).as_ref().to_vec()
 }
 
 fn rs256(key: &RsaKeyPair, input: &str) -> Vec<u8> {
