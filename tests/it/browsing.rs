@@ -83,20 +83,45 @@ impl<'a> AtJira<'a> {
         self.wait_glance("unlinked").await;
         self.in_frame(async || self.browser.click_text("Connect").await)
             .await;
+        if self.jira.has_forge(self.site) {
+            self.is_asked("Connect").await;
+        }
         self.leave().await;
         self.browser.follow_new_tab().await;
+    }
+
+    /// Waits until Jira asks. Where a slow machine made a click wait, it is no click to the browser any more, and
+    /// the panel wants another.
+    async fn is_asked(&self, button: &str) {
+        let asks = "return document.querySelector('dialog.leaving') !== null";
+        let once_more = "return document.body.textContent.includes('Please click once more')";
+        eventually("Jira asks before it leads away", async || {
+            if self.browser.evaluate(asks).await == true {
+                return Some(());
+            }
+            self.in_frame(async || {
+                if self.browser.evaluate(once_more).await == true {
+                    self.browser.click_text(button).await;
+                }
+            })
+            .await;
+            None
+        })
+        .await;
     }
 
     /// Where Jira asks before it leads away, which it does for Forge: yes.
     pub async fn leave(&self) {
         if self.jira.has_forge(self.site) {
-            self.browser.click_css("dialog.leaving [value=leave]").await;
+            self.browser
+                .click_away("dialog.leaving [value=leave]")
+                .await;
         }
     }
 
     /// The other answer.
     pub async fn stay(&self) {
-        self.browser.click_css("dialog.leaving [value=stay]").await;
+        self.browser.click_away("dialog.leaving [value=stay]").await;
     }
 
     /// Back from the service: the finish page proves, and leads on to the page of the attempt.
