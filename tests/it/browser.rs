@@ -3,7 +3,7 @@
 //! Every word waits until it can be done and fails the story when that takes too long, with a
 //! picture in the target directory. Third-party cookies are blocked, as strict browsers do.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -203,6 +203,23 @@ impl Browser {
     pub async fn click_css(&self, css: &str) {
         self.click(&format!("something to click at {css}"), By::Css(css))
             .await;
+    }
+
+    /// Clicks what goes away with the click, and the page perhaps with it. The driver may not be able to say how such
+    /// a click went: that it is gone does.
+    pub async fn click_away(&self, css: &str) {
+        let seen = Cell::new(false);
+        self.until(&format!("something to click away at {css}"), async || {
+            let Some(element) = self.driver.find_all(By::Css(css)).await?.pop() else {
+                return Ok(seen.get());
+            };
+            if element.is_displayed().await? {
+                seen.set(true);
+                element.click().await?;
+            }
+            Ok(false)
+        })
+        .await;
     }
 
     async fn click(&self, what: &str, by: By) {
