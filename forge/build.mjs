@@ -1,11 +1,11 @@
-// Builds the pages of the Forge app into build/: markup, words, style and scripts are those of the pages that
-// the server serves for Atlassian Connect. This file says what differs.
+// Builds the pages of the Forge app into build/, or into the folder that is named: markup, words, style and
+// scripts are those of the pages that the server serves for Atlassian Connect. This file says what differs.
 //
 // Three kinds of values fill a template: what forge/fill knows stays a placeholder, the name of the service
 // comes at run time from the server's first answer, and what only Connect's pages get is empty.
 import { build } from "esbuild";
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -42,7 +42,7 @@ function render(template, changes) {
 
 const read = (file) => readFileSync(join(top, file), "utf8");
 
-const out = join(here, "build");
+const out = resolve(process.argv[2] ?? join(here, "build"));
 rmSync(out, { recursive: true, force: true });
 for (const [name, { template, changes }] of Object.entries(pages)) {
   const folder = join(out, name);

@@ -4,6 +4,9 @@ import { body, listen, send } from "./host.mjs";
 
 export const MINUTE = 60_000;
 
+// It names an icon: a browser would ask for one in its own time, perhaps when nobody answers here any more.
+const page = (title) => `<!doctype html><title>${title}</title><link rel="icon" href="data:,"><h1>${title}</h1>`;
+
 export async function startBackend() {
   const server = await listen(0, handle);
   const { port } = server.address();
@@ -32,18 +35,17 @@ export async function startBackend() {
     const asked = { method: request.method, path: pathname, body: sent && JSON.parse(sent), headers: request.headers };
     state.asked.push(asked);
     const route = `${request.method} ${pathname}`;
-    if (pathname === "/favicon.ico") return response.writeHead(204).end();
     if (route === "GET /healthz") return send(response, 200, "text/plain", "ok");
 
     const [, ticket] = pathname.match(/^\/link\/t\/(\w+)$/) ?? [];
     if (ticket) {
       const good = state.tickets.get(ticket) > Date.now();
       state.tickets.delete(ticket);
-      if (!good) return send(response, 404, "text/html", "<!doctype html><h1>This address was used</h1>");
+      if (!good) return send(response, 404, "text/html", page("This address was used"));
       state.link = { ...state.link, state: state.link.state === "linked" ? "linked" : "linking" };
       return response.writeHead(303, { location: `${base}/link/attempt-1` }).end();
     }
-    if (route === "GET /link/attempt-1") return send(response, 200, "text/html", "<!doctype html><h1>Linking page</h1>");
+    if (route === "GET /link/attempt-1") return send(response, 200, "text/html", page("Linking page"));
 
     if (!claims?.principal) return problem(response, 401, "unauthorized", { title: "Not allowed" });
     const [status, name, more] = state.problems[pathname] ?? [];

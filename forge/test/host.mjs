@@ -1,12 +1,12 @@
 // A stand-in for Jira and Forge around the filled app: a site with an issue, the app's pages and Forge's question
 // before it opens another site; a second origin that serves the pages as Forge's network does, with its sandbox
-// and its content security policy; and calls to the server, each with a fresh invocation token.
+// and its content security policy; and calls to the server, each with a fresh invocation token. Its scripts are
+// those of the simulated Jira in tests/sim, which stands around the app where the real server answers.
 //
 //   node forge/test/host.mjs --backend http://127.0.0.1:8080 --app FOLDER --port 9000
 //
 // prints its addresses as one line of JSON. FOLDER is what forge/fill wrote. The server needs
 // LATCHKEY_FORGE_APP_ID, LATCHKEY_FORGE_ENVIRONMENTS and LATCHKEY_FORGE_KEYS_URL of that line.
-import forgeCsp from "@forge/csp";
 import { createSign, generateKeyPairSync, randomBytes, randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -15,6 +15,10 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
 const here = dirname(fileURLToPath(import.meta.url));
+const shared = join(here, "../../tests/sim/jira/forge");
+const FILES = { "/s/forge.js": join(shared, "page.js"), "/bridge.js": join(shared, "bridge.js"), "/host.css": join(here, "host.css") };
+// What Forge's network serves to a frame of this site.
+export const policyFor = (siteUrl) => readFileSync(join(shared, "csp.txt"), "utf8").trim().replaceAll("\n", " ").replaceAll("{site}", siteUrl);
 // The attribute of Forge's frame. Its policy has a sandbox as well, which allows more: what counts is both.
 const SANDBOX = "allow-downloads allow-forms allow-modals allow-pointer-lock allow-same-origin allow-scripts";
 const KINDS = { ".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml" };
@@ -40,10 +44,11 @@ export async function startHost({
   const network = await listen(0, answerAsNetwork);
   const siteUrl = `http://acme.localhost:${site.address().port}`;
   const networkUrl = `http://${appId}.cdn.localhost:${network.address().port}`;
-  const policy = new forgeCsp.CSPInjectionService().getInjectableCSP({
-    existingCSPDetails: {}, microsEnv: "prod", hostname: siteUrl,
-  }).join("; ");
+  const policy = policyFor(siteUrl);
   const calls = [];
+  const below = `${appId}/${environmentId}`;
+  const BASES = { issue: "", finish: `/jira/apps/${below}`, admin: `/jira/settings/apps/${below}` };
+  const paths = { finish: `${BASES.finish}/finish`, admin: BASES.admin };
 
   // The token of a page's call. The principal comes from the session here; the context is what the page says.
   function token(principal, context, module) {
@@ -70,7 +75,7 @@ export async function startHost({
     const [type, moduleKey] = MODULES[page];
     const extension = { type };
     if (page === "issue") Object.assign(extension, { issue: { id: "10001", key: "AB-1" }, project: { key: "AB" } });
-    else extension.location = `${siteUrl}/jira/apps/${appId}/${environmentId}/${page}${query}`;
+    else extension.location = `${siteUrl}${paths[page]}${query}`;
     return {
       localId: `ari:cloud:ecosystem::extension/${appId}/${environmentId}/static/${moduleKey}`,
       cloudId, environmentId, environmentType: "PRODUCTION", moduleKey, siteUrl, locale, timezone: "UTC", extension,
@@ -114,8 +119,8 @@ export async function startHost({
 
   async function answerAsSite(request, response) {
     const url = new URL(request.url, siteUrl);
-    const file = { "/host.js": "host-page.js", "/host.css": "host-page.css" }[url.pathname];
-    if (file) return send(response, 200, KINDS[extname(file)], readFileSync(join(here, file)));
+    const file = FILES[url.pathname];
+    if (file) return send(response, 200, KINDS[extname(file)], readFileSync(file));
     if (url.pathname === "/.well-known/jwks.json") {
       const key = { ...keys.publicKey.export({ format: "jwk" }), kid, alg: "RS256", use: "sig" };
       return send(response, 200, "application/json", JSON.stringify({ keys: [key] }));
@@ -132,31 +137,29 @@ export async function startHost({
       return send(response, 200, "application/json", JSON.stringify(answer));
     }
     const page = url.pathname.startsWith("/browse/") ? "issue"
-      : Object.keys(MODULES).find((name) => url.pathname === `/jira/apps/${appId}/${environmentId}/${name}`);
+      : Object.keys(paths).find((name) => url.pathname === paths[name]);
     if (page) return send(response, 200, "text/html", html(page, url, signedIn(request)));
-    if (url.pathname === "/") return send(response, 200, "text/html", "<!doctype html><title>Jira</title><h1>Jira</h1>");
-    if (url.pathname === "/favicon.ico") return response.writeHead(204).end();
+    if (url.pathname === "/") return send(response, 200, "text/html", '<!doctype html><title>Jira</title><link rel="icon" href="data:,"><h1>Jira</h1>');
     send(response, 404, "text/plain", "not found");
   }
 
   function html(page, url, account) {
-    const given = { page, context: context(page, url.search), search: url.search, network: networkUrl, theme: url.searchParams.get("theme") === "dark" ? "dark" : "light" };
-    const data = JSON.stringify(given).replaceAll("<", "\\u003c");
+    const given = JSON.stringify({ page, base: BASES[page], context: context(page, url.search) });
+    const data = given.replaceAll("&", "&amp;").replaceAll('"', "&quot;");
+    const theme = url.searchParams.get("theme") === "dark" ? "dark" : "light";
     return `<!doctype html>
-<html lang="en" data-color-mode="${given.theme}">
-<head><meta charset="utf-8"><title>Jira</title><link rel="stylesheet" href="/host.css"></head>
+<html lang="en" data-color-mode="${theme}">
+<head><meta charset="utf-8"><title>Jira</title><link rel="icon" href="data:,"><link rel="stylesheet" href="/host.css"></head>
 <body>
 <header>Jira · acme · ${people[account] ?? "nobody"}</header>
-<main class="${page}"><iframe title="App" sandbox="${SANDBOX}" src="${networkUrl}/${page}/index.html"></iframe></main>
-<dialog><p>You are leaving Jira for <b></b>.</p><button value="leave">Leave</button> <button value="stay">Cancel</button></dialog>
-<script type="application/json" id="given">${data}</script>
-<script src="/host.js"></script>
+<main class="${page}"><iframe title="App" sandbox="${SANDBOX}" src="${networkUrl}/${page}/index.html" data-origin="${networkUrl}" data-forge="${data}"></iframe></main>
+<script src="/s/forge.js"></script>
 </body></html>`;
   }
 
   function answerAsNetwork(request, response) {
     const path = decodeURIComponent(new URL(request.url, "http://localhost").pathname);
-    if (path === "/bridge.js") return send(response, 200, KINDS[".js"], readFileSync(join(here, "host-bridge.js")));
+    if (path === "/bridge.js") return send(response, 200, KINDS[".js"], readFileSync(FILES[path]));
     const match = /^\/(issue|finish|admin)\/([\w.-]+)$/.exec(path);
     let content;
     try {
@@ -175,7 +178,7 @@ export async function startHost({
     appId, environmentId, installationId, cloudId,
     keysUrl: `http://127.0.0.1:${site.address().port}/.well-known/jwks.json`,
     issueUrl: `${siteUrl}/browse/AB-1`,
-    pageUrl: (page) => `${siteUrl}/jira/apps/${appId}/${environmentId}/${page}`,
+    pageUrl: (page) => siteUrl + paths[page],
     close() {
       for (const server of [site, network]) {
         server.close();

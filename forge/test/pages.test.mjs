@@ -1,6 +1,7 @@
 // The built pages in a real browser, framed as Forge frames them: what a person sees and clicks.
 //
 // CHROMIUM names the browser. SHOTS names a folder for a picture of each state, light and dark.
+import forgeCsp from "@forge/csp";
 import assert from "node:assert/strict";
 import { createPublicKey, verify } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
@@ -9,7 +10,7 @@ import { after, afterEach, before, beforeEach, test } from "node:test";
 import { chromium } from "playwright-core";
 import { MINUTE, startBackend } from "./backend.mjs";
 import { fill } from "./filled.mjs";
-import { startHost } from "./host.mjs";
+import { policyFor, startHost } from "./host.mjs";
 
 const MIA = "5b10a2844c20165700ede21g";
 const { SHOTS } = process.env;
@@ -19,6 +20,7 @@ let browser;
 let backend;
 let filled;
 let host;
+let hosts;
 let context;
 let page;
 let app;
@@ -27,7 +29,10 @@ let troubles;
 before(async () => {
   browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-gpu", "--no-proxy-server"],
+    args: ["--no-sandbox", "--disable-gpu", "--no-proxy-server"].concat(
+      // Whatever is not on this machine does not exist: the policy's reports go nowhere.
+      "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE *.localhost, EXCLUDE 127.0.0.1",
+    ),
   });
 });
 after(() => browser?.close());
@@ -36,14 +41,15 @@ beforeEach(async () => {
   backend = await startBackend();
   filled = fill({ LATCHKEY_BASE_URL: backend.base, LATCHKEY_ALLOW_LOOPBACK_HTTP: "true" });
   assert.equal(filled.status, 0, filled.stderr);
-  host = await startHost({ backend: backend.address, app: filled.folder });
+  hosts = [];
+  await atHost();
   context = await browser.newContext({ viewport: { width: 900, height: 700 } });
   context.setDefaultTimeout(PATIENCE);
   troubles = [];
   page = await context.newPage();
   // What the policy or the sandbox refuses, and what a script throws, shows here.
   page.on("console", (message) => {
-    if (["error", "warning"].includes(message.type())) troubles.push(message.text());
+    if (["error", "warning"].includes(message.type())) troubles.push(`${message.text()} ${message.location().url}`);
   });
   page.on("pageerror", (error) => troubles.push(String(error)));
   app = page.frameLocator("iframe");
@@ -52,11 +58,17 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await context?.close();
-  host?.close();
+  for (const one of hosts) one.close();
   backend?.close();
   filled?.remove();
   assert.deepEqual(troubles, []);
 });
+
+// Another Jira, from here on. The one before answers until the end: a page that was left may still ask it for something.
+async function atHost(more) {
+  host = await startHost({ backend: backend.address, app: filled.folder, ...more });
+  hosts.push(host);
+}
 
 const open = (address) => page.goto(address);
 const shown = (state) => app.locator(`#latchkey[data-state="${state}"]`).waitFor();
@@ -86,6 +98,12 @@ async function shot(name) {
     await page.screenshot({ path: join(SHOTS, `${name}-${theme}.png`), fullPage: true });
   }
 }
+
+test("the policy of both hosts is that of Forge", () => {
+  const hostname = "http://acme.localhost:9000";
+  const directives = new forgeCsp.CSPInjectionService().getInjectableCSP({ existingCSPDetails: {}, microsEnv: "prod", hostname });
+  assert.equal(policyFor(hostname), directives.join("; "));
+});
 
 test("Connect: the ticket is there before the click, Jira asks, and a tab opens with the linking page", async () => {
   await open(host.issueUrl);
@@ -186,8 +204,7 @@ test("connected: renew and disconnect, by keyboard as well", async () => {
 
 test("the panel has Jira's theme and writes dates in Jira's language", async () => {
   backend.state.link = backend.linked();
-  host.close();
-  host = await startHost({ backend: backend.address, app: filled.folder, locale: "de_DE" });
+  await atHost({ locale: "de_DE" });
   await page.goto(`${host.siteUrl}/login?as=${MIA}&to=/`);
   for (const [theme, colour] of [["dark", "rgb(31, 31, 33)"], ["light", "rgb(255, 255, 255)"]]) {
     await open(`${host.issueUrl}?theme=${theme}`);
@@ -281,7 +298,7 @@ test("finish: proves, forgets the handle, says who is signed in, and Continue le
 
 test("finish: without history the context says where it came back, and an old address of Connect is understood", async () => {
   const query = "attempt=attempt-1&handle=handle-1_A";
-  const bridge = readFileSync(new URL("host-bridge.js", import.meta.url), "utf8");
+  const bridge = readFileSync(new URL("../../tests/sim/jira/forge/bridge.js", import.meta.url), "utf8");
   const silent = bridge.replace('location: await ask("location")', "location: undefined");
   assert.notEqual(silent, bridge);
   await page.route("**/bridge.js", (route) => route.fulfill({ contentType: "text/javascript", body: silent }));
@@ -353,6 +370,9 @@ test("the frame lets nothing out but by Forge", async () => {
     fetch: await fetch(`${address}/healthz`).then(() => false, () => true),
   }), backend.base);
   assert.deepEqual(seen, { window: true, fetch: true });
-  assert.ok(troubles.length >= 2);
-  troubles = [];
+  // Each refusal is in the console, and Chromium reports what the policy forbids; the report is on its way for a while.
+  const refused = ["Blocked opening", "Connecting to", "Fetch API cannot load", "csp-report/forge-cdn"];
+  const said = () => refused.map((words) => troubles.findIndex((trouble) => trouble.includes(words)));
+  await until("four refusals", () => !said().includes(-1));
+  troubles = troubles.filter((_, place) => !said().includes(place));
 });

@@ -854,7 +854,7 @@ async fn people_are_told_to_log_out_first_and_see_it() {
         let album = Album::open(&scene, &browser, *theme);
         let omar = scene.person("acme", OMAR);
         omar.link("u-100").await;
-        browser.goto(&beginning_of(&omar)).await;
+        browser.goto(&beginning_of(&omar).await).await;
         browser.wait_text("log out at Acme Drive first").await;
         album.page("link-log-out-first").await;
         browser.assert_console_quiet(&[]).await;

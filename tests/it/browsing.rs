@@ -12,6 +12,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::browser::{Browser, Options, Theme};
+use crate::doors::Door;
 use crate::on_both_databases;
 use crate::returning::parameter;
 use crate::scene::{Begun, Db, Person, Scene, Setting, eventually};
@@ -82,7 +83,20 @@ impl<'a> AtJira<'a> {
         self.wait_glance("unlinked").await;
         self.in_frame(async || self.browser.click_text("Connect").await)
             .await;
+        self.leave().await;
         self.browser.follow_new_tab().await;
+    }
+
+    /// Where Jira asks before it leads away, which it does for Forge: yes.
+    pub async fn leave(&self) {
+        if self.jira.has_forge(self.site) {
+            self.browser.click_css("dialog.leaving [value=leave]").await;
+        }
+    }
+
+    /// The other answer.
+    pub async fn stay(&self) {
+        self.browser.click_css("dialog.leaving [value=stay]").await;
     }
 
     /// Back from the service: the finish page proves, and leads on to the page of the attempt.
@@ -91,6 +105,7 @@ impl<'a> AtJira<'a> {
         self.wait_frame("proved").await;
         self.in_frame(async || self.browser.click_text("Continue").await)
             .await;
+        self.leave().await;
         self.browser.wait_address("/link/").await;
     }
 
@@ -159,7 +174,12 @@ pub async fn elsewhere(page: String) -> String {
 }
 
 /// An address that begins for this person in whatever browser opens it. It works once.
-pub fn beginning_of(person: &Person<'_>) -> String {
+pub async fn beginning_of(person: &Person<'_>) -> String {
+    if person.scene.world.jira.has_forge(person.site) {
+        let ticket = person.ticket().await.is(200).json();
+        let address = ticket["url"].as_str();
+        return address.expect("a ticket has an address").to_owned();
+    }
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let another = Overrides::none().claim("jti", number.to_string());
@@ -219,23 +239,33 @@ fn nothing_was_linked(scene: &Scene) {
 }
 
 async fn a_person_connects_and_sees_it_renewed_and_disconnects(db: Db) {
+    the_whole_way(db, Door::Connect, Theme::Light).await;
+}
+
+/// From the issue to the service and back, until the panel shows it, twice renewed, and to its end.
+pub async fn the_whole_way(db: Db, door: Door, theme: Theme) {
     let scene = Scene::start(db, Setting::keys_live(10)).await;
-    let omar = scene.person("acme", OMAR);
+    let site = door.open(&scene).await;
+    let omar = scene.person(site, OMAR);
     let service = scene.world.service.url("/");
     let page = scene.send(scene.http.get(&service)).await;
     assert_eq!(page.headers["cross-origin-opener-policy"], "same-origin");
-    let browser = Browser::new(Options::default()).await;
+    let browser = Browser::themed(theme).await;
     browser.assert_third_party_cookies_blocked().await;
+    let album = Album::at(&scene, site, &browser, theme);
 
-    let at_jira = AtJira::on(&scene, &browser);
+    let at_jira = AtJira::at(&scene, &browser, site);
     at_jira.sign_in(OMAR).await;
     let issue = browser.tab().await;
+    at_jira.wait_glance("unlinked").await;
     at_jira
         .in_frame(async || browser.evaluate("window.stayed = true").await)
         .await;
+    album.panel("panel-unlinked").await;
+    album.page("issue-unlinked").await;
     at_jira.click_connect().await;
     browser.wait_text("Connect Acme Drive to Jira").await;
-    let host = scene.world.jira.url("acme").replace("http://", "");
+    let host = scene.world.jira.url(site).replace("http://", "");
     let text = browser.text().await;
     assert!(text.contains("Omar Haddad"), "{text}");
     assert!(text.contains(&format!("on {host}")), "{text}");
@@ -259,6 +289,14 @@ async fn a_person_connects_and_sees_it_renewed_and_disconnects(db: Db) {
             assert!(!address.contains("jwt="), "{address}");
         })
         .await;
+    if door == Door::Forge {
+        // There the page itself can make the handle leave the address, and does.
+        assert_eq!(
+            browser.address().await,
+            scene.world.jira.forge_finish_url(site)
+        );
+    }
+    album.page("finish-proved").await;
     assert_eq!(token_requests(&scene), 0, "a proof redeems nothing");
     at_jira.until_both("Robin Park").await;
     let text = browser.text().await;
@@ -295,6 +333,8 @@ async fn a_person_connects_and_sees_it_renewed_and_disconnects(db: Db) {
             sees_a_renewal(&browser).await;
         })
         .await;
+    album.panel("panel-linked").await;
+    album.page("issue-linked").await;
     assert!(omar.property_of_generation(3).await["apiKey"].is_string());
 
     at_jira.disconnect().await;
@@ -410,7 +450,7 @@ async fn t1_a_victim_who_carries_the_attackers_attempt_to_the_end_links_nothing_
     let scene = Scene::start(Db::Sqlite, Setting::default()).await;
     let mia = scene.person("acme", MIA);
     // The attacker's own token in an address: a victim's browser that opens it has begun.
-    let trap = async || leading_to(&beginning_of(&mia)).await;
+    let trap = async || leading_to(&beginning_of(&mia).await).await;
     let (attackers, victims) = Browser::pair(Options::default()).await;
     let attacker = AtJira::on(&scene, &attackers);
     attacker.sign_in(MIA).await;
@@ -614,7 +654,7 @@ async fn t24_names_that_are_scripts_are_names() {
     browser.goto(&scene.address("/nowhere")).await;
     is_kept_from_running("an error page").await;
     let evil = scene.person("acme", "5aevil");
-    browser.goto(&beginning_of(&evil)).await;
+    browser.goto(&beginning_of(&evil).await).await;
     browser.wait_text(in_jira).await;
     is_kept_from_running("the linking page").await;
     comes_back(&browser, &evil, "u-100").await;
@@ -735,6 +775,8 @@ async fn refusals(browser: &Browser) -> usize {
 pub struct Album<'a> {
     browser: &'a Browser,
     directory: Option<PathBuf>,
+    /// Before the name of each picture.
+    prefix: &'static str,
     theme: Theme,
 }
 
@@ -754,14 +796,22 @@ impl<'a> Album<'a> {
     }
 
     pub fn open(scene: &Scene, browser: &'a Browser, theme: Theme) -> Self {
+        Self::at(scene, "acme", browser, theme)
+    }
+
+    /// Pictures of people of this site.
+    pub fn at(scene: &Scene, site: &str, browser: &'a Browser, theme: Theme) -> Self {
+        let jira = &scene.world.jira;
+        let prefix = if jira.has_forge(site) { "forge-" } else { "" };
         let in_jira = match theme {
             Theme::Light => JiraTheme::Light,
             Theme::Dark => JiraTheme::Dark,
         };
-        scene.world.jira.set_theme("acme", in_jira);
+        jira.set_theme(site, in_jira);
         Self {
             browser,
             directory: Self::directory(),
+            prefix,
             theme,
         }
     }
@@ -771,7 +821,8 @@ impl<'a> Album<'a> {
             Theme::Light => "light",
             Theme::Dark => "dark",
         };
-        Some(self.directory.as_ref()?.join(format!("{name}-{theme}.png")))
+        let name = format!("{}{name}-{theme}.png", self.prefix);
+        Some(self.directory.as_ref()?.join(name))
     }
 
     /// The page as it is, and in a window as narrow as a telephone, where all of it has to fit.
@@ -1100,7 +1151,7 @@ async fn every_page_on_the_way(theme: Theme) {
     browser.wait_text("Connected as Robin Park").await;
 
     // Who is connected can connect another account.
-    browser.goto(&beginning_of(&omar)).await;
+    browser.goto(&beginning_of(&omar).await).await;
     browser
         .wait_text("You are connected to Acme Drive as Robin Park")
         .await;

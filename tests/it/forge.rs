@@ -3,6 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::doors::NEW;
 use crate::on_both_databases;
 use crate::real_providers::oidc_provider;
 use crate::scene::{Db, Scene, Setting, eventually};
@@ -27,18 +28,7 @@ on_both_databases!(
     a_new_installation_takes_over_from_the_one_before,
 );
 
-/// A site of Forge alone.
-const NEW: &str = "initech";
-
 impl Scene {
-    /// A site where the Forge app was installed, and called once.
-    async fn with_forge(&self, site: &str) {
-        let jira = &self.world.jira;
-        jira.add_site(site, "A site of Forge");
-        jira.put_forge(site, &self.base);
-        assert_eq!(jira.tick(site).await.status, 204);
-    }
-
     /// The Forge app is installed beside that of Connect.
     async fn moves(&self, site: &str) {
         let jira = &self.world.jira;

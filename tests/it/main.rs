@@ -14,11 +14,13 @@ mod crashing;
 mod cut;
 mod database;
 mod disk;
+mod doors;
 mod ends;
 mod faults;
 mod fitting;
 mod flooding;
 mod forge;
+mod forge_browsing;
 #[path = "../fuzz/bodies.rs"]
 mod fuzz;
 mod gone;

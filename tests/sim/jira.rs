@@ -6,8 +6,8 @@
 //!
 //! One listener serves every host by name: `acme.localhost` and the other sites, `keys.localhost`
 //! (install keys), `auth.localhost` (acting as a user), `js.localhost` (the script for framed
-//! pages), `api.localhost` (Atlassian's API, for Forge), `forge-keys.localhost` (keys of invocation tokens), and
-//! 127.0.0.1 for whatever [`Jira::set_landing`] puts there.
+//! pages), `api.localhost` (Atlassian's API, for Forge), `forge-keys.localhost` (keys of invocation tokens),
+//! `{app}.cdn.localhost` (what Forge frames), and 127.0.0.1 for whatever [`Jira::set_landing`] puts there.
 
 mod act_as_user;
 mod descriptor;
@@ -33,6 +33,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 pub use self::faults::{Fault, FaultKind, Limits};
+pub use self::forge::host::ForgePages;
 pub use self::forge::{By, ForgeApp, RemoteAnswer};
 pub use self::lifecycle::{LifecycleAnswer, LifecycleEvent, SignedCall};
 pub use self::tokens::{Overrides, percent, query_hash};
@@ -93,6 +94,8 @@ pub struct Cloud {
     forge_app_id: String,
     forge_environment: String,
     forge_kid: String,
+    /// The pages of the Forge app, once it is deployed.
+    forge_pages: Option<ForgePages>,
     secrets: BTreeSet<String>,
     installations: u64,
     landing: Option<Router>,

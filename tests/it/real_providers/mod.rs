@@ -28,6 +28,7 @@ use latchkey::clock::Clock;
 use crate::browser::{Browser, Options};
 use crate::browsing::AtJira;
 use crate::child::Process;
+use crate::doors::Door;
 use crate::moments::Moments;
 use crate::scene::{Answer, Db, Person, Scene, Setting, eventually};
 use crate::sim::jira::OMAR;
@@ -55,6 +56,7 @@ macro_rules! with_every_provider {
 
 with_every_provider!(
     in_a_browser_a_person_connects_and_five_renewals_later_disconnects,
+    by_forge_in_a_browser_a_person_connects_and_five_renewals_later_disconnects,
     an_answer_lost_with_its_process_asks_to_reconnect,
     a_refresh_token_works_once,
 );
@@ -313,9 +315,20 @@ fn alive(issued: Vec<Issued>) -> Vec<Issued> {
 }
 
 async fn in_a_browser_a_person_connects_and_five_renewals_later_disconnects<P: RealProvider>() {
+    connects_and_five_renewals_later_disconnects::<P>(Door::Connect).await;
+}
+
+async fn by_forge_in_a_browser_a_person_connects_and_five_renewals_later_disconnects<
+    P: RealProvider,
+>() {
+    connects_and_five_renewals_later_disconnects::<P>(Door::Forge).await;
+}
+
+async fn connects_and_five_renewals_later_disconnects<P: RealProvider>(door: Door) {
     let (mut scene, provider) = scene_with::<P>(&[]).await;
+    let site = door.open(&scene).await;
     let browser = Browser::new(Options::default()).await;
-    let at_jira = AtJira::on(&scene, &browser);
+    let at_jira = AtJira::at(&scene, &browser, site);
     at_jira.sign_in(OMAR).await;
     let issue = browser.tab().await;
     at_jira.click_connect().await;
@@ -326,7 +339,7 @@ async fn in_a_browser_a_person_connects_and_five_renewals_later_disconnects<P: R
     browser.switch_to(issue).await;
     at_jira.wait_glance("linked").await;
 
-    let omar = scene.person("acme", OMAR);
+    let omar = scene.person(site, OMAR);
     let property = omar.property().expect("the key is in Jira");
     assert_eq!(property["subject"], P::ROBIN);
     let mut keys = vec![omar.key()];

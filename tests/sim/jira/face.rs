@@ -38,6 +38,7 @@ struct Face {
     js: Router,
     api: Router,
     forge_keys: Router,
+    forge_network: Router,
 }
 
 /// Marks a call that came through the API host.
@@ -67,6 +68,10 @@ pub async fn serve(jira: Jira, doors: Doors) {
             .with_state(jira.clone()),
         forge_keys: forge::keys_routes()
             .fallback(unknown_route)
+            .with_state(jira.clone()),
+        forge_network: forge::host::network_routes()
+            .fallback(unknown_route)
+            .method_not_allowed_fallback(wrong_method)
             .with_state(jira.clone()),
         js: pages::script_routes()
             .fallback(unknown_route)
@@ -175,6 +180,9 @@ async fn route(face: &Face, label: &str, mut request: Request) -> Response {
         "js" => Where::Router(face.js.clone()),
         "api" => Where::Router(face.api.clone()),
         "forge-keys" => Where::Router(face.forge_keys.clone()),
+        label if label.strip_suffix(".cdn") == Some(&face.jira.forge_app_id()) => {
+            Where::Router(face.forge_network.clone())
+        }
         label => {
             let (here, moved) = face.jira.look(|cloud| {
                 let mut sites = cloud.sites.values();

@@ -3,6 +3,8 @@
 //! As everywhere here, what Atlassian refuses is refused: a system token of another site or that has run out, a
 //! call by the wrong door, a person for whom nobody may act.
 
+pub mod host;
+
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
@@ -37,6 +39,8 @@ pub struct ForgeApp {
     pub may_act: bool,
     /// System tokens that were given out, and when they end.
     pub tokens: Vec<(String, i64)>,
+    /// Whether the calls of its pages bring one too.
+    pub pages_bring_tokens: bool,
 }
 
 /// Who calls the app's remote.
@@ -211,6 +215,7 @@ impl Jira {
             installed: true,
             may_act: true,
             tokens: Vec::new(),
+            pages_bring_tokens: false,
         };
         self.edit_site(site, |site| site.forge = Some(forge));
     }

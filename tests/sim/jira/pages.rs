@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use url::form_urlencoded;
 
 use super::face::{At, CallNumber};
+use super::forge::host;
 use super::{AccountType, App, Caller, Issue, Jira, Overrides, Person, Site, Theme, tokens};
 
 pub const SESSION_COOKIE: &str = "cloud.session.token";
@@ -30,6 +31,7 @@ pub fn routes() -> Router<Jira> {
             get(async || css(include_str!("tokens.css"))),
         )
         .route("/s/host.js", get(async || script(include_str!("host.js"))))
+        .merge(host::site_routes())
         // Nobody may put Jira into a frame; Jira puts others into frames.
         .layer(middleware::from_fn(async |request: Request, next: Next| {
             let mut response = next.run(request).await;
@@ -53,7 +55,7 @@ fn css(text: &'static str) -> Response<Body> {
     static_file("text/css; charset=utf-8", text)
 }
 
-fn script(text: &'static str) -> Response<Body> {
+pub fn script(text: &'static str) -> Response<Body> {
     static_file("text/javascript; charset=utf-8", text)
 }
 
@@ -88,11 +90,11 @@ fn session_cookie(headers: &HeaderMap) -> Option<String> {
 }
 
 /// Somebody looking at a page: signed in, or anonymous where the site allows it.
-struct Viewer(Option<Person>);
+pub struct Viewer(Option<Person>);
 
 impl Viewer {
     /// The viewer, or the way to the login page and back to this very address.
-    fn of(
+    pub fn of(
         jira: &Jira,
         at: &At,
         number: CallNumber,
@@ -114,6 +116,10 @@ impl Viewer {
 
     fn account(&self) -> Option<&str> {
         self.0.as_ref().map(|person| person.account_id.as_str())
+    }
+
+    pub fn is_admin(&self) -> bool {
+        self.0.as_ref().is_some_and(|person| person.admin)
     }
 
     fn name(&self) -> &str {
@@ -226,7 +232,7 @@ async fn issue_page(
     let Some(issue) = site.issues.iter().find(|issue| issue.key == key) else {
         return Ok((StatusCode::NOT_FOUND, "This issue does not exist").into_response());
     };
-    let panels: String = issue_modules(&site)
+    let of_connect: String = issue_modules(&site)
         .iter()
         .enumerate()
         .map(|(index, module)| {
@@ -261,6 +267,18 @@ async fn issue_page(
             )
         })
         .collect();
+    let of_forge = host::panel(&jira, &site, &at, issue);
+    let of_forge = of_forge.map_or(String::new(), |(title, icon, frame)| {
+        fill(
+            include_str!("panel.html"),
+            &[
+                ("name", &title),
+                ("label", "Account"),
+                ("icon", &icon),
+                ("html_frame", &frame),
+            ],
+        )
+    });
     let others: String = site
         .issues
         .iter()
@@ -295,7 +313,7 @@ async fn issue_page(
             ("summary", &issue.summary),
             ("text", &issue.text),
             ("html_issues", &others),
-            ("html_panels", &panels),
+            ("html_panels", &format!("{of_connect}{of_forge}")),
             ("html_script", &script),
         ],
     );
@@ -313,32 +331,33 @@ async fn app_page(
     let viewer = Viewer::of(&jira, &at, number, &headers, &uri)?;
     let site = jira.site(&at.site);
     let query = uri.query().unwrap_or_default();
-    let page = match find_page(&site, &app_key, &module_key) {
-        Some((app, module)) => {
-            let frame = Frame {
-                viewer: &viewer,
-                at: &at,
-                address: with_ac_parameters(module["url"].as_str().unwrap_or_default(), query),
-                module: &module["key"],
-                issue: None,
-                number: 0,
-            };
-            frame.html(&jira, &site, app)
-        }
-        None => "<p class=\"gone\">The app is not responding, or its page does not exist.</p>"
-            .to_owned(),
-    };
-    let page = fill(
+    let framed = find_page(&site, &app_key, &module_key).map(|(app, module)| {
+        let frame = Frame {
+            viewer: &viewer,
+            at: &at,
+            address: with_ac_parameters(module["url"].as_str().unwrap_or_default(), query),
+            module: &module["key"],
+            issue: None,
+            number: 0,
+        };
+        frame.html(&jira, &site, app)
+    });
+    Ok(Html(app_page_html(&site, &viewer, framed.as_deref())).into_response())
+}
+
+/// A page of Jira that is an app's, with its frame.
+pub fn app_page_html(site: &Site, viewer: &Viewer, frame: Option<&str>) -> String {
+    let gone = "<p class=\"gone\">The app is not responding, or its page does not exist.</p>";
+    fill(
         include_str!("page.html"),
         &[
             ("theme", site.theme.name()),
             ("site", &site.title),
             ("viewer", viewer.name()),
             ("initials", &initials(viewer.name())),
-            ("html_frame", &page),
+            ("html_frame", frame.unwrap_or(gone)),
         ],
-    );
-    Ok(Html(page).into_response())
+    )
 }
 
 fn issue_modules(site: &Site) -> Vec<Value> {
@@ -526,7 +545,7 @@ fn initials(name: &str) -> String {
 
 /// Puts values into `{{name}}`, escaped unless the name begins with `html_`. In one pass, so that
 /// a value cannot name another.
-fn fill(template: &str, values: &[(&str, &str)]) -> String {
+pub fn fill(template: &str, values: &[(&str, &str)]) -> String {
     let mut page = String::new();
     let mut rest = template;
     while let Some((before, after)) = rest.split_once("{{") {

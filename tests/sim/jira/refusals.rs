@@ -3,11 +3,13 @@
 use axum::Router;
 use axum::response::Json;
 use axum::routing::{get, post};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::{
-    Fault, FaultKind, Jira, LifecycleEvent, Limits, MIA, OMAR, Overrides, PAT, Scope,
+    Fault, FaultKind, ForgePages, Jira, LifecycleEvent, Limits, MIA, OMAR, Overrides, PAT, Scope,
     loopback_client, percent, query_hash, tokens,
 };
 
@@ -385,4 +387,149 @@ async fn a_forged_lifecycle_token_is_not_the_real_one() {
     assert!(!reads(token(Overrides::none().foreign_key())));
     assert!(!reads(token(Overrides::none().header("alg", "HS256"))));
     assert!(!reads(token(Overrides::none().header("alg", "none"))));
+}
+
+/// A site with the Forge app, whose remote answers in odd ways and says with what it was called.
+async fn jira_with_forge() -> Jira {
+    let jira = Jira::start().await;
+    let echo = async |headers: axum::http::HeaderMap| {
+        let value = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let bearer = value("authorization").unwrap_or_default();
+        let claims = bearer.split('.').nth(1).unwrap_or_default();
+        let claims = URL_SAFE_NO_PAD.decode(claims).unwrap_or_default();
+        let claims: Value = serde_json::from_slice(&claims).unwrap_or_default();
+        Json(json!({"claims": claims, "system": value("x-forge-oauth-system")}))
+    };
+    let typed = |status: u16, kind: &'static str, body: &'static str| {
+        let status = StatusCode::from_u16(status).expect("a status");
+        get(async move || (status, [("content-type", kind)], body))
+    };
+    jira.set_landing(
+        Router::new()
+            .route("/echo", get(echo))
+            .route("/refused", typed(403, "application/json", "{\"why\": 1}"))
+            .route("/problem", typed(403, "application/problem+json", "{}"))
+            .route("/text", typed(200, "text/plain", "hello"))
+            .route("/moved", typed(303, "application/json", "{}"))
+            .route("/broken", typed(200, "application/json", "{"))
+            .route("/empty", get(async || StatusCode::NO_CONTENT)),
+    );
+    jira.put_forge("acme", &jira.landing_url());
+    let files = [
+        (
+            "issue/index.html",
+            "<!doctype html><html><head></head></html>",
+        ),
+        ("issue/icon.svg", "<svg/>"),
+        ("finish/index.html", "<head></head>"),
+        ("admin/index.html", "<head></head>"),
+    ];
+    let files = files.map(|(path, content)| (path.to_owned(), content.into()));
+    jira.set_forge_pages(ForgePages::new("Example", files));
+    jira
+}
+
+/// Opens a page of a site as this person.
+async fn opens(jira: &Jira, site: &str, account: &str, address: &str) -> String {
+    let request = loopback_client().get(address);
+    let request = request.header("cookie", jira.sign_in(site, account));
+    let answer = request.send().await.expect("an answer");
+    answer.text().await.expect("a page")
+}
+
+/// What a page of the app gets for a call of the remote.
+async fn invokes(jira: &Jira, site: &str, account: Option<&str>, path: &str) -> Value {
+    let input = json!({"path": path, "method": "GET", "headers": {"Authorization": "Bearer mine"}});
+    let call = json!({"input": input, "page": "finish",
+        "context": {"siteUrl": "https://elsewhere.example", "principal": MIA}});
+    let address = format!("{}/s/invoke", jira.url(site));
+    let mut request = loopback_client().post(address).json(&call);
+    if let Some(account) = account {
+        request = request.header("cookie", jira.sign_in(site, account));
+    }
+    let answer = request.send().await.expect("an answer");
+    answer.json().await.expect("JSON")
+}
+
+#[tokio::test]
+async fn a_page_of_forge_calls_as_the_person_of_the_session_and_gets_what_forge_passes_on() {
+    let jira = jira_with_forge().await;
+    let echoed = invokes(&jira, "acme", Some(OMAR), "/echo").await;
+    assert_eq!(echoed["success"], true, "{echoed}");
+    let said = &echoed["payload"]["body"];
+    assert_eq!(said["claims"]["principal"], OMAR);
+    let module = json!({"type": "jira:globalPage", "key": "latchkey-finish"});
+    assert_eq!(said["claims"]["app"]["module"], module);
+    assert_eq!(
+        said["claims"]["context"]["siteUrl"],
+        "https://elsewhere.example"
+    );
+    assert_eq!(said["system"], Value::Null);
+    let nobody = invokes(&jira, "acme", None, "/echo").await;
+    assert_eq!(
+        nobody["payload"]["body"]["claims"]["principal"],
+        Value::Null
+    );
+    jira.set_pages_bring_tokens("acme", true);
+    let with_token = invokes(&jira, "acme", Some(OMAR), "/echo").await;
+    assert!(with_token["payload"]["body"]["system"].is_string());
+
+    let empty = invokes(&jira, "acme", Some(OMAR), "/empty").await;
+    assert_eq!(empty["payload"]["status"], 204, "{empty}");
+    let refused = invokes(&jira, "acme", Some(OMAR), "/refused").await;
+    let error = json!({"why": 1});
+    assert_eq!(refused["success"], false);
+    assert_eq!(refused["error"]["body"], error, "{refused}");
+    for path in ["/problem", "/text", "/moved", "/broken", "no-slash"] {
+        let answer = invokes(&jira, "acme", Some(OMAR), path).await;
+        assert!(answer["rejects"].is_string(), "{path}: {answer}");
+    }
+    let elsewhere = invokes(&jira, "globex", Some(OMAR), "/echo").await;
+    assert!(
+        elsewhere["rejects"].is_string(),
+        "it is not installed there"
+    );
+}
+
+#[tokio::test]
+async fn forge_frames_pages_of_another_origin_under_its_policy() {
+    let jira = jira_with_forge().await;
+    let acme = jira.url("acme");
+    let issue = opens(&jira, "acme", OMAR, &format!("{acme}/browse/KEY-1")).await;
+    let source = format!("{}/acme/issue/index.html", jira.forge_network());
+    assert!(issue.contains(&format!("src=\"{source}\"")), "{issue}");
+    let sandbox = "sandbox=\"allow-downloads allow-forms allow-modals allow-pointer-lock allow-same-origin allow-scripts\"";
+    assert!(issue.contains(sandbox), "{issue}");
+    let answer = loopback_client()
+        .get(&source)
+        .send()
+        .await
+        .expect("an answer");
+    let policy = answer.headers()["content-security-policy"]
+        .to_str()
+        .expect("text");
+    assert!(policy.contains(&format!("frame-ancestors 'self' *.atlassian.net bitbucket.org *.jira.com *.atlassian.com *.frontend.public.atl-paas.net {acme} ")), "{policy}");
+    let page = answer.text().await.expect("a page");
+    assert!(
+        page.contains("<head><script src=\"/bridge.js\"></script>"),
+        "{page}"
+    );
+
+    let shows = async |account: &str, address: &str| {
+        let page = opens(&jira, "acme", account, address).await;
+        page.contains("data-forge=")
+    };
+    let finish = jira.forge_finish_url("acme");
+    assert!(shows(OMAR, &format!("{finish}?attempt=a&handle=b")).await);
+    assert!(!shows(OMAR, &finish.replace(&jira.forge_app_id(), "another")).await);
+    let admin = jira.forge_admin_url("acme");
+    assert!(shows(MIA, &admin).await);
+    assert!(!shows(OMAR, &admin).await, "he is no admin");
+    // Where it is not installed there is nothing of it.
+    let globex = jira.url("globex");
+    let issue = opens(&jira, "globex", OMAR, &format!("{globex}/browse/KEY-1")).await;
+    assert!(!issue.contains("data-forge="), "{issue}");
+    let source = source.replace("/acme/", "/globex/");
+    let answer = loopback_client().get(source).send().await;
+    assert_eq!(answer.expect("an answer").status(), StatusCode::NOT_FOUND);
 }

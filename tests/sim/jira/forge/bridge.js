@@ -34,19 +34,26 @@
       theme(await ask("theme"));
     },
     async createHistory() {
-      const history = {
-        location: await ask("location"),
-        listen: () => () => {},
-        replace: (path) => ask("replace", path),
-        push: (path) => ask("push", path),
+      const listeners = new Set();
+      const move = (op) => async (path) => {
+        const now = await ask(op, path);
+        for (const listener of listeners) listener(now, op.toUpperCase());
       };
-      return history;
+      return {
+        location: await ask("location"),
+        listen(listener) {
+          listeners.add(listener);
+          return () => listeners.delete(listener);
+        },
+        replace: move("replace"),
+        push: move("push"),
+      };
     },
   };
   globalThis.__bridge = { callBridge: (op, payload) => own[op]?.(payload) ?? ask(op, payload) };
 
   addEventListener("DOMContentLoaded", () => {
-    const tell = () => ask("height", document.body.getBoundingClientRect().height);
+    const tell = () => ask("height", document.body.getBoundingClientRect().height).catch(() => {});
     new ResizeObserver(tell).observe(document.body);
   });
 })();
