@@ -73,7 +73,9 @@ fn render(page: &Value, values: &Value, naming: &Naming<'_>) -> String {
 fn block_of<'a>(source: &'a str, name: &str) -> &'a str {
     let begin = format!("{{% block {name} %}}");
     let after = source.split_once(&begin).map_or("", |(_, after)| after);
-    after.split_once("{% endblock %}").map_or("", |(block, _)| block)
+    after
+        .split_once("{% endblock %}")
+        .map_or("", |(block, _)| block)
 }
 
 /// Puts something else in the place of everything between `begin` and `end`, both included.

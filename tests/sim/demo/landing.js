@@ -26,8 +26,8 @@ function drawSite(site) {
       delete section.dataset.switching;
     };
   }
-  section.querySelector(".door").textContent = `By ${site.door}`;
-  const move = section.querySelector(".move");
+  section.querySelector(".door span").textContent = `The app was installed by ${site.door}.`;
+  const move = section.querySelector(".door button");
   move.hidden = site.door !== "Connect";
   move.onclick = () => moveToForge(move, site);
   for (const person of site.people) drawPerson(section, site, person);

@@ -127,7 +127,9 @@ impl Landing {
         let answer = jira.uninstall(BY_CONNECT).await?;
         match answer.accepted() {
             true => Ok(()),
-            false => Err(format!("the app did not take the removal of the old one: {answer:?}")),
+            false => Err(format!(
+                "the app did not take the removal of the old one: {answer:?}"
+            )),
         }
     }
 
