@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
 use crate::scene::Scene;
+use crate::sim::forge_app::{self, Naming};
 use crate::sim::jira::ForgePages;
 
 /// A site of Forge alone.
@@ -152,4 +153,24 @@ fn fill(built: &Files, app: &str, base: &str) -> ForgePages {
     ];
     node("fill", &arguments);
     ForgePages::of_folder(&filled).expect("the filled app can be read")
+}
+
+#[test]
+fn the_demo_has_the_pages_of_the_app() {
+    let built = build();
+    // What forge/fill puts in is left open in both.
+    let naming = Naming {
+        app_name: "{{ app_name }}",
+        base_url: "{{ base_url }}",
+    };
+    let put_together = forge_app::pages(&naming);
+    assert_eq!(built.len(), put_together.len());
+    for (path, content) in put_together {
+        let of_app = &built[Path::new(&path)];
+        // The scripts are bundled there.
+        if !path.ends_with(".js") {
+            let [ours, apps] = [&content, of_app].map(|file| String::from_utf8_lossy(file));
+            assert_eq!(ours, apps, "{path}");
+        }
+    }
 }

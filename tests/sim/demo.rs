@@ -23,6 +23,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use self::landing::Landing;
 use self::sim::World;
+use self::sim::forge_app::{self, Naming};
+use self::sim::jira::ForgePages;
 use self::sim::service::ServiceOptions;
 
 /// Keys are renewed at two thirds of their life: with this one, about every minute.
@@ -90,6 +92,12 @@ impl Demo {
 
         let config = config(&world, &app_url, folder)?;
         let property_key = config.property_key.clone();
+        let naming = Naming {
+            app_name: &config.app_name,
+            base_url: &app_url,
+        };
+        let pages = ForgePages::new(naming.app_name, forge_app::pages(&naming));
+        world.jira.set_forge_pages(pages);
         let outside = Outside::real(&config)?;
         let app = App::new(config, outside).await?;
         let running = Running::start(app, listener)?;

@@ -6,6 +6,7 @@
     reason = "the tests and the demo each use a part of it"
 )]
 
+pub mod forge_app;
 pub mod jira;
 pub mod service;
 

@@ -56,6 +56,7 @@ part("#hide").addEventListener("click", () => host.remove());
 
 let theme = null;
 let resets = null;
+let door = null;
 function draw(state) {
   // The tokens of this page belong to an installation that is gone.
   if (resets !== null && resets !== state.resets) return location.reload();
@@ -63,6 +64,9 @@ function draw(state) {
   const site = state.sites.find((site) => site.name === siteName);
   const person = site.people.find((person) => person.account === account);
   followTheme(site.theme);
+  // The site has moved: another panel takes the place of this one.
+  if (door !== null && door !== site.door) return location.reload();
+  ({ door } = site);
   if (!person) {
     part("#state").textContent = "Not one of the two people of the demo";
     part("#toggle").hidden = true;

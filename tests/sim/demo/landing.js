@@ -26,6 +26,10 @@ function drawSite(site) {
       delete section.dataset.switching;
     };
   }
+  section.querySelector(".door span").textContent = `The app was installed by ${site.door}.`;
+  const move = section.querySelector(".door button");
+  move.hidden = site.door !== "Connect";
+  move.onclick = () => moveToForge(move, site);
   for (const person of site.people) drawPerson(section, site, person);
 }
 
@@ -65,11 +69,24 @@ function drawPerson(section, site, person) {
   }
 }
 
+async function moveToForge(button, site) {
+  button.disabled = true;
+  try {
+    const answer = await fetch("/move", { method: "POST" });
+    if (!answer.ok) return tell(await answer.text(), true);
+    tell(`${site.title} comes by Forge now, and the app of Connect is gone from it. Nobody has to connect again: watch the next renewal.`);
+  } catch {
+    stopped();
+  } finally {
+    button.disabled = false;
+  }
+}
+
 let propertyKey = "";
 
 function draw(state) {
   ({ propertyKey } = state);
-  if (notice.classList.contains("bad")) tell("");
+  if (notice.classList.contains("lost")) tell("");
   document.getElementById("account").href = state.serviceUrl;
   state.sites.forEach(drawSite);
 }
@@ -78,10 +95,12 @@ function tell(words, bad = false) {
   notice.textContent = words;
   notice.hidden = !words;
   notice.classList.toggle("bad", bad);
+  notice.classList.remove("lost");
 }
 
 function stopped() {
   tell("The demo does not answer. It was stopped, or another one was started: cargo run --example demo prints its address.", true);
+  notice.classList.add("lost");
 }
 
 document.getElementById("reset").addEventListener("submit", (event) => {

@@ -4,6 +4,7 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -20,6 +21,12 @@ use crate::sim::jira::{Jira, MIA, OMAR, Theme};
 use crate::sim::service::Ledger;
 
 const SITES: [&str; 2] = ["acme", "globex"];
+/// Where the app was installed by Connect, and may move to Forge.
+const BY_CONNECT: &str = "acme";
+/// Where it was installed by Forge.
+const BY_FORGE: &str = "globex";
+/// Forge calls the app so often at each site, and brings a system token.
+const TICK: Duration = Duration::from_secs(3600);
 const PEOPLE: [&str; 2] = [MIA, OMAR];
 
 #[derive(Clone)]
@@ -30,10 +37,10 @@ pub struct Landing {
 struct Stage {
     world: World,
     port: u16,
-    descriptor_url: String,
+    app_url: String,
     property_key: String,
     /// One at a time: two would install and uninstall across each other.
-    resetting: Mutex<()>,
+    installing: Mutex<()>,
     /// How often the demo went back to the beginning.
     resets: AtomicU32,
 }
@@ -46,15 +53,16 @@ impl Landing {
             stage: Arc::new(Stage {
                 world,
                 port: listener.local_addr()?.port(),
-                descriptor_url: format!("{app_url}/atlassian-connect.json"),
+                app_url: app_url.to_owned(),
                 property_key: property_key.to_owned(),
-                resetting: Mutex::default(),
+                installing: Mutex::default(),
                 resets: AtomicU32::default(),
             }),
         };
         landing.install_everywhere().await?;
         let bar = format!("{}bar.js", landing.address());
         landing.stage.world.jira.set_issue_script(&bar);
+        tokio::spawn(landing.clone().tick());
         let routes = landing.clone().routes();
         tokio::spawn(async move { axum::serve(listener, routes).await });
         Ok(landing)
@@ -82,6 +90,7 @@ impl Landing {
             .route("/bar.js", get(async || script(include_str!("bar.js"))))
             .route("/state", get(state))
             .route("/theme/{site}/{theme}", post(switch_theme))
+            .route("/move", post(move_to_forge))
             .route("/reset", post(reset))
             .route("/signed-out", get(signed_out))
             .layer(middleware::map_response_with_state(
@@ -92,22 +101,68 @@ impl Landing {
     }
 
     async fn install_everywhere(&self) -> Result<(), String> {
-        for site in SITES {
-            let jira = &self.stage.world.jira;
-            jira.install(site, &self.stage.descriptor_url).await?;
+        let Stage { world, app_url, .. } = &*self.stage;
+        let descriptor = format!("{app_url}/atlassian-connect.json");
+        world.jira.install(BY_CONNECT, &descriptor).await?;
+        self.install_forge(BY_FORGE).await
+    }
+
+    async fn install_forge(&self, site: &str) -> Result<(), String> {
+        let Stage { world, app_url, .. } = &*self.stage;
+        let answer = world.jira.install_forge(site, app_url).await;
+        match answer.status {
+            204 => Ok(()),
+            _ => Err(format!("the app did not take its installation: {answer:?}")),
         }
-        Ok(())
+    }
+
+    /// What a vendor's customer does: the admin installs the Forge app, and then removes that of Connect.
+    async fn move_to_forge(&self) -> Result<(), String> {
+        let _alone = self.stage.installing.lock().await;
+        let jira = &self.stage.world.jira;
+        if jira.has_forge(BY_CONNECT) {
+            return Ok(());
+        }
+        self.install_forge(BY_CONNECT).await?;
+        let answer = jira.uninstall(BY_CONNECT).await?;
+        match answer.accepted() {
+            true => Ok(()),
+            false => Err(format!(
+                "the app did not take the removal of the old one: {answer:?}"
+            )),
+        }
+    }
+
+    /// What Forge does each hour.
+    async fn tick(self) {
+        loop {
+            tokio::time::sleep(TICK).await;
+            for site in SITES {
+                let _alone = self.stage.installing.lock().await;
+                let jira = &self.stage.world.jira;
+                if jira.has_forge(site) {
+                    jira.tick(site).await;
+                }
+            }
+        }
     }
 
     /// Back to the beginning, in the way the real world could go there: the admins of both sites
     /// remove the app and install it again, and people take back what they allowed.
     async fn reset(&self) -> Result<(), String> {
-        let _alone = self.stage.resetting.lock().await;
+        let _alone = self.stage.installing.lock().await;
         let World { jira, service } = &self.stage.world;
         for site in SITES {
-            let answer = jira.uninstall(site).await?;
-            if !answer.accepted() {
-                return Err(format!("the app did not take its removal: {answer:?}"));
+            if jira.has_forge(site) {
+                let answer = jira.uninstall_forge(site).await;
+                if answer.status != 204 {
+                    return Err(format!("the app did not take its removal: {answer:?}"));
+                }
+            } else {
+                let answer = jira.uninstall(site).await?;
+                if !answer.accepted() {
+                    return Err(format!("the app did not take its removal: {answer:?}"));
+                }
             }
             jira.edit_site(site, |site| {
                 site.properties.clear();
@@ -140,6 +195,7 @@ impl Landing {
                 "title": site.title,
                 "url": jira.url(name),
                 "theme": site.theme.name(),
+                "door": if jira.has_forge(name) { "Forge" } else { "Connect" },
                 "people": PEOPLE.map(|account| self.person(jira, &ledger, name, account)),
             })
         });
@@ -191,6 +247,16 @@ async fn switch_theme(
     }
     landing.stage.world.jira.set_theme(&site, theme);
     StatusCode::NO_CONTENT
+}
+
+async fn move_to_forge(State(landing): State<Landing>) -> Response {
+    match landing.move_to_forge().await {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(why) => {
+            let text = format!("The site could not be moved: {why}. Reset the demo.");
+            (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
+        }
+    }
 }
 
 async fn reset(State(landing): State<Landing>) -> Response {
