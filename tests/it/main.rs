@@ -48,6 +48,7 @@ mod real_providers;
 mod refusals;
 mod renewing;
 mod replicas;
+mod reporting;
 mod restored;
 mod returning;
 mod rotating;
