@@ -146,6 +146,7 @@ create table attempt_end (
     expires_at bigint not null
 );
 create index attempt_end_expires on attempt_end (expires_at);
+create index attempt_end_account on attempt_end (client_key, account_id);
 
 -- Sessions of the top-level pages. The cookie's value is not stored, only its hash.
 create table session (
@@ -175,6 +176,7 @@ create table ticket (
     expires_at bigint not null
 );
 create index ticket_expires on ticket (expires_at);
+create index ticket_account on ticket (client_key, account_id);
 
 -- Links between a person at a tenant and an account at the service. A link is its own renewal job.
 create table link (
@@ -281,8 +283,34 @@ create index cleanup_held on cleanup (held_for_subject) where held_for_subject i
 create index cleanup_held_for_account on cleanup (held_for_account) where held_for_account is not null;
 create index cleanup_turn on cleanup (client_key, due_at)
     where held_for_subject is null and held_for_account is null;
+-- By whose they were, for the report of accounts and for erasing.
+create index cleanup_account on cleanup (client_key, account_id);
 -- Keys to delete, by whose they were: they go before the tokens that end their grant.
 create index cleanup_keys on cleanup (client_key, account_id) where kind = 'keys';
+
+-- When each tenant's accounts are reported to Atlassian, which says whose data has to be erased or read again
+-- (docs/data.md). A row comes with the installation and goes with it.
+create table account_report (
+    client_key text not null primary key,
+    -- When the worker looks at it again. A claim moves it forward by the lease.
+    due_at bigint not null,
+    -- Who reports this tenant's accounts now.
+    claim text,
+    -- The cycle under way: when it began, the last account that it has reported, and how many. Null, empty and 0
+    -- between two cycles.
+    began_at bigint,
+    position text not null default '',
+    accounts bigint not null default 0,
+    -- The last cycle that was completed: when, and how many accounts it reported.
+    reported_at bigint,
+    reported bigint not null default 0,
+    -- How often in a row reporting has failed, and what the last try met.
+    failures bigint not null default 0,
+    trouble text,
+    trouble_at bigint
+);
+create index account_report_due on account_report (due_at);
+create index account_report_trouble on account_report (trouble) where trouble is not null;
 
 -- The keys that sign what is minted here. They belong to no tenant.
 create table signing_key (

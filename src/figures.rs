@@ -9,7 +9,7 @@ use crate::clock::Seconds;
 use crate::error::Error;
 use crate::meters;
 use crate::model::{AsideReason, ParkReason, ReconnectReason};
-use crate::store::{CleanupKind, Figures, Store};
+use crate::store::{CleanupKind, Figures, ReportTrouble, Store};
 
 /// A count of this many rows is kept for one second.
 const ROWS_A_SECOND: i64 = 10_000;
@@ -85,6 +85,7 @@ pub fn fill(registry: &Registry, figures: &Figures) {
     fill_totals(registry, figures);
     fill_by_label(registry, figures);
     fill_resting(registry, figures);
+    fill_unreported(registry, figures);
 }
 
 /// The figures that are one number each.
@@ -166,6 +167,22 @@ fn fill_by_label(registry: &Registry, figures: &Figures) {
         ParkReason::ALL.iter().map(|why| why.as_str()).collect(),
         parked.map(|(why, count)| (why.as_str(), *count)).collect(),
     );
+}
+
+/// Tenants whose accounts are not reported to Atlassian, by reason. Each known reason exists, at zero or more.
+fn fill_unreported(registry: &Registry, figures: &Figures) {
+    let unreported = gauges(
+        registry,
+        "latchkey_tenants_unreported",
+        "Tenants whose accounts are not reported to Atlassian for now, by reason.",
+        &["reason"],
+    );
+    for why in ReportTrouble::ALL {
+        unreported.with_label_values(&[why.as_str()]).set(0);
+    }
+    for (why, count) in &figures.unreported {
+        unreported.with_label_values(&[why.as_str()]).set(*count);
+    }
 }
 
 /// Links that are not renewed, by state and reason. Each known reason exists, at zero or more.

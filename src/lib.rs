@@ -17,7 +17,7 @@
 //! | [`gate`], [`figures`] | a gate that all replicas share; metrics from the database |
 //! | [`atlassian`], [`service`], [`keys`] | Atlassian's tokens and a tenant's Jira; the service; signed API keys and the form of a key in Jira |
 //! | [`parts`], `settling`, [`publishing`] | what the verbs share; how a renewal ends; how a key gets into Jira |
-//! | [`linking`], [`renewal`], [`cleanup`] | the verbs |
+//! | [`linking`], [`renewal`], [`cleanup`], [`reporting`] | the verbs |
 //! | [`worker`] | the loops that call them |
 //! | [`config`], [`App`] | every setting; the parts, built from them |
 //! | [`web`], [`operate`] | the routes; reports for an operator |
@@ -51,6 +51,7 @@ pub mod proxies;
 pub mod publishing;
 pub mod random;
 pub mod renewal;
+pub mod reporting;
 pub mod secret;
 pub mod server;
 pub mod service;

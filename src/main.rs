@@ -18,6 +18,7 @@ use latchkey::clock::Clock;
 use latchkey::config::{Config, Settings, Upkeep};
 use latchkey::events::Events;
 use latchkey::log::Log;
+use latchkey::operate::accounts;
 use latchkey::operate::doctor::{self, Finding, Mark};
 use latchkey::process::{FEW_DESCRIPTORS, raise_descriptor_limit};
 use latchkey::random::Random;
@@ -53,6 +54,22 @@ enum Command {
     /// It uses only the settings of the database, the sealing keys and the log. It can be interrupted at any
     /// moment and run again. At the end it prints which keys can be removed.
     RotateKeys,
+    /// Personal data: the accounts of people in Jira
+    Accounts {
+        #[command(subcommand)]
+        command: AccountsCommand,
+    },
+}
+
+#[derive(Subcommand)]
+enum AccountsCommand {
+    /// Print for each tenant when its accounts were last reported to Atlassian, what is due, and what is in the
+    /// way. The exit code is 1 if something is
+    Report {
+        /// Report the accounts of all tenants now, and print what came of it. Servers may keep running
+        #[arg(long)]
+        now: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -86,6 +103,9 @@ fn run_command(log: &Log) -> Result<ExitCode, String> {
     let done = runtime.block_on(async {
         match line.command {
             Some(Command::Doctor) => Ok(see_the_doctor(&line.settings, stop).await),
+            Some(Command::Accounts {
+                command: AccountsCommand::Report { now },
+            }) => report_accounts(&line.settings, now, log, stop).await,
             Some(Command::RotateKeys) => rotate_keys(&line.settings, log, stop).await,
             command => run(command, &line.settings, log, stop).await,
         }
@@ -124,6 +144,37 @@ async fn see_the_doctor(settings: &Settings, mut stop: Stop) -> ExitCode {
     } else {
         ExitCode::FAILURE
     }
+}
+
+/// Prints how reporting accounts stands, after a cycle if one is asked for.
+async fn report_accounts(
+    settings: &Settings,
+    now: bool,
+    log: &Log,
+    mut stop: Stop,
+) -> Result<ExitCode, String> {
+    let config = Config::read(settings).map_err(|invalid| invalid.to_string())?;
+    let outside = outside(&config)?;
+    let mut say = |line: String| {
+        // The reader may have closed its end.
+        let _ = writeln!(stdout(), "{line}");
+    };
+    let reported = async {
+        if now {
+            log.record(&config.log.filter, config.log.format);
+            accounts::report_now(&config, &outside).await?;
+        }
+        accounts::list(&config, &outside, &mut say).await
+    };
+    let well = tokio::select! {
+        reported = reported => reported?,
+        // What has begun goes on with the next server.
+        () = stop.asked() => return Ok(ExitCode::FAILURE),
+    };
+    Ok(match well {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
 }
 
 fn outside(config: &Config) -> Result<Outside, String> {

@@ -171,6 +171,18 @@ labels! {
 }
 
 labels! {
+    /// What Atlassian answered about an account that was reported.
+    AccountAnswer {
+        /// Nothing has changed.
+        Unchanged = "unchanged",
+        /// It was closed, and what was stored of it is erased.
+        Closed = "closed",
+        /// Its person has changed, and is read again.
+        Updated = "updated",
+    }
+}
+
+labels! {
     /// A part of Jira's hourly quota.
     QuotaScope {
         /// Everything that the app may use.
@@ -336,6 +348,7 @@ pub struct Meters {
     lease_losses: IntCounter,
     tokens: IntCounterVec,
     cleanups: IntCounterVec,
+    accounts: IntCounterVec,
     requests: IntCounterVec,
     durations: HistogramVec,
     held: IntGauge,
@@ -359,6 +372,7 @@ impl Meters {
             lease_losses: registered(r, IntCounter::with_opts(text("latchkey_lease_losses_total", "Renewals that were given up because their lease had run out."))),
             tokens: counters(r, text("latchkey_tokens_verified_total", "Verified tokens of Atlassian by kind and verdict."), &["kind", "verdict"]),
             cleanups: counters(r, text("latchkey_cleanups_total", "Tries at revocations and deletions by outcome."), &["outcome"]),
+            accounts: counters(r, text("latchkey_accounts_reported_total", "Accounts that were reported to Atlassian by what it answered."), &["answer"]),
             requests: counters(r, text("latchkey_http_requests_total", "Requests by method, route and status."), &["method", "route", "status"]),
             durations: registered(r, HistogramVec::new(buckets("latchkey_http_request_duration_seconds", "How long requests took, by route.", REQUEST_BUCKETS), &["route"])),
             held: registered(r, IntGauge::with_opts(text("latchkey_answers_held", "Answers of the service that are held in memory because they cannot be written yet."))),
@@ -397,6 +411,9 @@ impl Meters {
         }
         for outcome in CleanupOutcome::ALL {
             self.cleanups.with_label_values(&[outcome.as_str()]);
+        }
+        for answer in AccountAnswer::ALL {
+            self.accounts.with_label_values(&[answer.as_str()]);
         }
         self.breaker(Breaker::Closed);
         for scope in QuotaScope::ALL {
@@ -489,6 +506,13 @@ impl Meters {
     /// Counts a try at a revocation or a deletion.
     pub fn cleanup(&self, outcome: CleanupOutcome) {
         self.cleanups.with_label_values(&[outcome.as_str()]).inc();
+    }
+
+    /// Counts accounts that were reported.
+    pub fn accounts(&self, answer: AccountAnswer, number: u64) {
+        self.accounts
+            .with_label_values(&[answer.as_str()])
+            .inc_by(number);
     }
 
     /// Counts an answer of the service as held for as long as the value lives.

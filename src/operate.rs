@@ -1,6 +1,7 @@
-//! What an operator sees: `latchkey doctor`, the summary of each minute, and how many links Jira's quota is
+//! What an operator sees: `latchkey doctor`, `latchkey accounts report`, the summary of each minute, and how many links Jira's quota is
 //! enough for.
 
+pub mod accounts;
 pub mod doctor;
 pub mod forecast;
 pub mod watch;

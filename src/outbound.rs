@@ -54,11 +54,17 @@ impl Answer {
     /// and at most [`LONGEST_WAIT`]. None if there is none, or nonsense. Of several the longest counts.
     #[must_use]
     pub fn retry_after(&self, now: Seconds) -> Option<Seconds> {
+        self.retry_after_within(now, LONGEST_WAIT)
+    }
+
+    /// The same, with another longest wait, for what is not urgent.
+    #[must_use]
+    pub fn retry_after_within(&self, now: Seconds, longest: Seconds) -> Option<Seconds> {
         let lines = self.headers.get_all(http::header::RETRY_AFTER).iter();
         lines
             .filter_map(|line| wait(line.to_str().ok()?.trim(), now))
             .max()
-            .map(|seconds| seconds.clamp(1, LONGEST_WAIT))
+            .map(|seconds| seconds.clamp(1, longest))
     }
 }
 
@@ -70,7 +76,7 @@ fn wait(text: &str, now: Seconds) -> Option<Seconds> {
         return Some(parse_http_date(text)?.saturating_sub(now));
     }
     // A number that overflows is a long time too.
-    let seconds = whole.parse::<Seconds>().unwrap_or(LONGEST_WAIT);
+    let seconds = whole.parse::<Seconds>().unwrap_or(Seconds::MAX);
     let begun = fraction.bytes().any(|b| b != b'0');
     Some(seconds.saturating_add(begun.into()))
 }

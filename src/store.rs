@@ -22,6 +22,7 @@ use connections::Connections;
 use opening::{own_file, restrict_all, saying};
 use sealer::Sealer;
 
+mod accounts;
 mod attempt;
 mod batch;
 mod checks;
@@ -57,6 +58,9 @@ mod tenant;
 mod ticket;
 mod transaction;
 
+pub use accounts::{
+    CYCLE, KnownAccount, ReportClaim, ReportState, ReportTrouble, report_all_beside,
+};
 pub use attempt::END_REMEMBERED_FOR;
 pub use checks::Unfit;
 pub use claim::{Claim, ClaimKind, LEASE, TURN, TenantsWith, Turn};

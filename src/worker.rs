@@ -19,6 +19,7 @@ use crate::model::ClientKey;
 use crate::parts::{Parts, Round};
 use crate::publishing::REST;
 use crate::renewal::{self, Renewing};
+use crate::reporting;
 use crate::store::{
     Claim, ClaimKind, GivenBack, LEASE, Lease, SignOfLife, Store, TURN, TenantsWith, Turn,
 };
@@ -44,6 +45,8 @@ const LAST_RENEWALS: Duration = Duration::from_secs(9);
 const SITES_EACH: Duration = Duration::from_secs(30);
 const SITES_AT_ONCE: i64 = 20;
 const SITE_AGAIN: Seconds = 3600;
+/// How often it is looked whether accounts are to be reported.
+const REPORTS_EACH: Duration = Duration::from_secs(30);
 /// How many tenants can be in line. A tenant that finds no place is found again later.
 const LINE: usize = 256;
 
@@ -54,6 +57,7 @@ pub async fn run(renewing: Renewing, stop: watch::Receiver<bool>) {
     tokio::join!(
         renew_loop(&renewing, stop.clone()),
         cleanup_loop(&parts, stop.clone()),
+        reports_loop(&parts, stop.clone()),
         sites_loop(&parts, stop)
     );
 }
@@ -520,6 +524,27 @@ async fn cleanup_loop(parts: &Parts, mut stop: watch::Receiver<bool>) {
         tokio::select! {
             () = parts.wake_cleanup.notified() => {}
             () = tokio::time::sleep(TICK) => {}
+            _ = stop.changed() => {}
+        }
+    }
+}
+
+/// Reports accounts to Atlassian, without haste.
+async fn reports_loop(parts: &Parts, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        let reported = tokio::select! {
+            reported = reporting::run_due(parts) => reported,
+            // A report can be made again, so it may be cancelled; its lease makes it due again.
+            _ = stop.wait_for(|stop| *stop) => return,
+        };
+        match reported {
+            // There may be more.
+            Ok(tenants) if tenants > 0 => continue,
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "the worker cannot report accounts"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(REPORTS_EACH) => {}
             _ = stop.changed() => {}
         }
     }

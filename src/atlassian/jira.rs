@@ -9,6 +9,7 @@
 //! permission for their own properties. The tenant's row remembers which way worked. Tokens travel in the
 //! `Authorization` header only.
 
+pub mod accounts;
 pub mod answer;
 pub mod bursts;
 mod door;
@@ -335,11 +336,11 @@ impl Jira {
     ) -> Result<(Authority, Answer), Unsuccessful> {
         let as_app = async |tenant: &Tenant| {
             let pass = self.doorway(tenant).as_app(request)?;
-            self.send(about, request, pass).await
+            self.send(about.tenant, about.purpose, request, pass).await
         };
         let as_person = async |tenant: &Tenant| {
             let pass = self.doorway(tenant).as_person(about.account).await?;
-            self.send(about, request, pass).await
+            self.send(about.tenant, about.purpose, request, pass).await
         };
         let now = about.tenant;
         if !now.acts_as_user {
@@ -380,10 +381,23 @@ impl Jira {
         now.ok_or(Unsuccessful::Said(Said::Unauthorized))
     }
 
-    /// Takes points for one request, waits for its place, and sends it.
+    /// Sends one request, and judges the answer.
     async fn send(
         &self,
-        about: &About<'_>,
+        tenant: &Tenant,
+        purpose: Purpose,
+        request: &Request<'_>,
+        pass: Pass,
+    ) -> Result<Answer, Unsuccessful> {
+        let answer = self.ask(tenant, purpose, request, pass).await?;
+        Ok(judge(answer, self.clock.now())?)
+    }
+
+    /// Takes points for one request, waits for its place, and sends it.
+    async fn ask(
+        &self,
+        tenant: &Tenant,
+        purpose: Purpose,
         request: &Request<'_>,
         pass: Pass,
     ) -> Result<Answer, Unsuccessful> {
@@ -395,17 +409,20 @@ impl Jira {
         } = request;
         // The points that Jira charges.
         let points = if *method == Method::GET { 3 } else { 1 };
-        if !self.quota.pay(about.purpose, points).await? {
+        if !self.quota.pay(purpose, points).await? {
             return Err(Unsuccessful::UsedUp);
         }
-        let tenant = &about.tenant.client_key;
-        let place = self.bursts.place(tenant, method, about.purpose);
+        let tenant = &tenant.client_key;
+        let place = self.bursts.place(tenant, method, purpose);
         tokio::time::sleep(place).await;
         let Pass {
             base,
             authorization,
         } = pass;
-        let url = format!("{base}{path}?{query}");
+        let url = match query.as_str() {
+            "" => format!("{base}{path}"),
+            query => format!("{base}{path}?{query}"),
+        };
         let mut sent = self
             .http
             .client()
@@ -421,7 +438,7 @@ impl Jira {
         if is_near_limit(&answer) {
             self.bursts.slow_down(tenant);
         }
-        Ok(judge(answer, self.clock.now())?)
+        Ok(answer)
     }
 
     /// Stores by which authority a write succeeded, if that changed.
@@ -478,7 +495,9 @@ impl Jira {
         };
         Ok(match said {
             Said::Wait { asked, why } => JiraError::Wait {
-                until: self.leave_alone(about, method, why, asked).await?,
+                until: self
+                    .leave_alone(about.tenant, about.failures, method, why, asked)
+                    .await?,
                 why,
             },
             Said::Unauthorized => JiraError::Unauthorized {
@@ -509,13 +528,13 @@ impl Jira {
     /// wait, until the hour if Jira does not say how long. Returns until when.
     async fn leave_alone(
         &self,
-        about: &About<'_>,
+        tenant: &Tenant,
+        failures: i64,
         method: &Method,
         why: ParkReason,
         asked: Option<Seconds>,
     ) -> Result<Seconds, Error> {
-        let tenant = about.tenant;
-        let seconds = time_to_wait(asked, about.failures, &self.random);
+        let seconds = time_to_wait(asked, failures, &self.random);
         tracing::warn!(tenant = %tenant.client_key, %method, seconds, why = why.as_str(), "Jira asks to wait");
         let until = self.clock.now() + seconds;
         if why == ParkReason::GlobalQuota {

@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::events::Events;
 use crate::model::{LinkState, StateName};
+use crate::operate::accounts;
 use crate::operate::forecast::{Forecast, Level, SAMPLE};
 use crate::outbound::SIZE_LIMIT;
 use crate::process::{FEW_DESCRIPTORS, raise_descriptor_limit};
@@ -233,6 +234,9 @@ async fn kept(
     links(&figures, findings);
     tenants(&figures, findings);
     renewal(&figures, now, findings);
+    for (mark, words) in accounts::findings(&figures) {
+        findings.say(mark, "accounts", words);
+    }
     let words = format!(
         "{} revocations and deletions are left to do",
         figures.cleanup

@@ -77,6 +77,9 @@ statements! {
         get_wait_until = case when get_wait_until <= $3 then get_wait_until \
             when get_wait_until - $2 > $1 then get_wait_until - $2 else $1 end \
         where wait_until > $3 or put_wait_until > $3 or delete_wait_until > $3 or get_wait_until > $3";
+    /// A cycle that begins early does no harm.
+    REPORTS_BACK = "update account_report set due_at = case when due_at - $2 > $1 then due_at - $2 else $1 end \
+        where due_at > $3";
     /// Of the due times after the third and up to the fourth.
     LINKS_BACK = "update link set due_at = case when due_at - $2 > $1 then due_at - $2 else $1 end \
         where due_at > $3 and due_at <= $4";
@@ -159,7 +162,12 @@ impl Store {
             }
             let pace = PACE_BACK.bind(now * 1000).bind((now + SHORT) * 1000);
             tx.execute(pace).await?;
-            for statement in [&GATES_BACK, &FAILING_TENANTS_BACK, &TENANTS_BACK] {
+            for statement in [
+                &GATES_BACK,
+                &FAILING_TENANTS_BACK,
+                &TENANTS_BACK,
+                &REPORTS_BACK,
+            ] {
                 let all = statement.bind(now).bind(ahead).bind(now + SHORT);
                 tx.execute(all).await?;
             }

@@ -11,6 +11,7 @@ use crate::model::{LinkState, ParkReason, StateName};
 use crate::random::Random;
 
 use super::Store;
+use super::accounts::ReportTrouble;
 use super::cleanup::CleanupKind;
 use super::connections::Connections;
 use super::gate::{Gate, GateRow};
@@ -91,6 +92,8 @@ pub struct Figures {
     pub tenants_by_forge: i64,
     /// Tenants whose Jira is not called for a while, by reason.
     pub parked: Vec<(ParkReason, i64)>,
+    /// Tenants whose accounts are not reported to Atlassian for now, by reason.
+    pub unreported: Vec<(ReportTrouble, i64)>,
 }
 
 impl Figures {
@@ -135,6 +138,7 @@ impl Connections {
             earliest_expiry: self.optional(EARLIEST_EXPIRY.bind(now)).await?,
             unsettled: self.one(&LINKS_UNSETTLED).await?,
             cleanup: self.one(&CLEANUP_LEFT).await?,
+            unreported: self.reports_in_trouble().await?,
             ..Figures::default()
         };
         self.count_links(&mut figures).await?;

@@ -37,7 +37,7 @@ statements! {
 
 /// A database that is only read, for `latchkey doctor`.
 pub struct Inspection {
-    connections: Connections,
+    pub(super) connections: Connections,
     vault: Vault,
     sites: Sites,
 }

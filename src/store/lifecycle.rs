@@ -18,6 +18,7 @@ use crate::model::{ClientKey, Ending, Heard, Installation, LifecycleCall, Tenant
 use crate::secret::same;
 
 use super::Store;
+use super::accounts;
 use super::attempt::attempts_of_tenant;
 use super::forge;
 use super::rows::TenantRow;
@@ -96,6 +97,7 @@ pub(super) async fn uninstall(
     next_revision(tx, client_key).await?;
     let uninstall = TENANT_UNINSTALL.bind(client_key).bind(signed_at);
     tx.execute(uninstall).await?;
+    accounts::end(tx, client_key).await?;
     Ok(())
 }
 
@@ -146,6 +148,8 @@ impl Sealer {
             .bind(shared_secret)
             .bind(signed_at);
         tx.execute(install).await?;
+        // What is read of people from now on is up to date for a cycle.
+        accounts::begin(tx, client_key, signed_at + accounts::CYCLE).await?;
         Ok(same_secret)
     }
 }

@@ -133,6 +133,34 @@ impl Database {
             .expect("it can be read"))
     }
 
+    /// Every column that holds text, with its table.
+    pub async fn text_columns(&mut self) -> Vec<(String, String)> {
+        let query = match self {
+            Self::Sqlite(_) => {
+                "select m.name, p.name from sqlite_master m join pragma_table_info(m.name) p \
+                 where m.type = 'table' and lower(p.type) = 'text'"
+            }
+            Self::Postgres(_) => {
+                "select cast(table_name as text), cast(column_name as text) \
+                 from information_schema.columns \
+                 where table_schema = current_schema() and data_type = 'text'"
+            }
+        };
+        self.pairs(query).await
+    }
+
+    /// Where a text is found: every column of every table that has it, alone or within another text.
+    pub async fn places_of(&mut self, text: &str) -> Vec<String> {
+        let mut places = Vec::new();
+        for (table, column) in self.text_columns().await {
+            let query = format!("select count(*) from {table} where {column} like '%{text}%'");
+            if self.count(&query).await > 0 {
+                places.push(format!("{table}.{column}"));
+            }
+        }
+        places
+    }
+
     /// Every link.
     pub async fn links(&mut self) -> Vec<Link> {
         const LINKS: &str = "select l.id, l.client_key, l.account_id, l.display_name, l.state, \

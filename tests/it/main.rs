@@ -50,6 +50,7 @@ mod real_providers;
 mod refusals;
 mod renewing;
 mod replicas;
+mod reporting;
 mod restored;
 mod returning;
 mod rotating;

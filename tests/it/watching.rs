@@ -42,6 +42,7 @@ on_both_databases!(
 
 /// Every family: name, kind, labels. The dashboard and the alerts use no other.
 const FAMILIES: &[(&str, &str, &[&str])] = &[
+    ("latchkey_accounts_reported_total", "counter", &["answer"]),
     ("latchkey_answers_held", "gauge", &[]),
     ("latchkey_build_info", "gauge", &["version"]),
     ("latchkey_cleanup_entries", "gauge", &["kind"]),
@@ -86,6 +87,7 @@ const FAMILIES: &[(&str, &str, &[&str])] = &[
     ("latchkey_tenants", "gauge", &["state"]),
     ("latchkey_tenants_by_door", "gauge", &["door"]),
     ("latchkey_tenants_parked", "gauge", &["reason"]),
+    ("latchkey_tenants_unreported", "gauge", &["reason"]),
     (
         "latchkey_tokens_verified_total",
         "counter",

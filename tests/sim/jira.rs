@@ -73,11 +73,16 @@ pub struct Cloud {
     pub sites: BTreeMap<String, Site>,
     pub calls: Vec<Call>,
     pub property_writes: Vec<PropertyWrite>,
-    /// Accounts Atlassian closed or changed, for the personal data report.
+    /// Accounts that Atlassian closed, for the personal data report.
     pub closed_accounts: BTreeSet<String>,
-    pub updated_accounts: BTreeSet<String>,
-    /// Bodies of the personal data reports that were taken.
-    pub account_reports: Vec<Value>,
+    /// When each account was last changed.
+    pub updated_accounts: BTreeMap<String, i64>,
+    /// The personal data reports that were taken.
+    pub account_reports: Vec<AccountReport>,
+    /// `Cycle-Period` of the answers to them; none leaves it out.
+    pub cycle_period: Option<String>,
+    /// Whether a report with the system token of Forge is refused: it is not documented that it is taken.
+    pub refuses_forge_reports: bool,
     pub limits: Limits,
     faults: Vec<Fault>,
     /// Each time that calls which were held were let go: whether their connections were cut.
@@ -282,6 +287,17 @@ impl fmt::Display for Call {
             None => write!(out, " -> no answer"),
         }
     }
+}
+
+/// One report of accounts, with what was known of each.
+#[derive(Clone, Debug)]
+pub struct AccountReport {
+    /// By this cloud's clock.
+    pub at: i64,
+    pub site: String,
+    pub by_forge: bool,
+    /// Account ids, and when their data was read.
+    pub accounts: Vec<(String, String)>,
 }
 
 /// One change of a user property; `value` is None where it was deleted.
@@ -509,6 +525,34 @@ impl Jira {
     /// Ends every browser's session at every site.
     pub fn sign_everybody_out(&self) {
         self.edit(|cloud| cloud.sessions.clear());
+    }
+
+    /// Atlassian has closed this account, at every site.
+    pub fn close_account(&self, account: &str) {
+        self.edit(|cloud| cloud.closed_accounts.insert(account.to_owned()));
+    }
+
+    /// Something about this person has changed now: a report of what was read before says so.
+    pub fn change_account(&self, account: &str) {
+        let now = self.now();
+        self.edit(|cloud| cloud.updated_accounts.insert(account.to_owned(), now));
+    }
+
+    pub fn set_cycle_period(&self, days: Option<&str>) {
+        let days = days.map(str::to_owned);
+        self.edit(|cloud| cloud.cycle_period = days);
+    }
+
+    /// Whether a Forge app may report with its system token.
+    pub fn refuse_forge_reports(&self, refuse: bool) {
+        self.edit(|cloud| cloud.refuses_forge_reports = refuse);
+    }
+
+    /// The reports of accounts that were taken from a site.
+    pub fn account_reports(&self, site: &str) -> Vec<AccountReport> {
+        let mut reports = self.look(|cloud| cloud.account_reports.clone());
+        reports.retain(|report| report.site == site);
+        reports
     }
 
     // --- faults ---

@@ -7,7 +7,7 @@
 //!
 //! A tenant that has moved from Connect is called as before until Forge has sent its first system token.
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -88,6 +88,29 @@ impl Doorway<'_> {
             base: self.tenant.base_url.clone(),
             authorization: format!("JWT {}", jwt.expose()),
         })
+    }
+
+    /// For reporting accounts as the app, and the path of that request: at the tenant's Jira, or by Forge at
+    /// Atlassian's API for all tenants.
+    pub(super) fn to_report(&self) -> Result<(Pass, &'static str), Unsuccessful> {
+        let path = "/rest/atlassian-connect/latest/report-accounts";
+        let (door, token) = match self.way()? {
+            Way::Forge(door, token) => (door, token),
+            Way::Connect(_) => {
+                let request = Request {
+                    method: Method::POST,
+                    path,
+                    query: String::new(),
+                    body: None,
+                };
+                return Ok((self.as_app(&request)?, path));
+            }
+        };
+        let pass = Pass {
+            base: self.jira.api_url.clone(),
+            ..self.bearer(door, token)
+        };
+        Ok((pass, "/app/report-accounts/"))
     }
 
     /// For requests as the person.

@@ -20,7 +20,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::face::{mark, read_body};
-use super::{Caller, Jira, Overrides, Scope, tokens};
+use super::{Caller, Jira, Overrides, Scope, rest, tokens};
 use crate::sim::service::rsa_numbers;
 
 /// How long a system token lasts that comes with a tick.
@@ -71,7 +71,9 @@ pub(super) fn keys_routes() -> Router<Jira> {
 }
 
 pub(super) fn api_routes() -> Router<Jira> {
-    Router::new().route("/graphql", post(graphql))
+    Router::new()
+        .route("/graphql", post(graphql))
+        .route("/app/report-accounts/", post(report_accounts))
 }
 
 fn key() -> &'static RsaKeyPair {
@@ -134,6 +136,38 @@ async fn graphql(State(jira): State<Jira>, headers: HeaderMap, request: Request)
     let granted = json!({"success": true, "errors": [],
         "authToken": {"token": token, "ttl": 3600}});
     Json(json!({"data": {"offlineUserAuthToken": granted}})).into_response()
+}
+
+/// The report of accounts, at the address of all apps that call by a bearer token.
+async fn report_accounts(
+    State(jira): State<Jira>,
+    headers: HeaderMap,
+    request: Request,
+) -> Response {
+    let body = read_body(request.into_body()).await.unwrap_or_default();
+    let bearer = bearer_of(&headers).unwrap_or_default();
+    let Some(site) = jira.site_of_system_token(&bearer) else {
+        return mark(StatusCode::UNAUTHORIZED.into_response(), "no system token");
+    };
+    if jira.look(|cloud| cloud.refuses_forge_reports) {
+        let body = json!({"code": 403, "message": "Forbidden"});
+        return (StatusCode::FORBIDDEN, Json(body)).into_response();
+    }
+    let content_type = headers.get(header::CONTENT_TYPE);
+    if !content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/json")) {
+        let response = StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response();
+        return mark(response, "Content-Type is not application/json");
+    }
+    let Ok(body) = serde_json::from_slice::<Value>(&body) else {
+        return mark(
+            StatusCode::BAD_REQUEST.into_response(),
+            "the body is no JSON",
+        );
+    };
+    match rest::reported(&jira, &site, true, &body) {
+        Ok(response) => response,
+        Err(why) => mark(StatusCode::BAD_REQUEST.into_response(), &why),
+    }
 }
 
 fn bearer_of(headers: &HeaderMap) -> Option<String> {

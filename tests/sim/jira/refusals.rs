@@ -533,3 +533,69 @@ async fn forge_frames_pages_of_another_origin_under_its_policy() {
     let answer = loopback_client().get(source).send().await;
     assert_eq!(answer.expect("an answer").status(), StatusCode::NOT_FOUND);
 }
+
+#[tokio::test]
+async fn a_report_of_accounts_is_checked_at_both_doors() {
+    let jira = jira_with_app().await;
+    jira.put_forge("acme", &jira.landing_url());
+    let path = "/rest/atlassian-connect/latest/report-accounts";
+    let authorization = |overrides: &Overrides| {
+        let token = app_token(&jira, "POST", path, "", overrides);
+        format!("JWT {token}")
+    };
+    let by_connect = async |authorization: &str, body: &str| {
+        call(&jira, "acme", Method::POST, path, authorization, body).await
+    };
+    let by_forge = async |authorization: &str, body: &str| {
+        let request = loopback_client()
+            .post(format!("{}/app/report-accounts/", jira.api_url()))
+            .header("authorization", authorization)
+            .header("content-type", "application/json")
+            .body(body.to_owned());
+        request.send().await.expect("an answer").status()
+    };
+    let one = |id: &str, at: &str| json!({"accountId": id, "updatedAt": at});
+    let body = |accounts: &[Value]| json!({"accounts": accounts}).to_string();
+    let at = "2026-11-22T12:00:00Z";
+    let many = |number: usize| {
+        let ids = (0..number).map(|id| one(&format!("id-{id}"), at));
+        body(&ids.collect::<Vec<_>>())
+    };
+    let connect = authorization(&Overrides::none());
+    let forge = format!("Bearer {}", jira.system_token("acme"));
+    for bad in [
+        "no JSON".to_owned(),
+        "{}".to_owned(),
+        body(&[]),
+        many(91),
+        body(&[json!({"accountId": "a"})]),
+        body(&[json!({"updatedAt": at})]),
+        body(&[one("", at)]),
+        body(&[one("a", "yesterday")]),
+        body(&[one("a", "2099-11-22T12:00:00Z")]),
+        body(&[one("a", at), one("a", at)]),
+    ] {
+        assert_eq!(by_connect(&connect, &bad).await, 400, "{bad}");
+        assert_eq!(by_forge(&forge, &bad).await, 400, "{bad}");
+    }
+    let wrong = authorization(&Overrides::none().claim("iss", json!("another-app")));
+    assert_eq!(by_connect(&wrong, &many(90)).await, 401);
+    assert_eq!(by_connect(&forge, &many(90)).await, 401);
+    assert_eq!(by_forge(&connect, &many(90)).await, 401);
+    assert_eq!(by_forge("Bearer made-up", &many(90)).await, 401);
+    assert_eq!(jira.take_unexpected().len(), 24);
+    assert!(jira.account_reports("acme").is_empty(), "none was taken");
+    for (status, closed) in [(204, None), (200, Some("id-7"))] {
+        closed
+            .into_iter()
+            .for_each(|account| jira.close_account(account));
+        assert_eq!(by_connect(&connect, &many(90)).await, status);
+        assert_eq!(by_forge(&forge, &many(90)).await, status);
+    }
+    jira.refuse_forge_reports(true);
+    assert_eq!(by_forge(&forge, &many(1)).await, 403);
+    let taken = jira.account_reports("acme");
+    let by_forge: Vec<bool> = taken.iter().map(|report| report.by_forge).collect();
+    assert_eq!(by_forge, [false, true, false, true]);
+    assert_eq!(jira.unexpected(), Vec::<String>::new());
+}

@@ -9,15 +9,20 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{any, get, post, put};
 use serde_json::{Map, Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use url::form_urlencoded;
 
 use super::face::{At, ByApi, CallNumber, mark, read_body};
-use super::{Caller, Jira, Person, PropertyWrite, Scope, Site, forge, pages, tokens};
+use super::{
+    AccountReport, Caller, Jira, Person, PropertyWrite, Scope, Site, forge, pages, tokens,
+};
 
 const LARGEST_VALUE: usize = 32_768;
 const LONGEST_KEY: usize = 255;
 const LONGEST_TOKEN_LIFE: i64 = 300;
 const MOST_REPORTED_ACCOUNTS: usize = 90;
+const LONGEST_ACCOUNT: usize = 128;
 
 pub fn routes() -> Router<Jira> {
     Router::new()
@@ -95,6 +100,8 @@ fn as_json(status: StatusCode, body: &Value) -> Response {
 struct Authenticated {
     jira: Jira,
     site: String,
+    /// Whether it came through the API host, as Forge calls.
+    by_api: bool,
     caller: Caller,
     scopes: BTreeSet<Scope>,
     uri: Uri,
@@ -127,6 +134,7 @@ impl FromRequest<Jira> for Authenticated {
         Ok(Self {
             jira: jira.clone(),
             site: at.site,
+            by_api,
             caller,
             scopes,
             uri: parts.uri,
@@ -447,38 +455,72 @@ async fn check_permissions(call: Authenticated) -> Result<Response, Refusal> {
 }
 
 async fn report_accounts(call: Authenticated) -> Result<Response, Refusal> {
-    if call.caller != Caller::App {
+    if call.caller != Caller::App || call.by_api {
         let status = StatusCode::FORBIDDEN;
-        return Err(Refusal::new(status, "only an app reports accounts"));
+        return Err(Refusal::new(status, "only a Connect app reports here"));
     }
     let body = call.json()?;
+    reported(&call.jira, &call.site, false, &body).map_err(Refusal::bad_request)
+}
+
+/// Takes a report that an app may make, by either door, or says what is wrong with it.
+pub(super) fn reported(
+    jira: &Jira,
+    site: &str,
+    by_forge: bool,
+    body: &Value,
+) -> Result<Response, String> {
     let accounts = body["accounts"].as_array().cloned().unwrap_or_default();
     if accounts.is_empty() || accounts.len() > MOST_REPORTED_ACCOUNTS {
-        return Err(Refusal::bad_request(
-            "between 1 and 90 accounts can be reported",
-        ));
+        return Err("between 1 and 90 accounts can be reported".to_owned());
     }
-    let mut answer = Vec::new();
+    let (mut answer, mut taken) = (Vec::new(), Vec::new());
     for account in &accounts {
-        let (Some(id), Some(_)) = (account["accountId"].as_str(), account["updatedAt"].as_str())
+        let (Some(id), Some(at)) = (account["accountId"].as_str(), account["updatedAt"].as_str())
         else {
-            return Err(Refusal::bad_request(
-                "an account needs accountId and updatedAt",
-            ));
+            return Err("an account needs accountId and updatedAt".to_owned());
         };
-        let status = call.jira.look(|cloud| match () {
+        if id.is_empty() || id.len() > LONGEST_ACCOUNT {
+            return Err(format!("{id} is no account id"));
+        }
+        let read_at = OffsetDateTime::parse(at, &Rfc3339);
+        let read_at = read_at.map_err(|_| format!("{at} is no time"))?;
+        if read_at.unix_timestamp() > jira.now() + 60 {
+            return Err(format!("{at} is yet to come"));
+        }
+        if taken.iter().any(|(known, _)| known == id) {
+            return Err(format!("{id} is there twice"));
+        }
+        taken.push((id.to_owned(), at.to_owned()));
+        let status = jira.look(|cloud| match () {
             () if cloud.closed_accounts.contains(id) => Some("closed"),
-            () if cloud.updated_accounts.contains(id) => Some("updated"),
+            () if cloud
+                .updated_accounts
+                .get(id)
+                .is_some_and(|changed| *changed > read_at.unix_timestamp()) =>
+            {
+                Some("updated")
+            }
             () => None,
         });
         answer.extend(status.map(|status| json!({"accountId": id, "status": status})));
     }
-    call.jira.edit(|cloud| cloud.account_reports.push(body));
-    let cycle = [("cycle-period", "7")];
-    Ok(match answer.is_empty() {
-        true => (StatusCode::NO_CONTENT, cycle).into_response(),
-        false => (cycle, Json(json!({"accounts": answer}))).into_response(),
-    })
+    let report = AccountReport {
+        at: jira.now(),
+        site: site.to_owned(),
+        by_forge,
+        accounts: taken,
+    };
+    jira.edit(|cloud| cloud.account_reports.push(report));
+    let mut response = match answer.is_empty() {
+        true => StatusCode::NO_CONTENT.into_response(),
+        false => Json(json!({"accounts": answer})).into_response(),
+    };
+    let cycle = jira.look(|cloud| cloud.cycle_period.clone());
+    if let Some(cycle) = cycle.and_then(|days| days.parse().ok()) {
+        response.headers_mut().insert("cycle-period", cycle);
+    }
+    Ok(response)
 }
 
 /// About an address that is no resource, Jira speaks in another shape than about what is missing.
