@@ -3,6 +3,8 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use latchkey::operate::doctor::Mark;
+
 use crate::on_both_databases;
 use crate::real_providers::oidc_provider;
 use crate::scene::{Db, Scene, Setting, eventually};
@@ -12,6 +14,7 @@ use crate::sim::service::Endpoint;
 on_both_databases!(
     by_forge_the_whole_way_from_the_click_to_the_key_and_back,
     by_forge_a_key_is_renewed_while_system_tokens_come,
+    by_forge_a_day_of_ticks_that_fail_costs_no_link,
     by_forge_the_person_writes_where_the_app_may_not,
     by_forge_a_page_that_comes_first_is_told_to_wait,
     t31_a_call_belongs_to_its_route,
@@ -32,7 +35,7 @@ const NEW: &str = "initech";
 
 impl Scene {
     /// A site where the Forge app was installed, and called once.
-    async fn with_forge(&self, site: &str) {
+    pub async fn with_forge(&self, site: &str) {
         let jira = &self.world.jira;
         jira.add_site(site, "A site of Forge");
         jira.put_forge(site, &self.base);
@@ -46,7 +49,7 @@ impl Scene {
         assert_eq!(jira.tick(site).await.status, 204);
     }
 
-    async fn cloud_ids_are_known(&self) {
+    pub async fn cloud_ids_are_known(&self) {
         let parts = &self.app().parts;
         latchkey::worker::learn_sites(parts)
             .await
@@ -118,6 +121,106 @@ async fn by_forge_a_key_is_renewed_while_system_tokens_come(db: Db) {
 }
 
 async fn by_forge_the_person_writes_where_the_app_may_not(db: Db) {
+/// Ticks fail on the way and here, come twice and in another order, and stop for five hours, within one day.
+async fn by_forge_a_day_of_ticks_that_fail_costs_no_link(db: Db) {
+    let mut scene = start(db).await;
+    scene.with_forge(NEW).await;
+    scene.person(NEW, OMAR).link("u-100").await;
+    assert_eq!(scene.person(NEW, OMAR).recorded().await, 1);
+
+    // Nobody is there: Forge does not get through, and tries again in an hour.
+    scene.advance(3600);
+    let address = scene.stop().await;
+    assert!(scene.world.jira.try_tick(NEW).await.is_none());
+    scene.start_again(address).await;
+    // The database is away. The key is due, and the token of the first hour has run out.
+    scene.advance(3600 + 60);
+    let away = "alter table forge_installation rename to away";
+    scene.execute(away).await;
+    let failed = scene.world.jira.tick(NEW).await;
+    assert!(failed.status >= 500, "{}: {}", failed.status, failed.text);
+    assert_eq!(failed.headers["content-type"], "application/json");
+    let back = "alter table away rename to forge_installation";
+    scene.execute(back).await;
+    // Forge tries again within the hour, and then once more for good measure.
+    for _ in 0..2 {
+        assert_eq!(scene.world.jira.tick(NEW).await.status, 204);
+    }
+    scene.advance(70);
+    scene.person(NEW, OMAR).property_of_generation(2).await;
+    assert_eq!(scene.person(NEW, OMAR).recorded().await, 2);
+
+    // Two calls overtake each other.
+    scene.advance(3600);
+    let tick = By::Endpoint("latchkey-tick");
+    let jira = &scene.world.jira;
+    let (first, second) = (jira.system_token(NEW), jira.system_token(NEW));
+    for system in [&second, &first] {
+        let fit = jira.invocation_token(NEW, tick, &Overrides::none());
+        let call = jira.call_remote(NEW, "POST", "/forge/tick", &fit, Some(system), None);
+        assert_eq!(call.await.status, 204);
+    }
+    scene.person(NEW, OMAR).renewed().await;
+
+    // Nothing comes for five hours.
+    scene.advance(5 * 3600);
+    let run_out = async || (scene.figures().await?.run_out == 1).then_some(());
+    eventually("the key has run out", run_out).await;
+    let waits = "select count(*) from tenant where wait_reason = 'no_system_token'";
+    eventually("the site waits for a system token", async || {
+        (scene.count(waits).await == 1).then_some(())
+    })
+    .await;
+    // What the person reads.
+    let status = scene.person(NEW, OMAR).status().await;
+    assert_eq!(status["state"], "linked", "{status}");
+    let reason = status["reason"].as_str().expect("it says why");
+    assert!(reason.contains("Jira has not let the app in"), "{reason}");
+    let ended = status["expiresAt"].as_str().expect("it says since when");
+    assert!(ended < latchkey::clock::rfc3339(scene.clock.now()).as_str());
+    // Disconnecting would need Jira, connecting too; nobody is asked to connect again.
+    let asked = "select count(*) from link where state <> 'live'";
+    assert_eq!(scene.count(asked).await, 0);
+    // What the operator reads.
+    let found = crate::watching::doctor_of(&scene).await;
+    let says = |what: &str, part: &str| {
+        let mut lines = found.iter();
+        let line = lines.find(|line| line.what == what && line.words.contains(part));
+        line.unwrap_or_else(|| panic!("no {what:?} with {part:?} in {found:?}"))
+            .mark
+    };
+    let token = says("doors", "1 tenants wait for a system token of Forge");
+    assert_eq!(token, Mark::Look);
+    assert_eq!(says("renewal", "1 keys have run out"), Mark::Bad);
+    let metrics = scene.metrics().await;
+    for line in [
+        "latchkey_tenants_silent{state=\"no_token\"} 1",
+        "latchkey_links_run_out 1",
+    ] {
+        assert!(metrics.contains(line), "{line}");
+    }
+    // What this process waits for is no reason to restart it.
+    scene.get("/readyz").await.is(200);
+
+    // The next call ends it.
+    let before = scene.person(NEW, OMAR).generation().expect("there is one");
+    assert_eq!(scene.world.jira.tick(NEW).await.status, 204);
+    assert_eq!(
+        scene.figures().await.map(|now| now.tenants_without_token),
+        Some(0)
+    );
+    scene.advance(70);
+    let omar = scene.person(NEW, OMAR);
+    omar.property_of_generation(before + 1).await;
+    let status = eventually("the panel says so", async || {
+        let status = omar.status().await;
+        status["reason"].is_null().then_some(status)
+    })
+    .await;
+    assert_eq!(status["state"], "linked", "{status}");
+    scene.end().await;
+}
+
     let scene = start(db).await;
     let jira = &scene.world.jira;
     scene.with_forge(NEW).await;

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
 use aws_lc_rs::signature::KeyPair as _;
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
@@ -37,6 +37,14 @@ pub struct ForgeApp {
     pub may_act: bool,
     /// System tokens that were given out, and when they end.
     pub tokens: Vec<(String, i64)>,
+}
+
+/// When the system tokens of an installation that is gone stop working.
+#[derive(Clone, Copy, Debug)]
+pub enum TokensEnd {
+    AtOnce,
+    /// At the time that was set when they were made.
+    InTime,
 }
 
 /// Who calls the app's remote.
@@ -67,7 +75,10 @@ pub(super) fn keys_routes() -> Router<Jira> {
 }
 
 pub(super) fn api_routes() -> Router<Jira> {
-    Router::new().route("/graphql", post(graphql))
+    Router::new().route("/graphql", post(graphql)).route(
+        "/forge/installation/v1/{app}/{environment}/installation/{installation}",
+        get(presence),
+    )
 }
 
 fn key() -> &'static RsaKeyPair {
@@ -130,6 +141,37 @@ async fn graphql(State(jira): State<Jira>, headers: HeaderMap, request: Request)
     let granted = json!({"success": true, "errors": [],
         "authToken": {"token": token, "ttl": 3600}});
     Json(json!({"data": {"offlineUserAuthToken": granted}})).into_response()
+}
+
+/// Whether an installation is there, to whoever has a system token of the app that has not run out.
+async fn presence(
+    State(jira): State<Jira>,
+    Path((app, environment, installation)): Path<(String, String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    let bearer = bearer_of(&headers).unwrap_or_default();
+    let now = jira.now();
+    let (knows_token, is_ours, is_there) = jira.look(|cloud| {
+        let all = || cloud.sites.values().filter_map(|site| site.forge.as_ref());
+        let mut tokens = all().flat_map(|forge| &forge.tokens);
+        let mut there = all().filter(|forge| forge.installed);
+        (
+            tokens.any(|(known, ends)| *known == bearer && *ends > now),
+            app == cloud.forge_app_id && environment == cloud.forge_environment,
+            there.any(|forge| forge.installation == installation),
+        )
+    });
+    if !is_ours {
+        return mark(StatusCode::NOT_FOUND.into_response(), "another app");
+    }
+    // Neither refusal is marked: it is what the app wants to know.
+    if !knows_token {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    if !is_there {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    Json(json!({"id": format!("ari:cloud:ecosystem::installation/{installation}")})).into_response()
 }
 
 fn bearer_of(headers: &HeaderMap) -> Option<String> {
@@ -227,6 +269,22 @@ impl Jira {
         self.trigger(site, "latchkey-tick", "/forge/tick").await
     }
 
+    /// The hourly call, to a remote that may not be there.
+    pub async fn try_tick(&self, site: &str) -> Option<RemoteAnswer> {
+        let fit = self.invocation_token(site, By::Endpoint("latchkey-tick"), &Overrides::none());
+        let system = self.system_token(site);
+        let body = json!({"context": {}, "contextToken": ""});
+        self.try_remote(
+            site,
+            "POST",
+            "/forge/tick",
+            &fit,
+            Some(&system),
+            Some(&body),
+        )
+        .await
+    }
+
     /// An admin uninstalls the Forge app: it is told first.
     pub async fn uninstall_forge(&self, site: &str) -> RemoteAnswer {
         let answer = self
@@ -259,6 +317,17 @@ impl Jira {
             forge.tokens.push((token.clone(), ends));
         });
         token
+    }
+
+    /// The installation is gone, and the app is not told.
+    pub fn lose_forge(&self, site: &str, end: TokensEnd) {
+        self.edit_site(site, |site| {
+            let forge = site.forge.as_mut().expect("the app is installed there");
+            forge.installed = false;
+            if let TokensEnd::AtOnce = end {
+                forge.tokens.clear();
+            }
+        });
     }
 
     /// No token that was given out is good any more.
@@ -357,6 +426,19 @@ impl Jira {
         system: Option<&str>,
         body: Option<&Value>,
     ) -> RemoteAnswer {
+        let answer = self.try_remote(site, method, path, fit, system, body);
+        answer.await.expect("the remote answers")
+    }
+
+    async fn try_remote(
+        &self,
+        site: &str,
+        method: &str,
+        path: &str,
+        fit: &str,
+        system: Option<&str>,
+        body: Option<&Value>,
+    ) -> Option<RemoteAnswer> {
         let forge = self.site(site).forge.expect("the app was installed there");
         let method = method.parse().expect("a method");
         let url = format!("{}{path}", forge.remote);
@@ -367,11 +449,11 @@ impl Jira {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let answer = request.send().await.expect("the remote answers");
-        RemoteAnswer {
+        let answer = request.send().await.ok()?;
+        Some(RemoteAnswer {
             status: answer.status().as_u16(),
             headers: answer.headers().clone(),
             text: answer.text().await.expect("the answer is text"),
-        }
+        })
     }
 }
