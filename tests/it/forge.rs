@@ -573,8 +573,53 @@ async fn t32_what_was_shared_with_connect_is_worth_nothing_any_more(db: Db) {
         scene.send(by_connect(method, path)).await.is(401);
     }
     omar.begin_with(&context).await.is(401);
-    let glance = scene.address(&format!("/connect/glance?jwt={framed}"));
-    scene.send(scene.http.get(glance)).await.is(401);
+    // The panel that Jira still frames says where to go. It is the same for a tenant that nobody knows, and for a token
+    // that somebody else has signed: what cannot be verified tells nothing about a client key.
+    let glance = async |token: &str| {
+        let address = scene.address(&format!("/connect/glance?jwt={token}"));
+        scene.send(scene.http.get(address)).await
+    };
+    let page = glance(&framed).await.is_page(401, "moved-or-unknown");
+    assert!(
+        page.text.contains("use the panel of the new app"),
+        "{}",
+        page.text
+    );
+    assert!(!page.text.contains("acme"), "{}", page.text);
+    let bent = |site: &str, overrides: Overrides| {
+        jira.iframe_token(site, OMAR, "GET", "/connect/glance", &overrides)
+    };
+    let none = Overrides::none;
+    for (what, token) in [
+        (
+            "an unknown tenant",
+            bent("globex", none().claim("iss", "nobody")),
+        ),
+        ("a foreign secret", bent("globex", none().secret("guessed"))),
+        (
+            "a moved tenant, a foreign secret",
+            bent("acme", none().secret("guessed")),
+        ),
+    ] {
+        let other = glance(&token).await.is_page(401, "moved-or-unknown");
+        assert_eq!(other.text, page.text, "{what}");
+        assert_eq!(
+            other.headers["content-security-policy"],
+            page.headers["content-security-policy"]
+        );
+    }
+    // Whose token is good but old has another problem.
+    let now = jira.now();
+    let old = bent(
+        "globex",
+        none().claim("iat", now - 900).claim("exp", now - 600),
+    );
+    glance(&old).await.is_page(401, "unauthorized");
+    // Programs hear nothing of it.
+    scene
+        .send(by_connect(Method::GET, "/api/link"))
+        .await
+        .is_problem(401, "unauthorized");
     assert_eq!(omar.state().await, "linked");
     omar.renewed().await;
     scene.end().await;
