@@ -227,6 +227,7 @@ async fn connect(
     )
     .await?;
     Ok(Connect::new(
+        config.connect,
         config.base_url.clone(),
         config.app_key.clone(),
         sites(config),

@@ -26,6 +26,7 @@ on_both_databases!(
     t33_a_ticket_is_good_once_and_for_a_minute,
     t6_by_forge_another_person_proves_nothing,
     leaving_deletes_keys_there_and_then,
+    a_closed_connect_door_lets_nobody_in_and_keys_are_renewed_all_the_same,
     a_site_off_the_allowed_hosts_is_refused,
     a_new_installation_takes_over_from_the_one_before,
 );
@@ -695,6 +696,70 @@ async fn t6_by_forge_another_person_proves_nothing(db: Db) {
         .await
         .is(403);
     assert_eq!(service.calls_to(Endpoint::Token), redeemed);
+    scene.end().await;
+}
+
+async fn a_closed_connect_door_lets_nobody_in_and_keys_are_renewed_all_the_same(db: Db) {
+    let mut scene = start(db).await;
+    scene.person("acme", OMAR).link("u-100").await;
+    assert_eq!(scene.person("acme", OMAR).recorded().await, 1);
+    scene.cloud_ids_are_known().await;
+    scene.restart_with("LATCHKEY_CONNECT", "off").await;
+    let jira = &scene.world.jira;
+    let none = Overrides::none();
+    let frame = |path: &str| {
+        let token = jira.iframe_token("acme", OMAR, "GET", path, &none);
+        (Method::GET, format!("{path}?jwt={token}"))
+    };
+    let lifecycle = |path: &str| (Method::POST, path.to_owned());
+    for (method, path) in [
+        (Method::GET, "/atlassian-connect.json".to_owned()),
+        frame("/connect/glance"),
+        frame("/connect/finish"),
+        lifecycle("/connect/installed"),
+        lifecycle("/connect/uninstalled"),
+        lifecycle("/connect/enabled"),
+        lifecycle("/connect/disabled"),
+    ] {
+        let request = scene.http.request(method, scene.address(&path));
+        scene.send(request).await.is(404);
+    }
+    let call = jira.sign_lifecycle("acme", LifecycleEvent::Uninstalled, &none);
+    let answer = jira.deliver("acme", &call).await.expect("it answers");
+    assert_eq!(answer.status, 404);
+    // Its tokens open nothing else.
+    let context = scene.person("acme", OMAR).token();
+    for (method, path) in [
+        (Method::GET, "/api/link"),
+        (Method::DELETE, "/api/link"),
+        (Method::POST, "/api/link/renew"),
+    ] {
+        let request = scene.http.request(method, scene.address(path));
+        let request = request.header("authorization", format!("JWT {context}"));
+        scene.send(request).await.is_problem(401, "unauthorized");
+    }
+    scene
+        .person("acme", OMAR)
+        .begin_with(&context)
+        .await
+        .is(401);
+    // The key is renewed, and the operator is told.
+    scene.advance(2 * 3600 + 60);
+    scene.person("acme", OMAR).property_of_generation(2).await;
+    let warned = async || {
+        let found = crate::watching::doctor_of(&scene).await;
+        let closed = "LATCHKEY_CONNECT is `off`, and 2 tenants have not moved to Forge";
+        assert!(found.iter().all(|line| line.what != "install keys"));
+        found.iter().any(|line| line.words.contains(closed))
+    };
+    assert!(warned().await);
+    // The other door is open, and the site can still move.
+    scene.with_forge(NEW).await;
+    scene.moves("acme").await;
+    let omar = scene.person("acme", OMAR);
+    assert_eq!(omar.state().await, "linked");
+    omar.renewed().await;
+    assert!(!warned().await, "one is left");
     scene.end().await;
 }
 
