@@ -121,7 +121,6 @@ async fn by_forge_a_key_is_renewed_while_system_tokens_come(db: Db) {
     scene.end().await;
 }
 
-async fn by_forge_the_person_writes_where_the_app_may_not(db: Db) {
 /// Ticks fail on the way and here, come twice and in another order, and stop for five hours, within one day.
 async fn by_forge_a_day_of_ticks_that_fail_costs_no_link(db: Db) {
     let mut scene = start(db).await;
@@ -222,6 +221,7 @@ async fn by_forge_a_day_of_ticks_that_fail_costs_no_link(db: Db) {
     scene.end().await;
 }
 
+async fn by_forge_the_person_writes_where_the_app_may_not(db: Db) {
     let scene = start(db).await;
     let jira = &scene.world.jira;
     scene.with_forge(NEW).await;
