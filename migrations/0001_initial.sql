@@ -70,9 +70,24 @@ create table forge_installation (
     sealed text,
     -- Sealed: what calls to the tenant's Jira carry, and when it runs out.
     system_token text,
-    system_token_ends_at bigint not null default 0
+    system_token_ends_at bigint not null default 0,
+    -- When Atlassian is asked whether it is still there. Each call puts that off.
+    ask_at bigint not null,
+    -- Since when Atlassian says that it is not there. Null: it has not said so, or the installation has called since.
+    missing_since bigint
 );
 create unique index forge_installation_current on forge_installation (client_key) where standing = 'current';
+create index forge_installation_ask on forge_installation (ask_at) where standing = 'current';
+create index forge_installation_called on forge_installation (called_at) where standing = 'current';
+
+-- When Forge last called on its schedule, about any installation, and since when it has done so without a gap. One
+-- that is silent while no other is heard may be there: it is this server that hears nothing.
+create table forge_heard (
+    id bigint not null primary key,
+    since bigint not null,
+    heard_at bigint not null
+);
+insert into forge_heard (id, since, heard_at) values (1, 0, 0);
 
 -- How often each tenant's row has been sealed, kept beside the row and never going back: an older row
 -- that is put back into `tenant` does not open, and neither does one of a tenant that was uninstalled.

@@ -10,6 +10,7 @@ use crate::atlassian::connect::descriptor::IssueModule;
 use crate::atlassian::connect::install_keys::InstallKeys;
 use crate::atlassian::connect::{Connect, Signer};
 use crate::atlassian::forge::Forge;
+use crate::atlassian::forge::presence::Presence;
 use crate::atlassian::jira::Jira;
 use crate::atlassian::jira::quota::JiraLimits;
 use crate::clock::Clock;
@@ -135,6 +136,10 @@ impl App {
         meters.quota(QuotaScope::Renewal, 0, renewal);
         let parts = Parts {
             jira: Arc::new(jira(&config, &outside, &store)),
+            presence: config
+                .forge
+                .clone()
+                .map(|app| Presence::new(app, outside.http.clone())),
             service: Arc::new(service),
             keys: Arc::new(keys(&config, &outside, &store)),
             meters,
@@ -222,6 +227,7 @@ async fn connect(
     )
     .await?;
     Ok(Connect::new(
+        config.connect,
         config.base_url.clone(),
         config.app_key.clone(),
         sites(config),

@@ -17,7 +17,7 @@ use clap::{Args, FromArgMatches as _, ValueEnum};
 use url::Url;
 
 use crate::atlassian::connect::descriptor::IssueModule;
-use crate::atlassian::connect::{AppKey, BaseUrl};
+use crate::atlassian::connect::{AppKey, BaseUrl, Switch};
 use crate::atlassian::forge::{AppId, Environments, ForgeApp};
 use crate::atlassian::jira::quota::JiraLimits;
 use crate::clock::Seconds;
@@ -77,6 +77,10 @@ pub struct Settings {
     /// encrypts, all decrypt. Make one with: openssl rand -base64 32
     #[arg(long, value_name = "KEYS")]
     sealing_keys: Setting<SealingKeys>,
+
+    /// Whether the Connect door is open: `off` closes it, once all sites have moved to Forge
+    #[arg(long, value_name = "SWITCH", default_value = "on")]
+    connect: Setting<Choice<Switch>>,
 
     /// Key of the Connect app: at most 64 letters, digits, `.`, `-` and `_`
     #[arg(long, value_name = "KEY", default_value = "latchkey")]
@@ -353,6 +357,8 @@ pub struct Config {
     pub database: Database,
     /// The sealing keys, at least one; the first seals.
     pub sealing_keys: Vec<SealingKey>,
+    /// Whether the Connect door is open.
+    pub connect: Switch,
     /// Key of the Connect app.
     pub app_key: String,
     /// Name of the app in Jira.
@@ -443,6 +449,7 @@ impl Config {
                 .value()?
                 .with_connections(s.database_connections.value()?),
             sealing_keys: s.sealing_keys.value()?.into(),
+            connect: s.connect.value()?.0,
             app_name: s.app_name.value()?,
             property_key: match s.property_key.get()? {
                 Some(key) => key.into(),

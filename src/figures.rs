@@ -161,6 +161,16 @@ fn fill_by_label(registry: &Registry, figures: &Figures) {
         ],
     );
     count(
+        "latchkey_tenants_silent",
+        "Tenants of Forge about which it does not call: their system token has run out, or Atlassian does not find them.",
+        "state",
+        Vec::new(),
+        vec![
+            ("no_token", figures.tenants_without_token),
+            ("missing", figures.tenants_missing),
+        ],
+    );
+    count(
         "latchkey_tenants_parked",
         "Tenants whose Jira is not called for a while, by reason.",
         "reason",

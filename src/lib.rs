@@ -17,7 +17,7 @@
 //! | [`gate`], [`figures`] | a gate that all replicas share; metrics from the database |
 //! | [`atlassian`], [`service`], [`keys`] | Atlassian's tokens and a tenant's Jira; the service; signed API keys and the form of a key in Jira |
 //! | [`parts`], `settling`, [`publishing`] | what the verbs share; how a renewal ends; how a key gets into Jira |
-//! | [`linking`], [`renewal`], [`cleanup`], [`reporting`] | the verbs |
+//! | [`linking`], [`renewal`], [`cleanup`], [`lost`], [`reporting`] | the verbs |
 //! | [`worker`] | the loops that call them |
 //! | [`config`], [`App`] | every setting; the parts, built from them |
 //! | [`web`], [`operate`] | the routes; reports for an operator |
@@ -39,6 +39,7 @@ pub mod lenient;
 pub mod limits;
 pub mod linking;
 pub mod log;
+pub mod lost;
 pub mod meters;
 pub mod model;
 pub mod moments;

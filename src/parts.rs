@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::atlassian::forge::presence::Presence;
 use crate::atlassian::jira::Jira;
 use crate::clock::Clock;
 use crate::keys::Keys;
@@ -25,6 +26,8 @@ pub struct Parts {
     pub store: Store,
     /// Calls to tenants' Jira.
     pub jira: Arc<Jira>,
+    /// Asks about installations of the Forge app, if that door is open.
+    pub presence: Option<Presence>,
     /// Calls to the service.
     pub service: Arc<Service>,
     /// Keys that Latchkey signs.

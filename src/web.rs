@@ -31,6 +31,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::trace::TraceLayer;
 
 use crate::app::App;
+use crate::atlassian::connect::Switch;
 use crate::atlassian::connect::descriptor::{Facts, descriptor};
 use crate::error::Error;
 use crate::meters::NO_ROUTE;
@@ -51,9 +52,24 @@ pub fn router(app: Arc<App>) -> Router {
 
     let within_limit = from_fn_with_state(app.clone(), admit);
 
+    // Nothing of it is served while the Connect door is closed.
+    let (open_connect, by_connect, framed_by_connect) = match app.connect.door() {
+        Switch::Off => (Router::new(), Router::new(), Router::new()),
+        Switch::On => (
+            Router::new().route("/atlassian-connect.json", get(app_descriptor)),
+            Router::new()
+                .route("/connect/installed", post(lifecycle::installed))
+                .route("/connect/uninstalled", post(lifecycle::uninstalled))
+                .route("/connect/enabled", post(lifecycle::enabled))
+                .route("/connect/disabled", post(lifecycle::disabled)),
+            Router::new()
+                .route("/connect/glance", get(framed::glance))
+                .route("/connect/finish", get(framed::finish)),
+        ),
+    };
+
     // For monitoring, and what is the same for everybody: an address that is refused too often gets it too.
-    let open = Router::new()
-        .route("/atlassian-connect.json", get(app_descriptor))
+    let open = open_connect
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(ready::ready))
         .route("/static/{file}", get(assets::file))
@@ -62,13 +78,10 @@ pub fn router(app: Arc<App>) -> Router {
         .layer(CatchPanicLayer::custom(panicked))
         .layer(faced(Face::Problem));
 
-    // For programs: Jira's own calls, and the service's.
+    // For programs: the service's calls, and Jira's own.
     let programs = Router::new()
-        .route("/connect/installed", post(lifecycle::installed))
-        .route("/connect/uninstalled", post(lifecycle::uninstalled))
-        .route("/connect/enabled", post(lifecycle::enabled))
-        .route("/connect/disabled", post(lifecycle::disabled))
         .route("/oauth/introspect", post(keys::introspect))
+        .merge(by_connect)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(within_limit.clone())
         .layer(CatchPanicLayer::custom(panicked))
@@ -91,9 +104,7 @@ pub fn router(app: Arc<App>) -> Router {
         .layer(faced(Face::Call));
 
     // For people, framed by Jira: no cookie here.
-    let framed = Router::new()
-        .route("/connect/glance", get(framed::glance))
-        .route("/connect/finish", get(framed::finish))
+    let framed = framed_by_connect
         .method_not_allowed_fallback(method_not_allowed)
         .layer(within_limit.clone())
         .layer(CatchPanicLayer::custom(panicked))

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use crate::clock::{Clock, Millis, Seconds};
 use crate::error::Error;
 use crate::gate::Stance;
+use crate::lost;
 use crate::meters::{Outcome, Step};
 use crate::model::ClientKey;
 use crate::parts::{Parts, Round};
@@ -62,15 +63,22 @@ pub async fn run(renewing: Renewing, stop: watch::Receiver<bool>) {
     );
 }
 
-/// Learns the cloud ids of tenants that came through Connect, without haste.
+/// Learns the cloud ids of tenants that came through Connect, and looks for installations of the Forge app that are
+/// gone, without haste.
 async fn sites_loop(parts: &Parts, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
-        let learned = tokio::select! {
-            learned = learn_sites(parts) => learned,
-            _ = stop.wait_for(|stop| *stop) => return,
+        let looked = async {
+            if let Err(error) = learn_sites(parts).await {
+                tracing::warn!(%error, "the worker cannot look for sites whose cloud id is not known");
+            }
+            if let Err(error) = lost::look(parts).await {
+                tracing::warn!(%error, "the worker cannot look for installations that have fallen silent");
+            }
         };
-        if let Err(error) = learned {
-            tracing::warn!(%error, "the worker cannot look for sites whose cloud id is not known");
+        // Both can be repeated, so they may be cancelled.
+        tokio::select! {
+            () = looked => {}
+            _ = stop.wait_for(|stop| *stop) => return,
         }
         tokio::select! {
             () = tokio::time::sleep(SITES_EACH) => {}

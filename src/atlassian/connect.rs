@@ -15,6 +15,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use clap::ValueEnum;
 use url::Url;
 
 use crate::clock::{Clock, Seconds};
@@ -105,9 +106,20 @@ impl FromStr for AppKey {
     }
 }
 
+/// Whether the Connect door is open. A closed one lets nobody in. Tenants that came through it and have not moved to
+/// Forge are still called through it, so that their keys are renewed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    /// It is open.
+    On,
+    /// It is closed: its routes answer 404, and its tokens are not accepted anywhere.
+    Off,
+}
+
 /// Verifies what Atlassian sends.
 #[derive(Debug)]
 pub struct Connect {
+    door: Switch,
     /// Public address of this app.
     pub base_url: BaseUrl,
     /// Key of the app.
@@ -271,6 +283,7 @@ impl Connect {
         reason = "each is a different part of the app"
     )]
     pub fn new(
+        door: Switch,
         base_url: BaseUrl,
         app_key: String,
         sites: Sites,
@@ -281,6 +294,7 @@ impl Connect {
         meters: Meters,
     ) -> Self {
         Self {
+            door,
             base_url,
             app_key,
             store,
@@ -291,6 +305,12 @@ impl Connect {
             sites,
             clock_told_at: AtomicI64::new(0),
         }
+    }
+
+    /// Whether the door is open.
+    #[must_use]
+    pub fn door(&self) -> Switch {
+        self.door
     }
 
     /// The hosts that a tenant may have, for pages that are framed before the tenant is known.
@@ -350,6 +370,9 @@ impl Connect {
         token: &str,
         verify: impl FnOnce(&UnverifiedHs256<'_>, &Secret) -> Result<jwt::Verified, Rejected>,
     ) -> Result<(Tenant, jwt::Verified), Error> {
+        if self.door == Switch::Off {
+            return Err(Error::Unauthorized("the Connect door is closed"));
+        }
         let claimed =
             UnverifiedHs256::read(token).map_err(|rejected| self.refused(kind, None, rejected))?;
         let tenant = self
@@ -363,16 +386,23 @@ impl Connect {
                     _ => Verdict::Undecided,
                 };
                 self.meters.token(kind, verdict);
-            })?
-            .ok_or(Error::Unauthorized("no tenant has this client key"))
+            })
+            .map_err(unverifiable)?
+            .ok_or(Error::Unverifiable("no tenant has this client key"))
             .inspect_err(|_| self.meters.token(kind, Verdict::UnknownSigner))?;
         // Once a tenant has moved to Forge, what it shared with Connect proves nothing any more.
         let Door::Connect(ConnectDoor { shared_secret, .. }) = &tenant.door else {
             self.meters.token(kind, Verdict::UnknownSigner);
-            return Err(Error::Unauthorized("the tenant has moved to Forge"));
+            return Err(Error::Unverifiable("the tenant has moved to Forge"));
         };
-        let proved = verify(&claimed, shared_secret)
-            .map_err(|rejected| self.refused(kind, Some(&tenant.client_key), rejected))?;
+        let proved = verify(&claimed, shared_secret).map_err(|rejected| {
+            let is_signed = !matches!(rejected, Rejected::Signature);
+            let refused = self.refused(kind, Some(&tenant.client_key), rejected);
+            match is_signed {
+                true => refused,
+                false => unverifiable(refused),
+            }
+        })?;
         Ok((tenant, proved))
     }
 
@@ -492,5 +522,13 @@ impl Connect {
             tenant,
             account: proved.account().cloned(),
         })
+    }
+}
+
+/// What proves nothing about who sent it. Anything but a refusal stays as it is.
+fn unverifiable(error: Error) -> Error {
+    match error {
+        Error::Unauthorized(why) => Error::Unverifiable(why),
+        error => error,
     }
 }

@@ -7,6 +7,7 @@
 //! is, and only if both agree is the tenant made.
 
 pub mod invocation;
+pub mod presence;
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -205,7 +206,10 @@ impl Forge {
             return Err(Error::WrongCaller);
         }
         let lasts = match endpoint {
-            Endpoint::Tick => TICKS_TOKEN,
+            Endpoint::Tick => {
+                self.store.tick_heard(self.clock.now()).await?;
+                TICKS_TOKEN
+            }
             Endpoint::Lifecycle | Endpoint::Leaving => OTHER_TOKEN,
         };
         let brought = system_token.map(|token| self.brought(token, lasts));

@@ -2,6 +2,7 @@
 
 use super::setting::{Invalid, Problem, Setting};
 use super::{ApiKeyFrom, PropertyHolds, Settings};
+use crate::atlassian::connect::Switch;
 use crate::error::ShouldBe;
 use crate::service::known::{Endpoints, Known};
 use crate::vault::SealingKeys;
@@ -73,6 +74,7 @@ pub(super) fn check(s: &Settings, known: &Known) -> Result<(), Invalid> {
         needed(&s.api_key_url, from(ApiKeyFrom::Endpoint), "the URL of the key endpoint, as LATCHKEY_API_KEY_FROM is `endpoint`"),
         needed(&s.minted_audience, from(ApiKeyFrom::Minted), "the name by which your service knows itself in tokens, as LATCHKEY_API_KEY_FROM is `minted`"),
         needed(&s.forge_environments, s.forge_app_id.is_given(), "the uuids of the environments of the Forge app whose calls are accepted, as LATCHKEY_FORGE_APP_ID is given"),
+        needed(&s.forge_app_id, s.connect.peek().is_some_and(|given| given.0 == Switch::Off), "the id of the Forge app, as LATCHKEY_CONNECT is `off` and there is no other door"),
         needed(&s.property_public_key, sealed, "a public key of P-256 or X25519, as JWK or PEM, as LATCHKEY_PROPERTY is `sealed`"),
     ];
     first_broken(rules)

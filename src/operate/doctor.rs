@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
 use crate::app::Outside;
-use crate::atlassian::jira::quota::JiraLimits;
+use crate::atlassian::connect::Switch;
 use crate::clock::{Clock, Seconds, rfc3339};
 use crate::config::Config;
 use crate::error::Error;
@@ -97,13 +97,15 @@ pub async fn examine(
     descriptors(raise_descriptor_limit(), &mut findings);
     proxies(config, &mut findings);
     if let Some(store) = database(config, outside, &mut findings).await {
-        if let Err(error) = kept(&store, config.jira_limits, outside, &mut findings).await {
+        if let Err(error) = kept(&store, config, outside, &mut findings).await {
             findings.say(Mark::Bad, "database", error.to_string());
         }
         store.close().await;
     }
     service(config, outside, &mut findings).await;
-    install_keys(config, outside, &mut findings).await;
+    if config.connect == Switch::On {
+        install_keys(config, outside, &mut findings).await;
+    }
     findings.well
 }
 
@@ -218,7 +220,7 @@ async fn database(
 /// What the database holds, and the clock of its server.
 async fn kept(
     store: &Inspection,
-    limits: JiraLimits,
+    config: &Config,
     outside: &Outside,
     findings: &mut Findings<'_>,
 ) -> Result<(), Error> {
@@ -233,6 +235,7 @@ async fn kept(
     let figures = store.figures(now).await?;
     links(&figures, findings);
     tenants(&figures, findings);
+    doors(&figures, config.connect, findings);
     renewal(&figures, now, findings);
     for (mark, words) in accounts::findings(&figures) {
         findings.say(mark, "accounts", words);
@@ -243,7 +246,11 @@ async fn kept(
     );
     findings.say(Mark::Well, "cleanup", words);
     let lives = store.lives_of_some_keys(&outside.random, SAMPLE).await?;
-    let forecast = Forecast::new(figures.links_in(StateName::Live), &lives, limits);
+    let forecast = Forecast::new(
+        figures.links_in(StateName::Live),
+        &lives,
+        config.jira_limits,
+    );
     quota(forecast.as_ref(), findings);
     Ok(())
 }
@@ -352,6 +359,14 @@ fn tenants(figures: &Figures, findings: &mut Findings<'_>) {
     } = figures;
     let words = format!("{enabled} enabled, {disabled} disabled");
     findings.say(Mark::Well, "tenants", words);
+    for (why, count) in &figures.parked {
+        let words = format!("{count} not called for now: {}", why.for_operator());
+        findings.say(Mark::Look, "tenants", words);
+    }
+}
+
+/// Which doors tenants come through, and what is wrong there.
+fn doors(figures: &Figures, by_connect: Switch, findings: &mut Findings<'_>) {
     let (connect, unknown) = (figures.tenants_by_connect, figures.tenants_unknown);
     let words = format!(
         "{connect} by Connect, which are still to move ({unknown} of them with a cloud id that is not known yet), \
@@ -359,9 +374,29 @@ fn tenants(figures: &Figures, findings: &mut Findings<'_>) {
         figures.tenants_by_forge
     );
     findings.say(Mark::Well, "doors", words);
-    for (why, count) in &figures.parked {
-        let words = format!("{count} not called for now: {}", why.for_operator());
-        findings.say(Mark::Look, "tenants", words);
+    if by_connect == Switch::Off && connect > 0 {
+        let words = format!(
+            "LATCHKEY_CONNECT is `off`, and {connect} tenants have not moved to Forge: their keys are renewed, but \
+             their people see nothing in Jira and cannot disconnect there, and Jira cannot say that the app was \
+             uninstalled"
+        );
+        findings.say(Mark::Look, "doors", words);
+    }
+    let silent = figures.tenants_without_token;
+    if silent > 0 {
+        let words = format!(
+            "{silent} tenants wait for a system token of Forge, which comes every hour with /forge/tick: see \
+             docs/forge.md, \"What goes wrong\""
+        );
+        findings.say(Mark::Look, "doors", words);
+    }
+    let missing = figures.tenants_missing;
+    if missing > 0 {
+        let words = format!(
+            "{missing} tenants have fallen silent, and Atlassian does not find their installation: they end a day \
+             after the first answer, unless they call"
+        );
+        findings.say(Mark::Look, "doors", words);
     }
 }
 

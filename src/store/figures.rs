@@ -13,7 +13,7 @@ use crate::random::Random;
 use super::Store;
 use super::accounts::ReportTrouble;
 use super::cleanup::CleanupKind;
-use super::connections::Connections;
+use super::connections::{Connections, readable_rows};
 use super::gate::{Gate, GateRow};
 use super::statement::statements;
 
@@ -46,13 +46,26 @@ statements! {
     CLEANUP_BY_KIND = "select case when held_for_subject is null and held_for_account is null then kind else 'held' end as what, count(*) \
         from cleanup group by what";
     TENANTS_BY_STATE = "select enabled, count(*) from tenant where installed group by enabled";
-    TENANTS_BY_DOOR = "select count(*), count(f.installation), \
-        count(case when f.installation is null and t.site_asked_at is not null then 1 end) from tenant t \
+    TENANTS_BY_DOOR = "select count(*) as all_doors, count(f.installation) as by_forge, \
+        count(case when f.installation is null and t.site_asked_at is not null then 1 end) as unknown_site, \
+        count(case when f.system_token_ends_at <= $1 and f.missing_since is null then 1 end) as without_token, \
+        count(f.missing_since) as missing from tenant t \
         left join forge_installation f on f.client_key = t.client_key and f.standing = 'current' \
         where t.installed";
     TENANTS_PARKED = "select coalesce(wait_reason, ''), count(*) from tenant \
         where installed and (wait_until > $1 or put_wait_until > $1) group by wait_reason";
 }
+
+#[derive(sqlx::FromRow)]
+struct DoorsRow {
+    all_doors: i64,
+    by_forge: i64,
+    unknown_site: i64,
+    without_token: i64,
+    missing: i64,
+}
+
+readable_rows!(DoorsRow);
 
 /// The figures of one moment.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -90,6 +103,10 @@ pub struct Figures {
     pub tenants_unknown: i64,
     /// Installed tenants that come through Forge.
     pub tenants_by_forge: i64,
+    /// Those of them for which there is no system token that works.
+    pub tenants_without_token: i64,
+    /// Those of them whose installation Atlassian does not find.
+    pub tenants_missing: i64,
     /// Tenants whose Jira is not called for a while, by reason.
     pub parked: Vec<(ParkReason, i64)>,
     /// Tenants whose accounts are not reported to Atlassian for now, by reason.
@@ -184,10 +201,12 @@ impl Connections {
                 false => figures.tenants_disabled = count,
             }
         }
-        let (all, by_forge, unknown): (i64, i64, i64) = self.one(&TENANTS_BY_DOOR).await?;
-        figures.tenants_by_forge = by_forge;
-        figures.tenants_by_connect = all - by_forge;
-        figures.tenants_unknown = unknown;
+        let by_door: DoorsRow = self.one(TENANTS_BY_DOOR.bind(now)).await?;
+        figures.tenants_by_forge = by_door.by_forge;
+        figures.tenants_by_connect = by_door.all_doors - by_door.by_forge;
+        figures.tenants_unknown = by_door.unknown_site;
+        figures.tenants_without_token = by_door.without_token;
+        figures.tenants_missing = by_door.missing;
         let parked: Vec<(String, i64)> = self.all(TENANTS_PARKED.bind(now)).await?;
         figures.parked = parked
             .into_iter()

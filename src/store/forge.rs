@@ -44,9 +44,10 @@ statements! {
     FORGE_BY_ID = "select cloud_id, environment, standing, client_key, called_at \
         from forge_installation where installation = $1";
     /// What a token says of an installation counts, whatever is stored.
-    FORGE_CALLED = "insert into forge_installation (installation, cloud_id, environment, standing, called_at) \
-        values ($1, $2, $3, 'waiting', $4) on conflict (installation) do update set \
-        cloud_id = excluded.cloud_id, environment = excluded.environment, called_at = excluded.called_at";
+    FORGE_CALLED = "insert into forge_installation (installation, cloud_id, environment, standing, called_at, ask_at) \
+        values ($1, $2, $3, 'waiting', $4, $5) on conflict (installation) do update set \
+        cloud_id = excluded.cloud_id, environment = excluded.environment, called_at = excluded.called_at, \
+        ask_at = excluded.ask_at, missing_since = null";
     FORGE_REFUSED = "update forge_installation set standing = 'refused' where installation = $1 \
         and standing = 'waiting'";
     FORGE_WAITS_AGAIN = "update forge_installation set standing = 'waiting' where installation = $1 \
@@ -86,6 +87,9 @@ readable_rows!(SiteRow, InstallationRow);
 
 /// How often a call of an installation is written down, in seconds.
 const CALLED_EACH: Seconds = 60;
+/// How long after its last call an installation is asked about, in seconds: the hourly call is late by then, and the
+/// system token that came with the last one still works, because it lives for two hours at least.
+pub const LATE_AFTER: Seconds = 80 * 60;
 
 /// The place of the proof that a site's links are a tenant's.
 fn site_place<'a>(cloud_id: &'a str, client_key: &'a str) -> Place<'a> {
@@ -291,7 +295,8 @@ impl Store {
             .bind(installation.id.as_str())
             .bind(installation.cloud_id.as_str())
             .bind(&installation.environment)
-            .bind(now);
+            .bind(now)
+            .bind(now + LATE_AFTER);
         self.connections.execute(called).await?;
         let row: Option<InstallationRow> = self.connections.optional(by_id()).await?;
         row.ok_or_else(|| Error::Internal("an installation is gone at once".to_owned()))

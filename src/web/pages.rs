@@ -211,7 +211,11 @@ fn problem(app: &App, error: &Error, reference: Option<String>, of_forge: bool) 
 }
 
 fn error_page(app: &App, failed: &Failed, reference: Option<String>, framed: bool) -> Response {
-    let words = failed.error.words(app.parts.service.name());
+    let in_old_panel = (framed && app.forge.is_some())
+        .then(|| failed.error.words_in_old_panel(&app.appearance.app_name));
+    let words = in_old_panel
+        .flatten()
+        .unwrap_or_else(|| failed.error.words(app.parts.service.name()));
     let template = ErrorPage {
         app_name: app.appearance.app_name.clone(),
         css: asset(app, "latchkey.css"),

@@ -19,7 +19,7 @@ pub const GOOD: [(&str, &str); 6] = [
 ];
 
 /// Names that may be given; another is an error of the programmer, and panics.
-const NAMES: [&str; 34] = [
+const NAMES: [&str; 35] = [
     "LATCHKEY_BASE_URL",
     "LATCHKEY_LISTEN",
     "LATCHKEY_METRICS_LISTEN",
@@ -30,6 +30,7 @@ const NAMES: [&str; 34] = [
     "LATCHKEY_PROPERTY_KEY",
     "LATCHKEY_ISSUE_MODULE",
     "LATCHKEY_CUSTOMERS",
+    "LATCHKEY_CONNECT",
     "LATCHKEY_INSTALL_KEYS_URL",
     "LATCHKEY_CONNECT_JS_URL",
     "LATCHKEY_IMPERSONATION_URL",

@@ -3,6 +3,8 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use latchkey::operate::doctor::Mark;
+
 use crate::doors::NEW;
 use crate::on_both_databases;
 use crate::real_providers::oidc_provider;
@@ -13,6 +15,7 @@ use crate::sim::service::Endpoint;
 on_both_databases!(
     by_forge_the_whole_way_from_the_click_to_the_key_and_back,
     by_forge_a_key_is_renewed_while_system_tokens_come,
+    by_forge_a_day_of_ticks_that_fail_costs_no_link,
     by_forge_the_person_writes_where_the_app_may_not,
     by_forge_a_page_that_comes_first_is_told_to_wait,
     t31_a_call_belongs_to_its_route,
@@ -24,6 +27,7 @@ on_both_databases!(
     t33_a_ticket_is_good_once_and_for_a_minute,
     t6_by_forge_another_person_proves_nothing,
     leaving_deletes_keys_there_and_then,
+    a_closed_connect_door_lets_nobody_in_and_keys_are_renewed_all_the_same,
     a_site_off_the_allowed_hosts_is_refused,
     a_new_installation_takes_over_from_the_one_before,
 );
@@ -36,7 +40,7 @@ impl Scene {
         assert_eq!(jira.tick(site).await.status, 204);
     }
 
-    async fn cloud_ids_are_known(&self) {
+    pub async fn cloud_ids_are_known(&self) {
         let parts = &self.app().parts;
         latchkey::worker::learn_sites(parts)
             .await
@@ -104,6 +108,106 @@ async fn by_forge_a_key_is_renewed_while_system_tokens_come(db: Db) {
     assert_eq!(scene.count(&waits).await, 0);
     scene.advance(70);
     omar.property_of_generation(generation + 1).await;
+    scene.end().await;
+}
+
+/// Ticks fail on the way and here, come twice and in another order, and stop for five hours, within one day.
+async fn by_forge_a_day_of_ticks_that_fail_costs_no_link(db: Db) {
+    let mut scene = start(db).await;
+    scene.with_forge(NEW).await;
+    scene.person(NEW, OMAR).link("u-100").await;
+    assert_eq!(scene.person(NEW, OMAR).recorded().await, 1);
+
+    // Nobody is there: Forge does not get through, and tries again in an hour.
+    scene.advance(3600);
+    let address = scene.stop().await;
+    assert!(scene.world.jira.try_tick(NEW).await.is_none());
+    scene.start_again(address).await;
+    // The database is away. The key is due, and the token of the first hour has run out.
+    scene.advance(3600 + 60);
+    let away = "alter table forge_installation rename to away";
+    scene.execute(away).await;
+    let failed = scene.world.jira.tick(NEW).await;
+    assert!(failed.status >= 500, "{}: {}", failed.status, failed.text);
+    assert_eq!(failed.headers["content-type"], "application/json");
+    let back = "alter table away rename to forge_installation";
+    scene.execute(back).await;
+    // Forge tries again within the hour, and then once more for good measure.
+    for _ in 0..2 {
+        assert_eq!(scene.world.jira.tick(NEW).await.status, 204);
+    }
+    scene.advance(70);
+    scene.person(NEW, OMAR).property_of_generation(2).await;
+    assert_eq!(scene.person(NEW, OMAR).recorded().await, 2);
+
+    // Two calls overtake each other.
+    scene.advance(3600);
+    let tick = By::Endpoint("latchkey-tick");
+    let jira = &scene.world.jira;
+    let (first, second) = (jira.system_token(NEW), jira.system_token(NEW));
+    for system in [&second, &first] {
+        let fit = jira.invocation_token(NEW, tick, &Overrides::none());
+        let call = jira.call_remote(NEW, "POST", "/forge/tick", &fit, Some(system), None);
+        assert_eq!(call.await.status, 204);
+    }
+    scene.person(NEW, OMAR).renewed().await;
+
+    // Nothing comes for five hours.
+    scene.advance(5 * 3600);
+    let run_out = async || (scene.figures().await?.run_out == 1).then_some(());
+    eventually("the key has run out", run_out).await;
+    let waits = "select count(*) from tenant where wait_reason = 'no_system_token'";
+    eventually("the site waits for a system token", async || {
+        (scene.count(waits).await == 1).then_some(())
+    })
+    .await;
+    // What the person reads.
+    let status = scene.person(NEW, OMAR).status().await;
+    assert_eq!(status["state"], "linked", "{status}");
+    let reason = status["reason"].as_str().expect("it says why");
+    assert!(reason.contains("Jira has not let the app in"), "{reason}");
+    let ended = status["expiresAt"].as_str().expect("it says since when");
+    assert!(ended < latchkey::clock::rfc3339(scene.clock.now()).as_str());
+    // Disconnecting would need Jira, connecting too; nobody is asked to connect again.
+    let asked = "select count(*) from link where state <> 'live'";
+    assert_eq!(scene.count(asked).await, 0);
+    // What the operator reads.
+    let found = crate::watching::doctor_of(&scene).await;
+    let says = |what: &str, part: &str| {
+        let mut lines = found.iter();
+        let line = lines.find(|line| line.what == what && line.words.contains(part));
+        line.unwrap_or_else(|| panic!("no {what:?} with {part:?} in {found:?}"))
+            .mark
+    };
+    let token = says("doors", "1 tenants wait for a system token of Forge");
+    assert_eq!(token, Mark::Look);
+    assert_eq!(says("renewal", "1 keys have run out"), Mark::Bad);
+    let metrics = scene.metrics().await;
+    for line in [
+        "latchkey_tenants_silent{state=\"no_token\"} 1",
+        "latchkey_links_run_out 1",
+    ] {
+        assert!(metrics.contains(line), "{line}");
+    }
+    // What this process waits for is no reason to restart it.
+    scene.get("/readyz").await.is(200);
+
+    // The next call ends it.
+    let before = scene.person(NEW, OMAR).generation().expect("there is one");
+    assert_eq!(scene.world.jira.tick(NEW).await.status, 204);
+    assert_eq!(
+        scene.figures().await.map(|now| now.tenants_without_token),
+        Some(0)
+    );
+    scene.advance(70);
+    let omar = scene.person(NEW, OMAR);
+    omar.property_of_generation(before + 1).await;
+    let status = eventually("the panel says so", async || {
+        let status = omar.status().await;
+        status["reason"].is_null().then_some(status)
+    })
+    .await;
+    assert_eq!(status["state"], "linked", "{status}");
     scene.end().await;
 }
 
@@ -460,8 +564,53 @@ async fn t32_what_was_shared_with_connect_is_worth_nothing_any_more(db: Db) {
         scene.send(by_connect(method, path)).await.is(401);
     }
     omar.begin_with(&context).await.is(401);
-    let glance = scene.address(&format!("/connect/glance?jwt={framed}"));
-    scene.send(scene.http.get(glance)).await.is(401);
+    // The panel that Jira still frames says where to go. It is the same for a tenant that nobody knows, and for a token
+    // that somebody else has signed: what cannot be verified tells nothing about a client key.
+    let glance = async |token: &str| {
+        let address = scene.address(&format!("/connect/glance?jwt={token}"));
+        scene.send(scene.http.get(address)).await
+    };
+    let page = glance(&framed).await.is_page(401, "moved-or-unknown");
+    assert!(
+        page.text.contains("use the panel of the new app"),
+        "{}",
+        page.text
+    );
+    assert!(!page.text.contains("acme"), "{}", page.text);
+    let bent = |site: &str, overrides: Overrides| {
+        jira.iframe_token(site, OMAR, "GET", "/connect/glance", &overrides)
+    };
+    let none = Overrides::none;
+    for (what, token) in [
+        (
+            "an unknown tenant",
+            bent("globex", none().claim("iss", "nobody")),
+        ),
+        ("a foreign secret", bent("globex", none().secret("guessed"))),
+        (
+            "a moved tenant, a foreign secret",
+            bent("acme", none().secret("guessed")),
+        ),
+    ] {
+        let other = glance(&token).await.is_page(401, "moved-or-unknown");
+        assert_eq!(other.text, page.text, "{what}");
+        assert_eq!(
+            other.headers["content-security-policy"],
+            page.headers["content-security-policy"]
+        );
+    }
+    // Whose token is good but old has another problem.
+    let now = jira.now();
+    let old = bent(
+        "globex",
+        none().claim("iat", now - 900).claim("exp", now - 600),
+    );
+    glance(&old).await.is_page(401, "unauthorized");
+    // Programs hear nothing of it.
+    scene
+        .send(by_connect(Method::GET, "/api/link"))
+        .await
+        .is_problem(401, "unauthorized");
     assert_eq!(omar.state().await, "linked");
     omar.renewed().await;
     scene.end().await;
@@ -537,6 +686,70 @@ async fn t6_by_forge_another_person_proves_nothing(db: Db) {
         .await
         .is(403);
     assert_eq!(service.calls_to(Endpoint::Token), redeemed);
+    scene.end().await;
+}
+
+async fn a_closed_connect_door_lets_nobody_in_and_keys_are_renewed_all_the_same(db: Db) {
+    let mut scene = start(db).await;
+    scene.person("acme", OMAR).link("u-100").await;
+    assert_eq!(scene.person("acme", OMAR).recorded().await, 1);
+    scene.cloud_ids_are_known().await;
+    scene.restart_with("LATCHKEY_CONNECT", "off").await;
+    let jira = &scene.world.jira;
+    let none = Overrides::none();
+    let frame = |path: &str| {
+        let token = jira.iframe_token("acme", OMAR, "GET", path, &none);
+        (Method::GET, format!("{path}?jwt={token}"))
+    };
+    let lifecycle = |path: &str| (Method::POST, path.to_owned());
+    for (method, path) in [
+        (Method::GET, "/atlassian-connect.json".to_owned()),
+        frame("/connect/glance"),
+        frame("/connect/finish"),
+        lifecycle("/connect/installed"),
+        lifecycle("/connect/uninstalled"),
+        lifecycle("/connect/enabled"),
+        lifecycle("/connect/disabled"),
+    ] {
+        let request = scene.http.request(method, scene.address(&path));
+        scene.send(request).await.is(404);
+    }
+    let call = jira.sign_lifecycle("acme", LifecycleEvent::Uninstalled, &none);
+    let answer = jira.deliver("acme", &call).await.expect("it answers");
+    assert_eq!(answer.status, 404);
+    // Its tokens open nothing else.
+    let context = scene.person("acme", OMAR).token();
+    for (method, path) in [
+        (Method::GET, "/api/link"),
+        (Method::DELETE, "/api/link"),
+        (Method::POST, "/api/link/renew"),
+    ] {
+        let request = scene.http.request(method, scene.address(path));
+        let request = request.header("authorization", format!("JWT {context}"));
+        scene.send(request).await.is_problem(401, "unauthorized");
+    }
+    scene
+        .person("acme", OMAR)
+        .begin_with(&context)
+        .await
+        .is(401);
+    // The key is renewed, and the operator is told.
+    scene.advance(2 * 3600 + 60);
+    scene.person("acme", OMAR).property_of_generation(2).await;
+    let warned = async || {
+        let found = crate::watching::doctor_of(&scene).await;
+        let closed = "LATCHKEY_CONNECT is `off`, and 2 tenants have not moved to Forge";
+        assert!(found.iter().all(|line| line.what != "install keys"));
+        found.iter().any(|line| line.words.contains(closed))
+    };
+    assert!(warned().await);
+    // The other door is open, and the site can still move.
+    scene.with_forge(NEW).await;
+    scene.moves("acme").await;
+    let omar = scene.person("acme", OMAR);
+    assert_eq!(omar.state().await, "linked");
+    omar.renewed().await;
+    assert!(!warned().await, "one is left");
     scene.end().await;
 }
 

@@ -34,6 +34,7 @@ mod limits;
 mod linking;
 mod links;
 mod logs;
+mod lost;
 mod machine;
 mod minted;
 mod mixed;

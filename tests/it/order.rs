@@ -17,7 +17,7 @@ const FLOORS: &[&[&str]] = &[
     &["gate", "figures"],
     &["atlassian", "keys", "service"],
     &["parts", "settling", "publishing"],
-    &["cleanup", "linking", "renewal", "reporting"],
+    &["cleanup", "linking", "lost", "renewal", "reporting"],
     &["worker"],
     &["config"],
     &["app"],

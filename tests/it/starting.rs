@@ -115,6 +115,7 @@ async fn a_bad_setting_stops_the_start_with_one_line_that_names_it() {
         ("LATCHKEY_PROPERTY_KEY", "a/b"),
         ("LATCHKEY_ISSUE_MODULE", "dialogue"),
         ("LATCHKEY_CUSTOMERS", "some"),
+        ("LATCHKEY_CONNECT", "perhaps"),
         ("LATCHKEY_ALLOW_LOOPBACK_HTTP", "perhaps"),
         ("LATCHKEY_SITE_HOSTS", "https://acme.atlassian.net/"),
         ("LATCHKEY_PROVIDER_ISSUER", "drive.example.com"),
@@ -128,6 +129,11 @@ async fn a_bad_setting_stops_the_start_with_one_line_that_names_it() {
         assert!(line.starts_with(&start), "{line}");
         assert!(!line.contains(value), "the value is repeated: {line}");
     }
+    // One door has to be open.
+    let closed = Latchkey::run(&["serve"], &with(&good, "LATCHKEY_CONNECT", "off")).await;
+    let line = refusal(&closed);
+    let start = "LATCHKEY_FORGE_APP_ID is missing: it should be the id of the Forge app, as LATCHKEY_CONNECT is `off`";
+    assert!(line.starts_with(start), "{line}");
     assert!(
         !directory.path().join("never.db").exists(),
         "a bad setting stops it before it touches the database"

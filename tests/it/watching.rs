@@ -87,6 +87,7 @@ const FAMILIES: &[(&str, &str, &[&str])] = &[
     ("latchkey_tenants", "gauge", &["state"]),
     ("latchkey_tenants_by_door", "gauge", &["door"]),
     ("latchkey_tenants_parked", "gauge", &["reason"]),
+    ("latchkey_tenants_silent", "gauge", &["state"]),
     ("latchkey_tenants_unreported", "gauge", &["reason"]),
     (
         "latchkey_tokens_verified_total",
@@ -1133,6 +1134,19 @@ async fn the_doctor_names_what_is_not_well_in_the_database(db: Db) {
         "{renewal}"
     );
     scene.end().await;
+}
+
+/// What the doctor says beside a server, at the time of its story.
+pub async fn doctor_of(scene: &Scene) -> Vec<doctor::Finding> {
+    let pairs = scene.settings().iter();
+    let pairs = pairs.map(|(name, value)| (*name, value.as_str()));
+    let outside = Outside {
+        clock: scene.clock.clone(),
+        random: Random::system(),
+        http: Outbound::new(true).expect("an HTTP client"),
+    };
+    let config = Config::from_pairs(pairs).expect("the settings are good");
+    examined(&config, &outside).await.1
 }
 
 async fn examined(config: &Config, outside: &Outside) -> (bool, Vec<doctor::Finding>) {

@@ -34,7 +34,7 @@ use tokio::sync::watch;
 
 pub use self::faults::{Fault, FaultKind, Limits};
 pub use self::forge::host::ForgePages;
-pub use self::forge::{By, ForgeApp, RemoteAnswer};
+pub use self::forge::{By, ForgeApp, RemoteAnswer, TokensEnd};
 pub use self::lifecycle::{LifecycleAnswer, LifecycleEvent, SignedCall};
 pub use self::tokens::{Overrides, percent, query_hash};
 pub use self::wire::{LocalhostResolver, loopback_client};

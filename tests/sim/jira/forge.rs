@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
 use aws_lc_rs::signature::KeyPair as _;
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
@@ -41,6 +41,14 @@ pub struct ForgeApp {
     pub tokens: Vec<(String, i64)>,
     /// Whether the calls of its pages bring one too.
     pub pages_bring_tokens: bool,
+}
+
+/// When the system tokens of an installation that is gone stop working.
+#[derive(Clone, Copy, Debug)]
+pub enum TokensEnd {
+    AtOnce,
+    /// At the time that was set when they were made.
+    InTime,
 }
 
 /// Who calls the app's remote.
@@ -74,6 +82,10 @@ pub(super) fn api_routes() -> Router<Jira> {
     Router::new()
         .route("/graphql", post(graphql))
         .route("/app/report-accounts/", post(report_accounts))
+        .route(
+            "/forge/installation/v1/{app}/{environment}/installation/{installation}",
+            get(presence),
+        )
 }
 
 fn key() -> &'static RsaKeyPair {
@@ -168,6 +180,37 @@ async fn report_accounts(
         Ok(response) => response,
         Err(why) => mark(StatusCode::BAD_REQUEST.into_response(), &why),
     }
+}
+
+/// Whether an installation is there, to whoever has a system token of the app that has not run out.
+async fn presence(
+    State(jira): State<Jira>,
+    Path((app, environment, installation)): Path<(String, String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    let bearer = bearer_of(&headers).unwrap_or_default();
+    let now = jira.now();
+    let (knows_token, is_ours, is_there) = jira.look(|cloud| {
+        let all = || cloud.sites.values().filter_map(|site| site.forge.as_ref());
+        let mut tokens = all().flat_map(|forge| &forge.tokens);
+        let mut there = all().filter(|forge| forge.installed);
+        (
+            tokens.any(|(known, ends)| *known == bearer && *ends > now),
+            app == cloud.forge_app_id && environment == cloud.forge_environment,
+            there.any(|forge| forge.installation == installation),
+        )
+    });
+    if !is_ours {
+        return mark(StatusCode::NOT_FOUND.into_response(), "another app");
+    }
+    // Neither refusal is marked: it is what the app wants to know.
+    if !knows_token {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    if !is_there {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    Json(json!({"id": format!("ari:cloud:ecosystem::installation/{installation}")})).into_response()
 }
 
 fn bearer_of(headers: &HeaderMap) -> Option<String> {
@@ -266,6 +309,22 @@ impl Jira {
         self.trigger(site, "latchkey-tick", "/forge/tick").await
     }
 
+    /// The hourly call, to a remote that may not be there.
+    pub async fn try_tick(&self, site: &str) -> Option<RemoteAnswer> {
+        let fit = self.invocation_token(site, By::Endpoint("latchkey-tick"), &Overrides::none());
+        let system = self.system_token(site);
+        let body = json!({"context": {}, "contextToken": ""});
+        self.try_remote(
+            site,
+            "POST",
+            "/forge/tick",
+            &fit,
+            Some(&system),
+            Some(&body),
+        )
+        .await
+    }
+
     /// An admin uninstalls the Forge app: it is told first.
     pub async fn uninstall_forge(&self, site: &str) -> RemoteAnswer {
         let answer = self
@@ -298,6 +357,17 @@ impl Jira {
             forge.tokens.push((token.clone(), ends));
         });
         token
+    }
+
+    /// The installation is gone, and the app is not told.
+    pub fn lose_forge(&self, site: &str, end: TokensEnd) {
+        self.edit_site(site, |site| {
+            let forge = site.forge.as_mut().expect("the app is installed there");
+            forge.installed = false;
+            if let TokensEnd::AtOnce = end {
+                forge.tokens.clear();
+            }
+        });
     }
 
     /// No token that was given out is good any more.
@@ -396,6 +466,19 @@ impl Jira {
         system: Option<&str>,
         body: Option<&Value>,
     ) -> RemoteAnswer {
+        let answer = self.try_remote(site, method, path, fit, system, body);
+        answer.await.expect("the remote answers")
+    }
+
+    async fn try_remote(
+        &self,
+        site: &str,
+        method: &str,
+        path: &str,
+        fit: &str,
+        system: Option<&str>,
+        body: Option<&Value>,
+    ) -> Option<RemoteAnswer> {
         let forge = self.site(site).forge.expect("the app was installed there");
         let method = method.parse().expect("a method");
         let url = format!("{}{path}", forge.remote);
@@ -406,11 +489,11 @@ impl Jira {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let answer = request.send().await.expect("the remote answers");
-        RemoteAnswer {
+        let answer = request.send().await.ok()?;
+        Some(RemoteAnswer {
             status: answer.status().as_u16(),
             headers: answer.headers().clone(),
             text: answer.text().await.expect("the answer is text"),
-        }
+        })
     }
 }
