@@ -17,14 +17,6 @@ pub enum Error {
     #[error("not authorized: {0}")]
     Unauthorized(&'static str),
 
-    /// A token of Connect that nobody can verify: of an unknown tenant, of one that has moved to Forge, or with another
-    /// signature. The text is for the log only.
-    ///
-    /// To programs it is [`Error::Unauthorized`]. Only the page in Jira's frame says more, the same in all three cases:
-    /// what it says must not depend on a client key whose tenant has not been proved.
-    #[error("not authorized: {0}")]
-    Unverifiable(&'static str),
-
     /// A call of Forge with a valid token came to a route that takes calls of another kind.
     #[error("the call is of another kind than this address takes")]
     WrongCaller,
@@ -274,9 +266,7 @@ impl Error {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Unauthorized(_) | Self::Unverifiable(_) | Self::UnknownCaller => {
-                StatusCode::UNAUTHORIZED
-            }
+            Self::Unauthorized(_) | Self::UnknownCaller => StatusCode::UNAUTHORIZED,
             Self::NotAllowed(_)
             | Self::WrongPerson { .. }
             | Self::WrongBrowser
@@ -311,18 +301,21 @@ impl Error {
     }
 
     /// What the person reads in a panel of Connect while the Forge door is open, if that is something else.
+    ///
+    /// After a site has moved to Forge nobody can verify what its old panel sends. So the page of every token that is
+    /// refused says where to go: no answer depends on a client key that was not proved.
     #[must_use]
     pub fn words_in_old_panel(&self, app: &str) -> Option<Words> {
-        let Self::Unverifiable(_) = self else {
+        let Self::Unauthorized(_) = self else {
             return None;
         };
         Some(Words {
-            name: "moved-or-unknown",
-            title: "This panel can't be used here",
+            name: "unauthorized",
+            title: "Jira did not confirm who you are",
             detail: format!(
-                "If this site has the new {app} app, this panel was replaced: use the panel of the new app in the \
-                 issue. Everybody who was connected is still connected there. If you see no other panel, reload the \
-                 issue, or ask a Jira admin to look at the app."
+                "If this site has the new {app} app, use its panel in the issue instead of this one: everybody who \
+                 was connected is still connected there. Otherwise reload the issue, and check the date and time of \
+                 this computer. If this happens again, ask a Jira admin to look at the app."
             ),
         })
     }
@@ -331,7 +324,7 @@ impl Error {
     #[must_use]
     pub fn words(&self, service: &str) -> Words {
         let (name, title, detail) = match self {
-            Self::Unauthorized(_) | Self::Unverifiable(_) => (
+            Self::Unauthorized(_) => (
                 "unauthorized",
                 "Jira did not confirm who you are",
                 "Reload the issue in Jira and try again. If this happens again, check the date and time \
@@ -569,7 +562,6 @@ impl Error {
     pub fn has_reference(&self) -> bool {
         match self {
             Self::Unauthorized(_)
-            | Self::Unverifiable(_)
             | Self::UnknownCaller
             | Self::WrongCaller
             | Self::WrongBrowser

@@ -386,23 +386,16 @@ impl Connect {
                     _ => Verdict::Undecided,
                 };
                 self.meters.token(kind, verdict);
-            })
-            .map_err(unverifiable)?
-            .ok_or(Error::Unverifiable("no tenant has this client key"))
+            })?
+            .ok_or(Error::Unauthorized("no tenant has this client key"))
             .inspect_err(|_| self.meters.token(kind, Verdict::UnknownSigner))?;
         // Once a tenant has moved to Forge, what it shared with Connect proves nothing any more.
         let Door::Connect(ConnectDoor { shared_secret, .. }) = &tenant.door else {
             self.meters.token(kind, Verdict::UnknownSigner);
-            return Err(Error::Unverifiable("the tenant has moved to Forge"));
+            return Err(Error::Unauthorized("the tenant has moved to Forge"));
         };
-        let proved = verify(&claimed, shared_secret).map_err(|rejected| {
-            let is_signed = !matches!(rejected, Rejected::Signature);
-            let refused = self.refused(kind, Some(&tenant.client_key), rejected);
-            match is_signed {
-                true => refused,
-                false => unverifiable(refused),
-            }
-        })?;
+        let proved = verify(&claimed, shared_secret)
+            .map_err(|rejected| self.refused(kind, Some(&tenant.client_key), rejected))?;
         Ok((tenant, proved))
     }
 
@@ -522,13 +515,5 @@ impl Connect {
             tenant,
             account: proved.account().cloned(),
         })
-    }
-}
-
-/// What proves nothing about who sent it. Anything but a refusal stays as it is.
-fn unverifiable(error: Error) -> Error {
-    match error {
-        Error::Unauthorized(why) => Error::Unverifiable(why),
-        error => error,
     }
 }

@@ -570,9 +570,9 @@ async fn t32_what_was_shared_with_connect_is_worth_nothing_any_more(db: Db) {
         let address = scene.address(&format!("/connect/glance?jwt={token}"));
         scene.send(scene.http.get(address)).await
     };
-    let page = glance(&framed).await.is_page(401, "moved-or-unknown");
+    let page = glance(&framed).await.is_page(401, "unauthorized");
     assert!(
-        page.text.contains("use the panel of the new app"),
+        page.text.contains("use its panel in the issue instead"),
         "{}",
         page.text
     );
@@ -592,20 +592,19 @@ async fn t32_what_was_shared_with_connect_is_worth_nothing_any_more(db: Db) {
             bent("acme", none().secret("guessed")),
         ),
     ] {
-        let other = glance(&token).await.is_page(401, "moved-or-unknown");
+        let other = glance(&token).await.is_page(401, "unauthorized");
         assert_eq!(other.text, page.text, "{what}");
         assert_eq!(
             other.headers["content-security-policy"],
             page.headers["content-security-policy"]
         );
     }
-    // Whose token is good but old has another problem.
     let now = jira.now();
-    let old = bent(
-        "globex",
-        none().claim("iat", now - 900).claim("exp", now - 600),
-    );
-    glance(&old).await.is_page(401, "unauthorized");
+    let old = none().claim("iat", now - 900).claim("exp", now - 600);
+    let late = glance(&bent("globex", old))
+        .await
+        .is_page(401, "unauthorized");
+    assert_eq!(late.text, page.text, "a token that is too old");
     // Programs hear nothing of it.
     scene
         .send(by_connect(Method::GET, "/api/link"))

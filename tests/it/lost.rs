@@ -103,8 +103,9 @@ async fn a_site_that_is_lost_ends_after_the_second_answer(db: Db) {
     let jira = &scene.world.jira;
     // One whose tokens end with it, and one whose tokens go on: 401 and 404.
     scene.with_forge(OTHER).await;
-    let other = scene.person(OTHER, OMAR);
-    other.link("u-300").await;
+    let (account, subject) = &scene.crowd(OTHER, 1)[0];
+    let other = scene.person(OTHER, account);
+    other.link(subject).await;
     other.recorded().await;
     scene.hours_pass(5, &[QUIET, OTHER, HEARD]).await;
     assert_eq!(scene.questions(QUIET), 0, "nobody was late");
@@ -153,8 +154,9 @@ async fn a_site_that_was_lost_can_come_back(db: Db) {
     })
     .await;
     assert_eq!(omar.state().await, "unlinked");
-    let generation = omar.link("u-100").await["generation"].clone();
-    assert!(generation.as_i64() > Some(1), "{generation}");
+    omar.link("u-100").await;
+    // Generations go on from those of the links that ended.
+    assert_eq!(omar.recorded().await, 2);
     scene.end().await;
 }
 
@@ -184,15 +186,15 @@ async fn a_site_whose_token_had_run_out_is_lost_after_a_month(db: Db) {
     scene.advance(10 * 3600);
     scene.start_again(address).await;
     scene.hours_pass(1, &[HEARD]).await;
-    for _ in 0..29 * 12 {
-        scene.advance(2 * 3600 - 60);
+    // Nearly 29 days. The time that the story itself takes is added to each step.
+    for _ in 0..357 {
+        scene.advance(7000);
         assert_eq!(scene.world.jira.tick(HEARD).await.status, 204);
-        scene.advance(60);
     }
     scene.looks_for_lost().await;
     assert_eq!(scene.count(MISSING).await, 0);
     assert_eq!(scene.count(LINKS).await, 2);
-    scene.hours_pass(26, &[HEARD]).await;
+    scene.hours_pass(30, &[HEARD]).await;
     scene.is_missing(1).await;
     scene.hours_pass(25, &[HEARD]).await;
     scene.counts(LINKS, 1).await;
@@ -419,9 +421,10 @@ async fn one_replica_asks_about_a_silent_installation(db: Db) {
 async fn a_site_that_jira_still_knows_by_connect_is_not_lost(db: Db) {
     let scene = start(db).await;
     let jira = &scene.world.jira;
-    let mia = scene.person("acme", MIA);
-    mia.link("u-400").await;
-    mia.recorded().await;
+    let (account, subject) = &scene.crowd("acme", 1)[0];
+    let person = scene.person("acme", account);
+    person.link(subject).await;
+    person.recorded().await;
     scene.cloud_ids_are_known().await;
     // The app of Forge was there for a moment, and never wrote.
     jira.put_forge("acme", &scene.base);
@@ -430,8 +433,8 @@ async fn a_site_that_jira_still_knows_by_connect_is_not_lost(db: Db) {
     scene.hours_pass(30, &[QUIET, HEARD]).await;
     assert_eq!(scene.count(MISSING).await, 0);
     assert_eq!(scene.count(LINKS).await, 3);
-    let renew = "update link set due_at = 0 where account_id = '{}' and subject = 'u-400'";
-    scene.execute(&renew.replace("{}", MIA)).await;
-    mia.property_of_generation(2).await;
+    let renew = format!("update link set due_at = 0 where account_id = '{account}'");
+    scene.execute(&renew).await;
+    person.property_of_generation(2).await;
     scene.end().await;
 }
