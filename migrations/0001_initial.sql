@@ -314,7 +314,7 @@ create table account_report (
     -- The cycle under way: when it began, the last account that it has reported, and how many. Null, empty and 0
     -- between two cycles.
     began_at bigint,
-    position text not null default '',
+    reached text not null default '',
     accounts bigint not null default 0,
     -- The last cycle that was completed: when, and how many accounts it reported.
     reported_at bigint,

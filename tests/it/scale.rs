@@ -33,7 +33,7 @@ const SMALL: [&str; 4] = [
 ];
 
 /// What neither the worker nor a page asks for.
-const RARE: [&str; 19] = [
+const RARE: [&str; 20] = [
     // Figures: each reads an index of the rows that it is about (tests/it/watching.rs).
     "LINKS_LIVE",
     "LINKS_DUE",
@@ -46,6 +46,7 @@ const RARE: [&str; 19] = [
     "TENANTS_BY_DOOR",
     "TENANTS_BY_STATE",
     "TENANTS_PARKED",
+    "REPORTS_IN_TROUBLE",
     // What `latchkey doctor` looks at.
     "TENANTS_SOME",
     // How much there is to do for `rotate-keys`.
