@@ -93,6 +93,8 @@ pub struct Cloud {
     forge_app_id: String,
     forge_environment: String,
     forge_kid: String,
+    /// System tokens that ended before their time.
+    tokens_taken_back: BTreeSet<String>,
     secrets: BTreeSet<String>,
     installations: u64,
     landing: Option<Router>,
@@ -290,6 +292,8 @@ pub struct PropertyWrite {
     pub key: String,
     pub value: Option<Value>,
     pub by: Caller,
+    /// Whether it came through Atlassian's API host, as calls of Forge do.
+    pub by_api: bool,
 }
 
 impl PropertyWrite {

@@ -96,6 +96,7 @@ struct Authenticated {
     jira: Jira,
     site: String,
     caller: Caller,
+    by_api: bool,
     scopes: BTreeSet<Scope>,
     uri: Uri,
     headers: HeaderMap,
@@ -128,6 +129,7 @@ impl FromRequest<Jira> for Authenticated {
             jira: jira.clone(),
             site: at.site,
             caller,
+            by_api,
             scopes,
             uri: parts.uri,
             headers: parts.headers,
@@ -147,7 +149,10 @@ fn by_forge(
         .unwrap_or_default();
     let token = value.strip_prefix("Bearer ");
     let token = token.ok_or(Refusal::unauthorized("no bearer token at the API host"))?;
-    forge::establish(jira, site, token).map_err(Refusal::unauthorized)
+    forge::establish(jira, site, token).map_err(|(why, normal)| Refusal {
+        normal,
+        ..Refusal::unauthorized(why)
+    })
 }
 
 fn establish(
@@ -407,6 +412,7 @@ fn change_property(
                 key,
                 value,
                 by: call.caller.clone(),
+                by_api: call.by_api,
             });
         }
         before.is_some()
