@@ -69,17 +69,20 @@ impl World {
     /// that or not.
     pub fn look_at_doors(&mut self) {
         const TENANTS: &str = "select t.client_key, case when f.installation is null then 'connect' \
-            when t.oauth_client_id is null then 'forge' else 'moving' end from tenant t \
-            left join forge_installation f on f.client_key = t.client_key and f.standing = 'current' \
+            when t.oauth_client_id is null then 'forge' else 'moving' end || ' ' || coalesce(f.installation, '') \
+            from tenant t left join forge_installation f on f.client_key = t.client_key and f.standing = 'current' \
             where t.installed";
         let tenants = self.sims.block_on(self.database.pairs(TENANTS));
         for site in 0..SITES.len() {
             let found = tenants
                 .iter()
                 .find(|(client_key, _)| self.names[site].contains(client_key));
-            if let Some((client_key, way)) = found {
+            self.speaks[site].clear();
+            if let Some((client_key, found)) = found {
+                let (way, installation) = found.split_once(' ').expect("two words");
                 self.client_keys[site].clone_from(client_key);
-                self.ways[site] = match way.as_str() {
+                installation.clone_into(&mut self.speaks[site]);
+                self.ways[site] = match way {
                     "connect" => Way::Connect,
                     "moving" => Way::Moving,
                     _ => Way::Forge,
@@ -250,6 +253,13 @@ impl World {
                 };
                 let name = SITES[site];
                 let present = self.sim.jira.site(name).forge;
+                // As long as the product knows of no other, it speaks with the installation before.
+                let known = present.as_ref().is_some_and(|present| {
+                    present.installed && self.speaks[site].ends_with(&present.installation)
+                });
+                if !known {
+                    return;
+                }
                 self.sim
                     .jira
                     .edit_site(name, |site| site.forge = Some(before));

@@ -142,6 +142,8 @@ pub struct World {
     pub names: [[String; 2]; SITES.len()],
     /// As the product has it.
     pub ways: [Way; SITES.len()],
+    /// The installation of the Forge app that speaks for each site, as the product has it.
+    pub speaks: [String; SITES.len()],
     /// Whether Forge's schedule goes on at a site, and when it last called.
     pub scheduled: [bool; SITES.len()],
     pub ticked_at: [Seconds; SITES.len()],
@@ -259,6 +261,7 @@ impl World {
                 .collect(),
             names,
             ways: [Way::Connect; SITES.len()],
+            speaks: [const { String::new() }; SITES.len()],
             scheduled: [true; SITES.len()],
             ticked_at: [0; SITES.len()],
             forge_before: [const { None }; SITES.len()],
