@@ -5,9 +5,8 @@ use serde_json::{Value, json};
 
 use crate::on_both_databases;
 use crate::real_providers::oidc_provider;
-use crate::scene::{Db, Scene, Setting, eventually};
+use crate::scene::{Db, FORGE_SITE, Scene, Setting, eventually};
 use crate::sim::jira::{By, Fault, LifecycleEvent, MIA, OMAR, Overrides};
-use crate::sim::service::Endpoint;
 
 on_both_databases!(
     by_forge_the_whole_way_from_the_click_to_the_key_and_back,
@@ -21,24 +20,14 @@ on_both_databases!(
     t32_an_installation_of_another_site_takes_nothing,
     t32_what_was_shared_with_connect_is_worth_nothing_any_more,
     t33_a_ticket_is_good_once_and_for_a_minute,
-    t6_by_forge_another_person_proves_nothing,
     leaving_deletes_keys_there_and_then,
     a_site_off_the_allowed_hosts_is_refused,
     a_new_installation_takes_over_from_the_one_before,
 );
 
-/// A site of Forge alone.
-const NEW: &str = "initech";
+const NEW: &str = FORGE_SITE;
 
 impl Scene {
-    /// A site where the Forge app was installed, and called once.
-    async fn with_forge(&self, site: &str) {
-        let jira = &self.world.jira;
-        jira.add_site(site, "A site of Forge");
-        jira.put_forge(site, &self.base);
-        assert_eq!(jira.tick(site).await.status, 204);
-    }
-
     /// The Forge app is installed beside that of Connect.
     async fn moves(&self, site: &str) {
         let jira = &self.world.jira;
@@ -522,31 +511,6 @@ async fn t33_a_ticket_is_good_once_and_for_a_minute(db: Db) {
     // Connect has forms.
     let mia = scene.person("acme", MIA);
     mia.ticket().await.is_problem(403, "wrong-caller");
-    scene.end().await;
-}
-
-async fn t6_by_forge_another_person_proves_nothing(db: Db) {
-    let scene = start(db).await;
-    scene.with_forge(NEW).await;
-    let service = &scene.world.service;
-    let (omar, mia) = (scene.person(NEW, OMAR), scene.person(NEW, MIA));
-    let returned = omar.until_returned("u-100").await;
-    let redeemed = service.calls_to(Endpoint::Token);
-    let answer = mia
-        .finish("prove", &returned.id, &returned.handle)
-        .await
-        .is(403);
-    assert_eq!(answer.headers["content-type"], "application/json");
-    assert_eq!(answer.json()["signedInAs"], "Mia Chen");
-    omar.prove(&returned).await.is(410);
-    // The same account at another site.
-    let returned = omar.until_returned("u-100").await;
-    let elsewhere = scene.person("acme", OMAR);
-    elsewhere
-        .finish("prove", &returned.id, &returned.handle)
-        .await
-        .is(403);
-    assert_eq!(service.calls_to(Endpoint::Token), redeemed);
     scene.end().await;
 }
 
