@@ -12,8 +12,8 @@ use crate::browsing::{
     Album, AtJira, ERROR_ANSWERS, SESSION_COOKIE, attempt_of, beginning_of, comes_back, confirm,
     consent, elsewhere, leading_to, opens, token_requests, wait_page,
 };
-use crate::doors::{Door, NEW};
-use crate::scene::{Db, Returned, Scene, Setting, eventually};
+use crate::doors::Door;
+use crate::scene::{Db, FORGE_SITE, Returned, Scene, Setting, eventually};
 use crate::sim::jira::{Fault as JiraFault, FaultKind, MIA, OMAR, Person as JiraPerson};
 use crate::sim::service::{Endpoint, Fault, Kind, Person as ServicePerson, ServiceOptions};
 use crate::{by_both_doors, on_both_databases};
@@ -58,7 +58,7 @@ async fn t26_by_forge_in_the_victims_tab_the_page_names_both_accounts_and_links_
 ) {
     let scene = Scene::start(db, Setting::default()).await;
     Door::Forge.open(&scene).await;
-    the_victims_tab(scene, NEW).await;
+    the_victims_tab(scene, FORGE_SITE).await;
 }
 
 async fn the_victims_tab(scene: Scene, site: &'static str) {
@@ -98,7 +98,7 @@ async fn the_victims_tab(scene: Scene, site: &'static str) {
     }
     // By Forge nobody knows where the page was that proved.
     let warns = text.contains("from another network or browser");
-    assert_eq!(warns, site != NEW, "{text}");
+    assert_eq!(warns, site != FORGE_SITE, "{text}");
     assert_eq!(token_requests(&scene), 1);
     // It stays open for a while, and the attacker asks again: without a click nothing is linked.
     victims.wait_enabled("#confirm").await;

@@ -9,12 +9,9 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
-use crate::scene::Scene;
+use crate::scene::{FORGE_SITE, Scene};
 use crate::sim::forge_app::{self, Naming};
 use crate::sim::jira::ForgePages;
-
-/// A site of Forge alone.
-pub const NEW: &str = "initech";
 
 /// Makes a test of each story for each door.
 #[macro_export]
@@ -48,22 +45,14 @@ impl Door {
             Self::Connect => "acme",
             Self::Forge => {
                 scene.deploy().await;
-                scene.with_forge(NEW).await;
-                NEW
+                scene.with_forge(FORGE_SITE).await;
+                FORGE_SITE
             }
         }
     }
 }
 
 impl Scene {
-    /// A site where the Forge app was installed, and called once.
-    pub async fn with_forge(&self, site: &str) {
-        let jira = &self.world.jira;
-        jira.add_site(site, "A site of Forge");
-        jira.put_forge(site, &self.base);
-        assert_eq!(jira.tick(site).await.status, 204);
-    }
-
     /// Deploys the pages of the Forge app, filled in for this product.
     pub async fn deploy(&self) {
         static BUILT: OnceCell<Files> = OnceCell::const_new();

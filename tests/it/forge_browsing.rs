@@ -8,9 +8,9 @@ use crate::browsing::{
     Album, AtJira, comes_back, confirm, consent, failed, the_whole_way, token_requests, wait_page,
     way_back,
 };
-use crate::doors::{Door, NEW};
+use crate::doors::Door;
 use crate::on_both_databases;
-use crate::scene::{Db, Scene, Setting, eventually};
+use crate::scene::{Db, FORGE_SITE, Scene, Setting, eventually};
 use crate::sim::jira::{MIA, OMAR, Overrides, Theme as JiraTheme};
 
 on_both_databases!(
@@ -34,15 +34,15 @@ async fn start(db: Db) -> (Scene, Browser) {
     let scene = Scene::start(db, Setting::default()).await;
     Door::Forge.open(&scene).await;
     let browser = Browser::new(Options::default()).await;
-    AtJira::at(&scene, &browser, NEW).sign_in(OMAR).await;
+    AtJira::at(&scene, &browser, FORGE_SITE).sign_in(OMAR).await;
     (scene, browser)
 }
 
 async fn by_forge_who_declines_jiras_question_goes_on_from_there(db: Db) {
     let (scene, browser) = start(db).await;
-    let album = Album::at(&scene, NEW, &browser, Theme::Light);
-    let at_jira = AtJira::at(&scene, &browser, NEW);
-    let omar = scene.person(NEW, OMAR);
+    let album = Album::at(&scene, FORGE_SITE, &browser, Theme::Light);
+    let at_jira = AtJira::at(&scene, &browser, FORGE_SITE);
+    let omar = scene.person(FORGE_SITE, OMAR);
     let issue = browser.tab().await;
     at_jira.wait_glance("unlinked").await;
     for _ in 0..2 {
@@ -101,13 +101,13 @@ async fn by_forge_who_declines_jiras_question_goes_on_from_there(db: Db) {
 async fn by_forge_the_finish_page_says_what_holds(db: Db) {
     let (scene, browser) = start(db).await;
     let jira = &scene.world.jira;
-    let album = Album::at(&scene, NEW, &browser, Theme::Light);
-    let at_jira = AtJira::at(&scene, &browser, NEW);
-    let omar = scene.person(NEW, OMAR);
+    let album = Album::at(&scene, FORGE_SITE, &browser, Theme::Light);
+    let at_jira = AtJira::at(&scene, &browser, FORGE_SITE);
+    let omar = scene.person(FORGE_SITE, OMAR);
     // Proved, and then loaded again: the handle is not in the address any more, and the proof holds.
     let begun = comes_back(&browser, &omar, "u-100").await;
     at_jira.wait_frame("proved").await;
-    assert_eq!(browser.address().await, jira.forge_finish_url(NEW));
+    assert_eq!(browser.address().await, jira.forge_finish_url(FORGE_SITE));
     browser.reload().await;
     failed(&at_jira, "nothing-begun").await;
     at_jira
@@ -148,7 +148,7 @@ async fn by_forge_the_finish_page_says_what_holds(db: Db) {
 
     // The page of admins.
     at_jira.sign_in(MIA).await;
-    browser.goto(&jira.forge_admin_url(NEW)).await;
+    browser.goto(&jira.forge_admin_url(FORGE_SITE)).await;
     at_jira
         .in_frame(async || browser.wait_text("Acme Drive").await)
         .await;
@@ -160,9 +160,9 @@ async fn by_forge_the_finish_page_says_what_holds(db: Db) {
 
 async fn t6_by_forge_another_person_is_told_that_somebody_else_started_this(db: Db) {
     let (scene, browser) = start(db).await;
-    let album = Album::at(&scene, NEW, &browser, Theme::Light);
-    let at_jira = AtJira::at(&scene, &browser, NEW);
-    let mia = scene.person(NEW, MIA);
+    let album = Album::at(&scene, FORGE_SITE, &browser, Theme::Light);
+    let at_jira = AtJira::at(&scene, &browser, FORGE_SITE);
+    let mia = scene.person(FORGE_SITE, MIA);
     browser.goto(&way_back(&mia, "u-200").await).await;
     failed(&at_jira, "wrong-person").await;
     at_jira
@@ -175,18 +175,18 @@ async fn t6_by_forge_another_person_is_told_that_somebody_else_started_this(db: 
         .await;
     album.page("finish-wrong-person").await;
     for account in [OMAR, MIA] {
-        let person = scene.person(NEW, account);
+        let person = scene.person(FORGE_SITE, account);
         assert_eq!(person.property(), None);
         assert_eq!(person.state().await, "unlinked");
     }
     assert_eq!(token_requests(&scene), 0);
     // Omar's own goes well.
-    comes_back(&browser, &scene.person(NEW, OMAR), "u-100").await;
+    comes_back(&browser, &scene.person(FORGE_SITE, OMAR), "u-100").await;
     at_jira.go_on().await;
     confirm(&browser, "Robin Park").await;
     browser.assert_console_quiet(&[]).await;
     browser.close().await;
-    scene.person(NEW, OMAR).disconnect().await;
+    scene.person(FORGE_SITE, OMAR).disconnect().await;
     scene.close().await;
 }
 
@@ -198,9 +198,9 @@ async fn by_forge_the_panel_has_jiras_theme_whatever_the_browser_prefers() {
         (Theme::Light, JiraTheme::Dark, "rgb(31, 31, 33)"),
         (Theme::Dark, JiraTheme::Light, "rgb(255, 255, 255)"),
     ] {
-        scene.world.jira.set_theme(NEW, in_jira);
+        scene.world.jira.set_theme(FORGE_SITE, in_jira);
         let browser = Browser::themed(theme).await;
-        let at_jira = AtJira::at(&scene, &browser, NEW);
+        let at_jira = AtJira::at(&scene, &browser, FORGE_SITE);
         at_jira.sign_in(OMAR).await;
         at_jira.wait_glance("unlinked").await;
         let is = async |colour: &str| {
@@ -232,11 +232,11 @@ async fn by_forge_the_panel_has_jiras_theme_whatever_the_browser_prefers() {
 async fn t31_by_forge_a_page_reaches_the_server_as_the_person_of_its_session() {
     let (scene, browser) = start(Db::Sqlite).await;
     let jira = &scene.world.jira;
-    let at_jira = AtJira::at(&scene, &browser, NEW);
+    let at_jira = AtJira::at(&scene, &browser, FORGE_SITE);
     at_jira.wait_glance("unlinked").await;
-    scene.person(NEW, MIA).link("u-200").await;
+    scene.person(FORGE_SITE, MIA).link("u-200").await;
     // Somebody whose browser sends another context, and whatever headers they like, is still who they are.
-    let fit = scene.person(NEW, MIA).invocation(&Overrides::none());
+    let fit = scene.person(FORGE_SITE, MIA).invocation(&Overrides::none());
     let asks = format!(
         "const [frame] = document.getElementsByClassName('app-frame');\
          const context = {{ ...JSON.parse(frame.dataset.forge).context, principal: '{MIA}', accountId: '{MIA}' }};\
@@ -252,6 +252,6 @@ async fn t31_by_forge_a_page_reaches_the_server_as_the_person_of_its_session() {
     at_jira.wake_glance().await;
     at_jira.wait_glance("not-allowed").await;
     browser.close().await;
-    scene.person(NEW, MIA).disconnect().await;
+    scene.person(FORGE_SITE, MIA).disconnect().await;
     scene.end().await;
 }

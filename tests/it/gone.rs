@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::Method;
 
 use crate::on_both_databases;
-use crate::scene::{Db, Person, Scene, Setting, eventually};
+use crate::scene::{Db, FORGE_SITE, Person, Scene, Setting, eventually};
 use crate::sim::jira::{self, FaultKind, MIA, OMAR};
 use crate::sim::service::{Endpoint, Fault, Kind};
 
@@ -19,6 +19,8 @@ on_both_databases!(
     r22_a_person_is_gone_when_jira_has_said_it_twice,
     r22_a_person_who_shows_up_between_is_not_gone,
     r22_a_deactivated_person_is_gone_when_jira_has_said_it_twice,
+    r22_by_forge_a_person_is_gone_when_jira_has_said_it_twice,
+    r22_by_forge_a_deactivated_person_is_gone_when_jira_has_said_it_twice,
     r22_another_word_for_it_counts_only_about_this_person,
     r31_a_person_is_asked_about_once_a_day,
     r31_nobody_is_asked_about_where_the_app_is_disabled_meanwhile,
@@ -328,16 +330,32 @@ async fn f1_a_page_of_the_token_endpoint_of_jira_is_no_refusal(db: Db) {
     scene.end().await;
 }
 
+/// A site of Forge. Refusals right after an installation pass by themselves, and count for nothing: that time is over.
+async fn by_forge(db: Db) -> Scene {
+    let scene = Scene::start(db, Setting::keys_live(3 * 3600)).await;
+    scene.with_forge(FORGE_SITE).await;
+    scene.advance(700);
+    scene
+}
+
 async fn r22_a_person_is_gone_when_jira_has_said_it_twice(db: Db) {
-    let mut scene = Scene::start(db, Setting::keys_live(3 * 3600)).await;
+    let scene = Scene::start(db, Setting::keys_live(3 * 3600)).await;
+    a_person_is_gone(scene, "acme").await;
+}
+
+async fn r22_by_forge_a_person_is_gone_when_jira_has_said_it_twice(db: Db) {
+    a_person_is_gone(by_forge(db).await, FORGE_SITE).await;
+}
+
+async fn a_person_is_gone(mut scene: Scene, site: &'static str) {
     let jira = &scene.world.jira;
-    let omar = scene.person("acme", OMAR);
-    let mia = scene.person("acme", MIA);
+    let omar = scene.person(site, OMAR);
+    let mia = scene.person(site, MIA);
     omar.link("u-100").await;
     mia.link("u-200").await;
     omar.recorded().await;
     let key = omar.key();
-    jira.remove_person("acme", OMAR);
+    jira.remove_person(site, OMAR);
     omar.renew().await.is(202);
     omar.said_gone_once().await;
     assert_eq!(omar.state().await, "linked");
@@ -360,8 +378,8 @@ async fn r22_a_person_is_gone_when_jira_has_said_it_twice(db: Db) {
     );
     // What was written survives a restart.
     scene.restart().await;
-    let omar = scene.person("acme", OMAR);
-    let mia = scene.person("acme", MIA);
+    let omar = scene.person(site, OMAR);
+    let mia = scene.person(site, MIA);
     omar.found_gone().await;
     scene.no_work_left().await;
     assert_eq!(
@@ -412,13 +430,21 @@ async fn r22_a_person_who_shows_up_between_is_not_gone(db: Db) {
 
 async fn r22_a_deactivated_person_is_gone_when_jira_has_said_it_twice(db: Db) {
     let scene = Scene::start(db, Setting::keys_live(3 * 3600)).await;
+    a_deactivated_person_is_gone(scene, "acme").await;
+}
+
+async fn r22_by_forge_a_deactivated_person_is_gone_when_jira_has_said_it_twice(db: Db) {
+    a_deactivated_person_is_gone(by_forge(db).await, FORGE_SITE).await;
+}
+
+async fn a_deactivated_person_is_gone(scene: Scene, site: &'static str) {
     let jira = &scene.world.jira;
-    let omar = scene.person("acme", OMAR);
-    let mia = scene.person("acme", MIA);
+    let omar = scene.person(site, OMAR);
+    let mia = scene.person(site, MIA);
     omar.link("u-100").await;
     mia.link("u-200").await;
     omar.recorded().await;
-    jira.edit_site("acme", |site| {
+    jira.edit_site(site, |site| {
         site.people.get_mut(OMAR).expect("they are there").active = false;
     });
     jira.fault(jira::Fault::status(403).on_property("PUT").account(OMAR));

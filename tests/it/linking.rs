@@ -11,7 +11,7 @@ use latchkey::model::{AccountId, ClientKey, Ending};
 
 use crate::on_both_databases;
 use crate::scene::{
-    Answer, Begun, Both, Db, Person, Returned, Scene, Setting, cookie_of, eventually,
+    Answer, Begun, Both, Db, FORGE_SITE, Person, Returned, Scene, Setting, cookie_of, eventually,
 };
 use crate::sim::jira::{AccountType, KIM, LEE, MIA, OMAR, Overrides, PAT};
 use crate::sim::service::{Endpoint, Fault, Kind, RevocationReach, ServiceOptions};
@@ -28,8 +28,11 @@ on_both_databases!(
     t25_the_way_back_leads_to_the_base_url_and_no_page_hides_who_and_where,
     tokens_of_an_expired_attempt_are_revoked,
     t1_another_person_signed_in_on_return_is_refused,
+    t1_by_forge_another_person_signed_in_on_return_is_refused,
     t6_another_account_or_site_is_another_person,
+    t6_by_forge_another_account_or_site_is_another_person,
     t1_the_starter_without_the_handle_ends_the_attempt,
+    t1_by_forge_the_starter_without_the_handle_ends_the_attempt,
     t13_simultaneous_requests_make_one_link,
     t13_clicks_in_a_row_and_two_tabs_make_one_link,
     t13_clicks_on_another_account_connect_it_once,
@@ -425,22 +428,32 @@ async fn tokens_of_an_expired_attempt_are_revoked(db: Db) {
 
 async fn t1_another_person_signed_in_on_return_is_refused(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
+    another_person_is_refused(scene, "acme").await;
+}
+
+async fn t1_by_forge_another_person_signed_in_on_return_is_refused(db: Db) {
+    let scene = Scene::start(db, Setting::default()).await;
+    scene.with_forge(FORGE_SITE).await;
+    another_person_is_refused(scene, FORGE_SITE).await;
+}
+
+async fn another_person_is_refused(scene: Scene, site: &'static str) {
     // Omar sends his linking page to Mia, who logs in at the service and comes back through her Jira.
-    let omar = scene.person("acme", OMAR);
-    let mia = scene.person("acme", MIA);
+    let omar = scene.person(site, OMAR);
+    let mia = scene.person(site, MIA);
     let begun = omar.begin().await;
     let authorize = omar.go_on(&begun).await;
     let callback = scene.world.service.approve(&authorize, "u-200").await;
     let answer = omar.come_back(&callback, &begun.cookie).await;
     let returned = mia.arrive(answer.leads_to(), &begun.cookie).await;
 
-    let problem = mia.prove(&returned).await.is_problem(403, "wrong-person");
+    let problem = mia.refused(&mia.prove(&returned).await, 403, "wrong-person");
     assert_eq!(problem["signedInAs"], "Mia Chen");
     let detail = problem["detail"].as_str().expect("there are words");
     assert!(detail.contains("Mia Chen"), "{detail}");
     assert!(!detail.contains("Omar"), "who started is nobody's business");
     // It is over for the one who started, even with the handle.
-    omar.prove(&returned).await.is_problem(410, "attempt-over");
+    omar.refused(&omar.prove(&returned).await, 410, "attempt-over");
     let stopped = omar.look(&returned).await.is_page(410, "attempt-over");
     assert!(stopped.text.contains("This attempt was stopped"));
     nothing_is_linked(&omar).await;
@@ -448,11 +461,11 @@ async fn t1_another_person_signed_in_on_return_is_refused(db: Db) {
     let ledger = scene.world.service.ledger();
     assert_eq!(ledger.unredeemed_codes().len(), 1, "the code was dropped");
     assert_eq!(ledger.token_requests().len(), 0);
-    let acme = scene.client_key("acme");
+    let tenant = scene.client_key(site);
     let both = [
-        ("tenant", acme.as_str()),
+        ("tenant", tenant.as_str()),
         ("started_by", OMAR),
-        ("finished_at", &acme),
+        ("finished_at", &tenant),
         ("finished_by", MIA),
     ];
     scene
@@ -463,9 +476,25 @@ async fn t1_another_person_signed_in_on_return_is_refused(db: Db) {
 
 async fn t6_another_account_or_site_is_another_person(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
-    let here = scene.person("acme", MIA);
-    let there = scene.person("globex", MIA);
-    let other = scene.person("acme", OMAR);
+    another_account_or_site_is_refused(scene, "acme", "globex").await;
+}
+
+/// The other site comes by the same door, or by the other one.
+async fn t6_by_forge_another_account_or_site_is_another_person(db: Db) {
+    for there in ["hooli", "globex"] {
+        let scene = Scene::start(db, Setting::default()).await;
+        scene.with_forge(FORGE_SITE).await;
+        if there == "hooli" {
+            scene.with_forge(there).await;
+        }
+        another_account_or_site_is_refused(scene, FORGE_SITE, there).await;
+    }
+}
+
+async fn another_account_or_site_is_refused(scene: Scene, site: &'static str, other: &'static str) {
+    let here = scene.person(site, MIA);
+    let there = scene.person(other, MIA);
+    let other = scene.person(site, OMAR);
     // With the very handle; before the proof, after it, and when one click would link. It is over for
     // everybody then, and what it brought is revoked.
     for somebody in [&there, &other] {
@@ -478,11 +507,9 @@ async fn t6_another_account_or_site_is_another_person(db: Db) {
                     "redeemed" => page = here.both(&returned).await.page,
                     _ => {}
                 }
-                somebody
-                    .finish(step, &returned.id, &returned.handle)
-                    .await
-                    .is_problem(403, "wrong-person");
-                here.prove(&returned).await.is_problem(410, "attempt-over");
+                let answer = somebody.finish(step, &returned.id, &returned.handle);
+                somebody.refused(&answer.await, 403, "wrong-person");
+                here.refused(&here.prove(&returned).await, 410, "attempt-over");
                 here.look(&returned).await.is_page(410, "attempt-over");
                 let late = here.confirm_page(&returned, &page).await;
                 late.is_page(410, "attempt-over");
@@ -495,13 +522,13 @@ async fn t6_another_account_or_site_is_another_person(db: Db) {
     scene.all_revoked().await;
     let redeemed = scene.world.service.ledger().token_requests().len();
     assert_eq!(redeemed, 4, "what the one who started had looked at");
-    let (acme, globex) = (scene.client_key("acme"), scene.client_key("globex"));
+    let (one, two) = (scene.client_key(here.site), scene.client_key(there.site));
     for (kind, at, by) in [
-        (("cross_tenant", "proof"), &globex, MIA),
-        (("refused_proof", "person"), &acme, OMAR),
+        (("cross_tenant", "proof"), &two, MIA),
+        (("refused_proof", "person"), &one, OMAR),
     ] {
         let both = [
-            ("tenant", acme.as_str()),
+            ("tenant", one.as_str()),
             ("started_by", MIA),
             ("finished_at", at),
             ("finished_by", by),
@@ -523,7 +550,17 @@ async fn t6_another_account_or_site_is_another_person(db: Db) {
 
 async fn t1_the_starter_without_the_handle_ends_the_attempt(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
-    let omar = scene.person("acme", OMAR);
+    the_starter_without_the_handle_is_refused(scene, "acme").await;
+}
+
+async fn t1_by_forge_the_starter_without_the_handle_ends_the_attempt(db: Db) {
+    let scene = Scene::start(db, Setting::default()).await;
+    scene.with_forge(FORGE_SITE).await;
+    the_starter_without_the_handle_is_refused(scene, FORGE_SITE).await;
+}
+
+async fn the_starter_without_the_handle_is_refused(scene: Scene, site: &'static str) {
+    let omar = scene.person(site, OMAR);
     // The id is known to whoever began: it stands in the address of the linking page. What comes back
     // with the victim's browser is the handle, and no answer of ours tells it to anybody else.
     let earlier = omar.until_returned("u-100").await;
@@ -531,10 +568,9 @@ async fn t1_the_starter_without_the_handle_ends_the_attempt(db: Db) {
     for step in ["prove", "cancel"] {
         for guess in guesses {
             let returned = omar.until_returned("u-100").await;
-            omar.finish(step, &returned.id, guess)
-                .await
-                .is_problem(403, "wrong-browser");
-            omar.prove(&returned).await.is_problem(410, "attempt-over");
+            let answer = omar.finish(step, &returned.id, guess).await;
+            omar.refused(&answer, 403, "wrong-browser");
+            omar.refused(&omar.prove(&returned).await, 410, "attempt-over");
         }
     }
     // Nor has an attempt a handle before it came back.
@@ -550,7 +586,7 @@ async fn t1_the_starter_without_the_handle_ends_the_attempt(db: Db) {
     }
     nothing_is_linked(&omar).await;
     assert_eq!(scene.world.service.ledger().token_requests().len(), 0);
-    let whose = [("tenant", &*scene.client_key("acme")), ("account", OMAR)];
+    let whose = [("tenant", &*scene.client_key(site)), ("account", OMAR)];
     scene.has_recorded(("wrong_handle", ""), 8, &whose).await;
     scene.end().await;
 }

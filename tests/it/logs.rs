@@ -180,7 +180,7 @@ pub async fn assert_sqlite_free_of_secrets<S: AsRef<str>>(database: &Path, secre
 }
 
 /// Every value of every table, one on a line, as SQLite itself would quote it.
-async fn sqlite_rows(database: &Path) -> String {
+pub async fn sqlite_rows(database: &Path) -> String {
     let mut connection: SqliteConnection = SqliteConnectOptions::new()
         .filename(database)
         .connect()

@@ -13,10 +13,12 @@
 //! | `step` | what may happen, and how likely it is |
 //! | `process` | a process of the product that can be killed or stopped at any await |
 //! | `world` | all of it together: does the steps |
+//! | `doors` | the steps by which a site comes: Forge, the move there, and what comes too late |
 //! | `stress` | what is wrong with the database |
 //! | `checks` | what must be true after each |
 
 mod checks;
+mod doors;
 mod process;
 mod step;
 mod stress;
@@ -246,11 +248,12 @@ fn told(seed: u64, steps: usize, kept: &[usize], why: &Broken) -> String {
         .map(|number| format!("{number}: {:?}", all[*number]))
         .collect();
     format!(
-        "seed {seed} ({:?}, {:?}, {}{} processes): {why}\n{}",
+        "seed {seed} ({:?}, {:?}, {}{} processes, by Forge: {:?}): {why}\n{}",
         kit.service.rotation,
         kit.service.revocation_reach,
         if kit.mints { "minted keys, " } else { "" },
         kit.processes,
+        kit.forge,
         steps.join("\n")
     )
 }

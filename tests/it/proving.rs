@@ -6,13 +6,17 @@ use reqwest::header::{COOKIE, USER_AGENT};
 use serde_json::json;
 
 use crate::on_both_databases;
-use crate::scene::{Answer, Begun, Both, Db, Person, Returned, Scene, Setting, cookie_of};
+use crate::scene::{
+    Answer, Begun, Both, Db, FORGE_SITE, Person, Returned, Scene, Setting, cookie_of,
+};
 use crate::sim::jira::{MIA, OMAR, Overrides};
 use crate::sim::service::{Endpoint, Fault, Kind};
 
 on_both_databases!(
     t26_the_starter_who_read_the_handle_is_proved_and_gets_nothing_else,
     t26_the_victims_own_finish_page_ends_it_even_after_the_proof,
+    t26_by_forge_the_starter_who_read_the_handle_is_proved_and_gets_nothing_else,
+    t26_by_forge_the_victims_own_finish_page_ends_it_even_after_the_proof,
     t27_what_was_not_seen_is_not_linked,
     t27_a_form_of_another_site_confirms_nothing,
     f22_a_prefetch_spends_nothing,
@@ -56,17 +60,24 @@ async fn proves_from_elsewhere(person: &Person<'_>, returned: &Returned) -> Answ
 }
 
 /// An attacker, who is admin of their own site and reads every address that is opened there, has begun
-/// with their own token in the victim's browser. The victim has logged in at the service.
-async fn a_victim_has_logged_in<'a>(scene: &'a Scene) -> (Person<'a>, Returned) {
-    let attacker = scene.person("globex", MIA);
-    let token = scene
-        .world
-        .jira
-        .context_token("globex", MIA, &Overrides::none());
-    let answer = scene.get(&format!("/link?jwt={token}")).await;
-    let begun = Begun {
-        id: answer.leads_to().trim_start_matches("/link/").to_owned(),
-        cookie: cookie_of(&answer),
+/// with their own token, or ticket, in the victim's browser. The victim has logged in at the service.
+async fn a_victim_has_logged_in<'a>(
+    scene: &'a Scene,
+    site: &'static str,
+) -> (Person<'a>, Returned) {
+    let attacker = scene.person(site, MIA);
+    let begun = if scene.world.jira.has_forge(site) {
+        attacker.begin().await
+    } else {
+        let token = scene
+            .world
+            .jira
+            .context_token(site, MIA, &Overrides::none());
+        let answer = scene.get(&format!("/link?jwt={token}")).await;
+        Begun {
+            id: answer.leads_to().trim_start_matches("/link/").to_owned(),
+            cookie: cookie_of(&answer),
+        }
     };
     let authorize = attacker.go_on(&begun).await;
     let callback = scene.world.service.approve(&authorize, "u-100").await;
@@ -78,7 +89,19 @@ async fn a_victim_has_logged_in<'a>(scene: &'a Scene) -> (Person<'a>, Returned) 
 
 async fn t26_the_starter_who_read_the_handle_is_proved_and_gets_nothing_else(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
-    let (attacker, returned) = a_victim_has_logged_in(&scene).await;
+    the_starter_gets_nothing_else(scene, "globex").await;
+}
+
+async fn t26_by_forge_the_starter_who_read_the_handle_is_proved_and_gets_nothing_else(db: Db) {
+    let scene = Scene::start(db, Setting::default()).await;
+    scene.with_forge(FORGE_SITE).await;
+    the_starter_gets_nothing_else(scene, FORGE_SITE).await;
+}
+
+async fn the_starter_gets_nothing_else(scene: Scene, site: &'static str) {
+    // Calls of Forge come from Atlassian's servers, whoever makes them: where a proof came from shows nothing.
+    let by_connect = !scene.world.jira.has_forge(site);
+    let (attacker, returned) = a_victim_has_logged_in(&scene, site).await;
     let requests = || scene.world.service.ledger().token_requests().len();
     let page = format!("/link/{}", returned.id);
     // Before a proof, the browser that logged in spends no code either.
@@ -93,12 +116,13 @@ async fn t26_the_starter_who_read_the_handle_is_proved_and_gets_nothing_else(db:
         assert_eq!(proved.json(), json!({"next": scene.address(&page)}));
         assert_eq!(requests(), 0);
     }
-    let whose = [("tenant", &*scene.client_key("globex")), ("account", MIA)];
-    scene
-        .has_recorded(("proved_elsewhere", ""), 1, &whose)
-        .await;
+    if by_connect {
+        let whose = [("tenant", &*scene.client_key(site)), ("account", MIA)];
+        let elsewhere = ("proved_elsewhere", "");
+        scene.has_recorded(elsewhere, 1, &whose).await;
+    }
     // Without the cookie there is no page, with no cookie or with one of their own.
-    let own = scene.person("globex", OMAR).begin().await;
+    let own = scene.person(site, OMAR).begin().await;
     for cookie in ["__Host-latchkey=AAAAAAAAAAAAAAAAAAAAAA", &own.cookie] {
         let elsewhere = Returned {
             cookie: cookie.to_owned(),
@@ -113,14 +137,14 @@ async fn t26_the_starter_who_read_the_handle_is_proved_and_gets_nothing_else(db:
     assert_eq!(attacker.state().await, "linking");
     assert_eq!(attacker.property(), None);
 
-    // In the victim's browser the page names what nobody can forge, and warns.
+    // In the victim's browser the page names what nobody can forge.
     let both = Both::of(&attacker.look(&returned).await);
     assert_eq!(requests(), 1);
-    let host = scene.world.jira.url("globex");
+    let host = scene.world.jira.url(site);
     assert_eq!(both.site, host.trim_start_matches("http://"));
     assert_eq!(both.account_id, MIA);
     assert_eq!((&*both.name, &*both.subject), ("Robin Park", "u-100"));
-    assert!(both.warns_of_elsewhere);
+    assert_eq!(both.warns_of_elsewhere, by_connect);
     // The attacker asks again, and learns nothing of what the page shows.
     let again = proves_from_elsewhere(&attacker, &returned).await.is(200);
     assert_eq!(again.json(), json!({"next": scene.address(&page)}));
@@ -138,17 +162,26 @@ async fn t26_the_starter_who_read_the_handle_is_proved_and_gets_nothing_else(db:
 
 async fn t26_the_victims_own_finish_page_ends_it_even_after_the_proof(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
+    the_victims_own_finish_page_ends_it(scene, "globex").await;
+}
+
+async fn t26_by_forge_the_victims_own_finish_page_ends_it_even_after_the_proof(db: Db) {
+    let scene = Scene::start(db, Setting::default()).await;
+    scene.with_forge(FORGE_SITE).await;
+    the_victims_own_finish_page_ends_it(scene, FORGE_SITE).await;
+}
+
+async fn the_victims_own_finish_page_ends_it(scene: Scene, site: &'static str) {
     for looked in [false, true] {
-        let (attacker, returned) = a_victim_has_logged_in(&scene).await;
+        let (attacker, returned) = a_victim_has_logged_in(&scene, site).await;
         proves_from_elsewhere(&attacker, &returned).await.is(200);
         let mut page = String::new();
         if looked {
             page = Both::of(&attacker.look(&returned).await).page;
         }
         // The victim is a user of that site: Jira names them to their own finish page.
-        let victim = scene.person("globex", OMAR);
-        let refused = victim.prove(&returned).await;
-        refused.is_problem(403, "wrong-person");
+        let victim = scene.person(site, OMAR);
+        victim.refused(&victim.prove(&returned).await, 403, "wrong-person");
         attacker.look(&returned).await.is_page(410, "attempt-over");
         let late = attacker.confirm_page(&returned, &page).await;
         late.is_page(410, "attempt-over");

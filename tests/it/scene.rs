@@ -387,6 +387,14 @@ impl Scene {
             .collect()
     }
 
+    /// A site where the Forge app was installed, and called once.
+    pub async fn with_forge(&self, site: &str) {
+        let jira = &self.world.jira;
+        jira.add_site(site, "A site of Forge");
+        jira.put_forge(site, &self.base);
+        assert_eq!(jira.tick(site).await.status, 204);
+    }
+
     pub fn person(&self, site: &'static str, account: &str) -> Person<'_> {
         Person {
             scene: self,
@@ -536,6 +544,16 @@ impl Scene {
                 let dump = Postgres::dump(url).await;
                 logs::assert_free_of_secrets("the database", dump.as_bytes(), secrets);
             }
+        }
+    }
+
+    /// Every value of every row, as text.
+    pub async fn rows(&self) -> String {
+        match &self.database {
+            Database::Sqlite(directory) => {
+                logs::sqlite_rows(&directory.path().join("latchkey.db")).await
+            }
+            Database::Postgres(url) => Postgres::dump(url).await,
         }
     }
 
@@ -804,6 +822,9 @@ impl Both {
     }
 }
 
+/// A site of Forge alone.
+pub const FORGE_SITE: &str = "initech";
+
 /// An attempt that has begun in one browser.
 #[derive(Debug, Clone)]
 pub struct Begun {
@@ -812,6 +833,20 @@ pub struct Begun {
 }
 
 impl Person<'_> {
+    /// A call of this person's was refused for this reason, in the shape that their door takes.
+    #[track_caller]
+    pub fn refused(&self, answer: &Answer, status: u16, name: &str) -> Value {
+        assert_eq!(answer.status.as_u16(), status, "{}", answer.text);
+        let shape = match self.scene.world.jira.has_forge(self.site) {
+            true => "application/json",
+            false => "application/problem+json",
+        };
+        assert_eq!(answer.headers["content-type"], shape);
+        let problem = answer.json();
+        assert_eq!(problem["type"], format!("urn:latchkey:problem:{name}"));
+        problem
+    }
+
     pub fn token(&self) -> String {
         self.scene
             .world

@@ -101,6 +101,8 @@ pub struct Cloud {
     forge_kid: String,
     /// The pages of the Forge app, once it is deployed.
     forge_pages: Option<ForgePages>,
+    /// System tokens that ended before their time.
+    tokens_taken_back: BTreeSet<String>,
     secrets: BTreeSet<String>,
     installations: u64,
     landing: Option<Router>,
@@ -309,6 +311,8 @@ pub struct PropertyWrite {
     pub key: String,
     pub value: Option<Value>,
     pub by: Caller,
+    /// Whether it came through Atlassian's API host, as calls of Forge do.
+    pub by_api: bool,
 }
 
 impl PropertyWrite {

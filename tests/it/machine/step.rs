@@ -47,6 +47,19 @@ pub enum Step {
     Withdraw(usize),
     /// An admin of the site takes the app's right away, or gives it back.
     Admin(usize, bool),
+    /// The Forge app is installed on a site, perhaps beside that of Connect. This is what Forge calls first, if
+    /// anything.
+    Move(Which, usize, Option<Told>),
+    /// The Forge app is installed there anew, and the installation before ends without a word.
+    Reinstall(Which, usize, Option<Told>),
+    /// Forge calls, or a page does.
+    Tell(Which, usize, Told),
+    /// From now on the schedule of Forge calls every hour, or not any more.
+    Schedule(usize, bool),
+    /// The system tokens of a site are not good any more.
+    TakeBack(usize),
+    /// Something that was over long ago is heard of only now.
+    Late(Which, usize, Late),
     Service(ServiceFault, u32),
     Jira(JiraFault, Option<usize>, u32),
     /// All faults are over.
@@ -71,6 +84,27 @@ pub enum Step {
     Recover,
 }
 
+/// What is called of Forge's.
+#[derive(Clone, Copy, Debug)]
+pub enum Told {
+    Tick,
+    TickWithoutToken,
+    Lifecycle,
+    Page,
+    PageWithToken,
+}
+
+/// Calls of a door, or of an installation, that has nothing to say any more.
+#[derive(Clone, Copy, Debug)]
+pub enum Late {
+    Installed,
+    Uninstalled,
+    Disabled,
+    /// Of the installation before.
+    Tick,
+    Leaving,
+}
+
 /// What a process may be killed in.
 #[derive(Clone, Copy, Debug)]
 pub enum Deed {
@@ -79,6 +113,10 @@ pub enum Deed {
     Tidy,
     Link(Who, usize),
     Unlink(Who),
+    /// Forge calls, also for the first time.
+    Tell(usize, Told),
+    /// The app leaves a site, if it is of Forge.
+    Leave(usize),
 }
 
 /// Where answers are held.
@@ -208,6 +246,8 @@ pub struct Kit {
     pub service: ServiceOptions,
     pub mints: bool,
     pub processes: usize,
+    /// Which sites come by Forge from the start.
+    pub forge: [bool; SITES.len()],
 }
 
 impl Kit {
@@ -222,6 +262,7 @@ impl Kit {
             },
             mints: false,
             processes,
+            forge: [false; SITES.len()],
         }
     }
 }
@@ -254,7 +295,19 @@ impl Dice {
         let processes = 1 + self.below(3).min(1);
         let mut kit = Kit::of(rotation, processes);
         kit.mints = self.below(4) == 0;
+        kit.forge = SITES.map(|_| self.below(3) == 0);
         kit
+    }
+
+    fn told(&mut self) -> Told {
+        self.of(&[
+            Told::Tick,
+            Told::Tick,
+            Told::TickWithoutToken,
+            Told::Lifecycle,
+            Told::Page,
+            Told::PageWithToken,
+        ])
     }
 
     pub fn step(&mut self) -> Step {
@@ -262,7 +315,7 @@ impl Dice {
         let who = self.below(SITES.len() * PEOPLE);
         let subject = self.below(SUBJECTS);
         let site = self.below(SITES.len());
-        match self.below(210) {
+        match self.below(240) {
             0..18 => Step::Link(which, who, subject),
             18..21 => Step::Prove(which, who, subject),
             21..24 => Step::Confirm(which, who),
@@ -289,11 +342,13 @@ impl Dice {
             }
             174..182 => Step::Calm,
             182..190 => {
-                let deed = match self.below(6) {
+                let deed = match self.below(8) {
                     0 => Deed::Nothing,
                     1 => Deed::Tidy,
                     2 => Deed::Link(who, subject),
                     3 => Deed::Unlink(who),
+                    4 => Deed::Tell(site, self.told()),
+                    5 => Deed::Leave(site),
                     _ => Deed::Work,
                 };
                 Step::Kill(which, deed, self.below(6000) as u64)
@@ -317,7 +372,29 @@ impl Dice {
             }
             206 => Step::Backup,
             207 => Step::Restore(which),
-            _ => Step::Ahead(which, self.of(&[120, 900, 3600])),
+            208..210 => Step::Ahead(which, self.of(&[120, 900, 3600])),
+            210..218 => Step::Tell(which, site, self.told()),
+            218..221 => Step::Schedule(site, false),
+            221..226 => Step::Schedule(site, true),
+            226..228 => Step::TakeBack(site),
+            228..231 => {
+                let told = self.told();
+                Step::Move(which, site, self.of(&[None, Some(told), Some(told)]))
+            }
+            231..233 => {
+                let told = self.told();
+                Step::Reinstall(which, site, self.of(&[None, Some(told)]))
+            }
+            _ => {
+                let late = [
+                    Late::Installed,
+                    Late::Uninstalled,
+                    Late::Disabled,
+                    Late::Tick,
+                    Late::Leaving,
+                ];
+                Step::Late(which, site, self.of(&late))
+            }
         }
     }
 

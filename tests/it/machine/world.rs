@@ -29,10 +29,11 @@ use crate::sim;
 use crate::sim::jira::{self, AppState, Scope};
 use crate::sim::service::{self, Rotation};
 
+use super::doors::Way;
 use super::process::{Process, Settings};
 use super::step::{
-    Deed, Hold, JiraFault, Kit, LIFE, PEOPLE, SITES, SUBJECTS, ServiceFault, Step, Stress, Which,
-    Who,
+    Deed, Hold, JiraFault, Kit, LIFE, PEOPLE, SITES, SUBJECTS, ServiceFault, Step, Stress, Told,
+    Which, Who,
 };
 use super::stress::Ground;
 
@@ -78,6 +79,8 @@ struct Backup {
     enabled: [bool; SITES.len()],
     /// Counts installations of each site.
     installation: [u64; SITES.len()],
+    /// Whether the Forge app had ever been there.
+    by_forge: [bool; SITES.len()],
 }
 
 /// Somebody who has logged in at the service and has not confirmed.
@@ -128,13 +131,24 @@ pub struct World {
     pub calls_seen: usize,
     pub steps: usize,
     proving: BTreeMap<Who, Proving>,
-    processes: Vec<Process>,
+    pub processes: Vec<Process>,
     settings: Settings,
     seed: u64,
     started: u64,
     held_for: Seconds,
     well_at: Seconds,
-    client_keys: Vec<String>,
+    /// The name that each site has now, and those that it can have: that of Connect, and that of Forge.
+    pub client_keys: Vec<String>,
+    pub names: [[String; 2]; SITES.len()],
+    /// As the product has it.
+    pub ways: [Way; SITES.len()],
+    /// The installation of the Forge app that speaks for each site, as the product has it.
+    pub speaks: [String; SITES.len()],
+    /// Whether Forge's schedule goes on at a site, and when it last called.
+    pub scheduled: [bool; SITES.len()],
+    pub ticked_at: [Seconds; SITES.len()],
+    /// The installation of the Forge app before the present one.
+    pub forge_before: [Option<jira::ForgeApp>; SITES.len()],
     installations: u64,
     /// The number of the installation that each site has now.
     installation: [u64; SITES.len()],
@@ -196,7 +210,11 @@ impl World {
             sim.jira.add_person(SITES[site_of(who)], person);
         }
         let clock = Clock::movable();
-        let client_keys = SITES.map(|site| sim.jira.site(site).client_key);
+        let names = SITES.map(|site| {
+            let site = sim.jira.site(site);
+            let of_forge = format!("ari:cloud:jira::site/{}", site.cloud_id);
+            [site.client_key, of_forge]
+        });
         // A file of SQLite serves one process.
         let mut kit = kit;
         if db == Db::Sqlite {
@@ -237,7 +255,16 @@ impl World {
             seed,
             started: 1,
             held_for: 0,
-            client_keys: client_keys.to_vec(),
+            client_keys: names
+                .iter()
+                .map(|[of_connect, _]| of_connect.clone())
+                .collect(),
+            names,
+            ways: [Way::Connect; SITES.len()],
+            speaks: [const { String::new() }; SITES.len()],
+            scheduled: [true; SITES.len()],
+            ticked_at: [0; SITES.len()],
+            forge_before: [const { None }; SITES.len()],
             installations: 0,
             installation: [0; SITES.len()],
             url: urls.own,
@@ -249,8 +276,12 @@ impl World {
             world.processes.push(process);
         }
         for site in 0..SITES.len() {
-            world.install(0, site);
+            match world.kit.forge[site] {
+                true => world.move_to_forge(0, site, Some(Told::Tick)),
+                false => world.install(0, site),
+            }
         }
+        world.settle().expect("nothing is held yet");
         world
     }
 
@@ -268,7 +299,7 @@ impl World {
     }
 
     /// Which process does it: one that is awake.
-    fn awake(&self, which: Which) -> usize {
+    pub fn awake(&self, which: Which) -> usize {
         let which = which % self.processes.len();
         match self.processes[which].paused {
             true => (which + 1) % self.processes.len(),
@@ -321,9 +352,14 @@ impl World {
                 let which = self.awake(which);
                 self.processes[which].tidy();
             }
-            Step::Pass(seconds) => self.pass(seconds)?,
+            Step::Pass(seconds) => {
+                self.pass(seconds)?;
+                self.tick_on_schedule(0);
+            }
             Step::Uninstall(which, site) => {
-                if self.installed[site] {
+                if self.has_forge(site) {
+                    self.leave(which, site)?;
+                } else if self.installed[site] {
                     self.set_state(site, AppState::Uninstalled);
                     self.installed[site] = false;
                     self.leave_behind(site);
@@ -331,12 +367,20 @@ impl World {
                 }
             }
             Step::Install(which, site) => {
-                if !self.installed[site] {
+                if self.ever_by_forge(site) {
+                    self.move_to_forge(which, site, Some(Told::Tick));
+                } else if !self.installed[site] {
                     self.install(which, site);
                 }
             }
             Step::Disable(which, site) => self.enable(which, site, false),
             Step::Enable(which, site) => self.enable(which, site, true),
+            Step::Move(which, site, first) => self.move_to_forge(which, site, first),
+            Step::Reinstall(which, site, first) => self.reinstall_forge(which, site, first),
+            Step::Tell(which, site, what) => self.tell(which, site, what),
+            Step::Schedule(site, goes_on) => self.scheduled[site] = goes_on,
+            Step::TakeBack(site) => self.sim.jira.forget_system_tokens(SITES[site]),
+            Step::Late(which, site, what) => self.late(which, site, what),
             Step::Withdraw(number) => self.sim.service.withdraw(&subject(number)),
             Step::Admin(site, admin) => self.sim.jira.set_app_is_admin(SITES[site], admin),
             // A service that rotates gives a refresh token with every answer.
@@ -450,7 +494,7 @@ impl World {
 
     // --- admins ---
 
-    fn set_state(&self, site: usize, state: AppState) {
+    pub fn set_state(&self, site: usize, state: AppState) {
         self.sim.jira.edit_site(SITES[site], |site| {
             if let Some(app) = &mut site.app {
                 app.state = state;
@@ -497,13 +541,16 @@ impl World {
         let call = told(now);
         let installed = process.app.parts.store.install(&installation, &call, now);
         process.run(installed).expect(DONE);
+        process
+            .run(latchkey::worker::learn_sites(&process.app.parts))
+            .expect(DONE);
         self.installed[site] = true;
         self.enabled[site] = true;
         self.installation[site] = self.installations;
     }
 
     fn enable(&mut self, which: Which, site: usize, enabled: bool) {
-        if !self.installed[site] {
+        if !self.installed[site] || self.has_forge(site) {
             return;
         }
         self.enabled[site] = enabled;
@@ -566,7 +613,13 @@ impl World {
     }
 
     /// Drives those who are awake until all that is under way waits for an answer that is held.
-    fn settle(&mut self) -> Result<(), String> {
+    pub fn settle(&mut self) -> Result<(), String> {
+        self.settle_all()?;
+        self.look_at_doors();
+        Ok(())
+    }
+
+    fn settle_all(&mut self) -> Result<(), String> {
         let began = Instant::now();
         let (mut last, mut since) = ((0, 0), began);
         loop {
@@ -654,6 +707,21 @@ impl World {
                 self.processes[which].request(unlink);
                 self.processes[which].drive_for(for_so_long);
             }
+            Deed::Tell(site, what) => {
+                // Where Connect's app is disabled, the product must not come to a stop between the two.
+                if self.enabled[site]
+                    && let Some(arrives) = self.telling(which, site, what)
+                {
+                    self.processes[which].request(arrives);
+                    self.processes[which].drive_for(for_so_long);
+                }
+            }
+            Deed::Leave(site) => {
+                if let Some(leaves) = self.leaving(which, site) {
+                    self.processes[which].request(leaves);
+                    self.processes[which].drive_for(for_so_long);
+                }
+            }
         }
         // The other's calls may be held.
         let alone = self.idle_besides(which);
@@ -664,6 +732,10 @@ impl World {
         self.processes.insert(which, another);
         self.hung_up(alone)?;
         self.excuse(&dead);
+        if let Deed::Leave(site) = deed {
+            // Forge calls again where it got no answer.
+            self.leave(which, site)?;
+        }
         Ok(())
     }
 
@@ -727,6 +799,7 @@ impl World {
             installed: self.installed,
             enabled: self.enabled,
             installation: self.installation,
+            by_forge: [0, 1].map(|site| self.ever_by_forge(site)),
         });
     }
 
@@ -752,6 +825,11 @@ impl World {
         }
         // Nobody does it faster.
         self.advance(PUTTING_BACK);
+        if (0..SITES.len()).any(|site| self.ever_by_forge(site) && !backup.by_forge[site]) {
+            // What Connect's app did until it moved is not known to work any more, before Forge has called again.
+            self.calm();
+        }
+        self.look_at_doors();
         self.forget();
         for site in 0..SITES.len() {
             self.tell_again(which, site, backup);
@@ -784,7 +862,12 @@ impl World {
 
     /// What Jira has told since the backup was made, the admin of a site brings about again.
     fn tell_again(&mut self, which: Which, site: usize, backup: Backup) {
-        if !self.installed[site] {
+        if self.has_forge(site) {
+            self.tell(which, site, Told::Tick);
+        } else if self.ever_by_forge(site) {
+            // It left, and no call comes of that any more. The product finds it out by itself after days.
+            self.has_left_unheard(which, site);
+        } else if !self.installed[site] {
             if backup.installed[site] {
                 self.leave_behind(site);
                 self.tell_uninstalled(which, site);
@@ -877,9 +960,13 @@ impl World {
         self.calm();
         self.settle()?;
         self.check(&well, &before)?;
+        self.scheduled = [true; SITES.len()];
+        self.ticked_at = [0; SITES.len()];
         let end = self.clock.now() + LONG_ENOUGH;
         while self.clock.now() < end {
             self.advance(TICK);
+            self.tick_on_schedule(0);
+            self.settle()?;
             for which in 0..self.processes.len() {
                 let before = self.before();
                 self.processes[which].work();
@@ -914,9 +1001,9 @@ impl World {
         let mut found = BTreeMap::new();
         for link in rows {
             let site = self
-                .client_keys
+                .names
                 .iter()
-                .position(|key| *key == link.client_key);
+                .position(|names| names.contains(&link.client_key));
             let site = site.expect("a site of this world");
             let person = (0..PEOPLE).find(|person| account_of(*person) == link.account_id);
             let who = site * PEOPLE + person.expect("a person of this world");
@@ -930,7 +1017,11 @@ impl World {
                 claimed_by: link.claimed_by,
                 current: link.of_this_installation == 1,
             };
-            found.insert(who, row);
+            // A site may have had another name, whose links end.
+            let better = |known: &Row| known.current && !row.current;
+            if !found.get(&who).is_some_and(better) {
+                found.insert(who, row);
+            }
         }
         found
     }

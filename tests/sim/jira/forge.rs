@@ -106,7 +106,11 @@ async fn graphql(State(jira): State<Jira>, headers: HeaderMap, request: Request)
     let body = read_body(request.into_body()).await.unwrap_or_default();
     let bearer = bearer_of(&headers).unwrap_or_default();
     let Some(site) = jira.site_of_system_token(&bearer) else {
-        return mark(StatusCode::UNAUTHORIZED.into_response(), "no system token");
+        let refused = StatusCode::UNAUTHORIZED.into_response();
+        return match jira.has_taken_back(&bearer) {
+            true => refused,
+            false => mark(refused, "no system token"),
+        };
     };
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     let query = body["query"].as_str().unwrap_or_default();
@@ -230,25 +234,29 @@ pub(super) fn at_site(jira: &Jira, uri: &Uri) -> Option<(String, Uri)> {
     Some((site, path.parse().ok()?))
 }
 
-/// Who calls a site's REST API through the API host.
+/// Who calls a site's REST API through the API host; or why nobody does, and whether an app that knows what it does
+/// may have called all the same.
 pub(super) fn establish(
     jira: &Jira,
     site: &str,
     token: &str,
-) -> Result<(Caller, BTreeSet<Scope>), &'static str> {
+) -> Result<(Caller, BTreeSet<Scope>), (&'static str, bool)> {
     jira.keep_secret(token);
     if let Some(of) = jira.site_of_system_token(token) {
         return match of == site {
             true => Ok((Caller::App, Scope::with_implied([Scope::Delete]))),
-            false => Err("a system token of another site"),
+            false => Err(("a system token of another site", false)),
         };
     }
+    if jira.has_taken_back(token) {
+        return Err(("a system token that was taken back", true));
+    }
     let bearer = jira.look(|cloud| cloud.bearers.get(token).cloned());
-    let bearer = bearer.ok_or("an unknown token, or one that has run out")?;
+    let bearer = bearer.ok_or(("an unknown token, or one that has run out", false))?;
     match bearer {
-        bearer if bearer.site != site => Err("a token of another site"),
-        bearer if bearer.installation != 0 => Err("a token of Connect"),
-        bearer if bearer.expires <= jira.now() => Err("a token that has run out"),
+        bearer if bearer.site != site => Err(("a token of another site", false)),
+        bearer if bearer.installation != 0 => Err(("a token of Connect", false)),
+        bearer if bearer.expires <= jira.now() => Err(("a token that has run out", false)),
         bearer => Ok((Caller::AsUser(bearer.account), bearer.scopes)),
     }
 }
@@ -294,6 +302,8 @@ impl Jira {
             tokens: Vec::new(),
             pages_bring_tokens: false,
         };
+        // An installation that was there before ends without a word.
+        self.forget_system_tokens(site);
         self.edit_site(site, |site| site.forge = Some(forge));
     }
 
@@ -361,22 +371,29 @@ impl Jira {
 
     /// The installation is gone, and the app is not told.
     pub fn lose_forge(&self, site: &str, end: TokensEnd) {
+        if let TokensEnd::AtOnce = end {
+            self.forget_system_tokens(site);
+        }
         self.edit_site(site, |site| {
-            let forge = site.forge.as_mut().expect("the app is installed there");
-            forge.installed = false;
-            if let TokensEnd::AtOnce = end {
-                forge.tokens.clear();
+            if let Some(forge) = &mut site.forge {
+                forge.installed = false;
             }
         });
     }
 
-    /// No token that was given out is good any more.
+    /// No token that was given out is good any more, which the app finds out by a refusal.
     pub fn forget_system_tokens(&self, site: &str) {
-        self.edit_site(site, |site| {
-            if let Some(forge) = &mut site.forge {
-                forge.tokens.clear();
+        self.edit(|cloud| {
+            if let Some(forge) = &mut cloud.site_mut(site).forge {
+                let gone: Vec<_> = forge.tokens.drain(..).collect();
+                let gone = gone.into_iter().map(|(token, _)| token);
+                cloud.tokens_taken_back.extend(gone);
             }
         });
+    }
+
+    fn has_taken_back(&self, token: &str) -> bool {
+        self.look(|cloud| cloud.tokens_taken_back.contains(token))
     }
 
     fn site_of_system_token(&self, token: &str) -> Option<String> {

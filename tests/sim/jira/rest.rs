@@ -103,6 +103,7 @@ struct Authenticated {
     /// Whether it came through the API host, as Forge calls.
     by_api: bool,
     caller: Caller,
+    by_api: bool,
     scopes: BTreeSet<Scope>,
     uri: Uri,
     headers: HeaderMap,
@@ -136,6 +137,7 @@ impl FromRequest<Jira> for Authenticated {
             site: at.site,
             by_api,
             caller,
+            by_api,
             scopes,
             uri: parts.uri,
             headers: parts.headers,
@@ -155,7 +157,10 @@ fn by_forge(
         .unwrap_or_default();
     let token = value.strip_prefix("Bearer ");
     let token = token.ok_or(Refusal::unauthorized("no bearer token at the API host"))?;
-    forge::establish(jira, site, token).map_err(Refusal::unauthorized)
+    forge::establish(jira, site, token).map_err(|(why, normal)| Refusal {
+        normal,
+        ..Refusal::unauthorized(why)
+    })
 }
 
 fn establish(
@@ -415,6 +420,7 @@ fn change_property(
                 key,
                 value,
                 by: call.caller.clone(),
+                by_api: call.by_api,
             });
         }
         before.is_some()
