@@ -88,7 +88,8 @@ fn each(text: &str, begin: &str, end: &str, put: impl Fn(&str) -> String) -> Str
         made.push_str(&put(found));
         rest = after;
     }
-    made + rest
+    made.push_str(rest);
+    made
 }
 
 /// As forge/fill escapes what it puts into a page.
@@ -122,5 +123,5 @@ fn script(page: &str) -> String {
             None => own.push_str(&format!("{line}\n")),
         }
     }
-    made + &format!("{{\n{own}}}\n")
+    format!("{made}{{\n{own}}}\n")
 }

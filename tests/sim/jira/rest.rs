@@ -103,7 +103,6 @@ struct Authenticated {
     /// Whether it came through the API host, as Forge calls.
     by_api: bool,
     caller: Caller,
-    by_api: bool,
     scopes: BTreeSet<Scope>,
     uri: Uri,
     headers: HeaderMap,
@@ -137,7 +136,6 @@ impl FromRequest<Jira> for Authenticated {
             site: at.site,
             by_api,
             caller,
-            by_api,
             scopes,
             uri: parts.uri,
             headers: parts.headers,
