@@ -77,8 +77,7 @@ create table forge_installation (
     missing_since bigint
 );
 create unique index forge_installation_current on forge_installation (client_key) where standing = 'current';
-create index forge_installation_ask on forge_installation (ask_at) where standing = 'current';
-create index forge_installation_called on forge_installation (called_at) where standing = 'current';
+create index forge_installation_ask on forge_installation (standing, ask_at);
 
 -- When Forge last called on its schedule, about any installation, and since when it has done so without a gap. One
 -- that is silent while no other is heard may be there: it is this server that hears nothing.

@@ -6,7 +6,7 @@ const { root, part, Problem, CALL_WAIT, answer, stillClicked, watchLeaving, work
 const TICKET_LIFE = 50_000;
 const TICKET_RENEWAL = 40_000;
 const TICKET_RETRY = 10_000;
-const CONTEXT_WAIT = 5_000;
+const CONTEXT_WAIT = 15_000;
 const LANGUAGE_WAIT = 2_000;
 // A person may think about Jira's question, and some versions of the bridge may never say what came of it.
 const QUESTION_WAIT = 60_000;

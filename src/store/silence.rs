@@ -19,16 +19,16 @@ statements! {
     SILENT = "select installation, client_key, called_at, ask_at, missing_since from forge_installation \
         where standing = 'current' and ask_at <= $1 order by ask_at limit $2";
     /// One replica asks.
-    SILENT_ASKED = "update forge_installation set ask_at = $3 where installation = $1 and ask_at = $2 \
-        and standing = 'current'";
+    SILENT_ASKED = "update forge_installation set ask_at = $3 where installation = $1 and ask_at = $2";
     SILENT_AGAIN = "update forge_installation set ask_at = $3, missing_since = $4 where installation = $1 \
-        and called_at = $2 and standing = 'current'";
+        and called_at = $2";
     /// It may come back, whatever was said about it: then its site is known anew.
     SILENT_LOST = "update forge_installation set standing = 'waiting', sealed = null, system_token = null, \
         system_token_ends_at = 0, missing_since = null where installation = $1 and called_at = $2 \
         and client_key = $3 and standing = 'current'";
-    CALLED_LATELY = "select client_key from forge_installation where standing = 'current' and called_at >= $1 \
-        order by called_at desc limit $2";
+    /// One is asked about some time after it has called, so the index of that finds them, too.
+    CALLED_LATELY = "select client_key from forge_installation where ask_at >= $1 and called_at >= $1 \
+        and standing = 'current' order by ask_at desc limit $2";
     TICK_HEARD = "update forge_heard set since = case when heard_at between $3 and $1 then since else $1 end, \
         heard_at = $1 where id = 1 and not heard_at between $2 and $1";
     HEARD = "select since, heard_at from forge_heard where id = 1";

@@ -500,6 +500,8 @@ async fn another_account_or_site_is_refused(scene: Scene, site: &'static str, ot
     for somebody in [&there, &other] {
         for step in ["prove", "cancel"] {
             for come_to in ["returned", "proved", "redeemed"] {
+                // All of this is more than one person may do at once.
+                scene.advance(15);
                 let returned = here.until_returned("u-100").await;
                 let mut page = String::new();
                 match come_to {

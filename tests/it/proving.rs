@@ -104,6 +104,15 @@ async fn the_starter_gets_nothing_else(scene: Scene, site: &'static str) {
     let (attacker, returned) = a_victim_has_logged_in(&scene, site).await;
     let requests = || scene.world.service.ledger().token_requests().len();
     let page = format!("/link/{}", returned.id);
+    let host = scene.world.jira.url(site);
+    let host = host.trim_start_matches("http://");
+    // The page of Forge learns from it who is looking, and nobody learns anything of the service's account.
+    let said = match by_connect {
+        true => json!({"next": scene.address(&page)}),
+        false => {
+            json!({"next": scene.address(&page), "signedInAs": "Mia Chen", "site": host, "issue": "KEY-1"})
+        }
+    };
     // Before a proof, the browser that logged in spends no code either.
     let unproved = attacker.look(&returned).await.is(200);
     let introduced = unproved
@@ -113,7 +122,7 @@ async fn the_starter_gets_nothing_else(scene: Scene, site: &'static str) {
     assert_eq!(requests(), 0);
     for _ in 0..2 {
         let proved = proves_from_elsewhere(&attacker, &returned).await.is(200);
-        assert_eq!(proved.json(), json!({"next": scene.address(&page)}));
+        assert_eq!(proved.json(), said);
         assert_eq!(requests(), 0);
     }
     if by_connect {
@@ -140,14 +149,13 @@ async fn the_starter_gets_nothing_else(scene: Scene, site: &'static str) {
     // In the victim's browser the page names what nobody can forge.
     let both = Both::of(&attacker.look(&returned).await);
     assert_eq!(requests(), 1);
-    let host = scene.world.jira.url(site);
-    assert_eq!(both.site, host.trim_start_matches("http://"));
+    assert_eq!(both.site, host);
     assert_eq!(both.account_id, MIA);
     assert_eq!((&*both.name, &*both.subject), ("Robin Park", "u-100"));
     assert_eq!(both.warns_of_elsewhere, by_connect);
     // The attacker asks again, and learns nothing of what the page shows.
     let again = proves_from_elsewhere(&attacker, &returned).await.is(200);
-    assert_eq!(again.json(), json!({"next": scene.address(&page)}));
+    assert_eq!(again.json(), said);
     let status = attacker.status().await;
     assert_eq!(status, json!({"state": "linking", "service": "Acme Drive"}));
     assert_eq!(attacker.property(), None);

@@ -33,7 +33,7 @@ const SMALL: [&str; 4] = [
 ];
 
 /// What neither the worker nor a page asks for.
-const RARE: [&str; 20] = [
+const RARE: [&str; 21] = [
     // Figures: each reads an index of the rows that it is about (tests/it/watching.rs).
     "LINKS_LIVE",
     "LINKS_DUE",
@@ -47,8 +47,9 @@ const RARE: [&str; 20] = [
     "TENANTS_BY_STATE",
     "TENANTS_PARKED",
     "REPORTS_IN_TROUBLE",
-    // What `latchkey doctor` looks at.
+    // What `latchkey doctor` and `latchkey accounts report` look at.
     "TENANTS_SOME",
+    "REPORTS_SOME",
     // How much there is to do for `rotate-keys`.
     "WRAPPED_COUNT",
     // A table with a row for each migration.
