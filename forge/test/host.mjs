@@ -149,11 +149,10 @@ export async function startHost({
     const theme = url.searchParams.get("theme") === "dark" ? "dark" : "light";
     return `<!doctype html>
 <html lang="en" data-color-mode="${theme}">
-<head><meta charset="utf-8"><title>Jira</title><link rel="icon" href="data:,"><link rel="stylesheet" href="/host.css"></head>
+<head><meta charset="utf-8"><title>Jira</title><link rel="icon" href="data:,"><link rel="stylesheet" href="/host.css"><script src="/s/forge.js"></script></head>
 <body>
 <header>Jira · acme · ${people[account] ?? "nobody"}</header>
 <main class="${page}"><iframe title="App" sandbox="${SANDBOX}" src="${networkUrl}/${page}/index.html" data-origin="${networkUrl}" data-forge="${data}"></iframe></main>
-<script src="/s/forge.js"></script>
 </body></html>`;
   }
 

@@ -1,4 +1,5 @@
-// Forge's half in Jira's page: answers the frames of the app, and nobody else.
+// Forge's half in Jira's page: answers the frames of the app, and nobody else. It is in the head of the page, so that it
+// listens before the first frame speaks.
 (() => {
   "use strict";
   const frames = () => [...document.querySelectorAll("iframe[data-forge]")];
