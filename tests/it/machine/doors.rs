@@ -267,6 +267,8 @@ impl World {
                     Late::Leaving => self.leaves(site),
                     _ => self.called(site, Told::Tick),
                 };
+                // A product whose database was put back may still speak with it, and is refused.
+                self.sim.jira.forget_system_tokens(name);
                 self.sim.jira.edit_site(name, |site| site.forge = present);
                 let app = self.processes[which].app.clone();
                 self.processes[which].request(late.arrive(app));

@@ -340,12 +340,7 @@ impl Jira {
         let answer = self
             .trigger(site, "latchkey-leaving", "/forge/leaving")
             .await;
-        self.edit_site(site, |site| {
-            if let Some(forge) = &mut site.forge {
-                forge.installed = false;
-                forge.tokens.clear();
-            }
-        });
+        self.lose_forge(site, TokensEnd::AtOnce);
         answer
     }
 
