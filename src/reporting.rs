@@ -170,11 +170,12 @@ fn stopped(
 ) -> Result<Came, Error> {
     let now = parts.clock.now();
     let backoff = (60_i64 << claim.failures.clamp(0, 6)).min(LONGEST_WAIT);
-    let (trouble, until) = match &error {
+    let why = error.to_string();
+    let (trouble, until) = match error {
         ReportError::Waits { until } if claim.failures >= PATIENT_AFTER => {
-            (ReportTrouble::Waits, (now + LONGEST_WAIT).max(*until))
+            (ReportTrouble::Waits, (now + LONGEST_WAIT).max(until))
         }
-        ReportError::Waits { until } => (ReportTrouble::Waits, *until),
+        ReportError::Waits { until } => (ReportTrouble::Waits, until),
         ReportError::NoAnswer(_) | ReportError::Failed(_) => {
             let wait = backoff / 2 + parts.random.up_to(backoff / 2);
             (ReportTrouble::NoAnswer, now + wait)
@@ -182,14 +183,9 @@ fn stopped(
         ReportError::NoSystemToken => (ReportTrouble::NoSystemToken, now + TOKEN_AGAIN),
         ReportError::Refused(_) => (ReportTrouble::Refused, now + REFUSED_AGAIN),
         ReportError::NotUnderstood => (ReportTrouble::NotUnderstood, now + REFUSED_AGAIN),
-        ReportError::Store(_) => {
-            return match error {
-                ReportError::Store(error) => Err(error),
-                _ => Ok(Came::Lost),
-            };
-        }
+        ReportError::Store(error) => return Err(error),
     };
-    tracing::warn!(tenant = %tenant.client_key, trouble = trouble.as_str(), %error, next_try = %rfc3339(until), "the accounts of a tenant could not be reported to Atlassian");
+    tracing::warn!(tenant = %tenant.client_key, trouble = trouble.as_str(), error = why, next_try = %rfc3339(until), "the accounts of a tenant could not be reported to Atlassian");
     Ok(Came::Stopped(trouble, until))
 }
 

@@ -499,7 +499,7 @@ impl Store {
             .connections
             .transaction(async |tx| {
                 let row = tenant::lock(tx, client_key, now).await?;
-                if !row.installed || row.installation != tenant.installation {
+                if !row.is_still(tenant) {
                     return Ok(Finish::RollBack(false));
                 }
                 falls_silent(tx, client_key).await?;
@@ -520,7 +520,7 @@ impl Store {
             .connections
             .transaction(async |tx| {
                 let row = tenant::lock(tx, client_key, now).await?;
-                if !row.installed || row.installation != tenant.installation {
+                if !row.is_still(tenant) {
                     return Ok(Finish::RollBack(false));
                 }
                 let place = SecretPlace {

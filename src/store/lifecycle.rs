@@ -249,7 +249,7 @@ impl Store {
                 if forge::has_moved(tx, client_key).await? {
                     return Ok(Finish::Commit(Heard::Moved));
                 }
-                if !row.installed || row.installation != tenant.installation {
+                if !row.is_still(tenant) {
                     // Uninstalled at this moment.
                     return Ok(Finish::RollBack(Heard::Late));
                 }

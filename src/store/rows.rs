@@ -4,7 +4,7 @@ use sqlx::FromRow;
 
 use crate::model::{
     AccountId, AsideReason, ClientKey, Consent, Identity, Link, LinkId, LinkState, Published,
-    Trouble,
+    Tenant, Trouble,
 };
 
 use super::connections::readable_rows;
@@ -49,6 +49,14 @@ pub(super) struct TenantRow {
     pub(super) signed_at: i64,
     /// When the call that enabled or disabled it was signed.
     pub(super) switched_at: i64,
+}
+
+impl TenantRow {
+    /// Whether the app is installed there as it was when the tenant was read. It may have been uninstalled since, or
+    /// installed anew.
+    pub(super) fn is_still(&self, tenant: &Tenant) -> bool {
+        self.installed && self.installation == tenant.installation
+    }
 }
 
 /// Columns of `forge_installation`. All are missing where no installation speaks for the tenant.

@@ -163,7 +163,7 @@ impl Store {
             .connections
             .transaction(async |tx| {
                 let row = tenant::lock(tx, client_key, now).await?;
-                if !row.installed || row.installation != tenant.installation {
+                if !row.is_still(tenant) {
                     return Ok(Finish::RollBack(false));
                 }
                 let lost = SILENT_LOST

@@ -231,11 +231,7 @@ async fn global_page(
     headers: HeaderMap,
 ) -> Result<Response, Redirect> {
     let viewer = Viewer::of(&jira, &at, number, &headers, &uri)?;
-    let base = format!(
-        "/jira/apps/{}/{}",
-        jira.forge_app_id(),
-        jira.forge_environment()
-    );
+    let base = jira.forge_global_path();
     Ok(app_page(
         &jira,
         &at,
@@ -406,13 +402,17 @@ impl Jira {
 
     /// Where a site has the finish page.
     pub fn forge_finish_url(&self, site: &str) -> String {
-        let (app, environment) = (self.forge_app_id(), self.forge_environment());
-        format!("{}/jira/apps/{app}/{environment}/finish", self.url(site))
+        format!("{}{}/finish", self.url(site), self.forge_global_path())
     }
 
     /// Where a site has the app's page for admins.
     pub fn forge_admin_url(&self, site: &str) -> String {
         format!("{}{}", self.url(site), self.forge_admin_path())
+    }
+
+    fn forge_global_path(&self) -> String {
+        let (app, environment) = (self.forge_app_id(), self.forge_environment());
+        format!("/jira/apps/{app}/{environment}")
     }
 
     fn forge_admin_path(&self) -> String {
