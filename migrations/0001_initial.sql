@@ -71,6 +71,8 @@ create table forge_installation (
     -- Sealed: what calls to the tenant's Jira carry, and when it runs out.
     system_token text,
     system_token_ends_at bigint not null default 0,
+    -- One that ends after this takes its place: its end, or sooner if the clock that it was taken from was ahead.
+    system_token_yields_after bigint not null default 0,
     -- When Atlassian is asked whether it is still there. Each call puts that off.
     ask_at bigint not null,
     -- Since when Atlassian says that it is not there. Null: it has not said so, or the installation has called since.

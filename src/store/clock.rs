@@ -80,6 +80,11 @@ statements! {
     /// A cycle that begins early does no harm.
     REPORTS_BACK = "update account_report set due_at = case when due_at - $2 > $1 then due_at - $2 else $1 end \
         where due_at > $3";
+    /// When a system token ends may be known by the clock alone. One that comes later is the better one then; the end
+    /// itself is sealed with the token.
+    SYSTEM_TOKENS_BACK = "update forge_installation set system_token_yields_after = \
+        case when system_token_yields_after - $2 > $1 then system_token_yields_after - $2 else $1 end \
+        where system_token_yields_after > $3";
     /// Of the due times after the third and up to the fourth.
     LINKS_BACK = "update link set due_at = case when due_at - $2 > $1 then due_at - $2 else $1 end \
         where due_at > $3 and due_at <= $4";
@@ -167,6 +172,7 @@ impl Store {
                 &FAILING_TENANTS_BACK,
                 &TENANTS_BACK,
                 &REPORTS_BACK,
+                &SYSTEM_TOKENS_BACK,
             ] {
                 let all = statement.bind(now).bind(ahead).bind(now + SHORT);
                 tx.execute(all).await?;

@@ -53,14 +53,16 @@ statements! {
     FORGE_WAITS_AGAIN = "update forge_installation set standing = 'waiting' where installation = $1 \
         and standing = 'refused'";
     FORGE_PASSES = "update forge_installation set standing = 'past', system_token = null, \
-        system_token_ends_at = 0 where client_key = $1 and standing = 'current'";
+        system_token_ends_at = 0, system_token_yields_after = 0 where client_key = $1 and standing = 'current'";
     FORGE_SPEAKS = "update forge_installation set standing = 'current', client_key = $2, since = $3, sealed = $4, \
-        system_token = null, system_token_ends_at = 0 where installation = $1 and standing = 'waiting'";
+        system_token = null, system_token_ends_at = 0, system_token_yields_after = 0 \
+        where installation = $1 and standing = 'waiting'";
     FORGE_OF_TENANT = "select cloud_id, environment, standing, client_key, called_at \
         from forge_installation where client_key = $1 and standing = 'current'";
     /// The newest end wins.
-    FORGE_TOKEN = "update forge_installation set system_token = $2, system_token_ends_at = $3 \
-        where client_key = $4 and standing = 'current' and installation = $1 and system_token_ends_at < $3";
+    FORGE_TOKEN = "update forge_installation set system_token = $2, system_token_ends_at = $3, \
+        system_token_yields_after = $3 where client_key = $4 and standing = 'current' and installation = $1 \
+        and system_token_yields_after < $3";
     TENANT_MOVES = "update tenant set acts_as_user = false, enabled = true, wait_until = 0, put_wait_until = 0, \
         delete_wait_until = 0, get_wait_until = 0 where client_key = $1";
     TENANT_WAITS_NO_MORE = "update tenant set wait_until = 0 where client_key = $1 and wait_reason = $2";

@@ -24,8 +24,8 @@ statements! {
         and called_at = $2";
     /// It may come back, whatever was said about it: then its site is known anew.
     SILENT_LOST = "update forge_installation set standing = 'waiting', sealed = null, system_token = null, \
-        system_token_ends_at = 0, missing_since = null where installation = $1 and called_at = $2 \
-        and client_key = $3 and standing = 'current'";
+        system_token_ends_at = 0, system_token_yields_after = 0, missing_since = null \
+        where installation = $1 and called_at = $2 and client_key = $3 and standing = 'current'";
     /// One is asked about some time after it has called, so the index of that finds them, too.
     CALLED_LATELY = "select client_key from forge_installation where ask_at >= $1 and called_at >= $1 \
         and standing = 'current' order by ask_at desc limit $2";

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use crate::on_both_databases;
-use crate::scene::{Db, Scene, Setting, eventually};
+use crate::scene::{Db, FORGE_SITE, Scene, Setting, eventually};
 use crate::sim::jira::{MIA, OMAR};
 use crate::sim::service::{Endpoint, Fault, Kind};
 
 on_both_databases!(
     f8_r25_a_clock_that_was_ahead_delays_nothing,
     f8_a_clock_that_was_ahead_before_a_restart_delays_nothing,
+    f8_by_forge_a_system_token_of_a_clock_that_was_ahead_gives_way,
 );
 
 /// Of two tenants: what one alone meets closes no gate.
@@ -80,5 +81,37 @@ async fn f8_a_clock_that_was_ahead_before_a_restart_delays_nothing(db: Db) {
     scene.clock.advance(-3600);
     scene.start_again(address).await;
     renewed_in_a_minute(&scene).await;
+    scene.end().await;
+}
+
+/// When it ends is known by the clock alone, so a later one seems to end sooner.
+async fn f8_by_forge_a_system_token_of_a_clock_that_was_ahead_gives_way(db: Db) {
+    /// As far as the call that brings a system token still counts.
+    const AHEAD: i64 = 30;
+    let scene = Scene::start(db, Setting::keys_live(3 * 3600)).await;
+    scene.with_forge(FORGE_SITE).await;
+    let omar = scene.person(FORGE_SITE, OMAR);
+    omar.link("u-100").await;
+    omar.recorded().await;
+    let jira = &scene.world.jira;
+    let ends = "select system_token_ends_at from forge_installation where standing = 'current'";
+    let first = scene.count(ends).await;
+    scene.clock.advance(AHEAD);
+    assert_eq!(jira.tick(FORGE_SITE).await.status, 204);
+    let of_ahead = scene.count(ends).await;
+    assert!(of_ahead >= first + AHEAD, "{of_ahead} after {first}");
+    tokio::time::sleep(A_LOOK).await;
+    scene.clock.advance(-AHEAD);
+    // Nothing that came before is good any more.
+    jira.forget_system_tokens(FORGE_SITE);
+    eventually("the next call counts", async || {
+        assert_eq!(jira.tick(FORGE_SITE).await.status, 204);
+        (scene.count(ends).await < of_ahead).then_some(())
+    })
+    .await;
+    scene.advance(2 * 3600 - 60);
+    assert_eq!(jira.tick(FORGE_SITE).await.status, 204);
+    scene.advance(60);
+    omar.property_of_generation(2).await;
     scene.end().await;
 }
