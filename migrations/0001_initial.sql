@@ -66,6 +66,8 @@ create table forge_installation (
     -- Since when it is current.
     since bigint not null default 0,
     called_at bigint not null,
+    -- When Atlassian issued the latest of its tokens that was written down.
+    issued_at bigint not null,
     -- Sealed: that it speaks for this tenant, which calls go to this site.
     sealed text,
     -- Sealed: what calls to the tenant's Jira carry, and when it runs out.

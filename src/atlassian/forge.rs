@@ -178,13 +178,13 @@ impl Forge {
     /// [`Error::Unauthorized`] for a token that is not valid, [`Error::WrongCaller`] for one of no person,
     /// [`Error::SettingUp`] and [`Error::NotServed`] while the installation speaks for no tenant.
     pub async fn viewer(&self, token: &str, system_token: Option<Secret>) -> Result<Viewer, Error> {
-        let Invocation { installation, by } = self.verified(token).await?;
-        let By::Person(account) = by else {
+        let call = self.verified(token).await?;
+        let By::Person(account) = &call.by else {
             return Err(Error::WrongCaller);
         };
         let brought = system_token.map(|token| self.brought(token, OTHER_TOKEN));
-        let tenant = self.tenant(&installation, brought, false).await?;
-        Ok(Viewer::new(tenant, account))
+        let tenant = self.tenant(&call, brought, false).await?;
+        Ok(Viewer::new(tenant, account.clone()))
     }
 
     /// The tenant about which Forge calls one of its endpoints. None if the installation speaks for none, which the
@@ -199,8 +199,8 @@ impl Forge {
         token: &str,
         system_token: Option<Secret>,
     ) -> Result<Option<Tenant>, Error> {
-        let Invocation { installation, by } = self.verified(token).await?;
-        if by != By::Endpoint(endpoint.key().to_owned()) {
+        let call = self.verified(token).await?;
+        if call.by != By::Endpoint(endpoint.key().to_owned()) {
             self.events
                 .record(Event::Misplaced(TokenKind::Invocation, None));
             return Err(Error::WrongCaller);
@@ -213,7 +213,7 @@ impl Forge {
             Endpoint::Lifecycle | Endpoint::Leaving => OTHER_TOKEN,
         };
         let brought = system_token.map(|token| self.brought(token, lasts));
-        match self.tenant(&installation, brought, true).await {
+        match self.tenant(&call, brought, true).await {
             Ok(tenant) => Ok(Some(tenant)),
             Err(Error::SettingUp | Error::NotServed) => Ok(None),
             Err(error) => Err(error),
@@ -265,12 +265,16 @@ impl Forge {
     /// that a page has sent where none is there, because a page may be able to set its header.
     async fn tenant(
         &self,
-        installation: &ForgeInstallation,
+        call: &Invocation,
         brought: Option<SystemToken>,
         by_forge: bool,
     ) -> Result<Tenant, Error> {
         let now = self.clock.now();
-        let mut arrived = self.store.arrived(installation, now).await?;
+        let installation = &call.installation;
+        let mut arrived = self
+            .store
+            .arrived(installation, call.issued_at, now)
+            .await?;
         if let Arrived::Refused = arrived {
             self.store.reconsider_installation(&installation.id).await?;
             arrived = Arrived::NewSite;

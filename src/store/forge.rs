@@ -44,14 +44,22 @@ statements! {
     FORGE_BY_ID = "select cloud_id, environment, standing, client_key, called_at \
         from forge_installation where installation = $1";
     /// What a token says of an installation counts, whatever is stored.
-    FORGE_CALLED = "insert into forge_installation (installation, cloud_id, environment, standing, called_at, ask_at) \
-        values ($1, $2, $3, 'waiting', $4, $5) on conflict (installation) do update set \
+    FORGE_CALLED = "insert into forge_installation \
+        (installation, cloud_id, environment, standing, called_at, ask_at, issued_at) \
+        values ($1, $2, $3, 'waiting', $4, $5, $6) on conflict (installation) do update set \
         cloud_id = excluded.cloud_id, environment = excluded.environment, called_at = excluded.called_at, \
+        issued_at = case when excluded.issued_at > forge_installation.issued_at then excluded.issued_at \
+            else forge_installation.issued_at end, \
         ask_at = excluded.ask_at, missing_since = null";
     FORGE_REFUSED = "update forge_installation set standing = 'refused' where installation = $1 \
         and standing = 'waiting'";
     FORGE_WAITS_AGAIN = "update forge_installation set standing = 'waiting' where installation = $1 \
         and standing = 'refused'";
+    /// Atlassian issues no tokens of an installation that is gone, so the one that was issued later is the one that
+    /// is there: a call that was long on its way takes nothing over.
+    FORGE_IS_LATER = "select current.installation from forge_installation current where current.client_key = $2 \
+        and current.standing = 'current' and current.issued_at > \
+        (select mine.issued_at from forge_installation mine where mine.installation = $1)";
     FORGE_PASSES = "update forge_installation set standing = 'past', system_token = null, \
         system_token_ends_at = 0, system_token_yields_after = 0 where client_key = $1 and standing = 'current'";
     FORGE_SPEAKS = "update forge_installation set standing = 'current', client_key = $2, since = $3, sealed = $4, \
@@ -218,6 +226,12 @@ impl Sealer {
         let sealed = with_place(SPEAKS, client_key, installation, now, |place| {
             self.vault.seal(key, place, &Secret::new(String::new()))
         });
+        let later = FORGE_IS_LATER
+            .bind(installation.id.as_str())
+            .bind(client_key);
+        if tx.optional::<String>(later).await?.is_some() {
+            return Ok(false);
+        }
         falls_silent(tx, client_key).await?;
         let speaks = FORGE_SPEAKS
             .bind(installation.id.as_str())
@@ -245,17 +259,20 @@ pub enum Arrived {
 }
 
 impl Store {
-    /// An installation has called: writes it down, lets it take over the tenant of its site, and finds the tenant
-    /// for which it speaks.
+    /// An installation has called, by a token that was issued at that time: writes it down, lets it take over the
+    /// tenant of its site, and finds the tenant for which it speaks.
     ///
     /// # Errors
     /// As [`Store::tenant`].
     pub async fn arrived(
         &self,
         installation: &ForgeInstallation,
+        issued_at: Seconds,
         now: Seconds,
     ) -> Result<Arrived, Error> {
-        let row = self.forge_installation(installation, now).await?;
+        let row = self
+            .forge_installation(installation, issued_at, now)
+            .await?;
         match Standing::parse(&row.standing) {
             Some(Standing::Current) => {}
             Some(Standing::Waiting) => return self.take_over_site(installation, now).await,
@@ -263,25 +280,30 @@ impl Store {
             Some(Standing::Past) | None => return Ok(Arrived::Past),
         }
         let client_key = ClientKey(row.client_key.unwrap_or_default());
-        let Some(tenant) = self.tenant(&client_key).await? else {
-            return Ok(Arrived::Past);
-        };
-        // What the row of the installation says counts only if the tenant's key has sealed it.
-        match &tenant.door {
-            Door::Forge(door)
+        let tenant = self.spoken_for(&client_key, installation).await?;
+        Ok(tenant.map_or(Arrived::Past, |tenant| Arrived::Tenant(Box::new(tenant))))
+    }
+
+    /// The tenant, if this installation speaks for it. What the row of the installation says counts only if the
+    /// tenant's key has sealed it.
+    async fn spoken_for(
+        &self,
+        client_key: &ClientKey,
+        installation: &ForgeInstallation,
+    ) -> Result<Option<Tenant>, Error> {
+        let tenant = self.tenant(client_key).await?;
+        Ok(tenant.filter(|tenant| {
+            matches!(&tenant.door, Door::Forge(door)
                 if door.installation.id == installation.id
-                    && door.installation.cloud_id == installation.cloud_id =>
-            {
-                Ok(Arrived::Tenant(Box::new(tenant)))
-            }
-            _ => Ok(Arrived::Past),
-        }
+                    && door.installation.cloud_id == installation.cloud_id)
+        }))
     }
 
     /// The row of an installation that has called, as new as its token.
     async fn forge_installation(
         &self,
         installation: &ForgeInstallation,
+        issued_at: Seconds,
         now: Seconds,
     ) -> Result<InstallationRow, Error> {
         let by_id = || FORGE_BY_ID.bind(installation.id.as_str());
@@ -298,7 +320,8 @@ impl Store {
             .bind(installation.cloud_id.as_str())
             .bind(&installation.environment)
             .bind(now)
-            .bind(now + LATE_AFTER);
+            .bind(now + LATE_AFTER)
+            .bind(issued_at);
         self.connections.execute(called).await?;
         let row: Option<InstallationRow> = self.connections.optional(by_id()).await?;
         row.ok_or_else(|| Error::Internal("an installation is gone at once".to_owned()))
@@ -343,7 +366,7 @@ impl Store {
         if took_over {
             tracing::info!(tenant = %client_key, installation = %installation.id, "an installation of the Forge app speaks for this tenant now");
         }
-        Ok(match self.tenant(client_key).await? {
+        Ok(match self.spoken_for(client_key, installation).await? {
             Some(tenant) => Arrived::Tenant(Box::new(tenant)),
             None => Arrived::NewSite,
         })

@@ -27,6 +27,7 @@ on_both_databases!(
     a_closed_connect_door_lets_nobody_in_and_keys_are_renewed_all_the_same,
     a_site_off_the_allowed_hosts_is_refused,
     a_new_installation_takes_over_from_the_one_before,
+    t32_a_call_that_was_long_on_its_way_takes_nothing_over,
 );
 
 impl Scene {
@@ -824,6 +825,43 @@ async fn a_new_installation_takes_over_from_the_one_before(db: Db) {
     assert_eq!(omar.state().await, "linked");
     let current = "select count(*) from forge_installation where standing = 'current'";
     assert_eq!(scene.count(current).await, 1);
+    omar.renewed().await;
+    scene.end().await;
+}
+
+/// Of an installation that this server never heard of while it was there: it was replaced before its calls came.
+async fn t32_a_call_that_was_long_on_its_way_takes_nothing_over(db: Db) {
+    let scene = start(db).await;
+    let jira = &scene.world.jira;
+    jira.add_site(FORGE_SITE, "A site of Forge");
+    jira.put_forge(FORGE_SITE, &scene.base);
+    let sent = ["latchkey-tick", "latchkey-leaving", "latchkey-lifecycle"].map(|endpoint| {
+        let path = endpoint.replace("latchkey-", "/forge/");
+        let by = By::Endpoint(endpoint);
+        let token = jira.invocation_token(FORGE_SITE, by, &Overrides::none());
+        (path, token, jira.system_token(FORGE_SITE))
+    });
+    let page = scene
+        .person(FORGE_SITE, OMAR)
+        .call(Method::GET, "/api/link");
+    scene.advance(1);
+    jira.put_forge(FORGE_SITE, &scene.base);
+    assert_eq!(jira.tick(FORGE_SITE).await.status, 204);
+    let omar = scene.person(FORGE_SITE, OMAR);
+    omar.link("u-100").await;
+    omar.recorded().await;
+    for (path, token, system) in &sent {
+        let call = jira.call_remote(FORGE_SITE, "POST", path, token, Some(system), None);
+        assert_eq!(call.await.status, 204, "{path}");
+        omar.renewed().await;
+    }
+    scene.send(page).await.is(409);
+    // Nor later.
+    assert_eq!(jira.tick(FORGE_SITE).await.status, 204);
+    assert_eq!(omar.state().await, "linked");
+    scene.advance(2 * 3600 - 30);
+    assert_eq!(jira.tick(FORGE_SITE).await.status, 204);
+    scene.advance(30);
     omar.renewed().await;
     scene.end().await;
 }

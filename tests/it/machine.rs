@@ -114,7 +114,7 @@ fn number(name: &str) -> Option<u64> {
 fn steps_of(seed: u64, steps: usize) -> (Kit, Vec<Step>) {
     let mut dice = Dice::new(seed);
     let kit = dice.kit();
-    (kit, (0..steps).map(|_| dice.step()).collect())
+    (kit, dice.steps(steps))
 }
 
 fn run(db: Db) {

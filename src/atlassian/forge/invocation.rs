@@ -40,6 +40,8 @@ pub struct Unverified<'a> {
 pub struct Invocation {
     /// The installation that it comes from.
     pub installation: ForgeInstallation,
+    /// When Atlassian issued it.
+    pub issued_at: Seconds,
     /// Who calls.
     pub by: By,
 }
@@ -193,6 +195,7 @@ impl Claims {
                 cloud_id,
                 environment,
             },
+            issued_at: self.iat,
             by: self.by()?,
         })
     }

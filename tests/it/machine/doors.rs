@@ -18,6 +18,8 @@ use super::world::{DONE, World, account_of};
 
 /// How often the schedule of Forge calls, in seconds.
 const EACH: Seconds = 3600;
+/// How long a call of an installation that is gone may be on its way, in seconds.
+const IN_FLIGHT: Seconds = 30;
 /// Where the app is found; nobody calls it there.
 const REMOTE: &str = "http://latchkey.localhost:1";
 
@@ -111,7 +113,7 @@ impl World {
     }
 
     /// A call by the installation that is there, or that was there last.
-    fn called(&self, site: usize, what: Told) -> Called {
+    fn called(&self, site: usize, what: Told, overrides: &Overrides) -> Called {
         let (jira, site_name) = (&self.sim.jira, SITES[site]);
         let account = account_of(0);
         let (by, endpoint) = match what {
@@ -126,17 +128,17 @@ impl World {
         };
         let brings = !matches!(what, Told::TickWithoutToken | Told::Page);
         Called {
-            fit: jira.invocation_token(site_name, by, &Overrides::none()),
+            fit: jira.invocation_token(site_name, by, overrides),
             system_token: brings.then(|| jira.system_token(site_name)),
             endpoint,
         }
     }
 
-    fn leaves(&self, site: usize) -> Called {
+    fn leaves(&self, site: usize, overrides: &Overrides) -> Called {
         let by = By::Endpoint("latchkey-leaving");
         let (jira, site) = (&self.sim.jira, SITES[site]);
         Called {
-            fit: jira.invocation_token(site, by, &Overrides::none()),
+            fit: jira.invocation_token(site, by, overrides),
             system_token: Some(jira.system_token(site)),
             endpoint: Some(Endpoint::Leaving),
         }
@@ -168,7 +170,7 @@ impl World {
             self.ticked_at[site] = self.clock.now();
         }
         let app = self.processes[which].app.clone();
-        Some(self.called(site, what).arrive(app))
+        Some(self.called(site, what, &Overrides::none()).arrive(app))
     }
 
     /// The schedule, where it goes on.
@@ -196,7 +198,8 @@ impl World {
         if !self.has_forge(site) {
             return;
         }
-        self.forge_before[site] = self.sim.jira.site(SITES[site]).forge;
+        let before = self.sim.jira.site(SITES[site]).forge;
+        self.forge_before[site] = before.map(|before| (before, self.clock.now()));
         self.sim.jira.put_forge(SITES[site], REMOTE);
         if let Some(first) = first {
             self.tell(which, site, first);
@@ -220,7 +223,8 @@ impl World {
         site: usize,
     ) -> Option<impl Future<Output = ()> + Send + use<>> {
         let app = self.processes[which].app.clone();
-        self.has_forge(site).then(|| self.leaves(site).arrive(app))
+        self.has_forge(site)
+            .then(|| self.leaves(site, &Overrides::none()).arrive(app))
     }
 
     pub fn has_left(&mut self, site: usize) {
@@ -248,11 +252,15 @@ impl World {
         let now = self.clock.now();
         match what {
             Late::Tick | Late::Leaving => {
-                let Some(before) = self.forge_before[site].clone() else {
+                let Some((before, replaced_at)) = self.forge_before[site].clone() else {
                     return;
                 };
                 let name = SITES[site];
                 let present = self.sim.jira.site(name).forge;
+                // Longer, and its token has run out.
+                if now - replaced_at > IN_FLIGHT {
+                    return;
+                }
                 // As long as the product knows of no other, it speaks with the installation before.
                 let known = present.as_ref().is_some_and(|present| {
                     present.installed && self.speaks[site].ends_with(&present.installation)
@@ -263,9 +271,11 @@ impl World {
                 self.sim
                     .jira
                     .edit_site(name, |site| site.forge = Some(before));
+                // Forge issues no token for what is gone.
+                let issued = Overrides::none().claim("iat", replaced_at - 1);
                 let late = match what {
-                    Late::Leaving => self.leaves(site),
-                    _ => self.called(site, Told::Tick),
+                    Late::Leaving => self.leaves(site, &issued),
+                    _ => self.called(site, Told::Tick, &issued),
                 };
                 // A product whose database was put back may still speak with it, and is refused.
                 self.sim.jira.forget_system_tokens(name);

@@ -310,7 +310,22 @@ impl Dice {
         ])
     }
 
-    pub fn step(&mut self) -> Step {
+    pub fn steps(&mut self, count: usize) -> Vec<Step> {
+        let mut steps = Vec::with_capacity(count);
+        while steps.len() < count {
+            let step = self.step();
+            steps.push(step.clone());
+            if let Step::Reinstall(which, site, _) = step {
+                // What the installation before has sent is not long on its way.
+                let late = self.of(&[None, Some(Late::Tick), Some(Late::Leaving)]);
+                steps.extend(late.map(|late| Step::Late(which, site, late)));
+            }
+        }
+        steps.truncate(count);
+        steps
+    }
+
+    fn step(&mut self) -> Step {
         let which = self.below(2);
         let who = self.below(SITES.len() * PEOPLE);
         let subject = self.below(SUBJECTS);

@@ -148,7 +148,8 @@ pub struct World {
     pub scheduled: [bool; SITES.len()],
     pub ticked_at: [Seconds; SITES.len()],
     /// The installation of the Forge app before the present one.
-    pub forge_before: [Option<jira::ForgeApp>; SITES.len()],
+    /// The installation before, and when it was replaced.
+    pub forge_before: [Option<(jira::ForgeApp, Seconds)>; SITES.len()],
     installations: u64,
     /// The number of the installation that each site has now.
     installation: [u64; SITES.len()],
