@@ -66,15 +66,11 @@ create table forge_installation (
     -- Since when it is current.
     since bigint not null default 0,
     called_at bigint not null,
-    -- When Atlassian issued the latest of its tokens that was written down.
-    issued_at bigint not null,
     -- Sealed: that it speaks for this tenant, which calls go to this site.
     sealed text,
     -- Sealed: what calls to the tenant's Jira carry, and when it runs out.
     system_token text,
     system_token_ends_at bigint not null default 0,
-    -- One that ends after this takes its place: its end, or sooner if the clock that it was taken from was ahead.
-    system_token_yields_after bigint not null default 0,
     -- When Atlassian is asked whether it is still there. Each call puts that off.
     ask_at bigint not null,
     -- Since when Atlassian says that it is not there. Null: it has not said so, or the installation has called since.

@@ -527,6 +527,15 @@ impl Settings {
         })
     }
 
+    /// The database alone, whatever the other settings are.
+    ///
+    /// # Errors
+    /// When its settings are malformed.
+    pub fn database(&self) -> Result<Database, Invalid> {
+        let database = self.database_url.value()?;
+        Ok(database.with_connections(self.database_connections.value()?))
+    }
+
     fn log_config(&self) -> Result<LogConfig, Invalid> {
         Ok(LogConfig {
             filter: self.log.value()?,
@@ -554,10 +563,7 @@ impl Upkeep {
     pub fn read(s: &Settings) -> Result<Self, Invalid> {
         rules::check_sealing_keys(s)?;
         Ok(Self {
-            database: s
-                .database_url
-                .value()?
-                .with_connections(s.database_connections.value()?),
+            database: s.database()?,
             sealing_keys: s.sealing_keys.value()?.into(),
             log: s.log_config()?,
         })

@@ -3,6 +3,7 @@
 
 use std::io::{ErrorKind, IsTerminal as _, Write as _, stderr, stdout};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,7 +25,7 @@ use latchkey::process::{FEW_DESCRIPTORS, raise_descriptor_limit};
 use latchkey::random::Random;
 use latchkey::server::signals::Stop;
 use latchkey::server::{Bounds, Running, connections_within, serve};
-use latchkey::store::{RotationProgress, Rotator};
+use latchkey::store::{self, RotationProgress, Rotator};
 use latchkey::vault::Vault;
 use latchkey::{App, Outside};
 
@@ -54,6 +55,14 @@ enum Command {
     /// It uses only the settings of the database, the sealing keys and the log. It can be interrupted at any
     /// moment and run again. At the end it prints which keys can be removed.
     RotateKeys,
+    /// Copy an SQLite database into a new file, while a server runs or not, and check the copy
+    ///
+    /// It uses only the setting of the database. PostgreSQL has programs of its own for that.
+    Backup {
+        /// The new file. What is there already is never replaced
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+    },
     /// Personal data: the accounts of people in Jira
     Accounts {
         #[command(subcommand)]
@@ -106,6 +115,7 @@ fn run_command(log: &Log) -> Result<ExitCode, String> {
             Some(Command::Accounts {
                 command: AccountsCommand::Report { now },
             }) => report_accounts(&line.settings, now, log, stop).await,
+            Some(Command::Backup { to }) => back_up(&line.settings, &to, stop).await,
             Some(Command::RotateKeys) => rotate_keys(&line.settings, log, stop).await,
             command => run(command, &line.settings, log, stop).await,
         }
@@ -314,6 +324,17 @@ fn with_wrong_clock(outside: Outside) -> Outside {
         },
         None => outside,
     }
+}
+
+/// Makes a backup and says what it holds.
+async fn back_up(settings: &Settings, to: &Path, mut stop: Stop) -> Result<ExitCode, String> {
+    let database = settings.database().map_err(|invalid| invalid.to_string())?;
+    let backed_up = tokio::select! {
+        backed_up = store::back_up(&database, to) => backed_up.map_err(|error| error.to_string())?,
+        () = stop.asked() => return Err("stopped before the backup was made".to_owned()),
+    };
+    writeln!(stdout(), "{backed_up}").ok();
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn rotate_keys(settings: &Settings, log: &Log, mut stop: Stop) -> Result<ExitCode, String> {

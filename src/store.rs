@@ -24,6 +24,7 @@ use sealer::Sealer;
 
 mod accounts;
 mod attempt;
+mod backup;
 mod batch;
 mod checks;
 mod claim;
@@ -63,6 +64,7 @@ pub use accounts::{
     CYCLE, KnownAccount, ReportClaim, ReportState, ReportTrouble, report_all_beside,
 };
 pub use attempt::END_REMEMBERED_FOR;
+pub use backup::{BackedUp, NoBackup, back_up};
 pub use checks::Unfit;
 pub use claim::{Claim, ClaimKind, LEASE, TURN, TenantsWith, Turn};
 pub use cleanup::{Chore, Cleanup, CleanupKind, TriedFor};

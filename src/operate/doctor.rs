@@ -196,6 +196,11 @@ async fn database(
                 "{missing} migrations have not been run: start the server or run `latchkey migrate`"
             ),
         ),
+        Ok(Schema::Wider) => (
+            Mark::Look,
+            "a newer version of latchkey has migrated this database: this one works beside it until it is replaced"
+                .to_owned(),
+        ),
         Ok(Schema::Ahead) => (
             Mark::Bad,
             "a newer version of latchkey has migrated this database: use that one".to_owned(),
@@ -207,7 +212,7 @@ async fn database(
         Err(error) => (Mark::Bad, error.to_string()),
     };
     findings.say(mark, "schema", words);
-    if mark == Mark::Well {
+    if mark != Mark::Bad {
         if let Err(error) = store.check_rights().await {
             findings.say(Mark::Bad, "database", error.to_string());
         }

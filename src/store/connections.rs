@@ -247,7 +247,6 @@ readable_rows!(
     (String, String),
     (String, String, i64),
     (i64, i64, i64),
-    (i64, Vec<u8>, bool),
 );
 
 /// The differences between the two databases when a query is run.

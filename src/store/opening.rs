@@ -11,7 +11,7 @@ use super::OpenError;
 use super::database::{Database, why_not_file};
 
 /// Only the owner reads and writes the database: it holds whom people are, and their sealed tokens.
-const OWNER_ONLY: u32 = 0o600;
+pub(super) const OWNER_ONLY: u32 = 0o600;
 /// How often a lock is tried, and the time between two tries. A process that is ending may take ten seconds
 /// for its last renewals.
 const TRIES: u32 = 150;
@@ -86,7 +86,7 @@ pub(super) fn restrict_all(path: &str) {
     }
 }
 
-fn with_ending(path: &Path, ending: &str) -> PathBuf {
+pub(super) fn with_ending(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     name.into()

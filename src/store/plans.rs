@@ -17,7 +17,7 @@ macro_rules! register {
 }
 
 register! {
-    accounts attempt batch checks claim cleanup clock connections figures forge gate
+    accounts attempt backup batch checks claim cleanup clock connections figures forge gate
     health inspection install_key life lifecycle link person quota renewal
     rotation schema session signing silence sweep tenant ticket
 }

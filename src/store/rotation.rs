@@ -232,7 +232,8 @@ impl Rotator {
         match connections.schema().await? {
             Schema::Current => Ok(Self { connections, vault }),
             Schema::Behind(_) | Schema::Unfinished => Err(OpenError::Older),
-            Schema::Ahead => Err(OpenError::Newer),
+            // It may have encrypted what this version does not know of.
+            Schema::Wider | Schema::Ahead => Err(OpenError::Newer),
             Schema::Unknown(version) => {
                 Err(sqlx::migrate::MigrateError::VersionMismatch(version).into())
             }

@@ -29,8 +29,12 @@ statements! {
     IN_THE_WAY = postgres("select cast(pid as bigint) as pid, coalesce(application_name, '') as program, \
         coalesce(state, '') as state from pg_stat_activity \
         where pid = any(pg_blocking_pids(cast($1 as integer))) order by pid limit 1");
-    MIGRATIONS_DONE = "select version, checksum, success from _sqlx_migrations";
+    MIGRATIONS_DONE = "select version, description, checksum, success from _sqlx_migrations";
 }
+
+/// How the name of a migration begins that takes away what the version before it needs. All others only add, so that
+/// the version before goes on, and can be started, while replicas are replaced one by one.
+const TAKES_AWAY: &str = "contract ";
 
 /// How the tables compare with what this program expects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,12 +43,23 @@ pub enum Schema {
     Current,
     /// So many migrations have not been run; in an empty database, all of them.
     Behind(usize),
-    /// A newer program has migrated them.
+    /// A newer program has added to them, and this one can work beside it.
+    Wider,
+    /// A newer program has taken something away that this one needs.
     Ahead,
     /// A migration did not finish.
     Unfinished,
     /// The migration of this number differs from the one that this program knows.
     Unknown(i64),
+}
+
+/// A migration that was run, or begun.
+#[derive(sqlx::FromRow)]
+struct Done {
+    version: i64,
+    description: String,
+    checksum: Vec<u8>,
+    success: bool,
 }
 
 #[derive(sqlx::FromRow)]
@@ -54,7 +69,7 @@ struct InTheWay {
     state: String,
 }
 
-readable_rows!(InTheWay);
+readable_rows!(Done, InTheWay);
 
 impl InTheWay {
     fn words(&self) -> String {
@@ -97,8 +112,16 @@ impl Connections {
     /// no right to create. On PostgreSQL sqlx takes an advisory lock, so replicas that start together take
     /// turns.
     pub(super) async fn migrate(&self) -> Result<(), OpenError> {
-        if self.schema().await? == Schema::Current {
-            return Ok(());
+        match self.schema().await? {
+            Schema::Current => return Ok(()),
+            Schema::Wider => {
+                tracing::warn!(
+                    "a newer version of latchkey has migrated the database: this one works beside it, and is to be replaced soon"
+                );
+                return Ok(());
+            }
+            Schema::Ahead => return Err(OpenError::Newer),
+            Schema::Behind(_) | Schema::Unfinished | Schema::Unknown(_) => {}
         }
         let migrated = in_time(MIGRATING, async {
             match &self.pool {
@@ -165,7 +188,7 @@ impl Connections {
 
     /// Compares the tables with what this program expects.
     pub(super) async fn schema(&self) -> Result<Schema, sqlx::Error> {
-        let done = match self.all::<(i64, Vec<u8>, bool)>(&MIGRATIONS_DONE).await {
+        let done = match self.all::<Done>(&MIGRATIONS_DONE).await {
             // There is no such table: the database was never migrated.
             Err(sqlx::Error::Database(error))
                 if matches!(error.code().as_deref(), Some("1" | "42P01")) =>
@@ -174,22 +197,19 @@ impl Connections {
             }
             done => done?,
         };
-        let newer = |version: i64| {
-            MIGRATIONS
-                .iter()
-                .all(|migration| migration.version != version)
-        };
-        if done.iter().any(|(version, ..)| newer(*version)) {
+        let mut newer = done
+            .iter()
+            .filter(|done| !MIGRATIONS.version_exists(done.version))
+            .peekable();
+        let is_wider = newer.peek().is_some();
+        if newer.any(|done| done.description.starts_with(TAKES_AWAY)) {
             return Ok(Schema::Ahead);
         }
         let mut missing = 0;
         for migration in MIGRATIONS.iter() {
-            match done
-                .iter()
-                .find(|(version, ..)| *version == migration.version)
-            {
-                Some((_, _, false)) => return Ok(Schema::Unfinished),
-                Some((_, checksum, true)) if *checksum != *migration.checksum => {
+            match done.iter().find(|done| done.version == migration.version) {
+                Some(done) if !done.success => return Ok(Schema::Unfinished),
+                Some(done) if *done.checksum != *migration.checksum => {
                     return Ok(Schema::Unknown(migration.version));
                 }
                 Some(_) => {}
@@ -197,7 +217,10 @@ impl Connections {
             }
         }
         Ok(match missing {
+            0 if is_wider => Schema::Wider,
             0 => Schema::Current,
+            // Versions are given in order, so this is no older version of that database.
+            _ if is_wider => Schema::Ahead,
             missing => Schema::Behind(missing),
         })
     }

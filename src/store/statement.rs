@@ -17,12 +17,13 @@ use sqlx::{Arguments as _, AssertSqlSafe, Encode, SqlSafeStr as _, SqlStr, Type}
 /// Declares statements, and lists them in the `STATEMENTS` of the module.
 ///
 /// The text is a literal if both databases take the same, `each(…, …)` with one text for SQLite and one for
-/// PostgreSQL, `postgres(…)` if only PostgreSQL runs it, and `rows(…, […], …)` for a statement about several
+/// PostgreSQL, `sqlite(…)` or `postgres(…)` if only one of them runs it, and `rows(…, […], …)` for a statement about several
 /// rows, each with its own values: the text before the values, their types, and the text after them.
 macro_rules! statements {
     ($($(#[$doc:meta])* $vis:vis $name:ident =
         $($text:literal)?
         $(each($sqlite:expr, $postgres:expr))?
+        $(sqlite($only_sqlite:expr))?
         $(postgres($only:expr))?
         $(rows($head:literal, [$($kind:ident)*], $tail:literal))?
     ;)*) => {
@@ -33,6 +34,7 @@ macro_rules! statements {
                     stringify!($name),
                     $($crate::store::statement::StatementText::Same($text))?
                     $($crate::store::statement::StatementText::Each { sqlite: $sqlite, postgres: $postgres })?
+                    $($crate::store::statement::StatementText::Sqlite($only_sqlite))?
                     $($crate::store::statement::StatementText::Postgres($only))?
                     $($crate::store::statement::StatementText::Rows {
                         head: $head,
@@ -66,6 +68,8 @@ pub(super) enum StatementText {
         sqlite: &'static str,
         postgres: &'static str,
     },
+    /// Only SQLite runs it.
+    Sqlite(&'static str),
     /// Only PostgreSQL runs it.
     Postgres(&'static str),
     /// About several rows at once, each with its own values. Both databases call the columns of `values`
@@ -101,8 +105,10 @@ impl Statement {
             (StatementText::Same(text), _) => text,
             (StatementText::Each { sqlite, .. }, Dialect::Sqlite) => sqlite,
             (StatementText::Each { postgres, .. }, Dialect::Postgres) => postgres,
-            (StatementText::Postgres(text), Dialect::Postgres) => text,
-            (StatementText::Postgres(_), Dialect::Sqlite) => return None,
+            (StatementText::Sqlite(text), Dialect::Sqlite)
+            | (StatementText::Postgres(text), Dialect::Postgres) => text,
+            (StatementText::Sqlite(_), Dialect::Postgres)
+            | (StatementText::Postgres(_), Dialect::Sqlite) => return None,
             (StatementText::Rows { head, types, tail }, _) => {
                 return Some(Cow::Owned(text_about(rows, head, types, tail)));
             }

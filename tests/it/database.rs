@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 
+use crate::postgres::Postgres;
 use crate::scene::eventually;
 
 pub enum Database {
@@ -92,20 +93,27 @@ impl Database {
     /// Puts back what was kept last. Nobody else may have the database open.
     pub async fn put_back(url: &str) {
         if url.starts_with("sqlite:") {
-            let file = file_of(url);
-            until_closed(&file).await;
-            for journal in ["-wal", "-shm"] {
-                let mut path = file.clone().into_os_string();
-                path.push(journal);
-                let _ = std::fs::remove_file(path);
-            }
-            std::fs::copy(copy_of(url), file).expect("the copy is there");
-            return;
+            return Self::restore(url, &copy_of(url)).await;
         }
         let mut database = Self::open(url).await;
         let put_back = "delete from %1$I; insert into %1$I select * from backup.%1$I";
         database.run(&for_each_table(put_back)).await;
         database.close().await;
+    }
+
+    /// Puts a backup back that was made by the documented commands. Nobody else may have the database open.
+    pub async fn restore(url: &str, backup: &Path) {
+        if !url.starts_with("sqlite:") {
+            return Postgres::restore(url, backup).await;
+        }
+        let file = file_of(url);
+        until_closed(&file).await;
+        for journal in ["-wal", "-shm"] {
+            let mut path = file.clone().into_os_string();
+            path.push(journal);
+            let _ = std::fs::remove_file(path);
+        }
+        std::fs::copy(backup, file).expect("the copy is there");
     }
 
     /// Several statements at once.

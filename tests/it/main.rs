@@ -71,5 +71,6 @@ mod storage;
 mod telling;
 mod trouble;
 mod unwritable;
+mod upgrading;
 mod verifying;
 mod watching;

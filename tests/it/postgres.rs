@@ -7,7 +7,7 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -202,18 +202,30 @@ impl Postgres {
 
     /// What `pg_dump` writes about a database: its schema and every row.
     pub async fn dump(database_url: &str) -> String {
-        let mut command = Command::new(programs().join("pg_dump"));
-        command.arg("--no-password").arg(database_url);
-        let output = tokio::task::spawn_blocking(move || command.output())
-            .await
-            .expect("pg_dump does not panic")
-            .expect("pg_dump runs");
-        assert!(
-            output.status.success(),
-            "pg_dump failed:\n{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        String::from_utf8(output.stdout).expect("a dump is UTF-8")
+        let dump = client("pg_dump", &["--no-password", database_url]).await;
+        String::from_utf8(dump).expect("a dump is UTF-8")
+    }
+
+    /// As docs/backup.md says.
+    pub async fn back_up(database_url: &str, file: &Path) {
+        let file = file.to_string_lossy();
+        client(
+            "pg_dump",
+            &["--format=custom", "--file", &file, database_url],
+        )
+        .await;
+    }
+
+    pub async fn restore(database_url: &str, file: &Path) {
+        let how = [
+            "--clean",
+            "--if-exists",
+            "--no-owner",
+            "--single-transaction",
+        ];
+        let file = file.to_string_lossy();
+        let what = ["--dbname", database_url, &file];
+        client("pg_restore", &[&how[..], &what[..]].concat()).await;
     }
 
     fn url(&self, database: &str) -> String {
@@ -236,6 +248,19 @@ impl Postgres {
 
 /// The password in every URL given out: a secret that no log may show.
 pub const PASSWORD: &str = "database-password-for-no-log";
+
+/// Runs one of PostgreSQL's programs to its end, and returns what it prints.
+async fn client(name: &'static str, arguments: &[&str]) -> Vec<u8> {
+    let mut command = Command::new(programs().join(name));
+    command.args(arguments);
+    let output = tokio::task::spawn_blocking(move || command.output())
+        .await
+        .expect("it does not panic")
+        .unwrap_or_else(|error| panic!("{name} does not run: {error}"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{name} failed:\n{said}");
+    output.stdout
+}
 
 /// The newest PostgreSQL installed where Debian puts it, or the one on the path.
 fn programs() -> PathBuf {

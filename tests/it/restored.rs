@@ -1,7 +1,12 @@
 //! Stories of a backup that is put back.
 
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use crate::child::Latchkey;
 use crate::database::Database;
 use crate::on_both_databases;
+use crate::postgres::Postgres;
 use crate::scene::{Db, Scene, Setting, eventually};
 use crate::sim::jira::{self, MIA, OMAR};
 use crate::sim::service::{self, Endpoint, Kind, Rotation, ServiceOptions};
@@ -13,6 +18,7 @@ on_both_databases!(
     f14_r27_while_jira_does_not_say_no_key_is_put_there,
     f14_r27_where_points_are_scarce_generations_are_skipped,
     f14_r27_a_link_made_after_a_restore_is_not_said_to_be_older,
+    f14_r27_a_drill_with_the_documented_commands,
 );
 
 const LIFE: u64 = 3600;
@@ -27,6 +33,23 @@ async fn start(db: Db, rotation: Rotation) -> Scene {
 }
 
 impl Scene {
+    /// While it serves.
+    async fn back_up_to(&self, file: &Path) {
+        if self.database_url().starts_with("postgres:") {
+            return Postgres::back_up(self.database_url(), file).await;
+        }
+        let to = file.to_string_lossy();
+        let settings = [("LATCHKEY_DATABASE_URL", self.database_url().to_owned())];
+        let made = Latchkey::run(&["backup", "--to", &to], &settings.to_vec()).await;
+        assert!(made.status.success(), "{made:?}");
+        assert!(made.stdout.contains("3 links of 2 tenants"), "{made:?}");
+        let again = Latchkey::run(&["backup", "--to", &to], &settings.to_vec()).await;
+        assert_eq!(again.status.code(), Some(1), "{again:?}");
+        assert!(again.stderr.contains("name another file"), "{again:?}");
+        let rights = std::fs::metadata(file).expect("it is there").permissions();
+        assert_eq!(rights.mode() & 0o777, 0o600);
+    }
+
     async fn keep_a_backup(&self) {
         let mut database = Database::open(self.database_url()).await;
         database.back_up(self.database_url()).await;
@@ -200,6 +223,56 @@ async fn f14_r27_a_link_made_after_a_restore_is_not_said_to_be_older(db: Db) {
     omar.link("u-100").await;
     assert!(omar.recorded().await > 6);
     scene.end().await;
+}
+
+/// As docs/backup.md says, with a server in a process of its own: four people at different points of their link.
+async fn f14_r27_a_drill_with_the_documented_commands(db: Db) {
+    let mut setting = Setting::keys_live(LIFE);
+    setting.service.rotation = Rotation::Strict;
+    let mut scene = Scene::start(db, setting).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let backup = folder.path().join("latchkey.backup");
+    let [(other, other_subject), (_, third)] = &scene.crowd("acme", 2)[..] else {
+        panic!("two more people");
+    };
+    for (account, subject) in [(OMAR, "u-100"), (MIA, "u-200"), (other, other_subject)] {
+        scene.person("acme", account).link(subject).await;
+    }
+    scene.renew_to(OMAR, 3).await;
+    scene.back_up_to(&backup).await;
+    scene.renew_to(OMAR, 6).await;
+    scene.person("acme", MIA).disconnect().await;
+    let made = scene.person("globex", OMAR);
+    made.link(third).await;
+    made.recorded().await;
+    made.renewed().await;
+    let address = scene.stop().await;
+    Database::restore(scene.database_url(), &backup).await;
+    scene.start_again(address).await;
+
+    // Renewed since.
+    let omar = scene.person("acme", OMAR);
+    omar.renew().await.is(202);
+    let reason = omar.asked_to_reconnect().await;
+    assert!(reason.contains("restored from a backup"), "{reason}");
+    assert_eq!(omar.generation(), Some(6));
+    omar.link("u-100").await;
+    assert!(omar.recorded().await > 6);
+    // Ended since: the grant is gone, and the person is asked.
+    let mia = scene.person("acme", MIA);
+    mia.renew().await.is(202);
+    mia.asked_to_reconnect().await;
+    mia.disconnect().await;
+    // Made since.
+    let made = scene.person("globex", OMAR);
+    assert_eq!(made.state().await, "unlinked");
+    made.link(third).await;
+    assert!(made.recorded().await > 2);
+    // Not touched since.
+    let untouched = scene.person("acme", other);
+    untouched.renew().await.is(202);
+    untouched.property_of_generation(2).await;
+    scene.close().await;
 }
 
 impl Scene {

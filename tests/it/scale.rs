@@ -33,7 +33,7 @@ const SMALL: [&str; 4] = [
 ];
 
 /// What neither the worker nor a page asks for.
-const RARE: [&str; 22] = [
+const RARE: [&str; 24] = [
     // Figures: each reads an index of the rows that it is about (tests/it/watching.rs).
     "LINKS_LIVE",
     "LINKS_DUE",
@@ -47,7 +47,9 @@ const RARE: [&str; 22] = [
     "TENANTS_BY_STATE",
     "TENANTS_PARKED",
     "REPORTS_IN_TROUBLE",
-    // What `latchkey doctor` and `latchkey accounts report` look at.
+    // What `latchkey backup`, `latchkey doctor` and `latchkey accounts report` look at.
+    "BACKUP_LINKS",
+    "BACKUP_TENANTS",
     "TENANTS_SOME",
     "REPORTS_SOME",
     // How much there is to do for `rotate-keys`.

@@ -79,6 +79,16 @@ impl World {
         let mut unexpected = self.sim.unexpected();
         // Of a clock that was ahead.
         unexpected.retain(|what| !what.ends_with("s in the future"));
+        // While a site moves, calls go as before when no system token works, even where Connect's app is disabled.
+        let moving = |site: &str| {
+            let site = SITES.iter().position(|name| *name == site);
+            site.is_some_and(|site| self.ever_by_forge(site))
+        };
+        unexpected.retain(|what| {
+            let called = what.strip_suffix(" -> 401: the app is not installed and enabled here");
+            let called = called.and_then(|called| called.split([' ', '/']).nth(2));
+            !called.is_some_and(moving)
+        });
         if unexpected.is_empty() {
             return Ok(());
         }
