@@ -515,28 +515,33 @@ pub const DESCRIPTORS: &str = "DESCRIPTORS";
 /// for it.
 pub const PROCESS_1: &str = "PROCESS_1";
 
+/// No setting: the path of a binary of another version.
+pub const OTHER_VERSION: &str = "OTHER_VERSION";
+
 fn binary(settings: &Settings) -> Command {
-    const LATCHKEY: &str = env!("CARGO_BIN_EXE_latchkey");
     let given = |wanted: &str| settings.iter().find(|(name, _)| *name == wanted);
+    let other = given(OTHER_VERSION).map(|(_, path)| path.as_str());
+    let latchkey = other.unwrap_or(env!("CARGO_BIN_EXE_latchkey"));
     let mut command = match (given(DESCRIPTORS), given(PROCESS_1)) {
         (Some((_, limit)), _) => {
             // It becomes the binary, with the same process id.
             let mut command = Command::new("prlimit");
-            command.args([&format!("--nofile={limit}"), LATCHKEY]);
+            command.args([&format!("--nofile={limit}"), latchkey]);
             command
         }
         (_, Some(_)) => {
             let mut command = Command::new("unshare");
             // Where we are not root, root of a namespace of our own may do the same.
-            command.args(["--user", "--map-root-user", "--pid", "--fork", LATCHKEY]);
+            command.args(["--user", "--map-root-user", "--pid", "--fork", latchkey]);
             command
         }
-        _ => Command::new(LATCHKEY),
+        _ => Command::new(latchkey),
     };
     // Only to be found where it is not named by its path.
     command.env_clear().env("PATH", "/usr/bin:/bin");
     let settings = settings.iter();
-    let settings = settings.filter(|(name, _)| ![DESCRIPTORS, PROCESS_1].contains(name));
+    let settings =
+        settings.filter(|(name, _)| ![DESCRIPTORS, PROCESS_1, OTHER_VERSION].contains(name));
     for (name, value) in settings {
         command.env(name, value);
     }

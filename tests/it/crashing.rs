@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use latchkey::random::Random;
+use time::OffsetDateTime;
 use tokio::time::{Instant, sleep};
 
 use crate::child::Latchkey;
@@ -172,7 +173,35 @@ async fn kill_again_and_again(db: Db, setting: Setting, beside: Beside) {
     scene.world.service.clear_faults();
     scene.world.jira.clear_faults();
 
-    for (account, subject) in &crowd {
+    all_have_a_key_given_since(&scene, &crowd, last_start).await;
+    let ledger = scene.world.service.ledger();
+    let lost = ledger.token_requests().iter();
+    let lost = lost.filter(|request| request.unanswered).count();
+    assert!(lost > 0, "of {kills} kills none hit a token request");
+    assert!(
+        ledger.overlaps().is_empty(),
+        "{:#?}",
+        ledger.overlaps().first()
+    );
+    assert!(
+        ledger.reused_refresh_tokens().is_empty(),
+        "a refresh token was used again when the service allowed it no more"
+    );
+    assert_eq!(ledger.live_grants().len(), crowd.len());
+    if let Some(mut replica) = second {
+        replica.stop().await;
+    }
+    println!("{db:?}: {kills} kills, {lost} token requests without an answer, no link lost");
+    scene.end().await;
+}
+
+/// Everybody is linked at acme, and has a key in Jira that was given after that moment and opens the service's API.
+pub async fn all_have_a_key_given_since(
+    scene: &Scene,
+    crowd: &[(String, String)],
+    since: OffsetDateTime,
+) {
+    for (account, subject) in crowd {
         let person = scene.person("acme", account);
         let status = person.status().await;
         let ledger = scene.world.service.ledger();
@@ -195,31 +224,12 @@ async fn kill_again_and_again(db: Db, setting: Setting, beside: Beside) {
                 .grants_of(subject)
                 .iter()
                 .flat_map(|grant| ledger.tokens_of(grant.id))
-                .any(|token| token.value == key && token.issued_at > last_start);
+                .any(|token| token.value == key && token.issued_at > since);
             (given_since && ledger.opens_api(key) == Some(subject)).then_some(())
         };
-        eventually("a key given after the last kill opens the API", served).await;
+        eventually("a key given since then opens the API", served).await;
         assert_eq!(person.state().await, "linked", "{account}");
     }
-    let ledger = scene.world.service.ledger();
-    let lost = ledger.token_requests().iter();
-    let lost = lost.filter(|request| request.unanswered).count();
-    assert!(lost > 0, "of {kills} kills none hit a token request");
-    assert!(
-        ledger.overlaps().is_empty(),
-        "{:#?}",
-        ledger.overlaps().first()
-    );
-    assert!(
-        ledger.reused_refresh_tokens().is_empty(),
-        "a refresh token was used again when the service allowed it no more"
-    );
-    assert_eq!(ledger.live_grants().len(), crowd.len());
-    if let Some(mut replica) = second {
-        replica.stop().await;
-    }
-    println!("{db:?}: {kills} kills, {lost} token requests without an answer, no link lost");
-    scene.end().await;
 }
 
 async fn r18_a_stop_finishes_all_that_is_in_flight(db: Db) {

@@ -1,9 +1,15 @@
 //! Stories of an upgrade in steps: replicas of the version before work beside a newer one.
 
-use crate::child::Latchkey;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::child::{Latchkey, OTHER_VERSION};
+use crate::crashing::all_have_a_key_given_since;
 use crate::on_both_databases;
 use crate::scene::{Db, Scene, Setting};
 use crate::sim::jira::OMAR;
+use crate::sim::service::{Rotation, ServiceOptions};
 
 on_both_databases!(a_version_goes_on_and_starts_beside_a_newer_one_until_that_takes_something_away,);
 
@@ -52,4 +58,66 @@ async fn a_version_goes_on_and_starts_beside_a_newer_one_until_that_takes_someth
         assert!(refused.stderr.contains(words), "{refused:?}");
     }
     scene.close().await;
+}
+
+/// Two replicas on one database, of which one is of the version before.
+///
+/// `scripts/upgrade` builds that version and lets it work beside this one for five minutes. In a test run both are of
+/// this version, and the tables have what a later one adds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rolling_upgrade_loses_nothing() {
+    const PEOPLE: u64 = 32;
+    const KEY_LIFE: Duration = Duration::from_secs(8);
+    let before = std::env::var("LATCHKEY_BEFORE").ok();
+    let seconds = std::env::var("LATCHKEY_UPGRADE").ok();
+    let seconds = seconds.map_or(20, |seconds| seconds.parse().expect("a number of seconds"));
+    let mut setting = Setting::default();
+    setting.service = ServiceOptions {
+        access_token_life: KEY_LIFE,
+        rotation: Rotation::Strict,
+        ..setting.service
+    };
+    if let Some(before) = &before {
+        setting = setting.with(OTHER_VERSION, before.clone());
+    }
+    let mut scene = Scene::start_child(Db::Postgres, setting).await;
+    let crowd = scene.crowd("acme", PEOPLE);
+    for (account, subject) in &crowd {
+        scene.person("acme", account).link(subject).await;
+    }
+    if before.is_none() {
+        for adds in ADDS {
+            scene.execute(adds).await;
+        }
+    }
+    let after = |port| {
+        let mut settings = scene.settings_of_child(port);
+        settings.retain(|(name, _)| *name != OTHER_VERSION);
+        settings
+    };
+    let mut after = Latchkey::start(after).await;
+    let now = || scene.world.service.ledger().clock.now();
+    let both_run = now();
+    sleep(Duration::from_secs(seconds)).await;
+    all_have_a_key_given_since(&scene, &crowd, both_run).await;
+    let renewals = "latchkey_renewals_total{outcome=\"renewed\"}";
+    let by_after = after.figure(renewals).await.unwrap_or_default();
+    let last_stop = now();
+    let before = scene.child();
+    let by_before = before.figure(renewals).await.unwrap_or_default();
+    before.stop().await;
+    all_have_a_key_given_since(&scene, &crowd, last_stop).await;
+    println!("{seconds} s: {by_before} renewals by the version before, {by_after} by this one");
+    assert!(by_before > 0 && by_after > 0, "{by_before} and {by_after}");
+    let ledger = scene.world.service.ledger();
+    assert!(
+        ledger.overlaps().is_empty(),
+        "{:#?}",
+        ledger.overlaps().first()
+    );
+    assert!(ledger.reused_refresh_tokens().is_empty());
+    assert_eq!(ledger.live_grants().len(), crowd.len());
+    drop(ledger);
+    after.stop().await;
+    scene.end().await;
 }
