@@ -41,6 +41,7 @@ mod install_key;
 mod life;
 mod lifecycle;
 mod link;
+mod migrations;
 mod opening;
 mod person;
 mod plans;

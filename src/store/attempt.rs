@@ -26,21 +26,21 @@ pub const END_REMEMBERED_FOR: Seconds = 3600;
 statements! {
     ATTEMPT_BEGIN = "insert into attempt (id, client_key, installation, account_id, issue, phase, kept, \
         created_at, expires_at, another) values ($1, $2, $3, $4, $5, 'begun', $6, $7, $8, $9)";
-    ATTEMPT_TAKE_OF_PERSON = "delete from attempt where client_key = $1 and account_id = $2 returning *";
-    ATTEMPT_BY_ID = "select * from attempt where id = $1";
-    ATTEMPT_OF_PERSON = "select * from attempt where client_key = $1 and account_id = $2";
-    ATTEMPTS_OF_TENANT = "select * from attempt where client_key = $1";
+    ATTEMPT_TAKE_OF_PERSON = "delete from attempt where client_key = $1 and account_id = $2 returning {attempt}";
+    ATTEMPT_BY_ID = "select {attempt} from attempt where id = $1";
+    ATTEMPT_OF_PERSON = "select {attempt} from attempt where client_key = $1 and account_id = $2";
+    ATTEMPTS_OF_TENANT = "select {attempt} from attempt where client_key = $1";
     /// Takes any attempt to its next phase. Each sealing gives another text, so of two equal steps the second
     /// finds no row.
     ATTEMPT_STEP = "update attempt set phase = $4, state_hash = $5, handle_hash = $6, handle_expires_at = $7, \
         kept = $8 where id = $1 and kept = $2 and expires_at > $3";
-    ATTEMPT_DELETE = "delete from attempt where id = $1 returning *";
+    ATTEMPT_DELETE = "delete from attempt where id = $1 returning {attempt}";
     ATTEMPT_CONFIRM = "delete from attempt where id = $1 and kept = $2 and expires_at > $3 \
-        and phase = 'redeemed' and client_key = $4 and account_id = $5 and installation = $6 returning *";
+        and phase = 'redeemed' and client_key = $4 and account_id = $5 and installation = $6 returning {attempt}";
     ATTEMPT_END_ADD = "insert into attempt_end (id, client_key, installation, account_id, issue, how, state_hash, \
         handle_hash, handle_expires_at, expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
         on conflict (id) do nothing";
-    ATTEMPT_END_BY_ID = "select * from attempt_end where id = $1 and expires_at > $2";
+    ATTEMPT_END_BY_ID = "select {attempt_end} from attempt_end where id = $1 and expires_at > $2";
 }
 
 /// Encodes a text that may be absent, so that absent and empty differ.

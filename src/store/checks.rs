@@ -9,7 +9,7 @@ use super::connections::{
     Connections, command, in_time, postgres_options, process, readable_rows, silent,
 };
 use super::database::Server;
-use super::schema;
+use super::migrations;
 use super::statement::{Dialect, statements};
 
 /// How long opening a connection for the checks may take, and each question.
@@ -182,7 +182,7 @@ impl Connections {
         if self.dialect() == Dialect::Sqlite {
             return Ok(());
         }
-        let closed: Vec<String> = self.all(TABLES_CLOSED.bind(schema::tables())).await?;
+        let closed: Vec<String> = self.all(TABLES_CLOSED.bind(migrations::tables())).await?;
         if closed.is_empty() {
             return Ok(());
         }

@@ -67,7 +67,7 @@ macro_rules! claim_in_order {
 /// What a claim returns.
 macro_rules! claimed {
     () => {
-        " returning *, (select g.generation from link_generation g where g.client_key = link.client_key \
+        " returning {link}, (select g.generation from link_generation g where g.client_key = link.client_key \
         and g.account_id = link.account_id) as reached"
     };
 }

@@ -34,12 +34,12 @@ statements! {
         and c.held_for_account is null and c.due_at <= $1 order by c.due_at limit 1) is not null order by t.client_key limit $3";
     CLEANUP_CLAIM = each("update cleanup set due_at = $2 where id in (select id from cleanup \
         where client_key = $4 and due_at <= $1 and held_for_subject is null and held_for_account is null \
-        order by due_at limit $3) returning *",
+        order by due_at limit $3) returning {cleanup}",
         "update cleanup set due_at = $2 where id in (select id from cleanup \
         where client_key = $4 and due_at <= $1 and held_for_subject is null and held_for_account is null \
-        order by due_at limit $3 for update skip locked) returning *");
+        order by due_at limit $3 for update skip locked) returning {cleanup}");
     CLEANUP_CLAIM_ONE = "update cleanup set due_at = $2 where id = $3 and due_at <= $1 \
-        and held_for_subject is null and held_for_account is null returning *";
+        and held_for_subject is null and held_for_account is null returning {cleanup}";
     /// Holds what must wait while a link uses the account: see `Wait`. A person may have linked since the
     /// entry was added.
     CLEANUP_HOLD = "update cleanup set held_for_subject = $2 where id = $1 \

@@ -13,17 +13,17 @@ statements! {
     GATE = "select opens_at, failures, failing_since, probes, version from gate where name = $1";
     GATE_CHANGE = "update gate set opens_at = $3, failures = $4, failing_since = $5, probes = $6, \
         version = version + 1 where name = $1 and version = $2";
-    FAILING_TENANT = "select * from failing_tenant where client_key = $1";
+    FAILING_TENANT = "select {failing_tenant} from failing_tenant where client_key = $1";
     FAILING_TENANT_ADD = "insert into failing_tenant (client_key, met, met_at, links, rests, opens_at) \
         values ($1, $2, $3, 1, 0, 0) on conflict (client_key) do update set met = excluded.met, \
-        met_at = excluded.met_at, links = failing_tenant.links + 1 returning *";
+        met_at = excluded.met_at, links = failing_tenant.links + 1 returning {failing_tenant}";
     FAILING_TENANT_RESTS = "update failing_tenant set opens_at = $2, rests = rests + 1 \
         where client_key = $1 and opens_at <= $3";
     FAILING_TENANT_WORKS = "delete from failing_tenant where client_key = $1";
     /// The only statement about other tenants: it says no more than whether there is one.
     ANOTHER_TENANT_FAILS = "select count(*) from (select client_key from failing_tenant \
         where client_key <> $1 and met = $2 and met_at >= $3 limit 1) as candidate";
-    FAILING_TENANTS = "select * from failing_tenant where client_key > '' order by client_key limit 1000";
+    FAILING_TENANTS = "select {failing_tenant} from failing_tenant where client_key > '' order by client_key limit 1000";
     /// The tenant whose link is the next probe: if possible one in which nothing has failed, else the one in
     /// which nothing has failed for longest.
     TENANT_TO_PROBE = "select t.client_key from tenant t \

@@ -24,7 +24,7 @@ const SEALED_SOME: i64 = 20;
 statements! {
     UNSEALED_DUE = "update link set due_at = $2 where state = 'aside' and state <> 'live' \
         and reason = $1 and due_at > $2";
-    TENANTS_SOME = "select t.*, (select r.revision from tenant_revision r \
+    TENANTS_SOME = "select {tenant as t}, (select r.revision from tenant_revision r \
         where r.client_key = t.client_key) as revision, f.installation as forge_installation, \
         f.environment as forge_environment, f.cloud_id as forge_cloud_id, f.since as forge_since, \
         f.sealed as forge_sealed, f.system_token as forge_system_token, \

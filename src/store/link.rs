@@ -22,8 +22,8 @@ use super::transaction::{Finish, Transaction};
 use super::{Store, sealed, tenant};
 
 statements! {
-    LINK_OF_PERSON_ANY = "select * from link where client_key = $1 and account_id = $2";
-    LINK_WITH_REACH = "select l.*, (select g.generation from link_generation g \
+    LINK_OF_PERSON_ANY = "select {link} from link where client_key = $1 and account_id = $2";
+    LINK_WITH_REACH = "select {link as l}, (select g.generation from link_generation g \
         where g.client_key = l.client_key and g.account_id = l.account_id) as reached from link l \
         where l.client_key = $1 and l.account_id = $2 and l.installation = $3";
     /// A hint on a page: names of people at Jira, found by subjects that are not opened. An edited subject
@@ -47,8 +47,8 @@ statements! {
         consented_at = excluded.consented_at, consent_ends_at = excluded.consent_ends_at, first_end = 0, \
         gone_since = null, seen_at = excluded.seen_at, trouble = null, refusals = 0, refused_since = null, \
         property_size = null";
-    LINK_DELETE = "delete from link where client_key = $1 and account_id = $2 returning *";
-    LINK_DELETE_BY_ID = "delete from link where id = $1 returning *";
+    LINK_DELETE = "delete from link where client_key = $1 and account_id = $2 returning {link}";
+    LINK_DELETE_BY_ID = "delete from link where id = $1 returning {link}";
     /// Counts one on, for a new link or after the end of one. It comes before the link in every transaction,
     /// so that two transactions never deadlock.
     GENERATION_NEXT = "insert into link_generation (client_key, account_id, generation) \

@@ -9,7 +9,7 @@ use super::rows::PersonRow;
 use super::statement::statements;
 
 statements! {
-    PERSON = "select * from person where client_key = $1 and account_id = $2";
+    PERSON = "select {person} from person where client_key = $1 and account_id = $2";
     PERSON_REMEMBER = "insert into person (client_key, account_id, kind, active, display_name, checked_at) \
         values ($1, $2, $3, $4, $5, $6) on conflict (client_key, account_id) do update set \
         kind = excluded.kind, active = excluded.active, display_name = excluded.display_name, \

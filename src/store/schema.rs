@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::MigrateError;
 use sqlx::{Connection as _, PgConnection};
 use tokio::time::{Instant, interval, sleep};
 
 use super::OpenError;
 use super::connections::{Connections, Pool, execute, in_time, optional, readable_rows};
+use super::migrations::MIGRATIONS;
 use super::statement::statements;
-
-static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
 /// How long all migrations may take, and how long they may wait for locks of others.
 const MIGRATING: Duration = Duration::from_secs(3600);
@@ -80,18 +79,6 @@ impl InTheWay {
         } = self;
         format!("process {pid} of PostgreSQL ({program}, {state})")
     }
-}
-
-/// The names of all tables, separated by commas.
-pub(super) fn tables() -> String {
-    let lines = MIGRATIONS
-        .iter()
-        .flat_map(|migration| migration.sql.as_str().lines());
-    let names = lines.filter_map(|line| line.strip_prefix("create table "));
-    let names: Vec<&str> = names
-        .filter_map(|rest| rest.split_whitespace().next())
-        .collect();
-    names.join(",")
 }
 
 /// Whether a lock could not be had in time.

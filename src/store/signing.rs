@@ -21,7 +21,7 @@ statements! {
     SIGNING_KEY_LIFE = "update signing_key set life = $2 where kid = $1 and life < $2";
     SIGNING_KEY_FORGET = "delete from signing_key where kid = $1";
     /// Whether its credential opens beside these columns is checked afterwards.
-    LINK_HONOURED = "select l.*, (select g.generation from link_generation g \
+    LINK_HONOURED = "select {link as l}, (select g.generation from link_generation g \
         where g.client_key = l.client_key and g.account_id = l.account_id) as reached from link l join tenant t on t.client_key = l.client_key \
         where l.id = $1 and l.client_key = $2 and l.account_id = $3 and l.subject = $4 \
         and $5 <= l.generation and ($5 >= l.generation - 1 or $5 >= l.published_generation) \

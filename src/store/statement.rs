@@ -5,13 +5,20 @@
 //! booleans, and times as bound numbers. A claim is one statement; PostgreSQL adds `for update skip locked`
 //! where replicas would otherwise wait for each other.
 //!
+//! No statement says `*`: it names the columns that this version knows, `{link}` for those of `link`, and
+//! `{link as l}` where the table has another name. A column that a newer version adds would change what a prepared
+//! statement returns, which PostgreSQL refuses while the replicas of this version still run.
+//!
 //! Only the macro [`statements!`] makes a statement. It also lists it in the `STATEMENTS` of its module, and
 //! `store.rs` joins these lists into one register: the tests prepare every statement in it on both databases
 //! and check its plan.
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
+use super::migrations::columns;
 use sqlx::database::Database;
+
 use sqlx::{Arguments as _, AssertSqlSafe, Encode, SqlSafeStr as _, SqlStr, Type};
 
 /// Declares statements, and lists them in the `STATEMENTS` of the module.
@@ -59,6 +66,27 @@ pub enum Dialect {
     Postgres,
 }
 
+/// Names the columns of the tables that stand in braces.
+fn with_columns(text: &str) -> String {
+    let mut named = String::with_capacity(text.len() + 400);
+    let mut rest = text;
+    while let Some((before, (inside, after))) = rest
+        .split_once('{')
+        .and_then(|(before, after)| Some((before, after.split_once('}')?)))
+    {
+        named.push_str(before);
+        let (table, prefix) = match inside.split_once(" as ") {
+            Some((table, alias)) => (table, format!("{alias}.")),
+            None => (inside, String::new()),
+        };
+        let columns = columns(table);
+        let columns = columns.iter().map(|column| format!("{prefix}{column}"));
+        named.push_str(&columns.collect::<Vec<_>>().join(", "));
+        rest = after;
+    }
+    named + rest
+}
+
 /// The text of a statement.
 pub(super) enum StatementText {
     /// The same text on both databases.
@@ -86,12 +114,15 @@ pub(super) enum StatementText {
 pub(super) struct Statement {
     name: &'static str,
     form: StatementText,
+    /// The text for each database with its columns named.
+    named: [OnceLock<String>; 2],
 }
 
 impl Statement {
     /// For [`statements!`] alone, which registers it.
     pub(super) const fn new(name: &'static str, form: StatementText) -> Self {
-        Self { name, form }
+        let named = [const { OnceLock::new() }; 2];
+        Self { name, form, named }
     }
 
     /// Its name in the source.
@@ -100,7 +131,7 @@ impl Statement {
     }
 
     /// Its text for a database and this many rows. None if that database does not run it.
-    pub(super) fn text(&self, dialect: Dialect, rows: usize) -> Option<Cow<'static, str>> {
+    pub(super) fn text(&'static self, dialect: Dialect, rows: usize) -> Option<Cow<'static, str>> {
         let text = match (&self.form, dialect) {
             (StatementText::Same(text), _) => text,
             (StatementText::Each { sqlite, .. }, Dialect::Sqlite) => sqlite,
@@ -113,7 +144,11 @@ impl Statement {
                 return Some(Cow::Owned(text_about(rows, head, types, tail)));
             }
         };
-        Some(Cow::Borrowed(*text))
+        if !text.contains('{') {
+            return Some(Cow::Borrowed(*text));
+        }
+        let named = self.named[dialect as usize].get_or_init(|| with_columns(text));
+        Some(Cow::Borrowed(named))
     }
 
     /// The statement with its first value.

@@ -14,7 +14,7 @@ const SWEPT_REDEEMED: u32 = 100;
 
 statements! {
     /// A redeemed attempt holds tokens, which must be revoked; the others hold nothing.
-    ATTEMPTS_EXPIRED_REDEEMED = "select * from attempt where expires_at <= $1 and phase = 'redeemed' \
+    ATTEMPTS_EXPIRED_REDEEMED = "select {attempt} from attempt where expires_at <= $1 and phase = 'redeemed' \
         order by expires_at limit $2";
     ATTEMPTS_EXPIRED = "delete from attempt where id in \
         (select id from attempt where expires_at <= $1 and phase <> 'redeemed' limit $2)";

@@ -23,9 +23,9 @@ statements! {
         enabled, acts_as_user, draining, wait_until, updated_at) \
         values ($1, 0, '', '', '', false, false, false, false, 0, $2) on conflict (client_key) do nothing";
     /// An update, because it locks the row on both databases.
-    TENANT_LOCK = "update tenant set updated_at = $2 where client_key = $1 returning *";
+    TENANT_LOCK = "update tenant set updated_at = $2 where client_key = $1 returning {tenant}";
     /// With the gate of all tenants: this is read right before a call.
-    TENANT_BY_KEY = "select t.*, g.opens_at as jira_opens_at, (select r.revision from tenant_revision r \
+    TENANT_BY_KEY = "select {tenant as t}, g.opens_at as jira_opens_at, (select r.revision from tenant_revision r \
         where r.client_key = t.client_key) as revision, f.installation as forge_installation, \
         f.environment as forge_environment, f.cloud_id as forge_cloud_id, f.since as forge_since, \
         f.sealed as forge_sealed, f.system_token as forge_system_token, \
@@ -38,10 +38,10 @@ statements! {
     TENANT_WAIT_PUT = "update tenant set put_wait_until = $2, wait_reason = $3 where client_key = $1 and put_wait_until < $2";
     TENANT_WAIT_DELETE = "update tenant set delete_wait_until = $2, wait_reason = $3 where client_key = $1 and delete_wait_until < $2";
     TENANT_WAIT_GET = "update tenant set get_wait_until = $2, wait_reason = $3 where client_key = $1 and get_wait_until < $2";
-    TENANTS_DRAINING = "select * from tenant where draining limit 20";
+    TENANTS_DRAINING = "select {tenant} from tenant where draining limit 20";
     /// Only of uninstalled tenants. A link whose number was edited does not open, and ends without its tokens
     /// being revoked, as if the writer had deleted it.
-    LINKS_OF_OLD_INSTALLATION = "select * from link where client_key = $1 and (installation < $2 or $3) limit 100";
+    LINKS_OF_OLD_INSTALLATION = "select {link} from link where client_key = $1 and (installation < $2 or $3) limit 100";
     /// Destroying the key is what forgets an uninstalled tenant.
     TENANT_DRAINED = "update tenant set draining = false, \
         data_key = case when installed then data_key else null end, \

@@ -15,7 +15,7 @@ statements! {
     TICKET_KEEP = "insert into ticket (ticket_hash, client_key, installation, account_id, issue, another, sealed, \
         expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8)";
     /// Of two who come with it, one gets it.
-    TICKET_TAKE = "delete from ticket where ticket_hash = $1 returning *";
+    TICKET_TAKE = "delete from ticket where ticket_hash = $1 returning {ticket}";
 }
 
 /// Whom a ticket is for, and what for.

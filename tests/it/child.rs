@@ -368,6 +368,11 @@ impl Latchkey {
         self.settings.push((name, value.to_owned()));
     }
 
+    /// No value of it, from the next start on.
+    pub fn forget(&mut self, name: &str) {
+        self.settings.retain(|(known, _)| *known != name);
+    }
+
     /// Where a path of the app is reached on this replica. The base URL's own path comes first,
     /// its host does not: behind it may be a proxy, or another replica.
     pub fn address(&self, path: &str) -> String {
