@@ -216,16 +216,25 @@ impl Postgres {
         .await;
     }
 
+    /// Into a new database of the same name, so that nothing is left of a version that had more tables.
     pub async fn restore(database_url: &str, file: &Path) {
-        let how = [
-            "--clean",
-            "--if-exists",
-            "--no-owner",
-            "--single-transaction",
-        ];
+        let (server, name) = database_url.rsplit_once('/').expect("it names a database");
+        let mut maintenance = PgConnection::connect(&format!("{server}/postgres"))
+            .await
+            .expect("PostgreSQL takes connections");
+        for statement in [
+            format!("drop database {name} with (force)"),
+            format!("create database {name} encoding 'UTF8' template template0"),
+        ] {
+            maintenance
+                .execute(AssertSqlSafe(statement))
+                .await
+                .expect("it may");
+        }
+        maintenance.close().await.expect("an orderly goodbye");
         let file = file.to_string_lossy();
-        let what = ["--dbname", database_url, &file];
-        client("pg_restore", &[&how[..], &what[..]].concat()).await;
+        let what = ["--exit-on-error", "--dbname", database_url, &file];
+        client("pg_restore", &what).await;
     }
 
     fn url(&self, database: &str) -> String {
