@@ -1,5 +1,5 @@
-//! The alert rules: each has a case in which it fires and one in which it does not, and names only series that
-//! `/metrics` has from the start.
+//! The alert rules: each has a case in which it fires and one in which it does not, names only series that
+//! `/metrics` has from the start, and has a section on the page for those on call.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -72,7 +72,9 @@ fn has_series(figures: &Figures, name: &str, matchers: &str) -> Result<(), Strin
     if job.as_deref() != Some("latchkey") {
         return Err(format!("{name} does not choose the job"));
     }
+    // Prometheus gives both to the targets.
     wanted.remove("instance");
+    wanted.remove("site");
     for (label, values) in wanted {
         for value in values.split('|') {
             let known = |labels: &Labels| labels.get(&label).is_some_and(|known| known == value);
@@ -225,8 +227,12 @@ fn f28_no_rule_and_no_panel_adds_up_what_replicas_share() {
     let mut seen = 0;
     for (whose, expression) in rules().into_iter().chain(panels) {
         for (name, matchers) in selectors(&expression) {
+            let chosen = match whose.as_str() {
+                "the dashboard" => r#"job="$job",site=~"$site""#,
+                _ => r#"job="latchkey""#,
+            };
             assert!(
-                matchers.starts_with("job=\"latchkey\""),
+                matchers.starts_with(chosen),
                 "{whose}: {name} does not choose the job"
             );
             if !shared.iter().any(|start| name.starts_with(start)) {
@@ -247,6 +253,36 @@ fn f28_no_rule_and_no_panel_adds_up_what_replicas_share() {
         }
     }
     assert!(seen > 15, "{seen}");
+}
+
+#[test]
+fn f28_each_rule_leads_to_its_section_on_the_page_for_those_on_call() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/oncall.md");
+    let page = std::fs::read_to_string(path).expect("it is there");
+    let sections: BTreeMap<&str, &str> = page
+        .split("\n## ")
+        .filter_map(|section| section.split_once('\n'))
+        .filter(|(title, _)| title.starts_with("Latchkey"))
+        .collect();
+    let alerts = operations("alerts.yaml");
+    let mut rules = BTreeSet::new();
+    for rule in alerts.split("- alert: ").skip(1) {
+        let name = rule.lines().next().expect("it has a name");
+        rules.insert(name);
+        let field = |field: &str| {
+            let mut lines = rule.lines().map(str::trim);
+            lines.find_map(|line| line.strip_prefix(field))
+        };
+        let anchor = format!("docs/oncall.md#{}", name.to_lowercase());
+        assert_eq!(field("runbook: "), Some(anchor.as_str()), "{name}");
+        let section = sections.get(name).unwrap_or_else(|| panic!("{name}"));
+        let severity = field("severity: ").expect("it has a severity");
+        let means = format!("**Means** ({severity}): ");
+        for part in [means.as_str(), "**Look at**: ", "**Do**: ", "**Ends** "] {
+            assert!(section.contains(part), "{name} has no {part:?}");
+        }
+    }
+    assert_eq!(sections.into_keys().collect::<BTreeSet<_>>(), rules);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Stories of the proxies in front, with the configurations that the document for operators has.
+//! Stories of the proxies in front, with the configurations that operators are given.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpStream};
@@ -14,17 +14,12 @@ use crate::scene::{Db, Scene, Setting, eventually};
 /// A token in the address of a framed page, where Jira puts it.
 const TOKEN: &str = "eyJhbGciOiJIUzI1NiJ9.a-token-in-an-address.signature";
 
-/// The block of code of this language in the document for operators, without its indentation.
-fn documented(language: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operating.md");
-    let document = fs::read_to_string(path).expect("it is there");
-    let start = format!("   ```{language}\n");
-    let (_, after) = document.split_once(&start).expect("it is documented");
-    let (block, _) = after.split_once("   ```\n").expect("it ends");
-    let lines = block
-        .lines()
-        .map(|line| line.strip_prefix("   ").unwrap_or(line));
-    lines.map(|line| format!("{line}\n")).collect()
+/// A configuration that operators are given, without the comment at its head.
+fn packaged(file: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging");
+    let text = fs::read_to_string(path.join(file)).expect("it is there");
+    let (_, text) = text.split_once("\n\n").expect("it has a head");
+    text.to_owned()
 }
 
 /// Replaces what depends on the machine. Each text has to be there.
@@ -99,7 +94,7 @@ async fn f29_the_documented_nginx_keeps_tokens_out_of_its_logs() {
     let (away, here) = (free_port(), free_port());
     let at = |name: &str| folder.path().join(name).display().to_string();
     let server = |port: u16, upstream: u16, name: &str| {
-        let server = documented("nginx");
+        let server = packaged("nginx/latchkey.conf");
         let (format, server) = server.split_at(server.find("server {").expect("a server"));
         let server = adapted(
             server.to_owned(),
@@ -152,15 +147,21 @@ async fn f29_the_documented_caddy_keeps_tokens_out_of_its_logs() {
     let folder = tempfile::tempdir().expect("a folder");
     let (away, here) = (free_port(), free_port());
     let at = |name: &str| folder.path().join(name).display().to_string();
-    let documented = documented("caddyfile");
-    let site_at = documented.find("latchkey.example.com {").expect("a site");
-    let (options, site) = documented.split_at(site_at);
+    let packaged = packaged("caddy/Caddyfile");
+    let site_at = packaged.find("{$LATCHKEY_HOST").expect("a site");
+    let (options, site) = packaged.split_at(site_at);
     let site = |port: u16, upstream: u16, name: &str| {
         adapted(
             site.to_owned(),
             &[
-                ("latchkey.example.com", format!("http://127.0.0.1:{port}")),
-                ("127.0.0.1:8080", format!("127.0.0.1:{upstream}")),
+                (
+                    "{$LATCHKEY_HOST:latchkey.example.com}",
+                    format!("http://127.0.0.1:{port}"),
+                ),
+                (
+                    "{$LATCHKEY_UPSTREAM:127.0.0.1:8080}",
+                    format!("127.0.0.1:{upstream}"),
+                ),
                 ("/var/log/caddy/latchkey.log", at(&format!("{name}.log"))),
             ],
         )
