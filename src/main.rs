@@ -1,6 +1,7 @@
 //! The program: reads the settings, starts the log, opens the store, runs the server and the worker, and
 //! waits for a signal. Its other commands migrate the database, check a deployment and change sealing keys.
 
+use std::ffi::OsString;
 use std::io::{ErrorKind, IsTerminal as _, Write as _, stderr, stdout};
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use prometheus::Registry;
 use tokio::net::TcpListener;
@@ -82,7 +83,9 @@ fn main() -> ExitCode {
     };
     let done = run_command(&log);
     if let Err(message) = &done {
-        log.say(&format!("latchkey: {message}"));
+        for line in message.lines() {
+            log.say(&format!("latchkey: {line}"));
+        }
     }
     log.end();
     done.unwrap_or(ExitCode::FAILURE)
@@ -98,8 +101,7 @@ fn run_command(log: &Log) -> Result<ExitCode, String> {
         let _in_it = runtime.enter();
         Stop::listen().map_err(|error| format!("cannot listen for signals: {error}"))?
     };
-    let matches = Settings::on(Line::command()).get_matches();
-    let line = Line::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let line = read_line().unwrap_or_else(|error| error.exit());
     let done = runtime.block_on(async {
         match line.command {
             Some(Command::Doctor) => Ok(see_the_doctor(&line.settings, stop).await),
@@ -115,6 +117,21 @@ fn run_command(log: &Log) -> Result<ExitCode, String> {
     done
 }
 
+/// The command line, with all settings wherever they are.
+fn read_line() -> Result<Line, clap::Error> {
+    let given: Vec<OsString> = std::env::args_os().collect();
+    Settings::parse(&Line::command(), &given, |line: &mut Line| {
+        &mut line.settings
+    })
+}
+
+/// Warns of settings that have no effect, and of secrets that others can read.
+fn warn_of(settings: &Settings) {
+    for notice in settings.notices() {
+        tracing::warn!("{notice}");
+    }
+}
+
 /// Prints findings on standard output. There is no log.
 async fn see_the_doctor(settings: &Settings, mut stop: Stop) -> ExitCode {
     let say = |finding: Finding| {
@@ -122,9 +139,16 @@ async fn see_the_doctor(settings: &Settings, mut stop: Stop) -> ExitCode {
         let _ = writeln!(stdout(), "{finding}");
     };
     let examined = async {
-        let config = Config::read(settings).map_err(|invalid| invalid.to_string())?;
-        let outside = outside(&config)?;
         let mut say = say;
+        for notice in settings.notices() {
+            say(Finding {
+                mark: Mark::Look,
+                what: "settings",
+                words: notice.clone(),
+            });
+        }
+        let config = Config::read(settings).map_err(|wrong| wrong.to_string())?;
+        let outside = outside(&config)?;
         Ok(doctor::examine(&config, &outside, &mut say).await)
     };
     let examined = tokio::select! {
@@ -132,11 +156,13 @@ async fn see_the_doctor(settings: &Settings, mut stop: Stop) -> ExitCode {
         () = stop.asked() => return ExitCode::FAILURE,
     };
     let well = examined.unwrap_or_else(|words: String| {
-        say(Finding {
-            mark: Mark::Bad,
-            what: "settings",
-            words,
-        });
+        for line in words.lines() {
+            say(Finding {
+                mark: Mark::Bad,
+                what: "settings",
+                words: line.to_owned(),
+            });
+        }
         false
     });
     if well {
@@ -153,7 +179,7 @@ async fn report_accounts(
     log: &Log,
     mut stop: Stop,
 ) -> Result<ExitCode, String> {
-    let config = Config::read(settings).map_err(|invalid| invalid.to_string())?;
+    let config = Config::read(settings).map_err(|wrong| wrong.to_string())?;
     let outside = outside(&config)?;
     let mut say = |line: String| {
         // The reader may have closed its end.
@@ -162,6 +188,7 @@ async fn report_accounts(
     let reported = async {
         if now {
             log.record(&config.log.filter, config.log.format);
+            warn_of(settings);
             accounts::report_now(&config, &outside).await?;
         }
         accounts::list(&config, &outside, &mut say).await
@@ -201,8 +228,9 @@ async fn run(
     log: &Log,
     mut stop: Stop,
 ) -> Result<ExitCode, String> {
-    let config = Config::read(settings).map_err(|invalid| invalid.to_string())?;
+    let config = Config::read(settings).map_err(|wrong| wrong.to_string())?;
     log.record(&config.log.filter, config.log.format);
+    warn_of(settings);
     let outside = outside(&config)?;
     #[cfg(debug_assertions)]
     let outside = with_wrong_clock(outside);
@@ -317,8 +345,9 @@ fn with_wrong_clock(outside: Outside) -> Outside {
 }
 
 async fn rotate_keys(settings: &Settings, log: &Log, mut stop: Stop) -> Result<ExitCode, String> {
-    let upkeep = Upkeep::read(settings).map_err(|invalid| invalid.to_string())?;
+    let upkeep = Upkeep::read(settings).map_err(|wrong| wrong.to_string())?;
     log.record(&upkeep.log.filter, upkeep.log.format);
+    warn_of(settings);
     let events = Events::new(&Registry::new(), Clock::system());
     let vault = Vault::new(upkeep.sealing_keys, Random::system(), events);
     let rotator = tokio::select! {

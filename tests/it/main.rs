@@ -23,6 +23,7 @@ mod forge;
 mod forge_browsing;
 #[path = "../fuzz/bodies.rs"]
 mod fuzz;
+mod given;
 mod gone;
 mod grants;
 mod growing;
