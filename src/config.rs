@@ -28,6 +28,7 @@ use crate::keys::jwe::PublicKey;
 use crate::keys::property::{PropertyKey, PropertyMode};
 use crate::keys::signing::KeyTerms;
 use crate::linking::Customers;
+use crate::listen::Listen;
 use crate::log::{Filter, Format};
 use crate::proxies::Proxies;
 use crate::secret::Secret;
@@ -54,9 +55,9 @@ pub struct Settings {
     #[arg(long, value_name = "URL")]
     base_url: Setting<ServerUrl>,
 
-    /// Address to serve on. Put TLS in front of it
+    /// Address to serve on, or unix:/PATH for a Unix socket. Put TLS in front of it
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
-    listen: Setting<SocketAddr>,
+    listen: Setting<Listen>,
 
     /// Seconds for which requests are still served after a stop was asked for, while /readyz answers 503: so
     /// that a load balancer sends them elsewhere. Part of the ten seconds that a stop takes
@@ -409,8 +410,8 @@ impl fmt::Debug for Settings {
 pub struct Config {
     /// The URL at which people and Jira reach this app.
     pub base_url: BaseUrl,
-    /// The address that the server listens on.
-    pub listen: SocketAddr,
+    /// Where the server listens.
+    pub listen: Listen,
     /// For how many seconds requests are served after a stop was asked for.
     pub drain: Seconds,
     /// The address that serves `/metrics`, if any.

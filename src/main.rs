@@ -2,7 +2,7 @@
 //! waits for a signal. Its other commands migrate the database, check a deployment and change sealing keys.
 
 use std::ffi::OsString;
-use std::io::{ErrorKind, IsTerminal as _, Write as _, stderr, stdout};
+use std::io::{IsTerminal as _, Write as _, stderr, stdout};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use std::time::Duration;
 use clap::{CommandFactory, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use prometheus::Registry;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use latchkey::clock::Clock;
 use latchkey::config::{Config, Settings, Upkeep};
 use latchkey::events::Events;
+use latchkey::listen::Listen;
 use latchkey::log::Log;
 use latchkey::operate::accounts;
 use latchkey::operate::doctor::{self, Finding, Mark};
@@ -234,7 +234,7 @@ async fn run(
     let outside = outside(&config)?;
     #[cfg(debug_assertions)]
     let outside = with_wrong_clock(outside);
-    let (listen, metrics_listen) = (config.listen, config.metrics_listen);
+    let (listen, metrics_listen) = (config.listen.clone(), config.metrics_listen);
     let drain = Duration::from_secs(config.drain.unsigned_abs());
     if config.allow_loopback_http {
         tracing::warn!(
@@ -263,7 +263,7 @@ async fn run(
 
 async fn serve_until_stopped(
     app: Arc<App>,
-    listen: SocketAddr,
+    listen: Listen,
     metrics_listen: Option<SocketAddr>,
     drain: Duration,
     mut stop: Stop,
@@ -282,10 +282,10 @@ async fn serve_until_stopped(
     let (stop_metrics, metrics_stopped) = watch::channel(false);
     if let Some(address) = metrics_listen {
         let router = latchkey::web::metrics_router(app.clone());
-        let listener = bind("LATCHKEY_METRICS_LISTEN", address).await?;
+        let listener = Listen::Tcp(address).bind("LATCHKEY_METRICS_LISTEN").await?;
         tokio::spawn(serve(router, listener, metrics_stopped));
     }
-    let listener = bind("LATCHKEY_LISTEN", listen).await?;
+    let listener = listen.bind("LATCHKEY_LISTEN").await?;
     let running =
         Running::start_within(bounds, app, listener).map_err(|error| error.to_string())?;
     tracing::info!(address = %running.address(), connections = bounds.connections, "serving");
@@ -309,26 +309,6 @@ async fn look_for_service(app: Arc<App>) {
             "nobody can connect, and no key is renewed, until the service answers: check its address, the DNS, the proxy and the firewall; `latchkey doctor` says more"
         );
     }
-}
-
-/// Listens on the address that a setting names.
-async fn bind(setting: &str, address: SocketAddr) -> Result<TcpListener, String> {
-    TcpListener::bind(address).await.map_err(|error| {
-        let advice = match error.kind() {
-            ErrorKind::AddrInUse => {
-                "another process listens there: stop it, or choose another port"
-            }
-            ErrorKind::PermissionDenied => {
-                "this user may not listen there: choose a port above 1023, or give the process the \
-                 right to (CAP_NET_BIND_SERVICE)"
-            }
-            ErrorKind::AddrNotAvailable => {
-                "this machine does not have that address: choose one of its own, or 0.0.0.0 for all"
-            }
-            _ => "choose another address",
-        };
-        format!("cannot listen on {address} ({setting}): {error}; {advice}")
-    })
 }
 
 /// Simulates a machine with a wrong clock, for tests. Releases do not have this variable.

@@ -151,7 +151,8 @@ fn descriptors(most: Option<u64>, findings: &mut Findings<'_>) {
 /// Latchkey does not speak TLS, so a proxy is in front of it wherever its base URL is https.
 fn proxies(config: &Config, findings: &mut Findings<'_>) {
     let is_behind_one = config.base_url.origin().starts_with("https:");
-    if is_behind_one && config.trusted_proxies.is_empty() {
+    let is_unnamed = config.trusted_proxies.is_empty() && config.listen.tcp().is_some();
+    if is_behind_one && is_unnamed {
         findings.say(
             Mark::Look,
             "proxies",

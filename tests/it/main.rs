@@ -67,6 +67,7 @@ mod signals;
 mod silent;
 #[path = "../sim/mod.rs"]
 mod sim;
+mod socket;
 mod starting;
 mod storage;
 mod telling;
