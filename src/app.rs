@@ -114,6 +114,22 @@ impl App {
         self.leaving.load(Ordering::Relaxed)
     }
 
+    /// Changes what can change while the process runs: all of it, or nothing.
+    ///
+    /// # Errors
+    /// When the new sealing keys do not open what the present ones open, or the store is unavailable.
+    pub async fn change(&self, config: &Config) -> Result<(), OpenError> {
+        let now = self.parts.clock.now();
+        let keys = config.sealing_keys.clone();
+        self.parts.store.change_sealing_keys(keys, now).await?;
+        let secret = config.provider.client_secret.clone();
+        self.parts.service.change_client_secret(secret);
+        if let (Some(signing), Some(terms)) = (&self.parts.keys.signing, &config.minted) {
+            signing.change_introspection_secret(terms.introspection_secret.clone());
+        }
+        Ok(())
+    }
+
     /// Opens the store and puts everything together.
     ///
     /// # Errors

@@ -383,6 +383,15 @@ impl Settings {
         self.given.notices()
     }
 
+    /// The names of the settings whose texts are others than before.
+    #[must_use]
+    pub fn changed_since(&self, before: &Self) -> Vec<String> {
+        let names = Self::names().into_iter();
+        names
+            .filter(|name| self.given.differs(&before.given, name))
+            .collect()
+    }
+
     fn ids() -> Vec<String> {
         ids_of(&Self::augment_args(clap::Command::new("latchkey")))
     }

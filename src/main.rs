@@ -23,7 +23,7 @@ use latchkey::operate::accounts;
 use latchkey::operate::doctor::{self, Finding, Mark};
 use latchkey::process::{FEW_DESCRIPTORS, raise_descriptor_limit};
 use latchkey::random::Random;
-use latchkey::server::signals::Stop;
+use latchkey::server::signals::{Asked, Signals};
 use latchkey::server::{Bounds, Running, connections_within, serve};
 use latchkey::store::{RotationProgress, Rotator};
 use latchkey::vault::Vault;
@@ -97,19 +97,19 @@ fn run_command(log: &Log) -> Result<ExitCode, String> {
         .enable_all()
         .build()
         .map_err(|error| format!("the runtime cannot start: {error}"))?;
-    let stop = {
+    let signals = {
         let _in_it = runtime.enter();
-        Stop::listen().map_err(|error| format!("cannot listen for signals: {error}"))?
+        Signals::listen().map_err(|error| format!("cannot listen for signals: {error}"))?
     };
     let line = read_line().unwrap_or_else(|error| error.exit());
     let done = runtime.block_on(async {
         match line.command {
-            Some(Command::Doctor) => Ok(see_the_doctor(&line.settings, stop).await),
+            Some(Command::Doctor) => Ok(see_the_doctor(&line.settings, signals).await),
             Some(Command::Accounts {
                 command: AccountsCommand::Report { now },
-            }) => report_accounts(&line.settings, now, log, stop).await,
-            Some(Command::RotateKeys) => rotate_keys(&line.settings, log, stop).await,
-            command => run(command, &line.settings, log, stop).await,
+            }) => report_accounts(&line.settings, now, log, signals).await,
+            Some(Command::RotateKeys) => rotate_keys(&line.settings, log, signals).await,
+            command => run(command, line.settings, log, signals).await,
         }
     });
     // Tasks that are still running have had their time. A shutdown that waits would wait for DNS lookups.
@@ -133,7 +133,7 @@ fn warn_of(settings: &Settings) {
 }
 
 /// Prints findings on standard output. There is no log.
-async fn see_the_doctor(settings: &Settings, mut stop: Stop) -> ExitCode {
+async fn see_the_doctor(settings: &Settings, mut signals: Signals) -> ExitCode {
     let say = |finding: Finding| {
         // The reader may have closed its end.
         let _ = writeln!(stdout(), "{finding}");
@@ -153,7 +153,7 @@ async fn see_the_doctor(settings: &Settings, mut stop: Stop) -> ExitCode {
     };
     let examined = tokio::select! {
         examined = examined => examined,
-        () = stop.asked() => return ExitCode::FAILURE,
+        () = signals.stop() => return ExitCode::FAILURE,
     };
     let well = examined.unwrap_or_else(|words: String| {
         for line in words.lines() {
@@ -177,7 +177,7 @@ async fn report_accounts(
     settings: &Settings,
     now: bool,
     log: &Log,
-    mut stop: Stop,
+    mut signals: Signals,
 ) -> Result<ExitCode, String> {
     let config = Config::read(settings).map_err(|wrong| wrong.to_string())?;
     let outside = outside(&config)?;
@@ -196,7 +196,7 @@ async fn report_accounts(
     let well = tokio::select! {
         reported = reported => reported?,
         // What has begun goes on with the next server.
-        () = stop.asked() => return Ok(ExitCode::FAILURE),
+        () = signals.stop() => return Ok(ExitCode::FAILURE),
     };
     Ok(match well {
         true => ExitCode::SUCCESS,
@@ -224,18 +224,21 @@ fn outside(config: &Config) -> Result<Outside, String> {
 
 async fn run(
     command: Option<Command>,
-    settings: &Settings,
+    settings: Settings,
     log: &Log,
-    mut stop: Stop,
+    mut signals: Signals,
 ) -> Result<ExitCode, String> {
-    let config = Config::read(settings).map_err(|wrong| wrong.to_string())?;
+    let config = Config::read(&settings).map_err(|wrong| wrong.to_string())?;
     log.record(&config.log.filter, config.log.format);
-    warn_of(settings);
+    warn_of(&settings);
     let outside = outside(&config)?;
     #[cfg(debug_assertions)]
     let outside = with_wrong_clock(outside);
-    let (listen, metrics_listen) = (config.listen.clone(), config.metrics_listen);
-    let drain = Duration::from_secs(config.drain.unsigned_abs());
+    let place = Place {
+        listen: config.listen.clone(),
+        metrics_listen: config.metrics_listen,
+        drain: Duration::from_secs(config.drain.unsigned_abs()),
+    };
     if config.allow_loopback_http {
         tracing::warn!(
             "plain http is allowed on loopback addresses: this is for demonstrations and tests only"
@@ -245,7 +248,7 @@ async fn run(
     // Migrations are transactions, so opening the store can be abandoned at any moment.
     let app = tokio::select! {
         app = App::new(config, outside) => app.map_err(|error| error.to_string())?,
-        () = stop.asked() => {
+        () = signals.stop() => {
             if migrate {
                 return Err("stopped before the database was up to date".to_owned());
             }
@@ -258,15 +261,22 @@ async fn run(
         tracing::info!("the database is up to date");
         return Ok(ExitCode::SUCCESS);
     }
-    serve_until_stopped(app, listen, metrics_listen, drain, stop).await
+    serve_until_stopped(app, place, settings, log, signals).await
+}
+
+/// Where a server listens, and how it stops.
+struct Place {
+    listen: Listen,
+    metrics_listen: Option<SocketAddr>,
+    drain: Duration,
 }
 
 async fn serve_until_stopped(
     app: Arc<App>,
-    listen: Listen,
-    metrics_listen: Option<SocketAddr>,
-    drain: Duration,
-    mut stop: Stop,
+    place: Place,
+    settings: Settings,
+    log: &Log,
+    mut signals: Signals,
 ) -> Result<ExitCode, String> {
     let descriptors = raise_descriptor_limit();
     if descriptors.is_some_and(|descriptors| descriptors < FEW_DESCRIPTORS) {
@@ -280,24 +290,77 @@ async fn serve_until_stopped(
         ..Bounds::default()
     };
     let (stop_metrics, metrics_stopped) = watch::channel(false);
-    if let Some(address) = metrics_listen {
+    if let Some(address) = place.metrics_listen {
         let router = latchkey::web::metrics_router(app.clone());
         let listener = Listen::Tcp(address).bind("LATCHKEY_METRICS_LISTEN").await?;
         tokio::spawn(serve(router, listener, metrics_stopped));
     }
-    let listener = listen.bind("LATCHKEY_LISTEN").await?;
+    let listener = place.listen.bind("LATCHKEY_LISTEN").await?;
     let running =
         Running::start_within(bounds, app, listener).map_err(|error| error.to_string())?;
     tracing::info!(address = %running.address(), connections = bounds.connections, "serving");
     tokio::spawn(look_for_service(running.app().clone()));
-    stop.asked().await;
+    let mut newest = settings.clone();
+    while signals.next().await == Asked::Reread {
+        newest = reread(&settings, newest, running.app(), log).await;
+    }
     tracing::info!(
-        seconds = drain.as_secs(),
+        seconds = place.drain.as_secs(),
         "stopping: work in progress is finished first, and requests are still served for some seconds"
     );
-    running.stop_after(drain).await;
+    running.stop_after(place.drain).await;
     stop_metrics.send_replace(true);
     Ok(ExitCode::SUCCESS)
+}
+
+/// The settings that a running server takes over when it is asked to read them again.
+const REREAD: [&str; 4] = [
+    "LATCHKEY_LOG",
+    "LATCHKEY_SEALING_KEYS",
+    "LATCHKEY_PROVIDER_CLIENT_SECRET",
+    "LATCHKEY_INTROSPECTION_SECRET",
+];
+
+/// Reads the settings again and takes over what can change: all of it, or nothing if something is wrong. `started` are
+/// those of the start, and `before` the newest that were read. Returns the newest.
+async fn reread(started: &Settings, before: Settings, app: &App, log: &Log) -> Settings {
+    let kept = |why: &str| {
+        for why in why.lines() {
+            tracing::error!("the settings are not taken over, and those from before stay: {why}");
+        }
+    };
+    let read = read_line().map_err(|error| error.to_string());
+    let read = read.map(|line| line.settings).and_then(|settings| {
+        let config = Config::read(&settings).map_err(|wrong| wrong.to_string())?;
+        Ok((settings, config))
+    });
+    let (settings, config) = match read {
+        Ok(read) => read,
+        Err(why) => {
+            kept(&why);
+            return before;
+        }
+    };
+    if let Err(error) = app.change(&config).await {
+        kept(&error.to_string());
+        return before;
+    }
+    log.change_filter(&config.log.filter);
+    warn_of(&settings);
+    let can_change = |name: &String| REREAD.contains(&name.as_str());
+    let mut taken = settings.changed_since(&before);
+    taken.retain(can_change);
+    let mut left = settings.changed_since(started);
+    left.retain(|name| !can_change(name));
+    tracing::info!(changed = taken.join(", "), "the settings were read again");
+    if !left.is_empty() {
+        let left = left.join(", ");
+        tracing::warn!(
+            left,
+            "these settings have changed too, and count after a restart"
+        );
+    }
+    settings
 }
 
 /// Tells the operator at the start when the service cannot be reached. Latchkey serves all the same: the
@@ -324,7 +387,11 @@ fn with_wrong_clock(outside: Outside) -> Outside {
     }
 }
 
-async fn rotate_keys(settings: &Settings, log: &Log, mut stop: Stop) -> Result<ExitCode, String> {
+async fn rotate_keys(
+    settings: &Settings,
+    log: &Log,
+    mut signals: Signals,
+) -> Result<ExitCode, String> {
     let upkeep = Upkeep::read(settings).map_err(|wrong| wrong.to_string())?;
     log.record(&upkeep.log.filter, upkeep.log.format);
     warn_of(settings);
@@ -334,12 +401,12 @@ async fn rotate_keys(settings: &Settings, log: &Log, mut stop: Stop) -> Result<E
         rotator = Rotator::open(&upkeep.database, vault) => {
             rotator.map_err(|error| error.to_string())?
         }
-        () = stop.asked() => return Err("stopped before anything was changed".to_owned()),
+        () = signals.stop() => return Err("stopped before anything was changed".to_owned()),
     };
     let asked = Arc::new(AtomicBool::new(false));
     let told = asked.clone();
     tokio::spawn(async move {
-        stop.asked().await;
+        signals.stop().await;
         told.store(true, Ordering::Relaxed);
     });
     let mut show = progress_bar(log.clone());

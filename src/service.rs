@@ -254,6 +254,11 @@ impl Service {
         self.provider.name()
     }
 
+    /// Authenticates with this secret from now on.
+    pub fn change_client_secret(&self, secret: Secret) {
+        self.provider.change_client_secret(secret);
+    }
+
     /// How this service differs from the standards.
     #[must_use]
     pub fn known(&self) -> &'static Known {

@@ -137,6 +137,15 @@ impl Given {
         self.texts.get(name)
     }
 
+    /// Whether a setting has another text than there. The name of a file does not count, but what it holds.
+    pub(super) fn differs(&self, other: &Self, name: &str) -> bool {
+        let is_file = SECRETS
+            .iter()
+            .any(|secret| name == variable(&format!("{secret}{FILE}")));
+        let text = |given: &'_ Self| given.text(name).map(|text| text.expose().trim().to_owned());
+        !is_file && name != ENV_FILE && text(self) != text(other)
+    }
+
     /// Reads the files of secrets in place of their names.
     fn files(&mut self, layers: &mut BTreeMap<String, (Layer, Secret)>) {
         for secret in SECRETS {
