@@ -48,15 +48,16 @@ pub struct Outside {
 }
 
 impl Outside {
-    /// The real clock, random numbers and HTTP client.
+    /// The real clock, random numbers and HTTP client. With `loopback_names`, `localhost` and its subdomains resolve
+    /// to this machine.
     ///
     /// # Errors
     /// When the TLS backend cannot be set up.
-    pub fn real(config: &Config) -> Result<Self, reqwest::Error> {
+    pub fn real(loopback_names: bool) -> Result<Self, reqwest::Error> {
         Ok(Self {
             clock: moments::clock(),
             random: Random::system(),
-            http: Outbound::new(config.allow_loopback_http)?,
+            http: Outbound::new(loopback_names)?,
         })
     }
 }

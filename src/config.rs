@@ -32,7 +32,7 @@ use crate::listen::Listen;
 use crate::log::{Filter, Format};
 use crate::proxies::Proxies;
 use crate::secret::Secret;
-use crate::service::known::{ClientAuth, Known, OIDC};
+use crate::service::known::{ClientAuth, Endpoints, Known, OIDC};
 use crate::service::pace::ServiceLimits;
 use crate::service::registration::ProviderConfig;
 use crate::sites::SiteHosts;
@@ -683,6 +683,48 @@ impl Upkeep {
             }
         );
         reading.end(upkeep)
+    }
+}
+
+/// The settings that can be tried out although others are wrong. Each is none if it is missing or malformed.
+#[derive(Clone)]
+pub struct Parts {
+    /// Where the server listens.
+    pub listen: Option<Listen>,
+    /// The path of the base URL, without a trailing slash.
+    pub base_path: Option<String>,
+    /// The address that serves `/metrics`.
+    pub metrics_listen: Option<SocketAddr>,
+    /// The database.
+    pub database: Option<Database>,
+    /// The issuer of the service.
+    pub issuer: Option<String>,
+    /// Whether loopback hosts may use plain http.
+    pub loopback: bool,
+}
+
+impl Parts {
+    /// Reads what is well-formed.
+    #[must_use]
+    pub fn read(s: &Settings) -> Self {
+        let loopback = s.allow_loopback_http.value().unwrap_or(false);
+        let base_url: Option<BaseUrl> = s.base_url.url_as(loopback).ok();
+        let issuer = s.provider_issuer.url(loopback).ok().flatten();
+        let known = s
+            .provider
+            .peek()
+            .and_then(|known| match known.endpoints.value {
+                Endpoints::Discovery { issuer, .. } => issuer.map(str::to_owned),
+                Endpoints::Fixed { .. } => None,
+            });
+        Self {
+            listen: s.listen.value().ok(),
+            base_path: base_url.map(|url| url.path().to_owned()),
+            metrics_listen: s.metrics_listen.peek().copied(),
+            database: s.database().ok(),
+            issuer: issuer.map(String::from).or(known),
+            loopback,
+        }
     }
 }
 

@@ -14,13 +14,14 @@ use indicatif::{ProgressBar, ProgressStyle};
 use prometheus::Registry;
 use tokio::sync::watch;
 
+use latchkey::atlassian::connect::Switch;
 use latchkey::clock::Clock;
-use latchkey::config::{Config, Settings, Upkeep};
+use latchkey::config::{Config, Parts, Settings, Upkeep};
 use latchkey::events::Events;
 use latchkey::listen::Listen;
 use latchkey::log::Log;
-use latchkey::operate::accounts;
 use latchkey::operate::doctor::{self, Finding, Mark};
+use latchkey::operate::{accounts, healthy};
 use latchkey::process::{FEW_DESCRIPTORS, raise_descriptor_limit};
 use latchkey::random::Random;
 use latchkey::server::signals::{Asked, Signals};
@@ -49,7 +50,17 @@ enum Command {
     Migrate,
     /// Check settings, database, service and clocks, and print what works and what does not. Changes
     /// nothing. The exit code is 1 if something does not work
-    Doctor,
+    Doctor {
+        /// Before there is a server: find all that would keep one from starting
+        #[arg(long)]
+        before_start: bool,
+    },
+    /// Ask the server with the same settings whether it is ready. The exit code is 1 if it is not
+    Healthy {
+        /// Ask only whether the process is alive
+        #[arg(long)]
+        live: bool,
+    },
     /// Encrypt with the first sealing key everything that the others have encrypted. Servers may keep running
     ///
     /// It uses only the settings of the database, the sealing keys and the log. It can be interrupted at any
@@ -104,7 +115,12 @@ fn run_command(log: &Log) -> Result<ExitCode, String> {
     let line = read_line().unwrap_or_else(|error| error.exit());
     let done = runtime.block_on(async {
         match line.command {
-            Some(Command::Doctor) => Ok(see_the_doctor(&line.settings, signals).await),
+            Some(Command::Doctor { before_start }) => {
+                Ok(see_the_doctor(&line.settings, before_start, signals).await)
+            }
+            Some(Command::Healthy { live }) => {
+                healthy::look(&Parts::read(&line.settings), live).map(|()| ExitCode::SUCCESS)
+            }
             Some(Command::Accounts {
                 command: AccountsCommand::Report { now },
             }) => report_accounts(&line.settings, now, log, signals).await,
@@ -133,7 +149,7 @@ fn warn_of(settings: &Settings) {
 }
 
 /// Prints findings on standard output. There is no log.
-async fn see_the_doctor(settings: &Settings, mut signals: Signals) -> ExitCode {
+async fn see_the_doctor(settings: &Settings, before_start: bool, mut signals: Signals) -> ExitCode {
     let say = |finding: Finding| {
         // The reader may have closed its end.
         let _ = writeln!(stdout(), "{finding}");
@@ -147,8 +163,12 @@ async fn see_the_doctor(settings: &Settings, mut signals: Signals) -> ExitCode {
                 words: notice.clone(),
             });
         }
+        if before_start {
+            let outside = outside(Parts::read(settings).loopback);
+            return Ok(doctor::before_start::examine(settings, outside, &mut say).await);
+        }
         let config = Config::read(settings).map_err(|wrong| wrong.to_string())?;
-        let outside = outside(&config)?;
+        let outside = outside(config.allow_loopback_http)?;
         Ok(doctor::examine(&config, &outside, &mut say).await)
     };
     let examined = tokio::select! {
@@ -180,7 +200,7 @@ async fn report_accounts(
     mut signals: Signals,
 ) -> Result<ExitCode, String> {
     let config = Config::read(settings).map_err(|wrong| wrong.to_string())?;
-    let outside = outside(&config)?;
+    let outside = outside(config.allow_loopback_http)?;
     let mut say = |line: String| {
         // The reader may have closed its end.
         let _ = writeln!(stdout(), "{line}");
@@ -204,8 +224,8 @@ async fn report_accounts(
     })
 }
 
-fn outside(config: &Config) -> Result<Outside, String> {
-    Outside::real(config).map_err(|error| {
+fn outside(loopback_names: bool) -> Result<Outside, String> {
+    let outside = Outside::real(loopback_names).map_err(|error| {
         let mut words = error.to_string();
         let mut source = std::error::Error::source(&error);
         while let Some(inner) = source {
@@ -219,7 +239,10 @@ fn outside(config: &Config) -> Result<Outside, String> {
             ""
         };
         format!("the HTTP client cannot start: {words}{advice}")
-    })
+    })?;
+    #[cfg(debug_assertions)]
+    let outside = with_wrong_clock(outside);
+    Ok(outside)
 }
 
 async fn run(
@@ -231,9 +254,7 @@ async fn run(
     let config = Config::read(&settings).map_err(|wrong| wrong.to_string())?;
     log.record(&config.log.filter, config.log.format);
     warn_of(&settings);
-    let outside = outside(&config)?;
-    #[cfg(debug_assertions)]
-    let outside = with_wrong_clock(outside);
+    let outside = outside(config.allow_loopback_http)?;
     let place = Place {
         listen: config.listen.clone(),
         metrics_listen: config.metrics_listen,
@@ -299,6 +320,7 @@ async fn serve_until_stopped(
     let running =
         Running::start_within(bounds, app, listener).map_err(|error| error.to_string())?;
     tracing::info!(address = %running.address(), connections = bounds.connections, "serving");
+    say_addresses(running.app());
     tokio::spawn(look_for_service(running.app().clone()));
     let mut newest = settings.clone();
     while signals.next().await == Asked::Reread {
@@ -363,14 +385,40 @@ async fn reread(started: &Settings, before: Settings, app: &App, log: &Log) -> S
     settings
 }
 
-/// Tells the operator at the start when the service cannot be reached. Latchkey serves all the same: the
-/// service may come back.
+/// Names the addresses that others have to know: the service registers the one, and Jira reads the other.
+fn say_addresses(app: &App) {
+    let base_url = app.connect.base_url.full();
+    let redirect = format!("{base_url}/link/callback");
+    tracing::info!(
+        redirect,
+        "the redirect address, as the service has to know it"
+    );
+    if app.connect.door() == Switch::On {
+        let descriptor = format!("{base_url}/atlassian-connect.json");
+        tracing::info!(descriptor, "the Connect door is open");
+    }
+    if app.forge.is_some() {
+        tracing::info!(remote = base_url, "the Forge door is open");
+    }
+}
+
+/// Tells the operator at the start what discovery found, and when the service cannot be reached. Latchkey serves all
+/// the same: the service may come back.
 async fn look_for_service(app: Arc<App>) {
-    if let Err(error) = app.parts.service.lets_choose().await {
-        tracing::warn!(
+    let service = app.parts.service.name();
+    match app.parts.service.addresses().await {
+        Ok(endpoints) => {
+            let endpoints: Vec<String> = endpoints
+                .iter()
+                .map(|(what, address)| format!("{what} {address}"))
+                .collect();
+            let endpoints = endpoints.join(", ");
+            tracing::info!(service, endpoints, "the service was found");
+        }
+        Err(error) => tracing::warn!(
             %error,
             "nobody can connect, and no key is renewed, until the service answers: check its address, the DNS, the proxy and the firewall; `latchkey doctor` says more"
-        );
+        ),
     }
 }
 

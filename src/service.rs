@@ -283,6 +283,11 @@ impl Service {
         self.provider.token_as_key(tokens)
     }
 
+    /// See [`Provider::addresses`].
+    pub async fn addresses(&self) -> Result<Vec<(&'static str, String)>, Error> {
+        self.provider.addresses().await
+    }
+
     /// See [`Provider::lets_choose`].
     pub async fn lets_choose(&self) -> Result<bool, Error> {
         self.provider.lets_choose().await

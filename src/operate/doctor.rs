@@ -2,7 +2,10 @@
 //!
 //! It reads the settings and the database, whether a server is running or not, and calls the servers that
 //! a renewal needs. It changes nothing anywhere: it sends the token endpoint a made-up refresh token, which
-//! a service that knows this client refuses with `invalid_grant`.
+//! a service that knows this client refuses with `invalid_grant`. Before the first start there is less to look at, and
+//! more that can be wrong at once: [`before_start`].
+
+pub mod before_start;
 
 use std::fmt;
 

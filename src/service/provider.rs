@@ -181,6 +181,14 @@ impl Provider {
         self.metadata().await.map(|_| ())
     }
 
+    /// Where the service's endpoints are: what each is for, and its address.
+    ///
+    /// # Errors
+    /// [`Error::ServiceUnreachable`] and [`Error::ServiceRefused`], when discovery fails.
+    pub async fn addresses(&self) -> Result<Vec<(&'static str, String)>, Error> {
+        Ok(self.metadata().await?.addresses())
+    }
+
     /// An address of the service for a plain GET that tests whether it is reachable; any answer will do.
     #[must_use]
     pub fn watched_address(&self) -> Option<String> {
@@ -851,7 +859,9 @@ fn says_not_who() -> Error {
 }
 
 /// OpenID Connect Discovery 1.0, section 4.
-fn metadata_address(issuer: &str) -> String {
+/// Where an issuer has its metadata.
+#[must_use]
+pub fn metadata_address(issuer: &str) -> String {
     format!(
         "{}/.well-known/openid-configuration",
         issuer.strip_suffix('/').unwrap_or(issuer)
