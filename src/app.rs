@@ -48,15 +48,16 @@ pub struct Outside {
 }
 
 impl Outside {
-    /// The real clock, random numbers and HTTP client.
+    /// The real clock, random numbers and HTTP client. With `loopback_names`, `localhost` and its subdomains resolve
+    /// to this machine.
     ///
     /// # Errors
     /// When the TLS backend cannot be set up.
-    pub fn real(config: &Config) -> Result<Self, reqwest::Error> {
+    pub fn real(loopback_names: bool) -> Result<Self, reqwest::Error> {
         Ok(Self {
             clock: moments::clock(),
             random: Random::system(),
-            http: Outbound::new(config.allow_loopback_http)?,
+            http: Outbound::new(loopback_names)?,
         })
     }
 }
@@ -112,6 +113,22 @@ impl App {
     #[must_use]
     pub fn is_leaving(&self) -> bool {
         self.leaving.load(Ordering::Relaxed)
+    }
+
+    /// Changes what can change while the process runs: all of it, or nothing.
+    ///
+    /// # Errors
+    /// When the new sealing keys do not open what the present ones open, or the store is unavailable.
+    pub async fn change(&self, config: &Config) -> Result<(), OpenError> {
+        let now = self.parts.clock.now();
+        let keys = config.sealing_keys.clone();
+        self.parts.store.change_sealing_keys(keys, now).await?;
+        let secret = config.provider.client_secret.clone();
+        self.parts.service.change_client_secret(secret);
+        if let (Some(signing), Some(terms)) = (&self.parts.keys.signing, &config.minted) {
+            signing.change_introspection_secret(terms.introspection_secret.clone());
+        }
+        Ok(())
     }
 
     /// Opens the store and puts everything together.

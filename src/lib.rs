@@ -12,7 +12,7 @@
 //! | [`clock`], [`random`], [`secret`], [`names`], [`lenient`], [`error`], [`log`], [`process`] | time, random numbers, secrets that are never printed, names that show something, JSON that is read whatever surrounds it, errors, the lines on standard error, what the system says of this process |
 //! | [`model`], [`grant`], [`moments`] | the nouns; how long a grant lasts; where a test can hold a renewal |
 //! | [`events`], [`meters`], [`limits`] | security events; metrics of this process; how often callers may do what costs something |
-//! | [`outbound`], [`sites`], [`proxies`], [`vault`] | calls to other servers; the hosts that tenants may have; trusted proxies; encryption at rest |
+//! | [`outbound`], [`listen`], [`sites`], [`proxies`], [`vault`] | calls to other servers; where this one listens; the hosts that tenants may have; trusted proxies; encryption at rest |
 //! | [`store`], [`key_set`] | the database; the public keys of another server |
 //! | [`gate`], [`figures`] | a gate that all replicas share; metrics from the database |
 //! | [`atlassian`], [`service`], [`keys`] | Atlassian's tokens and a tenant's Jira; the service; signed API keys and the form of a key in Jira |
@@ -38,6 +38,7 @@ pub mod keys;
 pub mod lenient;
 pub mod limits;
 pub mod linking;
+pub mod listen;
 pub mod log;
 pub mod lost;
 pub mod meters;

@@ -5,10 +5,9 @@
 
 use std::io::{self, Write};
 use std::str::FromStr;
-use std::sync::Arc;
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use prometheus::IntCounter;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::Directive;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::reload;
 
 use crate::error::ShouldBe;
 
@@ -83,11 +83,15 @@ pub enum Format {
 }
 
 /// The queue of lines to write. Clones share it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Log {
     entries: Sender<Entry>,
     waiting: Arc<AtomicUsize>,
+    /// Changes what is logged, once tracing writes here.
+    refilter: Arc<OnceLock<Refilter>>,
 }
+
+type Refilter = Box<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>;
 
 impl Log {
     /// Starts the thread that writes to standard error.
@@ -104,6 +108,7 @@ impl Log {
         let log = Self {
             entries,
             waiting: waiting.clone(),
+            refilter: Arc::default(),
         };
         thread::Builder::new()
             .name("log".to_owned())
@@ -118,11 +123,29 @@ impl Log {
             .with_writer(self.clone())
             // tracing would write these to standard error itself, and its reader may be gone.
             .log_internal_errors(false);
-        match format {
-            Format::Json => builder.json().init(),
-            Format::Text => builder.with_ansi(false).init(),
-        }
+        let refilter: Refilter = match format {
+            Format::Json => {
+                let builder = builder.json().with_filter_reloading();
+                let handle = builder.reload_handle();
+                builder.init();
+                Box::new(move |filter| handle.reload(filter))
+            }
+            Format::Text => {
+                let builder = builder.with_ansi(false).with_filter_reloading();
+                let handle = builder.reload_handle();
+                builder.init();
+                Box::new(move |filter| handle.reload(filter))
+            }
+        };
+        self.refilter.set(refilter).ok();
         log_panics();
+    }
+
+    /// Writes the entries of this filter from now on.
+    pub fn change_filter(&self, filter: &Filter) {
+        if let Some(Err(error)) = self.refilter.get().map(|set| set(filter.for_tracing())) {
+            tracing::error!(%error, "the filter of the log cannot be changed");
+        }
     }
 
     /// Writes one line that is not a log entry, such as the error that a command ends with.

@@ -1,7 +1,8 @@
 //! The program: reads the settings, starts the log, opens the store, runs the server and the worker, and
 //! waits for a signal. Its other commands migrate the database, check a deployment and change sealing keys.
 
-use std::io::{ErrorKind, IsTerminal as _, Write as _, stderr, stdout};
+use std::ffi::OsString;
+use std::io::{IsTerminal as _, Write as _, stderr, stdout};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -9,21 +10,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use prometheus::Registry;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use latchkey::atlassian::connect::Switch;
 use latchkey::clock::Clock;
-use latchkey::config::{Config, Settings, Upkeep};
+use latchkey::config::{Config, Parts, Settings, Upkeep};
 use latchkey::events::Events;
+use latchkey::listen::Listen;
 use latchkey::log::Log;
-use latchkey::operate::accounts;
 use latchkey::operate::doctor::{self, Finding, Mark};
+use latchkey::operate::{accounts, healthy};
 use latchkey::process::{FEW_DESCRIPTORS, raise_descriptor_limit};
 use latchkey::random::Random;
-use latchkey::server::signals::Stop;
+use latchkey::server::signals::{Asked, Signals};
 use latchkey::server::{Bounds, Running, connections_within, serve};
 use latchkey::store::{self, RotationProgress, Rotator};
 use latchkey::vault::Vault;
@@ -49,7 +51,17 @@ enum Command {
     Migrate,
     /// Check settings, database, service and clocks, and print what works and what does not. Changes
     /// nothing. The exit code is 1 if something does not work
-    Doctor,
+    Doctor {
+        /// Before there is a server: find all that would keep one from starting
+        #[arg(long)]
+        before_start: bool,
+    },
+    /// Ask the server with the same settings whether it is ready. The exit code is 1 if it is not
+    Healthy {
+        /// Ask only whether the process is alive
+        #[arg(long)]
+        live: bool,
+    },
     /// Encrypt with the first sealing key everything that the others have encrypted. Servers may keep running
     ///
     /// It uses only the settings of the database, the sealing keys and the log. It can be interrupted at any
@@ -91,7 +103,9 @@ fn main() -> ExitCode {
     };
     let done = run_command(&log);
     if let Err(message) = &done {
-        log.say(&format!("latchkey: {message}"));
+        for line in message.lines() {
+            log.say(&format!("latchkey: {line}"));
+        }
     }
     log.end();
     done.unwrap_or(ExitCode::FAILURE)
@@ -103,21 +117,25 @@ fn run_command(log: &Log) -> Result<ExitCode, String> {
         .enable_all()
         .build()
         .map_err(|error| format!("the runtime cannot start: {error}"))?;
-    let stop = {
+    let signals = {
         let _in_it = runtime.enter();
-        Stop::listen().map_err(|error| format!("cannot listen for signals: {error}"))?
+        Signals::listen().map_err(|error| format!("cannot listen for signals: {error}"))?
     };
-    let matches = Settings::on(Line::command()).get_matches();
-    let line = Line::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let line = read_line().unwrap_or_else(|error| error.exit());
     let done = runtime.block_on(async {
         match line.command {
-            Some(Command::Doctor) => Ok(see_the_doctor(&line.settings, stop).await),
+            Some(Command::Doctor { before_start }) => {
+                Ok(see_the_doctor(&line.settings, before_start, signals).await)
+            }
+            Some(Command::Healthy { live }) => {
+                healthy::look(&Parts::read(&line.settings), live).map(|()| ExitCode::SUCCESS)
+            }
             Some(Command::Accounts {
                 command: AccountsCommand::Report { now },
-            }) => report_accounts(&line.settings, now, log, stop).await,
-            Some(Command::Backup { to }) => back_up(&line.settings, &to, stop).await,
-            Some(Command::RotateKeys) => rotate_keys(&line.settings, log, stop).await,
-            command => run(command, &line.settings, log, stop).await,
+            }) => report_accounts(&line.settings, now, log, signals).await,
+            Some(Command::Backup { to }) => back_up(&line.settings, &to, signals).await,
+            Some(Command::RotateKeys) => rotate_keys(&line.settings, log, signals).await,
+            command => run(command, line.settings, log, signals).await,
         }
     });
     // Tasks that are still running have had their time. A shutdown that waits would wait for DNS lookups.
@@ -125,28 +143,56 @@ fn run_command(log: &Log) -> Result<ExitCode, String> {
     done
 }
 
+/// The command line, with all settings wherever they are.
+fn read_line() -> Result<Line, clap::Error> {
+    let given: Vec<OsString> = std::env::args_os().collect();
+    Settings::parse(&Line::command(), &given, |line: &mut Line| {
+        &mut line.settings
+    })
+}
+
+/// Warns of settings that have no effect, and of secrets that others can read.
+fn warn_of(settings: &Settings) {
+    for notice in settings.notices() {
+        tracing::warn!("{notice}");
+    }
+}
+
 /// Prints findings on standard output. There is no log.
-async fn see_the_doctor(settings: &Settings, mut stop: Stop) -> ExitCode {
+async fn see_the_doctor(settings: &Settings, before_start: bool, mut signals: Signals) -> ExitCode {
     let say = |finding: Finding| {
         // The reader may have closed its end.
         let _ = writeln!(stdout(), "{finding}");
     };
     let examined = async {
-        let config = Config::read(settings).map_err(|invalid| invalid.to_string())?;
-        let outside = outside(&config)?;
         let mut say = say;
+        for notice in settings.notices() {
+            say(Finding {
+                mark: Mark::Look,
+                what: "settings",
+                words: notice.clone(),
+            });
+        }
+        if before_start {
+            let outside = outside(Parts::read(settings).loopback);
+            return Ok(doctor::before_start::examine(settings, outside, &mut say).await);
+        }
+        let config = Config::read(settings).map_err(|wrong| wrong.to_string())?;
+        let outside = outside(config.allow_loopback_http)?;
         Ok(doctor::examine(&config, &outside, &mut say).await)
     };
     let examined = tokio::select! {
         examined = examined => examined,
-        () = stop.asked() => return ExitCode::FAILURE,
+        () = signals.stop() => return ExitCode::FAILURE,
     };
     let well = examined.unwrap_or_else(|words: String| {
-        say(Finding {
-            mark: Mark::Bad,
-            what: "settings",
-            words,
-        });
+        for line in words.lines() {
+            say(Finding {
+                mark: Mark::Bad,
+                what: "settings",
+                words: line.to_owned(),
+            });
+        }
         false
     });
     if well {
@@ -161,10 +207,10 @@ async fn report_accounts(
     settings: &Settings,
     now: bool,
     log: &Log,
-    mut stop: Stop,
+    mut signals: Signals,
 ) -> Result<ExitCode, String> {
-    let config = Config::read(settings).map_err(|invalid| invalid.to_string())?;
-    let outside = outside(&config)?;
+    let config = Config::read(settings).map_err(|wrong| wrong.to_string())?;
+    let outside = outside(config.allow_loopback_http)?;
     let mut say = |line: String| {
         // The reader may have closed its end.
         let _ = writeln!(stdout(), "{line}");
@@ -172,6 +218,7 @@ async fn report_accounts(
     let reported = async {
         if now {
             log.record(&config.log.filter, config.log.format);
+            warn_of(settings);
             accounts::report_now(&config, &outside).await?;
         }
         accounts::list(&config, &outside, &mut say).await
@@ -179,7 +226,7 @@ async fn report_accounts(
     let well = tokio::select! {
         reported = reported => reported?,
         // What has begun goes on with the next server.
-        () = stop.asked() => return Ok(ExitCode::FAILURE),
+        () = signals.stop() => return Ok(ExitCode::FAILURE),
     };
     Ok(match well {
         true => ExitCode::SUCCESS,
@@ -187,8 +234,8 @@ async fn report_accounts(
     })
 }
 
-fn outside(config: &Config) -> Result<Outside, String> {
-    Outside::real(config).map_err(|error| {
+fn outside(loopback_names: bool) -> Result<Outside, String> {
+    let outside = Outside::real(loopback_names).map_err(|error| {
         let mut words = error.to_string();
         let mut source = std::error::Error::source(&error);
         while let Some(inner) = source {
@@ -202,22 +249,27 @@ fn outside(config: &Config) -> Result<Outside, String> {
             ""
         };
         format!("the HTTP client cannot start: {words}{advice}")
-    })
+    })?;
+    #[cfg(debug_assertions)]
+    let outside = with_wrong_clock(outside);
+    Ok(outside)
 }
 
 async fn run(
     command: Option<Command>,
-    settings: &Settings,
+    settings: Settings,
     log: &Log,
-    mut stop: Stop,
+    mut signals: Signals,
 ) -> Result<ExitCode, String> {
-    let config = Config::read(settings).map_err(|invalid| invalid.to_string())?;
+    let config = Config::read(&settings).map_err(|wrong| wrong.to_string())?;
     log.record(&config.log.filter, config.log.format);
-    let outside = outside(&config)?;
-    #[cfg(debug_assertions)]
-    let outside = with_wrong_clock(outside);
-    let (listen, metrics_listen) = (config.listen, config.metrics_listen);
-    let drain = Duration::from_secs(config.drain.unsigned_abs());
+    warn_of(&settings);
+    let outside = outside(config.allow_loopback_http)?;
+    let place = Place {
+        listen: config.listen.clone(),
+        metrics_listen: config.metrics_listen,
+        drain: Duration::from_secs(config.drain.unsigned_abs()),
+    };
     if config.allow_loopback_http {
         tracing::warn!(
             "plain http is allowed on loopback addresses: this is for demonstrations and tests only"
@@ -227,7 +279,7 @@ async fn run(
     // Migrations are transactions, so opening the store can be abandoned at any moment.
     let app = tokio::select! {
         app = App::new(config, outside) => app.map_err(|error| error.to_string())?,
-        () = stop.asked() => {
+        () = signals.stop() => {
             if migrate {
                 return Err("stopped before the database was up to date".to_owned());
             }
@@ -240,15 +292,22 @@ async fn run(
         tracing::info!("the database is up to date");
         return Ok(ExitCode::SUCCESS);
     }
-    serve_until_stopped(app, listen, metrics_listen, drain, stop).await
+    serve_until_stopped(app, place, settings, log, signals).await
+}
+
+/// Where a server listens, and how it stops.
+struct Place {
+    listen: Listen,
+    metrics_listen: Option<SocketAddr>,
+    drain: Duration,
 }
 
 async fn serve_until_stopped(
     app: Arc<App>,
-    listen: SocketAddr,
-    metrics_listen: Option<SocketAddr>,
-    drain: Duration,
-    mut stop: Stop,
+    place: Place,
+    settings: Settings,
+    log: &Log,
+    mut signals: Signals,
 ) -> Result<ExitCode, String> {
     let descriptors = raise_descriptor_limit();
     if descriptors.is_some_and(|descriptors| descriptors < FEW_DESCRIPTORS) {
@@ -262,55 +321,115 @@ async fn serve_until_stopped(
         ..Bounds::default()
     };
     let (stop_metrics, metrics_stopped) = watch::channel(false);
-    if let Some(address) = metrics_listen {
+    if let Some(address) = place.metrics_listen {
         let router = latchkey::web::metrics_router(app.clone());
-        let listener = bind("LATCHKEY_METRICS_LISTEN", address).await?;
+        let listener = Listen::Tcp(address).bind("LATCHKEY_METRICS_LISTEN").await?;
         tokio::spawn(serve(router, listener, metrics_stopped));
     }
-    let listener = bind("LATCHKEY_LISTEN", listen).await?;
+    let listener = place.listen.bind("LATCHKEY_LISTEN").await?;
     let running =
         Running::start_within(bounds, app, listener).map_err(|error| error.to_string())?;
     tracing::info!(address = %running.address(), connections = bounds.connections, "serving");
+    say_addresses(running.app());
     tokio::spawn(look_for_service(running.app().clone()));
-    stop.asked().await;
+    let mut newest = settings.clone();
+    while signals.next().await == Asked::Reread {
+        newest = reread(&settings, newest, running.app(), log).await;
+    }
     tracing::info!(
-        seconds = drain.as_secs(),
+        seconds = place.drain.as_secs(),
         "stopping: work in progress is finished first, and requests are still served for some seconds"
     );
-    running.stop_after(drain).await;
+    running.stop_after(place.drain).await;
     stop_metrics.send_replace(true);
     Ok(ExitCode::SUCCESS)
 }
 
-/// Tells the operator at the start when the service cannot be reached. Latchkey serves all the same: the
-/// service may come back.
-async fn look_for_service(app: Arc<App>) {
-    if let Err(error) = app.parts.service.lets_choose().await {
+/// The settings that a running server takes over when it is asked to read them again.
+const REREAD: [&str; 4] = [
+    "LATCHKEY_LOG",
+    "LATCHKEY_SEALING_KEYS",
+    "LATCHKEY_PROVIDER_CLIENT_SECRET",
+    "LATCHKEY_INTROSPECTION_SECRET",
+];
+
+/// Reads the settings again and takes over what can change: all of it, or nothing if something is wrong. `started` are
+/// those of the start, and `before` the newest that were read. Returns the newest.
+async fn reread(started: &Settings, before: Settings, app: &App, log: &Log) -> Settings {
+    let kept = |why: &str| {
+        for why in why.lines() {
+            tracing::error!("the settings are not taken over, and those from before stay: {why}");
+        }
+    };
+    let read = read_line().map_err(|error| error.to_string());
+    let read = read.map(|line| line.settings).and_then(|settings| {
+        let config = Config::read(&settings).map_err(|wrong| wrong.to_string())?;
+        Ok((settings, config))
+    });
+    let (settings, config) = match read {
+        Ok(read) => read,
+        Err(why) => {
+            kept(&why);
+            return before;
+        }
+    };
+    if let Err(error) = app.change(&config).await {
+        kept(&error.to_string());
+        return before;
+    }
+    log.change_filter(&config.log.filter);
+    warn_of(&settings);
+    let can_change = |name: &String| REREAD.contains(&name.as_str());
+    let mut taken = settings.changed_since(&before);
+    taken.retain(can_change);
+    let mut left = settings.changed_since(started);
+    left.retain(|name| !can_change(name));
+    tracing::info!(changed = taken.join(", "), "the settings were read again");
+    if !left.is_empty() {
+        let left = left.join(", ");
         tracing::warn!(
-            %error,
-            "nobody can connect, and no key is renewed, until the service answers: check its address, the DNS, the proxy and the firewall; `latchkey doctor` says more"
+            left,
+            "these settings have changed too, and count after a restart"
         );
+    }
+    settings
+}
+
+/// Names the addresses that others have to know: the service registers the one, and Jira reads the other.
+fn say_addresses(app: &App) {
+    let base_url = app.connect.base_url.full();
+    let redirect = format!("{base_url}/link/callback");
+    tracing::info!(
+        redirect,
+        "the redirect address, as the service has to know it"
+    );
+    if app.connect.door() == Switch::On {
+        let descriptor = format!("{base_url}/atlassian-connect.json");
+        tracing::info!(descriptor, "the Connect door is open");
+    }
+    if app.forge.is_some() {
+        tracing::info!(remote = base_url, "the Forge door is open");
     }
 }
 
-/// Listens on the address that a setting names.
-async fn bind(setting: &str, address: SocketAddr) -> Result<TcpListener, String> {
-    TcpListener::bind(address).await.map_err(|error| {
-        let advice = match error.kind() {
-            ErrorKind::AddrInUse => {
-                "another process listens there: stop it, or choose another port"
-            }
-            ErrorKind::PermissionDenied => {
-                "this user may not listen there: choose a port above 1023, or give the process the \
-                 right to (CAP_NET_BIND_SERVICE)"
-            }
-            ErrorKind::AddrNotAvailable => {
-                "this machine does not have that address: choose one of its own, or 0.0.0.0 for all"
-            }
-            _ => "choose another address",
-        };
-        format!("cannot listen on {address} ({setting}): {error}; {advice}")
-    })
+/// Tells the operator at the start what discovery found, and when the service cannot be reached. Latchkey serves all
+/// the same: the service may come back.
+async fn look_for_service(app: Arc<App>) {
+    let service = app.parts.service.name();
+    match app.parts.service.addresses().await {
+        Ok(endpoints) => {
+            let endpoints: Vec<String> = endpoints
+                .iter()
+                .map(|(what, address)| format!("{what} {address}"))
+                .collect();
+            let endpoints = endpoints.join(", ");
+            tracing::info!(service, endpoints, "the service was found");
+        }
+        Err(error) => tracing::warn!(
+            %error,
+            "nobody can connect, and no key is renewed, until the service answers: check its address, the DNS, the proxy and the firewall; `latchkey doctor` says more"
+        ),
+    }
 }
 
 /// Simulates a machine with a wrong clock, for tests. Releases do not have this variable.
@@ -327,31 +446,36 @@ fn with_wrong_clock(outside: Outside) -> Outside {
 }
 
 /// Makes a backup and says what it holds.
-async fn back_up(settings: &Settings, to: &Path, mut stop: Stop) -> Result<ExitCode, String> {
-    let database = settings.database().map_err(|invalid| invalid.to_string())?;
+async fn back_up(settings: &Settings, to: &Path, mut signals: Signals) -> Result<ExitCode, String> {
+    let database = settings.database().map_err(|wrong| wrong.to_string())?;
     let backed_up = tokio::select! {
         backed_up = store::back_up(&database, to) => backed_up.map_err(|error| error.to_string())?,
-        () = stop.asked() => return Err("stopped before the backup was made".to_owned()),
+        () = signals.stop() => return Err("stopped before the backup was made".to_owned()),
     };
     writeln!(stdout(), "{backed_up}").ok();
     Ok(ExitCode::SUCCESS)
 }
 
-async fn rotate_keys(settings: &Settings, log: &Log, mut stop: Stop) -> Result<ExitCode, String> {
-    let upkeep = Upkeep::read(settings).map_err(|invalid| invalid.to_string())?;
+async fn rotate_keys(
+    settings: &Settings,
+    log: &Log,
+    mut signals: Signals,
+) -> Result<ExitCode, String> {
+    let upkeep = Upkeep::read(settings).map_err(|wrong| wrong.to_string())?;
     log.record(&upkeep.log.filter, upkeep.log.format);
+    warn_of(settings);
     let events = Events::new(&Registry::new(), Clock::system());
     let vault = Vault::new(upkeep.sealing_keys, Random::system(), events);
     let rotator = tokio::select! {
         rotator = Rotator::open(&upkeep.database, vault) => {
             rotator.map_err(|error| error.to_string())?
         }
-        () = stop.asked() => return Err("stopped before anything was changed".to_owned()),
+        () = signals.stop() => return Err("stopped before anything was changed".to_owned()),
     };
     let asked = Arc::new(AtomicBool::new(false));
     let told = asked.clone();
     tokio::spawn(async move {
-        stop.asked().await;
+        signals.stop().await;
         told.store(true, Ordering::Relaxed);
     });
     let mut show = progress_bar(log.clone());

@@ -1,7 +1,8 @@
-//! What an operator sees: `latchkey doctor`, `latchkey accounts report`, the summary of each minute, and how many links Jira's quota is
-//! enough for.
+//! What an operator sees: `latchkey doctor`, `latchkey healthy`, `latchkey accounts report`, the summary of each
+//! minute, and how many links Jira's quota is enough for.
 
 pub mod accounts;
 pub mod doctor;
 pub mod forecast;
+pub mod healthy;
 pub mod watch;

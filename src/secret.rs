@@ -60,6 +60,7 @@
 
 use std::convert::Infallible;
 use std::str::FromStr;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
@@ -121,6 +122,31 @@ impl FromStr for Secret {
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer).map(Self::new)
+    }
+}
+
+/// What an operator may change while the process runs. Clones share it.
+#[derive(Clone)]
+pub struct Changing<T>(Arc<RwLock<T>>);
+
+impl<T: Clone> Changing<T> {
+    /// It begins with this value.
+    pub fn new(value: T) -> Self {
+        Self(Arc::new(RwLock::new(value)))
+    }
+
+    /// The value of this moment.
+    #[must_use]
+    pub fn now(&self) -> T {
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// From now on it is this value.
+    pub fn change(&self, value: T) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = value;
     }
 }
 

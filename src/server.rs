@@ -4,7 +4,7 @@ mod idle;
 pub mod signals;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -19,7 +19,6 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Sleep, sleep};
@@ -27,6 +26,7 @@ use tokio::time::{Sleep, sleep};
 use idle::{Client, Idle};
 
 use crate::app::App;
+use crate::listen::{Listen, Listener, Stream};
 use crate::web::{BodyWithin, Peer};
 
 /// How long requests in progress may take after a stop.
@@ -91,7 +91,7 @@ impl Default for Bounds {
 /// A running server.
 pub struct Running {
     app: Arc<App>,
-    address: SocketAddr,
+    address: Listen,
     /// Stops the worker and the watch.
     stop: watch::Sender<bool>,
     /// Closes the listener.
@@ -106,7 +106,7 @@ impl Running {
     ///
     /// # Errors
     /// When the listener has no address.
-    pub fn start(app: Arc<App>, listener: TcpListener) -> io::Result<Self> {
+    pub fn start(app: Arc<App>, listener: impl Into<Listener>) -> io::Result<Self> {
         Self::start_within(Bounds::default(), app, listener)
     }
 
@@ -114,8 +114,13 @@ impl Running {
     ///
     /// # Errors
     /// When the listener has no address.
-    pub fn start_within(bounds: Bounds, app: Arc<App>, listener: TcpListener) -> io::Result<Self> {
-        let address = listener.local_addr()?;
+    pub fn start_within(
+        bounds: Bounds,
+        app: Arc<App>,
+        listener: impl Into<Listener>,
+    ) -> io::Result<Self> {
+        let listener = listener.into();
+        let address = listener.address()?;
         let (stop, stopped) = watch::channel(false);
         let (close, closed) = watch::channel(false);
         let web = tokio::spawn(serve_within(
@@ -141,8 +146,8 @@ impl Running {
 
     /// Where it listens.
     #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    pub fn address(&self) -> &Listen {
+        &self.address
     }
 
     /// The app it runs.
@@ -189,7 +194,7 @@ impl Running {
 }
 
 /// Serves the router of `/metrics` until `stopped` turns true, and then finishes the requests in progress.
-pub async fn serve(router: Router, listener: TcpListener, stopped: watch::Receiver<bool>) {
+pub async fn serve(router: Router, listener: Listener, stopped: watch::Receiver<bool>) {
     let bounds = Bounds {
         connections: MOST_SCRAPES,
         ..Bounds::default()
@@ -200,7 +205,7 @@ pub async fn serve(router: Router, listener: TcpListener, stopped: watch::Receiv
 async fn serve_within(
     bounds: Bounds,
     router: Router,
-    listener: TcpListener,
+    listener: Listener,
     mut stopped: watch::Receiver<bool>,
 ) {
     let mut http = http1::Builder::new();
@@ -226,7 +231,7 @@ async fn serve_within(
         let turn = client.turn.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
             let extensions = request.extensions_mut();
-            extensions.insert(Peer(peer.ip()));
+            extensions.insert(peer.map_or(Peer::Socket, Peer::At));
             extensions.insert(BodyWithin(bounds.body));
             turn.begins();
             let (answer, turn) = (router.call(request), turn.clone());
@@ -250,7 +255,7 @@ async fn serve_within(
 }
 
 /// The next connection. A connection that fails does not end the server.
-async fn accept(listener: &TcpListener, idle: &Idle) -> (TcpStream, SocketAddr) {
+async fn accept(listener: &Listener, idle: &Idle) -> (Box<dyn Stream>, Option<IpAddr>) {
     loop {
         match listener.accept().await {
             Ok(accepted) => return accepted,
@@ -293,7 +298,7 @@ async fn place(free: &Arc<Semaphore>, idle: &Idle) -> Option<OwnedSemaphorePermi
 /// A connection that ends when the client takes too long: to send a head, to send the next request, or to
 /// read an answer. Otherwise such a client would keep its connection for ever.
 struct Bounded {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     patience: Duration,
     /// Runs while sent bytes wait to be read.
     waiting: Option<Pin<Box<Sleep>>>,
@@ -301,7 +306,7 @@ struct Bounded {
 }
 
 impl Bounded {
-    fn new(stream: TcpStream, patience: Duration, client: Client) -> Self {
+    fn new(stream: Box<dyn Stream>, patience: Duration, client: Client) -> Self {
         Self {
             stream,
             patience,

@@ -254,6 +254,11 @@ impl Service {
         self.provider.name()
     }
 
+    /// Authenticates with this secret from now on.
+    pub fn change_client_secret(&self, secret: Secret) {
+        self.provider.change_client_secret(secret);
+    }
+
     /// How this service differs from the standards.
     #[must_use]
     pub fn known(&self) -> &'static Known {
@@ -276,6 +281,11 @@ impl Service {
     #[must_use]
     pub fn token_as_key(&self, tokens: &Tokens) -> ApiKey {
         self.provider.token_as_key(tokens)
+    }
+
+    /// See [`Provider::addresses`].
+    pub async fn addresses(&self) -> Result<Vec<(&'static str, String)>, Error> {
+        self.provider.addresses().await
     }
 
     /// See [`Provider::lets_choose`].

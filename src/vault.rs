@@ -10,6 +10,7 @@
 //! them open: to change keys, add the new one in front and keep the old one behind it.
 
 use std::str::FromStr;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -20,7 +21,7 @@ use zeroize::Zeroizing;
 use crate::error::ShouldBe;
 use crate::events::{Event, Events};
 use crate::random::Random;
-use crate::secret::{Key, Secret, TenantKey};
+use crate::secret::{Changing, Key, Secret, TenantKey};
 
 /// The version of a value that is bound to its place only.
 const PLACED: u8 = 1;
@@ -135,10 +136,10 @@ impl FromStr for SealingKeys {
     }
 }
 
-/// Seals and opens with the sealing keys.
+/// Seals and opens with the sealing keys. Clones have the same keys, also after a change.
 #[derive(Clone)]
 pub struct Vault {
-    keys: Vec<SealingKey>,
+    keys: Changing<Arc<[SealingKey]>>,
     random: Random,
     events: Events,
 }
@@ -149,10 +150,22 @@ impl Vault {
     #[must_use]
     pub fn new(keys: Vec<SealingKey>, random: Random, events: Events) -> Self {
         Self {
-            keys,
+            keys: Changing::new(keys.into()),
             random,
             events,
         }
+    }
+
+    /// Seals and opens with these keys from now on. There is at least one.
+    pub fn change_keys(&self, keys: Vec<SealingKey>) {
+        self.keys.change(keys.into());
+    }
+
+    /// Whether these keys open a value too, if the present ones do.
+    #[must_use]
+    pub fn opens_with(&self, keys: &[SealingKey], place: Place<'_>, sealed: &str) -> bool {
+        let opens = |keys: &[SealingKey]| open_by(keys, place, sealed).is_ok();
+        opens(keys) || !opens(&self.keys.now())
     }
 
     /// A new key for a tenant, and the same key wrapped for the database.
@@ -226,21 +239,23 @@ impl Vault {
     /// values that can be fetched again and that a rotation of the sealing keys leaves out.
     pub fn open_if_named(&self, place: Place<'_>, sealed: &str) -> Option<Result<Secret, Broken>> {
         let named = Envelope::read(sealed).ok().map(|parts| parts.kid);
-        if named.is_some_and(|named| self.kids().all(|kid| kid != named)) {
+        if named.is_some_and(|named| self.kids().iter().all(|kid| *kid != named)) {
             return None;
         }
         Some(self.open_beyond_tenant(place, sealed))
     }
 
     /// The ids of the sealing keys, the one that seals first.
-    pub fn kids(&self) -> impl Iterator<Item = &str> {
-        self.keys.iter().map(SealingKey::kid)
+    #[must_use]
+    pub fn kids(&self) -> Vec<String> {
+        let keys = self.keys.now();
+        keys.iter().map(|key| key.kid.clone()).collect()
     }
 
     /// The same value sealed by the first sealing key. None if it already is. For values that the sealing
     /// keys seal directly: tenants' keys and those of [`Vault::seal_beyond_tenant`].
     pub fn rewrap(&self, place: Place<'_>, sealed: &str) -> Result<Option<String>, Broken> {
-        if Envelope::read(sealed)?.kid == self.keys[0].kid {
+        if Envelope::read(sealed)?.kid == self.keys.now()[0].kid {
             return Ok(None);
         }
         let value = self.open_root(place, sealed)?;
@@ -251,8 +266,8 @@ impl Vault {
     /// it opens the value. A value that its own key does not open is recorded.
     pub fn try_each(&self, place: Place<'_>, sealed: &str) -> Tried {
         let parts = Envelope::read(sealed).ok();
-        let opens = self
-            .keys
+        let keys = self.keys.now();
+        let opens = keys
             .iter()
             .map(|key| {
                 parts
@@ -268,19 +283,24 @@ impl Vault {
     }
 
     fn seal_root(&self, place: Place<'_>, value: &[u8]) -> String {
-        let first = &self.keys[0];
+        let first = &self.keys.now()[0];
         encrypt(&self.random, &first.kid, &first.key, place, value)
     }
 
     fn open_root(&self, place: Place<'_>, sealed: &str) -> Result<Zeroizing<Vec<u8>>, Broken> {
-        let parts = Envelope::read(sealed)?;
-        let key = self
-            .keys
-            .iter()
-            .find(|key| key.kid == parts.kid)
-            .ok_or(Broken)?;
-        parts.decrypt(&key.key, place)
+        open_by(&self.keys.now(), place, sealed)
     }
+}
+
+/// Opens a value with the key that it names.
+fn open_by(
+    keys: &[SealingKey],
+    place: Place<'_>,
+    sealed: &str,
+) -> Result<Zeroizing<Vec<u8>>, Broken> {
+    let parts = Envelope::read(sealed)?;
+    let key = keys.iter().find(|key| key.kid == parts.kid);
+    parts.decrypt(&key.ok_or(Broken)?.key, place)
 }
 
 /// The result of [`Vault::try_each`].

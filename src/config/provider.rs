@@ -3,6 +3,7 @@
 use url::Url;
 
 use super::setting::Invalid;
+use super::wrong::{Reading, Wrong, each_field};
 use super::{ApiKeyFrom, Settings};
 use crate::outbound::encode;
 use crate::service::known::{Endpoints, Known};
@@ -11,52 +12,55 @@ use crate::service::registration::{ApiKeySource, ProviderConfig};
 /// Reads the service's settings. The rules have been checked.
 pub(super) fn read(
     s: &Settings,
-    known: &'static Known,
+    service: &'static Known,
     loopback: bool,
-) -> Result<ProviderConfig, Invalid> {
-    let client_id = s.provider_client_id.value()?;
-    // The issuer stays as given, because it is compared as text with the issuer in the metadata.
-    let issuer = s.provider_issuer.peek().map(|url| url.text().to_owned());
-    s.provider_issuer.url(loopback)?;
-    let api_key_url = s.api_key_url.url(loopback)?;
-    let mut config = ProviderConfig {
-        known,
-        name: match s.provider_name.get()? {
-            Some(name) => name,
-            None => known.name.unwrap_or_default().to_owned(),
-        },
-        issuer,
-        authorize_url: s.provider_authorize_url.url(loopback)?,
-        token_url: s.provider_token_url.url(loopback)?,
-        revoke_url: s.provider_revoke_url.url(loopback)?,
-        identity_url: s.provider_identity_url.url(loopback)?,
-        client_id,
-        client_secret: s.provider_client_secret.value()?,
-        client_auth: match s.provider_client_auth.get()? {
-            Some(given) => Some(given.0),
-            None => known.client_auth.value,
-        },
-        scopes: match s.provider_scopes.get()? {
-            Some(scopes) => scopes,
-            None => known.scopes.value.default.to_owned(),
-        },
-        api_key: match (s.api_key_from.value()?.0, api_key_url) {
-            (ApiKeyFrom::Endpoint, Some(url)) => ApiKeySource::Endpoint(url),
-            (ApiKeyFrom::Minted, _) => ApiKeySource::Minted,
-            // The rules require a URL for the endpoint.
-            (ApiKeyFrom::AccessToken | ApiKeyFrom::Endpoint, _) => ApiKeySource::AccessToken,
-        },
-        grant_idle: match s.provider_grant_idle.get()? {
-            Some(idle) => Some(idle.0),
-            None => known.grant_idle.value,
-        },
-        grant_life: match s.provider_grant_life.get()? {
-            Some(life) => Some(life.0),
-            None => known.grant_life.value,
-        },
-    };
+) -> Result<ProviderConfig, Wrong> {
+    let mut reading = Reading::nothing();
+    let config = each_field!(
+        reading,
+        ProviderConfig {
+            known: Ok::<_, Invalid>(service),
+            name: s.provider_name.or(service.name.unwrap_or_default()),
+            // The issuer stays as given, because it is compared as text with the issuer in the metadata.
+            issuer: s
+                .provider_issuer
+                .url(loopback)
+                .map(|_| s.provider_issuer.peek().map(|url| url.text().to_owned())),
+            authorize_url: s.provider_authorize_url.url(loopback),
+            token_url: s.provider_token_url.url(loopback),
+            revoke_url: s.provider_revoke_url.url(loopback),
+            identity_url: s.provider_identity_url.url(loopback),
+            client_id: s.provider_client_id.value(),
+            client_secret: s.provider_client_secret.value(),
+            client_auth: s
+                .provider_client_auth
+                .get()
+                .map(|given| given.map(|given| given.0).or(service.client_auth.value)),
+            scopes: s.provider_scopes.or(service.scopes.value.default),
+            api_key: api_key(s, loopback),
+            grant_idle: s
+                .provider_grant_idle
+                .get()
+                .map(|idle| idle.map(|idle| idle.0).or(service.grant_idle.value)),
+            grant_life: s
+                .provider_grant_life
+                .get()
+                .map(|life| life.map(|life| life.0).or(service.grant_life.value)),
+        }
+    );
+    let mut config = reading.end(config)?;
     fill_in(&mut config);
     Ok(config)
+}
+
+fn api_key(s: &Settings, loopback: bool) -> Result<ApiKeySource, Invalid> {
+    let url = s.api_key_url.url(loopback)?;
+    Ok(match (s.api_key_from.value()?.0, url) {
+        (ApiKeyFrom::Endpoint, Some(url)) => ApiKeySource::Endpoint(url),
+        (ApiKeyFrom::Minted, _) => ApiKeySource::Minted,
+        // The rules require a URL for the endpoint.
+        (ApiKeyFrom::AccessToken | ApiKeyFrom::Endpoint, _) => ApiKeySource::AccessToken,
+    })
 }
 
 /// Adds the known endpoints for those that were not set.

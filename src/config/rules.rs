@@ -4,7 +4,7 @@ use super::setting::{Invalid, Problem, Setting};
 use super::{ApiKeyFrom, PropertyHolds, Settings};
 use crate::atlassian::connect::Switch;
 use crate::error::ShouldBe;
-use crate::service::known::{Endpoints, Known};
+use crate::service::known::{Endpoints, Known, OIDC};
 use crate::vault::SealingKeys;
 
 /// A row of the table.
@@ -40,17 +40,20 @@ fn sealing_keys(s: &Settings) -> Rule<'_> {
 }
 
 /// Checks the only rule for a command that uses only the database.
-pub(super) fn check_sealing_keys(s: &Settings) -> Result<(), Invalid> {
-    first_broken([sealing_keys(s)])
+pub(super) fn broken_of_upkeep(s: &Settings) -> Vec<Invalid> {
+    broken([sealing_keys(s)])
 }
 
-/// Checks all rules. The error is the first broken one.
-pub(super) fn check(s: &Settings, known: &Known) -> Result<(), Invalid> {
+/// All rules that are broken. `known` is none if it is not clear which service is meant: then nothing is said
+/// about what it needs.
+pub(super) fn all_broken(s: &Settings, known: Option<&Known>) -> Vec<Invalid> {
+    let is_clear = known.is_some();
+    let known = known.unwrap_or(&OIDC);
     let (fixed, default_issuer) = match known.endpoints.value {
         Endpoints::Fixed { .. } => (true, false),
         Endpoints::Discovery { issuer, .. } => (false, issuer.is_some()),
     };
-    let no_discovery = !fixed && !default_issuer && !s.provider_issuer.is_given();
+    let no_discovery = is_clear && !fixed && !default_issuer && !s.provider_issuer.is_given();
     let no_endpoint = !s.provider_authorize_url.is_given()
         && !s.provider_token_url.is_given()
         && !s.provider_identity_url.is_given();
@@ -62,11 +65,11 @@ pub(super) fn check(s: &Settings, known: &Known) -> Result<(), Invalid> {
     let rules = [
         needed(&s.base_url, ALWAYS, "the public https URL of this app, like https://latchkey.example.com"),
         sealing_keys(s),
-        needed(&s.provider_name, known.name.is_none(), "the name of the service as people know it"),
+        needed(&s.provider_name, is_clear && known.name.is_none(), "the name of the service as people know it"),
         needed(&s.provider_issuer, no_discovery && no_endpoint, "the OpenID Connect issuer of the service, or the endpoints should be given one by one"),
-        needed(&s.provider_authorize_url, no_discovery, OR_ISSUER),
-        needed(&s.provider_token_url, no_discovery, OR_ISSUER),
-        needed(&s.provider_identity_url, no_discovery, OR_ISSUER),
+        needed(&s.provider_authorize_url, no_discovery && !no_endpoint, OR_ISSUER),
+        needed(&s.provider_token_url, no_discovery && !no_endpoint, OR_ISSUER),
+        needed(&s.provider_identity_url, no_discovery && !no_endpoint, OR_ISSUER),
         // Discovery would find nothing there, and the endpoints of the table would be ignored.
         useless(&s.provider_issuer, fixed, "left out, and the addresses set one by one if they are others"),
         needed(&s.provider_client_id, ALWAYS, "the client id that the service gave this app"),
@@ -77,16 +80,12 @@ pub(super) fn check(s: &Settings, known: &Known) -> Result<(), Invalid> {
         needed(&s.forge_app_id, s.connect.peek().is_some_and(|given| given.0 == Switch::Off), "the id of the Forge app, as LATCHKEY_CONNECT is `off` and there is no other door"),
         needed(&s.property_public_key, sealed, "a public key of P-256 or X25519, as JWK or PEM, as LATCHKEY_PROPERTY is `sealed`"),
     ];
-    first_broken(rules)
+    broken(rules)
 }
 
-fn first_broken<'a>(rules: impl IntoIterator<Item = Rule<'a>>) -> Result<(), Invalid> {
-    match rules.into_iter().find(|rule| rule.broken) {
-        None => Ok(()),
-        Some(rule) => Err(Invalid::new(
-            rule.setting,
-            rule.problem,
-            ShouldBe::new(rule.should_be),
-        )),
-    }
+fn broken<'a>(rules: impl IntoIterator<Item = Rule<'a>>) -> Vec<Invalid> {
+    let broken = rules.into_iter().filter(|rule| rule.broken);
+    broken
+        .map(|rule| Invalid::new(rule.setting, rule.problem, ShouldBe::new(rule.should_be)))
+        .collect()
 }

@@ -1,7 +1,7 @@
 //! One setting: the text from the command line or the environment, parsed as a type.
 //!
 //! A malformed text does not fail at once, because not every command needs every setting. It fails when the
-//! setting is read, with one line that names the setting and does not repeat the text.
+//! setting is read, with one line that names the setting and repeats the text unless it may be a secret.
 
 use std::convert::Infallible;
 use std::ffi::OsStr;
@@ -19,17 +19,26 @@ use crate::error::ShouldBe;
 use crate::secret::Secret;
 use crate::sites::is_loopback;
 
+use super::given::{SECRETS, variable};
+
 /// The shortest secret that an operator may choose, in bytes.
 const SHORTEST_SECRET: usize = 16;
 
+/// The most characters of a malformed text that are repeated.
+const SHOWN: usize = 60;
+/// Characters that surround what is secret in an address, or in the text of another setting.
+const AROUND_SECRETS: [char; 5] = ['@', '?', '#', '=', '\n'];
+
 /// A setting that is missing, malformed or useless, in one line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{setting} {problem}: {should_be}")]
+#[error("{setting} {problem}: {should_be}{}", self.not_given())]
 pub struct Invalid {
     /// The name of the environment variable.
     pub setting: String,
-    problem: Problem,
+    pub(super) problem: Problem,
     should_be: ShouldBe,
+    /// What was given, if it may be repeated.
+    shown: Option<String>,
 }
 
 impl Invalid {
@@ -38,25 +47,43 @@ impl Invalid {
             setting: setting.to_owned(),
             problem,
             should_be,
+            shown: None,
         }
+    }
+
+    /// Whether it is about this setting, or about the file that holds its value.
+    pub(super) fn is_about(&self, setting: &str) -> bool {
+        let bare = |name: &str| name.strip_suffix("_FILE").unwrap_or(name).to_owned();
+        bare(&self.setting) == bare(setting)
+    }
+
+    fn not_given(&self) -> String {
+        let shown = self.shown.as_ref();
+        shown.map_or_else(String::new, |text| format!(", not {text:?}"))
     }
 }
 
 /// What is wrong with a setting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Problem {
     Missing,
     Malformed,
     Useless,
+    /// This one is set too.
+    Both(String),
+    /// It names this file, which cannot be read for this reason.
+    Unreadable(String, String),
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Missing => "is missing",
-            Self::Malformed => "is malformed",
-            Self::Useless => "is of no use with this LATCHKEY_PROVIDER",
-        })
+        match self {
+            Self::Missing => f.write_str("is missing"),
+            Self::Malformed => f.write_str("is malformed"),
+            Self::Useless => f.write_str("is of no use with this LATCHKEY_PROVIDER"),
+            Self::Both(other) => write!(f, "is set, and so is {other}"),
+            Self::Unreadable(path, why) => write!(f, "names {path}, which cannot be read ({why})"),
+        }
     }
 }
 
@@ -65,6 +92,8 @@ impl fmt::Display for Problem {
 pub struct Setting<T> {
     name: String,
     given: Option<Result<T, ShouldBe>>,
+    /// The text, if it may be repeated.
+    shown: Option<String>,
 }
 
 impl<T: Clone> Setting<T> {
@@ -91,7 +120,10 @@ impl<T: Clone> Setting<T> {
     }
 
     fn malformed(&self, should_be: ShouldBe) -> Invalid {
-        Invalid::new(&self.name, Problem::Malformed, should_be)
+        Invalid {
+            shown: self.shown.clone(),
+            ..Invalid::new(&self.name, Problem::Malformed, should_be)
+        }
     }
 
     pub(super) fn is_given(&self) -> bool {
@@ -103,11 +135,23 @@ impl<T: Clone> Setting<T> {
     }
 }
 
+impl Setting<String> {
+    /// The text, or this one if none was given.
+    pub(super) fn or(&self, default: &str) -> Result<String, Invalid> {
+        Ok(self.get()?.unwrap_or_else(|| default.to_owned()))
+    }
+}
+
 impl Setting<ServerUrl> {
     /// The URL, or none. `loopback` says whether loopback hosts may use plain http.
     pub(super) fn url(&self, loopback: bool) -> Result<Option<Url>, Invalid> {
         let url = self.get()?.map(|url| url.secure(loopback)).transpose();
         url.map_err(|should_be| self.malformed(should_be))
+    }
+
+    /// The URL of a setting that has a default, without a trailing slash.
+    pub(super) fn prefix(&self, loopback: bool) -> Result<String, Invalid> {
+        self.url_as::<Prefix>(loopback).map(|prefix| prefix.0)
     }
 
     /// The URL of a setting that has a default or that the rules require, as another type.
@@ -293,7 +337,7 @@ impl FromStr for ServerUrl {
 }
 
 /// A URL that paths are appended to, without a trailing slash.
-pub(super) struct Prefix(pub(super) String);
+struct Prefix(String);
 
 impl From<Url> for Prefix {
     fn from(url: Url) -> Self {
@@ -307,6 +351,16 @@ impl<T: SettingType> ValueParserFactory for Setting<T> {
     fn value_parser() -> Reader<T> {
         Reader(PhantomData)
     }
+}
+
+/// The text of a setting, if a message may repeat it: it is short, and neither a secret nor a text that may
+/// contain one.
+fn shown(id: &str, text: &OsStr) -> Option<String> {
+    let text = text.to_str()?.trim();
+    let is_secret = SECRETS.contains(&id) || id == "property_public_key";
+    let may_be_shown =
+        !is_secret && !text.contains(AROUND_SECRETS) && text.chars().count() <= SHOWN;
+    (may_be_shown && !text.is_empty()).then(|| text.to_owned())
 }
 
 /// Lets clap read a [`Setting`].
@@ -327,7 +381,7 @@ impl<T: SettingType> TypedValueParser for Reader<T> {
         arg: Option<&Arg>,
         text: &OsStr,
     ) -> Result<Setting<T>, clap::Error> {
-        let name = arg.and_then(Arg::get_env).unwrap_or_default();
+        let id = arg.map_or("", |arg| arg.get_id().as_str());
         let default = arg.and_then(|arg| arg.get_default_values().first());
         let default = default.map_or("", |text| text.to_str().unwrap_or_default());
         let read = |text: &str| match text.trim() {
@@ -335,11 +389,12 @@ impl<T: SettingType> TypedValueParser for Reader<T> {
             text => Some(T::read(text)),
         };
         Ok(Setting {
-            name: name.to_string_lossy().into_owned(),
+            name: variable(id),
             given: match text.to_str() {
                 Some(text) => read(text).or_else(|| read(default)),
                 None => Some(Err(ShouldBe::new("text in UTF-8"))),
             },
+            shown: shown(id, text),
         })
     }
 

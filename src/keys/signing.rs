@@ -27,7 +27,7 @@ use crate::clock::{Clock, Seconds};
 use crate::error::Error;
 use crate::model::{ApiKey, Link, Tokens};
 use crate::random::Random;
-use crate::secret::Secret;
+use crate::secret::{Changing, Secret};
 use crate::service::provider::good_until;
 use crate::store::{KeptSigningKey, Store};
 
@@ -61,6 +61,7 @@ pub struct KeyTerms {
 /// Signs keys, and tells whether they are still valid.
 pub struct Signing {
     terms: KeyTerms,
+    introspection_secret: Changing<Option<Secret>>,
     issuer: String,
     client_id: String,
     store: Store,
@@ -143,6 +144,7 @@ impl Signing {
         random: Random,
     ) -> Self {
         Self {
+            introspection_secret: Changing::new(terms.introspection_secret.clone()),
             terms,
             issuer,
             client_id,
@@ -160,8 +162,13 @@ impl Signing {
 
     /// The secret that introspection requires. None if introspection is off.
     #[must_use]
-    pub fn introspection_secret(&self) -> Option<&Secret> {
-        self.terms.introspection_secret.as_ref()
+    pub fn introspection_secret(&self) -> Option<Secret> {
+        self.introspection_secret.now()
+    }
+
+    /// Introspection requires this secret from now on.
+    pub fn change_introspection_secret(&self, secret: Option<Secret>) {
+        self.introspection_secret.change(secret);
     }
 
     /// The current signer.

@@ -2,7 +2,10 @@
 //!
 //! It reads the settings and the database, whether a server is running or not, and calls the servers that
 //! a renewal needs. It changes nothing anywhere: it sends the token endpoint a made-up refresh token, which
-//! a service that knows this client refuses with `invalid_grant`.
+//! a service that knows this client refuses with `invalid_grant`. Before the first start there is less to look at, and
+//! more that can be wrong at once: [`before_start`].
+
+pub mod before_start;
 
 use std::fmt;
 
@@ -151,7 +154,8 @@ fn descriptors(most: Option<u64>, findings: &mut Findings<'_>) {
 /// Latchkey does not speak TLS, so a proxy is in front of it wherever its base URL is https.
 fn proxies(config: &Config, findings: &mut Findings<'_>) {
     let is_behind_one = config.base_url.origin().starts_with("https:");
-    if is_behind_one && config.trusted_proxies.is_empty() {
+    let is_unnamed = config.trusted_proxies.is_empty() && config.listen.tcp().is_some();
+    if is_behind_one && is_unnamed {
         findings.say(
             Mark::Look,
             "proxies",
@@ -188,29 +192,12 @@ async fn database(
     if let Err(error) = store.check_server(&config.database).await {
         findings.say(Mark::Bad, "database", error.to_string());
     }
-    let (mark, words) = match store.schema().await {
-        Ok(Schema::Current) => (Mark::Well, "is that of this program".to_owned()),
-        Ok(Schema::Behind(missing)) => (
-            Mark::Bad,
-            format!(
-                "{missing} migrations have not been run: start the server or run `latchkey migrate`"
-            ),
-        ),
-        Ok(Schema::Wider) => (
-            Mark::Look,
-            "a newer version of latchkey has migrated this database: this one works beside it until it is replaced"
-                .to_owned(),
-        ),
-        Ok(Schema::Ahead) => (
-            Mark::Bad,
-            "a newer version of latchkey has migrated this database: use that one".to_owned(),
-        ),
-        Ok(Schema::Unfinished | Schema::Unknown(_)) => (
-            Mark::Bad,
-            "a migration did not finish, or is not the one that this program knows".to_owned(),
-        ),
-        Err(error) => (Mark::Bad, error.to_string()),
-    };
+    let (mark, words) = of_schema(store.schema().await, |missing| {
+        let words = format!(
+            "{missing} migrations have not been run: start the server or run `latchkey migrate`"
+        );
+        (Mark::Bad, words)
+    });
     findings.say(mark, "schema", words);
     if mark != Mark::Bad {
         if let Err(error) = store.check_rights().await {
@@ -565,4 +552,28 @@ async fn install_keys(config: &Config, outside: &Outside, findings: &mut Finding
         ),
     };
     findings.say(mark, "install keys", words);
+}
+/// What the tables are for this program, where `behind` says it of migrations that have not been run.
+fn of_schema(
+    found: Result<Schema, Error>,
+    behind: impl FnOnce(usize) -> (Mark, String),
+) -> (Mark, String) {
+    let (mark, words) = match found {
+        Ok(Schema::Behind(missing)) => return behind(missing),
+        Err(error) => return (Mark::Bad, error.to_string()),
+        Ok(Schema::Current) => (Mark::Well, "is that of this program"),
+        Ok(Schema::Wider) => (
+            Mark::Look,
+            "a newer version of latchkey has migrated this database: this one works beside it until it is replaced",
+        ),
+        Ok(Schema::Ahead) => (
+            Mark::Bad,
+            "a newer version of latchkey has migrated this database: use that one",
+        ),
+        Ok(Schema::Unfinished | Schema::Unknown(_)) => (
+            Mark::Bad,
+            "a migration did not finish, or is not the one that this program knows",
+        ),
+    };
+    (mark, words.to_owned())
 }

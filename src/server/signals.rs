@@ -1,9 +1,10 @@
-//! What signals do: four ask the process to stop, the others do nothing.
+//! What signals do: three ask the process to stop, HUP asks it to read its settings again, the others do nothing.
 //!
 //! No signal may end the process in the middle of its work: during a token request, that can cost a link
-//! (`renewal`). A closed terminal sends a signal, and so do tools that rotate logs or ask for a dump. Process
-//! 1 of a container gets only the signals that it has handlers for, so it needs handlers.
+//! (`renewal`). A terminal that is closed sends HUP, and that is a request to stop. Tools that rotate logs or ask for
+//! a dump send others. Process 1 of a container gets only the signals that it has handlers for, so it needs handlers.
 
+use std::fs::File;
 use std::future::poll_fn;
 use std::io;
 use std::task::Poll;
@@ -18,26 +19,44 @@ const EVERYWHERE: [i32; 4] = [24, 25, 26, 27];
 #[cfg(target_os = "linux")]
 const OF_THE_SYSTEM: (&[i32], std::ops::RangeInclusive<i32>) = (&[16, 29, 30], 34..=64);
 
-/// The signals that ask the process to stop.
-#[derive(Debug)]
-pub struct Stop(Vec<Signal>);
+/// What a signal asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// To stop.
+    Stop,
+    /// To read the settings again.
+    Reread,
+}
 
-impl Stop {
-    /// Handles every signal that can be handled. [`Stop::asked`] sees signals that arrive from now on,
-    /// however late it is awaited. A second signal changes nothing.
+/// The signals that ask for something.
+#[derive(Debug)]
+pub struct Signals {
+    stop: Vec<Signal>,
+    /// None if the process ignores it.
+    hangup: Option<Signal>,
+    /// Whether the process was started from a terminal.
+    of_terminal: bool,
+    /// Whether it was asked to read its settings again while it could not.
+    reread: bool,
+}
+
+impl Signals {
+    /// Handles every signal that can be handled. [`Signals::next`] sees signals that arrive from now on,
+    /// however late it is awaited.
     ///
     /// # Errors
     /// When a handler can't be installed, or outside a runtime.
     pub fn listen() -> io::Result<Self> {
-        let mut asks = vec![
+        let stop = vec![
             signal(SignalKind::terminate())?,
             signal(SignalKind::interrupt())?,
             signal(SignalKind::quit())?,
         ];
         // `nohup` ignores HUP, so that the process outlives the terminal.
-        if !hangup_is_ignored() {
-            asks.push(signal(SignalKind::hangup())?);
-        }
+        let hangup = match hangup_is_ignored() {
+            false => Some(signal(SignalKind::hangup())?),
+            true => None,
+        };
         for kind in [
             SignalKind::user_defined1(),
             SignalKind::user_defined2(),
@@ -54,26 +73,51 @@ impl Stop {
             // Some machines lack some of them.
             drop(signal(SignalKind::from_raw(number)));
         }
-        Ok(Self(asks))
+        Ok(Self {
+            stop,
+            hangup,
+            of_terminal: has_terminal(),
+            reread: false,
+        })
     }
 
-    /// Waits for the first of these signals, which may have arrived already.
-    pub async fn asked(&mut self) {
+    /// Waits for a request to stop, which may have arrived already. A request to read the settings again is kept
+    /// until [`Signals::next`].
+    pub async fn stop(&mut self) {
+        while self.arrive().await == Asked::Reread {
+            self.reread = true;
+        }
+    }
+
+    /// Waits for the next request, which may have arrived already.
+    pub async fn next(&mut self) -> Asked {
+        if std::mem::take(&mut self.reread) {
+            return Asked::Reread;
+        }
+        self.arrive().await
+    }
+
+    async fn arrive(&mut self) -> Asked {
         poll_fn(|context| {
-            let asked = |signal: &mut Signal| signal.poll_recv(context).is_ready();
-            if self
-                .0
-                .iter_mut()
-                .map(asked)
-                .fold(false, |any, one| any | one)
-            {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
+            let mut arrived = |signal: &mut Signal| signal.poll_recv(context).is_ready();
+            let stops = self.stop.iter_mut().map(&mut arrived);
+            let stop = stops.fold(false, |any, one| any | one);
+            let hangup = self.hangup.as_mut().is_some_and(arrived);
+            // Who sends HUP from elsewhere leaves the terminal open.
+            let closed = hangup && self.of_terminal && !has_terminal();
+            match (stop || closed, hangup) {
+                (true, _) => Poll::Ready(Asked::Stop),
+                (false, true) => Poll::Ready(Asked::Reread),
+                (false, false) => Poll::Pending,
             }
         })
-        .await;
+        .await
     }
+}
+
+/// Whether this process has a terminal of its own: a terminal that was closed is none any more.
+fn has_terminal() -> bool {
+    File::open("/dev/tty").is_ok()
 }
 
 /// Whether the process was started with HUP ignored, as Linux reports it: bit n-1 is signal n, and HUP is 1.

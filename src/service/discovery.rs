@@ -63,6 +63,23 @@ fn speaks_for_tenants(found: &str, issuer: &str) -> bool {
 }
 
 impl Metadata {
+    /// What each endpoint is for, and its address.
+    pub(super) fn addresses(&self) -> Vec<(&'static str, String)> {
+        let optional = [
+            ("revocation", &self.revoke),
+            ("identity", &self.identity),
+            ("keys", &self.jwks),
+        ];
+        let optional = optional
+            .into_iter()
+            .filter_map(|(what, url)| Some((what, url.as_ref()?)));
+        [("authorization", &self.authorize), ("token", &self.token)]
+            .into_iter()
+            .chain(optional)
+            .map(|(what, url)| (what, url.to_string()))
+            .collect()
+    }
+
     /// Reads this issuer's document. Endpoints from the settings override those in it.
     ///
     /// # Errors

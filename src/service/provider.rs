@@ -23,7 +23,7 @@ use crate::error::{Error, printable};
 use crate::grant::Lives;
 use crate::model::{ApiKey, Identity, RevocableToken, Tokens};
 use crate::outbound::{Answer, Failure, LONGEST_WAIT, Outbound, SIZE_LIMIT, encode};
-use crate::secret::Secret;
+use crate::secret::{Changing, Secret};
 
 use super::answers;
 use super::discovery::Metadata;
@@ -63,6 +63,7 @@ type OAuthClient = oauth2::Client<
 /// Talks to the service.
 pub struct Provider {
     config: ProviderConfig,
+    client_secret: Changing<Secret>,
     redirect_uri: String,
     http: Outbound,
     clock: Clock,
@@ -126,6 +127,7 @@ impl Provider {
         clock: Clock,
     ) -> Self {
         Self {
+            client_secret: Changing::new(config.client_secret.clone()),
             config,
             redirect_uri,
             key_set: KeySet::new(clock.clone()),
@@ -143,6 +145,11 @@ impl Provider {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.config.name
+    }
+
+    /// Authenticates with this secret from now on.
+    pub fn change_client_secret(&self, secret: Secret) {
+        self.client_secret.change(secret);
     }
 
     /// How this service differs from the standards.
@@ -172,6 +179,14 @@ impl Provider {
     /// [`Error::ServiceUnreachable`] and [`Error::ServiceRefused`], when discovery fails.
     pub async fn prepare(&self) -> Result<(), Error> {
         self.metadata().await.map(|_| ())
+    }
+
+    /// Where the service's endpoints are: what each is for, and its address.
+    ///
+    /// # Errors
+    /// [`Error::ServiceUnreachable`] and [`Error::ServiceRefused`], when discovery fails.
+    pub async fn addresses(&self) -> Result<Vec<(&'static str, String)>, Error> {
+        Ok(self.metadata().await?.addresses())
     }
 
     /// An address of the service for a plain GET that tests whether it is reachable; any answer will do.
@@ -256,7 +271,7 @@ impl Provider {
         Ok(
             oauth2::Client::new(ClientId::new(self.config.client_id.clone()))
                 .set_client_secret(ClientSecret::new(
-                    self.config.client_secret.expose().to_owned(),
+                    self.client_secret.now().expose().to_owned(),
                 ))
                 .set_auth_type(if metadata.secret_in_body {
                     AuthType::RequestBody
@@ -764,11 +779,12 @@ impl Provider {
         token: &RevocableToken,
     ) -> reqwest::RequestBuilder {
         let secret = token.token.expose();
+        let client_secret = self.client_secret.now();
         let mut form = vec![("token", secret), ("token_type_hint", hint(token))];
         let request = self.http.client().post(url);
         if metadata.secret_in_body {
             form.push(("client_id", &self.config.client_id));
-            form.push(("client_secret", self.config.client_secret.expose()));
+            form.push(("client_secret", client_secret.expose()));
             return request.form(&form);
         }
         let request = self.basic(request);
@@ -791,7 +807,7 @@ impl Provider {
         };
         request.basic_auth(
             encoded(&self.config.client_id),
-            Some(encoded(self.config.client_secret.expose())),
+            Some(encoded(self.client_secret.now().expose())),
         )
     }
 
@@ -843,7 +859,9 @@ fn says_not_who() -> Error {
 }
 
 /// OpenID Connect Discovery 1.0, section 4.
-fn metadata_address(issuer: &str) -> String {
+/// Where an issuer has its metadata.
+#[must_use]
+pub fn metadata_address(issuer: &str) -> String {
     format!(
         "{}/.well-known/openid-configuration",
         issuer.strip_suffix('/').unwrap_or(issuer)

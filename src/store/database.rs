@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::io::{self, ErrorKind};
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
+use rustix::fs::{Access, access};
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::PgConnectOptions;
 use url::Url;
@@ -208,6 +210,32 @@ fn check_parameter(name: &str, value: &str) -> Result<(), ShouldBe> {
 }
 
 impl Database {
+    /// Whether a start can use the file of an SQLite database: true if it is there already, false if the start would
+    /// create it. Nothing is changed.
+    ///
+    /// # Errors
+    /// Why not, and what to do.
+    pub fn file_is_there(&self) -> Result<bool, OpenError> {
+        let Self::Sqlite(file) = self else {
+            return Ok(true);
+        };
+        let path = Path::new(file);
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
+        let may_write = |path: &Path, rights: Access| {
+            let may = access(path, rights).map_err(io::Error::from);
+            may.map_err(|error| self.not_opened(&why_not_file(file, &error)))
+        };
+        may_write(folder, Access::WRITE_OK | Access::EXEC_OK)?;
+        if !path.exists() {
+            return Ok(false);
+        }
+        may_write(path, Access::WRITE_OK | Access::READ_OK)?;
+        Ok(true)
+    }
+
     /// Where it is, without user and password.
     pub(super) fn place(&self) -> String {
         let url = match self {

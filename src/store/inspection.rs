@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::model::AsideReason;
 use crate::random::Random;
 use crate::sites::Sites;
-use crate::vault::Vault;
+use crate::vault::{SealingKey, Vault, tenant_key_place};
 
 use super::Database;
 use super::connections::Connections;
@@ -20,6 +20,8 @@ const SITES_AT_ONCE: i64 = 1000;
 
 /// How many tenants' keys a start opens.
 const SEALED_SOME: i64 = 20;
+/// How many are opened before the sealing keys change.
+const OPENED_AT_CHANGE: i64 = 1000;
 
 statements! {
     UNSEALED_DUE = "update link set due_at = $2 where state = 'aside' and state <> 'live' \
@@ -151,6 +153,33 @@ impl Store {
         if !opened.is_empty() && opened.iter().all(|opens| !opens) {
             return Err(OpenError::WrongSealingKeys);
         }
+        Ok(())
+    }
+
+    /// Seals and opens with these keys from now on, and tries links again that were set aside because no key opened
+    /// them.
+    ///
+    /// # Errors
+    /// [`OpenError::WrongSealingKeys`] if the keys do not open what the present ones open. Then those stay.
+    pub async fn change_sealing_keys(
+        &self,
+        keys: Vec<SealingKey>,
+        now: Seconds,
+    ) -> Result<(), OpenError> {
+        let vault = &self.sealer.vault;
+        let some = TENANTS_SOME.bind(OPENED_AT_CHANGE);
+        let tenants: Vec<TenantRow> = self.connections.all(some).await?;
+        let mut wrapped = tenants
+            .iter()
+            .filter_map(|row| Some((row.client_key.as_str(), row.data_key.as_deref()?)));
+        let opens_all = wrapped
+            .all(|(client_key, key)| vault.opens_with(&keys, tenant_key_place(client_key), key));
+        let signing = self.connections.signing_keys_open_with(vault, &keys);
+        if !(opens_all && signing.await?) {
+            return Err(OpenError::WrongSealingKeys);
+        }
+        vault.change_keys(keys);
+        self.try_sealed_links_again(now).await?;
         Ok(())
     }
 

@@ -362,8 +362,9 @@ impl Rotator {
         rotation.keys = self
             .vault
             .kids()
+            .into_iter()
             .map(|kid| KeyUse {
-                kid: kid.to_owned(),
+                kid,
                 named: 0,
                 opens: 0,
             })

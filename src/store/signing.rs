@@ -6,7 +6,7 @@ use crate::clock::Seconds;
 use crate::error::Error;
 use crate::model::{AccountId, ApiKey, ClientKey, Tenant};
 use crate::secret::Secret;
-use crate::vault::{Broken, Place, Vault};
+use crate::vault::{Broken, Place, SealingKey, Vault};
 
 use super::Store;
 use super::connections::{Connections, readable_rows};
@@ -67,10 +67,25 @@ struct SigningKeyRow {
 readable_rows!(SigningKeyRow);
 
 impl Connections {
+    async fn signing_key_rows(&self) -> Result<Vec<SigningKeyRow>, Error> {
+        let before_the_first = 0_i64;
+        Ok(self.all(SIGNING_KEYS.bind(before_the_first)).await?)
+    }
+
+    /// Whether these sealing keys open all signing keys that the present ones open.
+    pub(super) async fn signing_keys_open_with(
+        &self,
+        vault: &Vault,
+        keys: &[SealingKey],
+    ) -> Result<bool, Error> {
+        let rows = self.signing_key_rows().await?;
+        let mut rows = rows.iter();
+        Ok(rows.all(|row| vault.opens_with(keys, signing_key_place(&row.kid), &row.sealed)))
+    }
+
     /// All signing keys, in their order.
     pub(super) async fn signing_keys(&self, vault: &Vault) -> Result<Vec<KeptSigningKey>, Error> {
-        let before_the_first = 0_i64;
-        let rows: Vec<SigningKeyRow> = self.all(SIGNING_KEYS.bind(before_the_first)).await?;
+        let rows = self.signing_key_rows().await?;
         let keys = rows.into_iter().map(|row| KeptSigningKey {
             private: vault.open_beyond_tenant(signing_key_place(&row.kid), &row.sealed),
             number: row.number,

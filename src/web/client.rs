@@ -2,7 +2,8 @@
 //!
 //! It is the peer of the connection, unless that is a proxy named in `LATCHKEY_TRUSTED_PROXIES`. Then it
 //! is the right-most address in `X-Forwarded-For` that is not such a proxy, without its port. The sender of the
-//! request can write anything to the left of it. `Host`, `Forwarded`, `X-Forwarded-Host` and `X-Forwarded-Proto` are ignored, even
+//! request can write anything to the left of it. A peer that comes by our Unix socket is such a proxy
+//! ([`listen`](crate::listen)); without the header it has no address. `Host`, `Forwarded`, `X-Forwarded-Host` and `X-Forwarded-Proto` are ignored, even
 //! from a proxy.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -18,7 +19,12 @@ use crate::proxies::Proxies;
 
 /// The other end of the connection. The server puts it on every request.
 #[derive(Debug, Clone, Copy)]
-pub struct Peer(pub IpAddr);
+pub enum Peer {
+    /// A client, or a proxy, at this address.
+    At(IpAddr),
+    /// A proxy that may open our Unix socket.
+    Socket,
+}
 
 /// Where the request comes from.
 #[derive(Debug, Clone, Copy)]
@@ -34,17 +40,25 @@ impl Client {
 
 /// Finds the client, for everything that follows.
 pub async fn find(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
-    if let Some(Peer(peer)) = request.extensions().get().copied() {
-        let client = forwarded_by(&app.proxies, peer.to_canonical(), request.headers());
+    if let Some(peer) = request.extensions().get().copied() {
+        let client = forwarded_by(&app.proxies, peer, request.headers());
         request.extensions_mut().insert(Client(client));
     }
     next.run(request).await
 }
 
-fn forwarded_by(proxies: &Proxies, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-    if !proxies.include(peer) {
-        return peer;
-    }
+fn forwarded_by(proxies: &Proxies, peer: Peer, headers: &HeaderMap) -> IpAddr {
+    let peer = match peer {
+        Peer::At(peer) => {
+            let peer = peer.to_canonical();
+            if !proxies.include(peer) {
+                return peer;
+            }
+            peer
+        }
+        // The rights of the socket say who may connect, so it needs no name in the settings. It has no address.
+        Peer::Socket => Ipv4Addr::UNSPECIFIED.into(),
+    };
     let lines = headers.get_all("x-forwarded-for").iter().rev();
     let entries = lines.flat_map(|line| line.to_str().unwrap_or("?").rsplit(','));
     for entry in entries {
@@ -96,7 +110,10 @@ mod tests {
             let line = HeaderValue::from_bytes(line.as_bytes()).expect("a header");
             headers.append("x-forwarded-for", line);
         }
-        let peer = peer.parse().expect("an address");
+        let peer = match peer {
+            "" => Peer::Socket,
+            peer => Peer::At(peer.parse().expect("an address")),
+        };
         forwarded_by(&proxies, peer, &headers).to_string()
     }
 
@@ -119,6 +136,14 @@ mod tests {
             found("10.0.0.1", &["nonsense, 198.51.100.7"]),
             "198.51.100.7"
         );
+    }
+
+    #[test]
+    fn what_comes_by_the_socket_is_a_proxy() {
+        assert_eq!(found("", &["203.0.113.9, 198.51.100.7"]), "198.51.100.7");
+        assert_eq!(found("", &["198.51.100.7, 10.0.0.2"]), "198.51.100.7");
+        assert_eq!(found("", &["nonsense"]), "0.0.0.0");
+        assert_eq!(found("", &[]), "0.0.0.0");
     }
 
     #[test]

@@ -69,8 +69,10 @@ pub fn run(bytes: &[u8]) {
     let config = match Config::from_pairs(pairs) {
         Ok(config) => config,
         Err(error) => {
-            let line = error.to_string();
-            assert!(line.starts_with(&error.setting) && !line.contains('\n'));
+            for wrong in error.each() {
+                let line = wrong.to_string();
+                assert!(line.starts_with(&wrong.setting) && !line.contains('\n'));
+            }
             return;
         }
     };

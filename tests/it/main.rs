@@ -23,6 +23,7 @@ mod forge;
 mod forge_browsing;
 #[path = "../fuzz/bodies.rs"]
 mod fuzz;
+mod given;
 mod gone;
 mod grants;
 mod growing;
@@ -66,6 +67,7 @@ mod signals;
 mod silent;
 #[path = "../sim/mod.rs"]
 mod sim;
+mod socket;
 mod starting;
 mod storage;
 mod telling;

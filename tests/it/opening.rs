@@ -209,7 +209,10 @@ async fn f25_no_library_logs_a_setting() {
             "LATCHKEY_CONNECT_JS_URL",
             format!("https://cdn.example.com/all.js#{SECRET}"),
         ),
-        ("LATCHKEY_TRUSTED_PROXIES", SECRET.to_owned()),
+        (
+            "LATCHKEY_TRUSTED_PROXIES",
+            format!("http://user:{SECRET}@proxy.example.com"),
+        ),
         ("LATCHKEY_SEALING_KEYS", format!("k1:{SECRET}")),
         ("LATCHKEY_LOG", format!("latchkey={SECRET}")),
     ] {

@@ -11,7 +11,7 @@ const FLOORS: &[&[&str]] = &[
     ],
     &["model", "grant", "moments"],
     &[
-        "events", "meters", "limits", "outbound", "proxies", "sites", "vault",
+        "events", "listen", "meters", "limits", "outbound", "proxies", "sites", "vault",
     ],
     &["key_set", "store"],
     &["gate", "figures"],

@@ -288,7 +288,7 @@ impl Scene {
     pub async fn restart(&mut self) {
         match self.running.take().expect("it is running") {
             Product::Here(running) => {
-                let address = running.address();
+                let address = running.address().tcp().expect("it has a port");
                 running.stop().await;
                 self.start_again(address).await;
             }
@@ -302,7 +302,7 @@ impl Scene {
     pub async fn stop(&mut self) -> SocketAddr {
         match self.running.take() {
             Some(Product::Here(running)) => {
-                let address = running.address();
+                let address = running.address().tcp().expect("it has a port");
                 running.stop().await;
                 address
             }

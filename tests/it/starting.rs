@@ -127,7 +127,9 @@ async fn a_bad_setting_stops_the_start_with_one_line_that_names_it() {
         let line = refusal(&finished);
         let start = format!("{name} is malformed: it should be ");
         assert!(line.starts_with(&start), "{line}");
-        assert!(!line.contains(value), "the value is repeated: {line}");
+        let is_secret = ["LATCHKEY_DATABASE_URL", "LATCHKEY_SEALING_KEYS"].contains(&name);
+        let is_hidden = is_secret || value.contains(['@', '=']);
+        assert_eq!(line.contains(value), !is_hidden, "{line}");
     }
     // One door has to be open.
     let closed = Latchkey::run(&["serve"], &with(&good, "LATCHKEY_CONNECT", "off")).await;

@@ -98,7 +98,7 @@ impl Demo {
         };
         let pages = ForgePages::new(naming.app_name, forge_app::pages(&naming));
         world.jira.set_forge_pages(pages);
-        let outside = Outside::real(&config)?;
+        let outside = Outside::real(config.allow_loopback_http)?;
         let app = App::new(config, outside).await?;
         let running = Running::start(app, listener)?;
 

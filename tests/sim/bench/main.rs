@@ -256,7 +256,7 @@ impl Place {
         let settings = self.settings();
         let pairs = settings.iter().map(|(name, value)| (*name, value.as_str()));
         let config = Config::from_pairs(pairs)?;
-        let outside = Outside::real(&config)?;
+        let outside = Outside::real(config.allow_loopback_http)?;
         let events = Events::new(&Default::default(), outside.clock.clone());
         let vault = Vault::new(config.sealing_keys.clone(), outside.random.clone(), events);
         Ok((App::new(config, outside).await?, vault))
