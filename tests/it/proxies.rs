@@ -18,8 +18,8 @@ const TOKEN: &str = "eyJhbGciOiJIUzI1NiJ9.a-token-in-an-address.signature";
 fn packaged(file: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging");
     let text = fs::read_to_string(path.join(file)).expect("it is there");
-    let (_, text) = text.split_once("\n\n").expect("it has a head");
-    text.to_owned()
+    let lines = text.lines().skip_while(|line| line.starts_with('#'));
+    lines.map(|line| format!("{line}\n")).collect()
 }
 
 /// Replaces what depends on the machine. Each text has to be there.
