@@ -18,6 +18,7 @@ use std::net::SocketAddr;
 
 use clap::{Args, FromArgMatches, ValueEnum};
 use url::Url;
+use zeroize::Zeroizing;
 
 use crate::atlassian::connect::descriptor::IssueModule;
 use crate::atlassian::connect::{AppKey, BaseUrl, Switch};
@@ -381,6 +382,11 @@ impl Settings {
     #[must_use]
     pub fn notices(&self) -> &[String] {
         self.given.notices()
+    }
+
+    /// The texts that were given, by the names of their variables, and with them the names of files that hold secrets.
+    pub fn texts(&self) -> impl Iterator<Item = (String, Zeroizing<String>)> {
+        self.given.texts()
     }
 
     /// The names of the settings whose texts are others than before.

@@ -22,6 +22,7 @@ use latchkey::events::Events;
 use latchkey::listen::Listen;
 use latchkey::log::Log;
 use latchkey::operate::doctor::{self, Finding, Mark};
+use latchkey::operate::init::{self, Init};
 use latchkey::operate::{accounts, healthy};
 use latchkey::process::{FEW_DESCRIPTORS, raise_descriptor_limit};
 use latchkey::random::Random;
@@ -35,7 +36,7 @@ use latchkey::{App, Outside};
 ///
 /// Every setting is a flag and an environment variable of the same name.
 #[derive(Parser)]
-#[command(version, about, long_about)]
+#[command(version, about, long_about, args_override_self = true)]
 struct Line {
     #[command(subcommand)]
     command: Option<Command>,
@@ -45,6 +46,12 @@ struct Line {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Ask what a first start needs, or take it from flags, and write the files for it
+    ///
+    /// Every setting can be given by its flag. It reads what the service says of itself, makes the sealing key, writes
+    /// latchkey.env and what --with names, says what to register where, and ends with the checks of `doctor
+    /// --before-start`.
+    Init(Init),
     /// Serve and renew keys. This is the default command
     Serve,
     /// Migrate the database to this version and exit
@@ -127,6 +134,7 @@ fn run_command(log: &Log) -> Result<ExitCode, String> {
             Some(Command::Doctor { before_start }) => {
                 Ok(see_the_doctor(&line.settings, before_start, signals).await)
             }
+            Some(Command::Init(init)) => set_up(&init, line.settings, signals).await,
             Some(Command::Healthy { live }) => {
                 healthy::look(&Parts::read(&line.settings), live).map(|()| ExitCode::SUCCESS)
             }
@@ -156,6 +164,47 @@ fn warn_of(settings: &Settings) {
     for notice in settings.notices() {
         tracing::warn!("{notice}");
     }
+}
+
+/// Writes the files of a first start, and tries them out.
+async fn set_up(
+    init: &Init,
+    mut settings: Settings,
+    mut signals: Signals,
+) -> Result<ExitCode, String> {
+    let env_file = init.out.join("latchkey.env");
+    if init.force && env_file.exists() {
+        // What it holds stays unless something else is given: another sealing key would lose all that is stored.
+        settings = settings_with(&env_file)?;
+    }
+    let say = |line: String| {
+        // The reader may have closed its end.
+        let _ = writeln!(stdout(), "{line}");
+    };
+    let outside = outside(Parts::read(&settings).loopback)?;
+    let mut told = say;
+    let written = tokio::select! {
+        written = init::run(init, &settings, &outside, &mut told) => written?,
+        () = signals.stop() => return Err("stopped before all was written".to_owned()),
+    };
+    if !written.is_for_here {
+        return Ok(ExitCode::SUCCESS);
+    }
+    say("\nWhat a start would find here (latchkey doctor --before-start):".to_owned());
+    let settings = settings_with(&written.env_file)?;
+    see_the_doctor(&settings, true, signals).await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The settings in this file, with those of this command line and the environment.
+fn settings_with(env_file: &Path) -> Result<Settings, String> {
+    let mut given: Vec<OsString> = std::env::args_os().collect();
+    given.extend(["--env-file".into(), env_file.into()]);
+    let line = Settings::parse(&Line::command(), &given, |line: &mut Line| {
+        &mut line.settings
+    });
+    line.map(|line| line.settings)
+        .map_err(|error| error.to_string())
 }
 
 /// Prints findings on standard output. There is no log.

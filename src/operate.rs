@@ -1,8 +1,9 @@
-//! What an operator sees: `latchkey doctor`, `latchkey healthy`, `latchkey accounts report`, the summary of each
+//! What an operator sees: `latchkey init`, `latchkey doctor`, `latchkey healthy`, `latchkey accounts report`, the summary of each
 //! minute, and how many links Jira's quota is enough for.
 
 pub mod accounts;
 pub mod doctor;
 pub mod forecast;
 pub mod healthy;
+pub mod init;
 pub mod watch;

@@ -9,6 +9,7 @@ use std::os::unix::fs::MetadataExt as _;
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches};
+use zeroize::Zeroizing;
 
 use super::Settings;
 use super::setting::{Invalid, Problem};
@@ -135,6 +136,17 @@ impl Given {
     /// The text of a setting, unless the default applies.
     pub(super) fn text(&self, name: &str) -> Option<&Secret> {
         self.texts.get(name)
+    }
+
+    /// All texts but the name of a file of settings.
+    pub(super) fn texts(&self) -> impl Iterator<Item = (String, Zeroizing<String>)> {
+        let texts = self.texts.iter().filter(|(name, _)| *name != ENV_FILE);
+        texts.map(|(name, text)| {
+            (
+                name.clone(),
+                Zeroizing::new(text.expose().trim().to_owned()),
+            )
+        })
     }
 
     /// Whether a setting has another text than there. The name of a file does not count, but what it holds.

@@ -63,6 +63,7 @@ mod scene;
 mod second;
 mod secrets;
 mod services;
+mod setup;
 mod signals;
 mod silent;
 #[path = "../sim/mod.rs"]

@@ -77,6 +77,9 @@ async fn a_server_listens_on_a_unix_socket_and_takes_it_away_at_the_end() {
     .await;
     assert!(!run.said().contains("203.0.113.9"), "{}", run.said());
 
+    let finished = Latchkey::run(&["healthy"], &settings).await;
+    assert!(finished.status.success(), "{finished:?}");
+
     // One that lives is not replaced, whatever database the other has.
     let elsewhere = format!("sqlite://{}", folder.path().join("other.db").display());
     let line = refusal(&with(&settings, "LATCHKEY_DATABASE_URL", &elsewhere)).await;
