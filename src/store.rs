@@ -23,6 +23,7 @@ use opening::{own_file, restrict_all, saying};
 use sealer::Sealer;
 
 mod accounts;
+mod admin;
 mod attempt;
 mod batch;
 mod checks;
@@ -35,6 +36,7 @@ mod figures;
 mod forge;
 mod gate;
 mod health;
+mod history;
 mod inspection;
 mod install_key;
 mod life;
@@ -47,6 +49,7 @@ mod quota;
 mod renewal;
 mod rotation;
 mod rows;
+mod rule;
 mod schema;
 mod sealed;
 mod sealer;
@@ -62,6 +65,7 @@ mod transaction;
 pub use accounts::{
     CYCLE, KnownAccount, ReportClaim, ReportState, ReportTrouble, report_all_beside,
 };
+pub use admin::{Listed, Sought, SoughtState, Summary};
 pub use attempt::END_REMEMBERED_FOR;
 pub use checks::Unfit;
 pub use claim::{Claim, ClaimKind, LEASE, TURN, TenantsWith, Turn};

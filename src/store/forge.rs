@@ -9,14 +9,16 @@
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::model::{
-    AccountId, AsideReason, ClientKey, CloudId, Door, ForgeDoor, ForgeInstallation,
-    ForgeInstallationId, Installation, ParkReason, Standing, SystemToken, Tenant,
+    AccountId, Actor, AsideReason, ClientKey, CloudId, Door, FROM_CONNECT, FROM_INSTALLATION,
+    ForgeDoor, ForgeInstallation, ForgeInstallationId, Happened, Installation, ParkReason,
+    Standing, SystemToken, Tenant,
 };
 use crate::secret::{Secret, TenantKey};
 use crate::vault::{Place, Vault};
 
 use super::Store;
 use super::connections::readable_rows;
+use super::history::Note;
 use super::lifecycle::{next_revision, uninstall};
 use super::rows::TenantRow;
 use super::sealer::Sealer;
@@ -331,13 +333,25 @@ impl Store {
                     return Ok(Finish::RollBack(false));
                 };
                 let sealer = &self.sealer;
+                let from = match has_moved(tx, client_key.as_str()).await? {
+                    true => FROM_INSTALLATION,
+                    false => FROM_CONNECT,
+                };
                 let done = sealer
                     .take_over(tx, client_key.as_str(), &key, installation, now)
                     .await?;
-                Ok(match done {
-                    true => Finish::Commit(true),
-                    false => Finish::RollBack(false),
-                })
+                if !done {
+                    return Ok(Finish::RollBack(false));
+                }
+                let note = Note {
+                    client_key: client_key.as_str(),
+                    account_id: None,
+                    what: Happened::Moved,
+                    by: &Actor::App,
+                    detail: Some(from),
+                };
+                sealer.happened(tx, note, now).await?;
+                Ok(Finish::Commit(true))
             })
             .await?;
         if took_over {
