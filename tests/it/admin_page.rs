@@ -1,0 +1,1 @@
+//! Stories in a real browser of the page for admins, by both doors.
