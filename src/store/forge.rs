@@ -324,6 +324,12 @@ impl Store {
         installation: &ForgeInstallation,
         now: Seconds,
     ) -> Result<Arrived, Error> {
+        // A tenant that Forge has just made had no door before.
+        let door = self.find_tenant(client_key).await?;
+        let from = door.and_then(Result::ok).map(|tenant| match tenant.door {
+            Door::Connect(_) => FROM_CONNECT,
+            Door::Forge(_) => FROM_INSTALLATION,
+        });
         let took_over = self
             .connections
             .transaction(async |tx| {
@@ -333,24 +339,22 @@ impl Store {
                     return Ok(Finish::RollBack(false));
                 };
                 let sealer = &self.sealer;
-                let from = match has_moved(tx, client_key.as_str()).await? {
-                    true => FROM_INSTALLATION,
-                    false => FROM_CONNECT,
-                };
                 let done = sealer
                     .take_over(tx, client_key.as_str(), &key, installation, now)
                     .await?;
                 if !done {
                     return Ok(Finish::RollBack(false));
                 }
-                let note = Note {
-                    client_key: client_key.as_str(),
-                    account_id: None,
-                    what: Happened::Moved,
-                    by: &Actor::App,
-                    detail: Some(from),
-                };
-                sealer.happened(tx, note, now).await?;
+                if from.is_some() {
+                    let note = Note {
+                        client_key: client_key.as_str(),
+                        account_id: None,
+                        what: Happened::Moved,
+                        by: &Actor::App,
+                        detail: from,
+                    };
+                    sealer.happened(tx, note, now).await?;
+                }
                 Ok(Finish::Commit(true))
             })
             .await?;

@@ -18,6 +18,11 @@ use crate::atlassian::Admin;
 use crate::error::Error;
 use crate::model::LinkId;
 
+/// Where a page begins, from the page before. An empty one is none.
+fn after(query: &Query) -> Option<String> {
+    query.only("after").filter(|after| !after.is_empty())
+}
+
 /// `GET /api/admin/site`.
 pub async fn site(State(app): State<Arc<App>>, admin: Admin) -> Result<Json<SiteForAdmin>, Error> {
     administering::site(&app.administering, &admin)
@@ -46,7 +51,7 @@ pub async fn links(
     let question = Question {
         text: query.only("q"),
         state: query.only("state"),
-        after: query.only("after"),
+        after: after(&query),
     };
     administering::links(&app.administering, &admin, question)
         .await
@@ -84,7 +89,7 @@ pub async fn left(
     admin: Admin,
     query: Query,
 ) -> Result<Json<LeftPage>, Error> {
-    administering::left(&app.administering, &admin, query.only("after"), false)
+    administering::left(&app.administering, &admin, after(&query), false)
         .await
         .map(Json)
 }
@@ -95,7 +100,7 @@ pub async fn end_left(
     admin: Admin,
     query: Query,
 ) -> Result<Json<LeftPage>, Error> {
-    administering::left(&app.administering, &admin, query.only("after"), true)
+    administering::left(&app.administering, &admin, after(&query), true)
         .await
         .map(Json)
 }
@@ -108,7 +113,7 @@ pub async fn events(
     headers: HeaderMap,
     query: Query,
 ) -> Result<Response, Error> {
-    let after = query.only("after");
+    let after = after(&query);
     let after = after.as_deref();
     let Some(format) = query.only("format") else {
         let events = administering::events(&app.administering, &admin, after);

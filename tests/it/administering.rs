@@ -999,7 +999,11 @@ async fn an_admin_reads_how_the_app_is(db: Db) {
     // What keeps keys waiting.
     jira.set_app_is_admin("acme", false);
     omar.renewed().await;
-    assert_eq!(mia.sees("/api/admin/site").await["writesAs"], "person");
+    eventually("it is known as whom keys are written", async || {
+        let site = mia.sees("/api/admin/site").await;
+        (site["writesAs"] == "person").then_some(())
+    })
+    .await;
     let waits = format!("update tenant set put_wait_until = {}, wait_reason = 'ip_allowlist'", scene.clock.now() + 600);
     scene.execute(&waits).await;
     let site = mia.sees("/api/admin/site").await;
