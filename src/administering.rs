@@ -63,7 +63,8 @@ impl Administering {
 /// Asks Jira whether a person may administer their site.
 ///
 /// # Errors
-/// [`Error::NotAdmin`] for whoever may not, [`Error::TooMany`], and why Jira could not be asked: then nobody is one.
+/// [`Error::NotAdmin`] for a person who may not, [`Error::TooMany`], and why Jira could not be asked: then nobody is
+/// one.
 pub async fn admin(administering: &Administering, viewer: &Viewer) -> Result<Admin, Error> {
     let linking = &administering.linking;
     linking.limits.act(viewer.tenant(), viewer.account())?;
@@ -165,13 +166,16 @@ impl Question {
     fn sought(self) -> Result<Sought, Error> {
         let text = self.text.unwrap_or_default().trim().to_owned();
         if text.chars().count() > LONGEST_SOUGHT || text.contains('\0') {
-            return Err(Error::BadRequest("At most 200 characters can be looked for"));
+            return Err(Error::BadRequest(
+                "At most 200 characters can be looked for",
+            ));
         }
         let state = match self.state.as_deref() {
             None | Some("") => None,
-            Some(word) => Some(SoughtState::parse(word).ok_or(Error::BadRequest(
-                "state is linked, reconnect or trouble",
-            ))?),
+            Some(word) => Some(
+                SoughtState::parse(word)
+                    .ok_or(Error::BadRequest("state is linked, reconnect or trouble"))?,
+            ),
         };
         Ok(Sought {
             text,
@@ -196,7 +200,9 @@ fn read_cursor(text: &str) -> Result<(Seconds, String), Error> {
     text.split_once('.')
         .filter(|(_, id)| known(id))
         .and_then(|(at, id)| Some((at.parse().ok()?, id.to_owned())))
-        .ok_or(Error::BadRequest("after is what next was on the page before"))
+        .ok_or(Error::BadRequest(
+            "after is what next was on the page before",
+        ))
 }
 
 /// Takes a page of what was asked for with one too many, and where the next one begins.
@@ -348,7 +354,13 @@ pub async fn left(
     let mut ended = 0;
     for listed in gone.iter().filter(|_| ends) {
         let link = &listed.link;
-        let end = end_later(&administering.linking, tenant, &link.account_id, &link.id, &by);
+        let end = end_later(
+            &administering.linking,
+            tenant,
+            &link.account_id,
+            &link.id,
+            &by,
+        );
         ended += i64::from(end.await?);
     }
     let now = administering.now();
@@ -391,7 +403,17 @@ mod tests {
             let read = read_cursor(&cursor(at, id)).expect("it is one");
             assert_eq!(read, (at, id.to_owned()));
         }
-        for odd in ["", ".", "7", "7.", "x.y", "7.a b", "7.a'b", "7.\0", "99999999999999999999.a"] {
+        for odd in [
+            "",
+            ".",
+            "7",
+            "7.",
+            "x.y",
+            "7.a b",
+            "7.a'b",
+            "7.\0",
+            "99999999999999999999.a",
+        ] {
             assert!(read_cursor(odd).is_err(), "{odd}");
         }
         assert!(read_cursor(&format!("7.{}", "a".repeat(65))).is_err());
@@ -401,7 +423,10 @@ mod tests {
     fn a_page_has_one_after_it_only_if_more_was_found() {
         let at = |number: &i64| (*number, "id".to_owned());
         assert_eq!(page(vec![3, 2, 1], 3, at), (vec![3, 2, 1], None));
-        assert_eq!(page(vec![3, 2, 1], 2, at), (vec![3, 2], Some("2.id".to_owned())));
+        assert_eq!(
+            page(vec![3, 2, 1], 2, at),
+            (vec![3, 2], Some("2.id".to_owned()))
+        );
         assert_eq!(page(Vec::new(), 2, at), (Vec::new(), None));
     }
 

@@ -157,13 +157,13 @@ impl App {
             random: random.clone(),
         };
         let linking = Arc::new(Linking {
-                parts: parts.clone(),
-                limits: limits.clone(),
-                events: events.clone(),
-                customers: config.customers,
-                replica: replica.clone(),
-                app_key: config.app_key,
-                forge_app: config.forge.map(|app| app.id),
+            parts: parts.clone(),
+            limits: limits.clone(),
+            events: events.clone(),
+            customers: config.customers,
+            replica: replica.clone(),
+            app_key: config.app_key,
+            forge_app: config.forge.map(|app| app.id),
         });
         Ok(Arc::new(Self {
             administering: Administering {

@@ -26,7 +26,8 @@ use crate::events::{Event, Events};
 use crate::limits::Limits;
 use crate::model::{
     AccountId, AccountKind, Attempt, AttemptId, Authorizing, Code, Door, Ending, Handle, IssueKey,
-    LinkState, ParkReason, Person, Phase, Purpose, Returned, SiteRule, Tenant, Trouble, Whereabouts,
+    LinkState, ParkReason, Person, Phase, Purpose, Returned, SiteRule, Tenant, Trouble,
+    Whereabouts,
 };
 use crate::outbound::encode;
 use crate::parts::Parts;

@@ -102,10 +102,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/link/renew", post(api::renew))
         .route("/api/link/key", get(keys::of_viewer))
         .route("/api/admin/site", get(admin::site).put(admin::decide))
-        .route(
-            "/api/admin/links",
-            get(admin::links).delete(admin::end_all),
-        )
+        .route("/api/admin/links", get(admin::links).delete(admin::end_all))
         .route("/api/admin/links/{id}", delete(admin::end_link))
         .route("/api/admin/left", get(admin::left).delete(admin::end_left))
         .route("/api/admin/events", get(admin::events))
@@ -260,7 +257,7 @@ async fn method_not_allowed() -> Error {
     Error::MethodNotAllowed
 }
 
-/// What this is, for whoever comes across the address.
+/// What this is, for people who come across the address.
 async fn about(State(app): State<Arc<App>>) -> String {
     let (name, service) = (&app.appearance.app_name, app.parts.service.name());
     format!(

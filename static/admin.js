@@ -44,6 +44,13 @@
     return name && id ? [shown, element("span", { className: "id-in-table", textContent: id })] : [shown];
   }
 
+  // A table without rows says less than the words below it.
+  function rows(name, all) {
+    const table = part(name);
+    table.tBodies[0].replaceChildren(...all);
+    table.parentElement.hidden = all.length === 0;
+  }
+
   function complain(where, problem) {
     const words = problem ? problem.detail || problem.title || "That did not work. Try again in a moment." : "";
     part(where).textContent = words;
@@ -125,7 +132,7 @@
     part("start").hidden = total > 0;
     part("bulk").hidden = total === 0;
     part("events-days").textContent = String(data.eventsDays);
-    part("scopes").tBodies[0].replaceChildren(...data.scopes.map(({ scope, why }) => element("tr", {},
+    rows("scopes", data.scopes.map(({ scope, why }) => element("tr", {},
       element("td", {}, element("code", { textContent: scope })), element("td", { textContent: why }))));
     showRule(data);
   }
@@ -139,7 +146,7 @@
     const data = await get("links", { q: part("q").value.trim(), state: part("state").value, after });
     page = after;
     complain("links-trouble", null);
-    part("links").tBodies[0].replaceChildren(...data.links.map(row));
+    rows("links", data.links.map(row));
     const sought = Boolean(part("q").value.trim() || part("state").value);
     part("no-links").hidden = data.links.length > 0;
     part("no-links").textContent = sought ? "Nobody is found." : "Nobody has connected yet.";
@@ -303,7 +310,7 @@
       const names = found.map((link) => link.name || link.accountId);
       const more = names.length > NAMED ? [`and ${names.length - NAMED} more`] : [];
       ask({
-        text: `${count(found.length, "person has", "people have")} left: their Jira accounts are deactivated or gone.`,
+        text: `${count(found.length, "person has left: the Jira account is", "people have left: their Jira accounts are")} deactivated or gone.`,
         list: [...names.slice(0, NAMED), ...more],
         yes: found.length === 1 ? "Disconnect this person" : "Disconnect these people",
         back: part("find-left"),
@@ -359,7 +366,7 @@
   async function loadEvents(after = "") {
     const data = await get("events", { after });
     complain("events-trouble", null);
-    part("events").tBodies[0].replaceChildren(...data.events.map((event) => element("tr", {},
+    rows("events", data.events.map((event) => element("tr", {},
       element("td", {}, time(event.at)),
       element("td", {}, ...account(event.name, event.accountId, "–")),
       element("td", { textContent: event.words }),
@@ -397,7 +404,7 @@
 
   async function start() {
     try {
-      // The first call alone, so that whoever is no admin makes one and not three.
+      // The first call alone, so that a person who is no admin makes one and not three.
       await loadSite();
       await Promise.all([loadLinks(), loadEvents()]);
       root.removeAttribute("aria-busy");

@@ -5,9 +5,7 @@ use serde::Serialize;
 use crate::atlassian::Admin;
 use crate::clock::{Seconds, rfc3339};
 use crate::error::{Error, Refusal};
-use crate::model::{
-    FINISHED_BY_ANOTHER, FROM_CONNECT, Happened, ReconnectReason, SiteEvent,
-};
+use crate::model::{FINISHED_BY_ANOTHER, FROM_CONNECT, Happened, ReconnectReason, SiteEvent};
 
 use super::{Administering, page, read_cursor};
 
@@ -103,8 +101,9 @@ fn words(event: &SiteEvent, service: &str) -> String {
             "service" => format!("Disconnected by {service}."),
             _ => "Disconnected.".to_owned(),
         },
-        Some(Happened::NeedsReconnect) => ReconnectReason::parse(detail)
-            .map_or_else(String::new, |why| why.for_admin(service)),
+        Some(Happened::NeedsReconnect) => {
+            ReconnectReason::parse(detail).map_or_else(String::new, |why| why.for_admin(service))
+        }
         Some(Happened::Refused) if detail == FINISHED_BY_ANOTHER => format!(
             "Somebody else came back from {service} with what this person had started, or from another browser. \
              Nothing was connected."
@@ -322,7 +321,11 @@ mod tests {
         }
         add(Happened::Refused, "app", Some(FINISHED_BY_ANOTHER));
         add(Happened::Moved, "app", Some(FROM_CONNECT));
-        add(Happened::Moved, "app", Some(crate::model::FROM_INSTALLATION));
+        add(
+            Happened::Moved,
+            "app",
+            Some(crate::model::FROM_INSTALLATION),
+        );
         add(Happened::Decided, "admin", Some("Everybody may."));
     }
 

@@ -106,7 +106,9 @@ pub async fn site(administering: &Administering, admin: &Admin) -> Result<SiteFo
         Door::Connect(_) => ("connect", descriptor::SCOPES),
         Door::Forge(_) => ("forge", forge::SCOPES),
     };
-    let scopes = scopes.iter().map(|&(scope, why)| ScopeForAdmin { scope, why });
+    let scopes = scopes
+        .iter()
+        .map(|&(scope, why)| ScopeForAdmin { scope, why });
     Ok(SiteForAdmin {
         site: tenant.site().to_owned(),
         service: administering.service().to_owned(),
@@ -156,7 +158,10 @@ fn waits(administering: &Administering, tenant: &Tenant, now: Seconds) -> Vec<Wa
     }
     if let Door::Forge(forge) = &tenant.door
         && forge.before.is_none()
-        && forge.system_token.as_ref().is_none_or(|token| token.ends_at <= now)
+        && forge
+            .system_token
+            .as_ref()
+            .is_none_or(|token| token.ends_at <= now)
     {
         let words = ParkReason::NoSystemToken.for_admin().to_owned();
         waits.push(WaitForAdmin { until: None, words });
@@ -213,7 +218,10 @@ fn told(rule: &SiteRule, vendor: Customers) -> String {
     };
     match rule.groups.as_slice() {
         [] => format!("People of every group may connect. {customers}"),
-        groups => format!("Only members of these groups may connect: {}. {customers}", groups.join(", ")),
+        groups => format!(
+            "Only members of these groups may connect: {}. {customers}",
+            groups.join(", ")
+        ),
     }
 }
 
@@ -258,7 +266,9 @@ mod tests {
             ("deny", Customers::Allow, false),
             ("deny", Customers::Deny, false),
         ] {
-            let rule = wish(customers, &[]).rule(vendor).expect("it can be decided");
+            let rule = wish(customers, &[])
+                .rule(vendor)
+                .expect("it can be decided");
             assert_eq!(rule.customers, allowed);
         }
     }
@@ -266,7 +276,9 @@ mod tests {
     #[test]
     fn groups_are_lines_of_text() {
         let rule = |groups: &[&str]| wish("deny", groups).rule(Customers::Deny);
-        let groups = rule(&[" jira-users ", "", "a b", "jira-users"]).expect("it is good").groups;
+        let groups = rule(&[" jira-users ", "", "a b", "jira-users"])
+            .expect("it is good")
+            .groups;
         assert_eq!(groups, ["jira-users", "a b"]);
         assert!(rule(&["a\nb"]).is_err() && rule(&["a\0"]).is_err());
         assert!(rule(&["x".repeat(256).as_str()]).is_err());

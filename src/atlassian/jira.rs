@@ -22,8 +22,8 @@ use crate::clock::{Clock, Seconds};
 use crate::error::Error;
 use crate::gate::SharedGate;
 use crate::model::{
-    AccountId, CloudId, Door, ForgeDoor, Group, LARGEST_PROPERTY, ParkReason, Person, Property, Purpose,
-    Tenant,
+    AccountId, CloudId, Door, ForgeDoor, Group, LARGEST_PROPERTY, ParkReason, Person, Property,
+    Purpose, Tenant,
 };
 use crate::outbound::{Answer, Failure, Outbound, SIZE_LIMIT, encode};
 use crate::random::Random;

@@ -72,7 +72,7 @@ pub async fn unlink(linking: &Arc<Linking>, viewer: &Viewer) -> Result<Left, Err
     end(linking, tenant, account, None, &Actor::Person).await
 }
 
-/// The same for whoever may end a person's link; with `only`, that link and no newer one.
+/// The same for everybody who may end a person's link; with `only`, that link and no newer one.
 ///
 /// # Errors
 /// When the store is unavailable.

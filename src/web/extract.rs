@@ -18,11 +18,11 @@ use url::form_urlencoded;
 
 use super::LARGEST_BODY;
 use super::client::Client;
-use crate::app::App;
 use crate::administering;
-use crate::atlassian::{Admin, Viewer};
+use crate::app::App;
 use crate::atlassian::connect::{AppToAppToken, Bound, IframeToken, LifecycleToken};
 use crate::atlassian::forge::Endpoint;
+use crate::atlassian::{Admin, Viewer};
 use crate::error::Error;
 use crate::events::Event;
 use crate::model::{AttemptId, Tenant, Whereabouts};

@@ -75,10 +75,7 @@ struct AdminPage {
 }
 
 /// `GET /connect/admin`. It holds nothing of the site: its script asks for that, and each answer takes an admin.
-pub async fn admin(
-    State(app): State<Arc<App>>,
-    Framed(token): Framed,
-) -> Result<Response, Error> {
+pub async fn admin(State(app): State<Arc<App>>, Framed(token): Framed) -> Result<Response, Error> {
     if token.is_anonymous() {
         return Err(Error::NotAllowed(Refusal::Anonymous));
     }

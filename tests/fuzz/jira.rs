@@ -1,9 +1,7 @@
 //! What a tenant's Jira answers: status in two bytes, header lines, an empty line, body.
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use latchkey::atlassian::jira::answer::{
-    Said, judge, read_administers, read_groups, read_person,
-};
+use latchkey::atlassian::jira::answer::{Said, judge, read_administers, read_groups, read_person};
 use latchkey::model::AccountId;
 use latchkey::outbound::Answer;
 

@@ -55,7 +55,10 @@ impl<'a> Room<'a> {
         let jira = &self.scene.world.jira;
         match jira.has_forge(self.site) {
             true => jira.forge_admin_url(self.site),
-            false => format!("{}/plugins/servlet/ac/latchkey/latchkey-admin", jira.url(self.site)),
+            false => format!(
+                "{}/plugins/servlet/ac/latchkey/latchkey-admin",
+                jira.url(self.site)
+            ),
         }
     }
 
@@ -73,13 +76,16 @@ impl<'a> Room<'a> {
     }
 
     async fn evaluate(&self, script: &str) -> Value {
-        self.inside(async || self.browser.evaluate(script).await).await
+        self.inside(async || self.browser.evaluate(script).await)
+            .await
     }
 
     /// Nothing that axe knows of keeps anybody out: WCAG 2.2 at level AA, and what is best practice.
     async fn is_for_everybody(&self, what: &str) {
-        let axe = Path::new(env!("CARGO_MANIFEST_DIR")).join("forge/node_modules/axe-core/axe.min.js");
-        let axe = fs::read_to_string(axe).expect("forge/node_modules is missing: run npm ci in forge/");
+        let axe =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("forge/node_modules/axe-core/axe.min.js");
+        let axe =
+            fs::read_to_string(axe).expect("forge/node_modules is missing: run npm ci in forge/");
         let run = "return axe.run(document, { preload: false }).then(({ violations, passes }) => ({ \
             passes: passes.length, violations: violations.map(({ id, nodes }) => \
             `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join(' | ')}`) }))";
@@ -90,7 +96,9 @@ impl<'a> Room<'a> {
 
     /// Nothing is wider than the page, but what is moved sideways by itself.
     async fn fits(&self, what: &str) {
-        let over = self.evaluate("return document.documentElement.scrollWidth - innerWidth").await;
+        let over = self
+            .evaluate("return document.documentElement.scrollWidth - innerWidth")
+            .await;
         assert!(over.as_i64() <= Some(0), "{what}: {over} too wide");
     }
 
@@ -99,7 +107,9 @@ impl<'a> Room<'a> {
         let said = "return document.getElementById('said').textContent";
         eventually(words, async || {
             let said = self.evaluate(said).await;
-            said.as_str().is_some_and(|said| said.contains(words)).then_some(())
+            said.as_str()
+                .is_some_and(|said| said.contains(words))
+                .then_some(())
         })
         .await;
     }
@@ -235,7 +245,10 @@ async fn looks_round(door: Door, theme: Theme) {
         browser.wait_text("Only members of these groups may connect: Drive Users, jira-admins. Portal customers may not").await;
     })
     .await;
-    omar.scene.send(omar.call(reqwest::Method::GET, "/api/link")).await.is(200);
+    omar.scene
+        .send(omar.call(reqwest::Method::GET, "/api/link"))
+        .await
+        .is(200);
     let rule = "select count(*) from site_rule where not customers";
     assert_eq!(scene.count(rule).await, 1);
 
@@ -244,9 +257,11 @@ async fn looks_round(door: Door, theme: Theme) {
         "window.saved = []; HTMLAnchorElement.prototype.click = function () { window.saved.push(this.download); }; return null",
     )
     .await;
-    room.inside(async || browser.click_css("[data-export=csv]").await).await;
+    room.inside(async || browser.click_css("[data-export=csv]").await)
+        .await;
     room.is_said("events.csv was saved.").await;
-    room.inside(async || browser.click_css("[data-export=jsonl]").await).await;
+    room.inside(async || browser.click_css("[data-export=jsonl]").await)
+        .await;
     room.is_said("events.jsonl was saved.").await;
     let saved = room.evaluate("return window.saved").await;
     assert_eq!(saved, json!(["events.csv", "events.jsonl"]));
@@ -288,7 +303,9 @@ async fn an_admin_gets_round_with_the_keyboard_alone(door: Door) {
         browser.tab_to_and_enter("Save").await;
         browser.wait_text("Saved.").await;
         browser.tab_to_and_enter("Disconnect everybody").await;
-        browser.wait_text("Disconnect everybody? 1 connection ends for good").await;
+        browser
+            .wait_text("Disconnect everybody? 1 connection ends for good")
+            .await;
         browser.tab_to_and_enter("Cancel").await;
         eventually("the button has the focus again", async || {
             (browser.evaluate(focus).await == "end-all").then_some(())
@@ -347,7 +364,8 @@ async fn an_admin_ends_what_has_left_and_then_everything(door: Door) {
         browser.wait_text("2 of 2 people").await;
     })
     .await;
-    room.is_said("1 person who has left was disconnected.").await;
+    room.is_said("1 person who has left was disconnected.")
+        .await;
     assert_eq!(scene.person(site, &people[0].0).state().await, "linked");
     room.inside(async || {
         browser.click_css("#end-all").await;
@@ -361,10 +379,15 @@ async fn an_admin_ends_what_has_left_and_then_everything(door: Door) {
         browser.wait_text("Get started").await;
     })
     .await;
-    room.is_said("Everybody was disconnected: 2 connections.").await;
+    room.is_said("Everybody was disconnected: 2 connections.")
+        .await;
     for (account, _) in &people {
         if account != gone {
-            scene.world.jira.wait_for_no_property(site, account, PROPERTY).await;
+            scene
+                .world
+                .jira
+                .wait_for_no_property(site, account, PROPERTY)
+                .await;
         }
     }
     browser.assert_console_quiet(&[]).await;
@@ -378,27 +401,40 @@ async fn who_is_no_admin_any_more_sees_nothing_any_more(door: Door) {
     let browser = Browser::new(Options::default()).await;
     let album = Album::at(&scene, site, &browser, Theme::Light);
     let name = "<script>window.ran = 1</script><img src=x onerror='window.ran = 2'>";
-    scene.world.jira.add_person(site, jira::Person::new("5aevil", name));
+    scene
+        .world
+        .jira
+        .add_person(site, jira::Person::new("5aevil", name));
     let evil = scene.person(site, "5aevil");
     evil.link("u-100").await;
     let room = Room::enter(&scene, &browser, site).await;
     // A name is a name.
     room.inside(async || browser.wait_text(name).await).await;
-    assert_eq!(room.evaluate("return window.ran ?? null").await, json!(null));
+    assert_eq!(
+        room.evaluate("return window.ran ?? null").await,
+        json!(null)
+    );
     let count = "return document.querySelectorAll('#links img, #events img, td script').length";
     assert_eq!(room.evaluate(count).await, json!(0));
     // Jira is away for a moment: what was seen stays, with words; then it goes on.
-    scene.world.jira.fault(Fault::status(500).on("POST", "/rest/api/3/permissions/check"));
+    scene
+        .world
+        .jira
+        .fault(Fault::status(500).on("POST", "/rest/api/3/permissions/check"));
     room.inside(async || {
         browser.click_css("#search button").await;
-        browser.wait_text("Jira does not answer at the moment.").await;
+        browser
+            .wait_text("Jira does not answer at the moment.")
+            .await;
         browser.wait_text("u-100").await;
     })
     .await;
     scene.world.jira.clear_faults();
     room.inside(async || {
         browser.click_css("#search button").await;
-        browser.wait_no_text("Jira does not answer at the moment.").await;
+        browser
+            .wait_no_text("Jira does not answer at the moment.")
+            .await;
     })
     .await;
     // Somebody takes the right away.
@@ -407,7 +443,9 @@ async fn who_is_no_admin_any_more_sees_nothing_any_more(door: Door) {
     });
     room.inside(async || {
         browser.click_css("#search button").await;
-        browser.wait_text("Only Jira admins can use this page").await;
+        browser
+            .wait_text("Only Jira admins can use this page")
+            .await;
         browser.wait_text("Code: not-admin").await;
         browser.wait_no_text("u-100").await;
     })
@@ -419,7 +457,8 @@ async fn who_is_no_admin_any_more_sees_nothing_any_more(door: Door) {
     scene.world.jira.edit_site(site, |site| {
         site.people.get_mut(MIA).expect("there").admin = true;
     });
-    room.inside(async || browser.click_text("Try again").await).await;
+    room.inside(async || browser.click_text("Try again").await)
+        .await;
     room.at_jira.wait_frame("ready").await;
     room.inside(async || browser.wait_text("u-100").await).await;
     browser.assert_console_quiet(&[ERROR_ANSWERS]).await;

@@ -9,9 +9,7 @@ use latchkey::reporting;
 use crate::database::Database;
 use crate::on_both_databases;
 use crate::scene::{Answer, Db, FORGE_SITE, Person, Scene, Setting, eventually};
-use crate::sim::jira::{
-    self, Caller, Fault, FaultKind, LEE, MIA, OMAR, Overrides, PAT,
-};
+use crate::sim::jira::{self, Caller, Fault, FaultKind, LEE, MIA, OMAR, Overrides, PAT};
 
 on_both_databases!(
     t35_by_connect_nobody_but_an_admin_gets_anything,
@@ -86,7 +84,8 @@ impl Person<'_> {
     async fn link_id_of(&self, account: &str) -> String {
         let links = self.links("").await;
         let link = links.iter().find(|link| link["accountId"] == account);
-        let id = link.unwrap_or_else(|| panic!("{account} is not connected: {links:?}"))["id"].as_str();
+        let id =
+            link.unwrap_or_else(|| panic!("{account} is not connected: {links:?}"))["id"].as_str();
         id.expect("it has an id").to_owned()
     }
 
@@ -96,7 +95,13 @@ impl Person<'_> {
         let events = page["events"].as_array().expect("a list").iter();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         events
-            .map(|event| (text(&event["event"]), text(&event["accountId"]), text(&event["by"])))
+            .map(|event| {
+                (
+                    text(&event["event"]),
+                    text(&event["accountId"]),
+                    text(&event["by"]),
+                )
+            })
             .collect()
     }
 
@@ -145,7 +150,10 @@ async fn t35_by_forge_nobody_but_an_admin_gets_anything(db: Db) {
 async fn nobody_but_an_admin(scene: &Scene, site: &'static str) {
     let jira = &scene.world.jira;
     // An admin whose account was deactivated is none, and neither is one of another site.
-    jira.add_person(site, jira::Person::new("5bformer", "Former").admin().inactive());
+    jira.add_person(
+        site,
+        jira::Person::new("5bformer", "Former").admin().inactive(),
+    );
     jira.add_person("globex", jira::Person::new("5bthere", "There").admin());
     jira.add_person(site, jira::Person::new("5bthere", "There"));
     let (mia, omar) = (scene.person(site, MIA), scene.person(site, OMAR));
@@ -160,8 +168,15 @@ async fn nobody_but_an_admin(scene: &Scene, site: &'static str) {
         for (method, path) in ROUTES {
             let answer = person.asks(method, &path.replace("{id}", &id)).await;
             let problem = person.refused(&answer, 403, "not-admin");
-            assert_eq!(problem["title"], "Only Jira admins can use this page", "{method} {path}");
-            assert!(!answer.text.contains("u-200") && !answer.text.contains("Sam"), "{}", answer.text);
+            assert_eq!(
+                problem["title"], "Only Jira admins can use this page",
+                "{method} {path}"
+            );
+            assert!(
+                !answer.text.contains("u-200") && !answer.text.contains("Sam"),
+                "{}",
+                answer.text
+            );
             refused += 1;
         }
         // Whatever they are, they make no more than a person's calls of Jira.
@@ -173,9 +188,13 @@ async fn nobody_but_an_admin(scene: &Scene, site: &'static str) {
     assert_eq!(mia.state().await, "linked");
     assert_eq!(omar.state().await, "unlinked");
     let fields = [("tenant", &*scene.client_key(site)), ("account", OMAR)];
-    scene.has_recorded(("not_admin", ""), refused as u64, &fields).await;
+    scene
+        .has_recorded(("not_admin", ""), refused as u64, &fields)
+        .await;
     // It is the same person with the right who may.
-    jira.edit_site(site, |site| site.people.get_mut(OMAR).expect("there").admin = true);
+    jira.edit_site(site, |site| {
+        site.people.get_mut(OMAR).expect("there").admin = true
+    });
     omar.sees("/api/admin/links").await;
     mia.disconnect().await;
 }
@@ -201,7 +220,9 @@ async fn names_a_link_of_another(scene: &Scene, here: &'static str, there: &'sta
     omar_there.link("u-200").await;
     let id = theirs.link_id_of(OMAR).await;
     for other in [id.as_str(), "nobodys", "%00", "a%2Fb"] {
-        let answer = mine.asks("DELETE", &format!("/api/admin/links/{other}")).await;
+        let answer = mine
+            .asks("DELETE", &format!("/api/admin/links/{other}"))
+            .await;
         mine.refused(&answer, 404, "not-found");
     }
     for query in ["", "?q=Sam", "?q=u-200", &format!("?q={id}")] {
@@ -210,7 +231,10 @@ async fn names_a_link_of_another(scene: &Scene, here: &'static str, there: &'sta
         }
     }
     let (ended, left) = (
-        mine.asks("DELETE", "/api/admin/links?all=true").await.is(200).json(),
+        mine.asks("DELETE", "/api/admin/links?all=true")
+            .await
+            .is(200)
+            .json(),
         mine.asks("DELETE", "/api/admin/left").await.is(200).json(),
     );
     assert_eq!((&ended["ended"], &left["checked"]), (&json!(1), &json!(0)));
@@ -218,11 +242,20 @@ async fn names_a_link_of_another(scene: &Scene, here: &'static str, there: &'sta
     assert_eq!(omar_there.state().await, "linked");
     // Neither site reads of the other, and what is decided here counts here.
     let ours = mine.happened().await;
-    assert_eq!(ours, [is("disconnected", OMAR, "admin"), is("connected", OMAR, "person")]);
+    assert_eq!(
+        ours,
+        [
+            is("disconnected", OMAR, "admin"),
+            is("connected", OMAR, "person")
+        ]
+    );
     assert_eq!(theirs.happened().await, [is("connected", OMAR, "person")]);
     mine.decides("deny", &["nobody-is-in-it"]).await.is(200);
     assert_eq!(theirs.sees("/api/admin/site").await["groups"], json!([]));
-    theirs.asks("DELETE", &format!("/api/admin/links/{id}")).await.is(204);
+    theirs
+        .asks("DELETE", &format!("/api/admin/links/{id}"))
+        .await
+        .is(204);
     assert_eq!(omar_there.state().await, "unlinked");
 }
 
@@ -234,14 +267,18 @@ async fn t35_who_loses_the_right_has_lost_it_at_the_next_call(db: Db) {
     omar.link("u-100").await;
     let id = mia.link_id_of(OMAR).await;
     let token = mia.token();
-    jira.edit_site("acme", |site| site.people.get_mut(MIA).expect("there").admin = false);
+    jira.edit_site("acme", |site| {
+        site.people.get_mut(MIA).expect("there").admin = false
+    });
     // The same token, still good, of somebody who was one a moment ago.
     let path = format!("/api/admin/links/{id}");
     let call = scene.http.delete(scene.address(&path));
     let call = call.header("authorization", format!("JWT {token}"));
     scene.send(call).await.is_problem(403, "not-admin");
     assert_eq!(omar.state().await, "linked");
-    jira.edit_site("acme", |site| site.people.get_mut(MIA).expect("there").admin = true);
+    jira.edit_site("acme", |site| {
+        site.people.get_mut(MIA).expect("there").admin = true
+    });
     mia.asks("DELETE", &path).await.is(204);
     assert_eq!(omar.state().await, "unlinked");
     scene.end().await;
@@ -272,7 +309,11 @@ async fn t35_while_jira_cannot_be_asked_nobody_is_an_admin(db: Db) {
         (Fault::new(FaultKind::CutBefore), 503, "jira-unreachable"),
         (Fault::new(FaultKind::Html200), 503, "jira-unreachable"),
         (granted("{}"), 503, "jira-unreachable"),
-        (granted(r#"{"globalPermissions":"ADMINISTER"}"#), 503, "jira-unreachable"),
+        (
+            granted(r#"{"globalPermissions":"ADMINISTER"}"#),
+            503,
+            "jira-unreachable",
+        ),
         (Fault::rate_limited(None, Some("30")), 503, "jira-busy"),
         (kept_out, 502, "ip-allowlist"),
     ] {
@@ -286,8 +327,14 @@ async fn t35_while_jira_cannot_be_asked_nobody_is_an_admin(db: Db) {
         scene.advance(60);
     }
     // Neither is a 401, which the app is told to sign again for, or a wait of the whole site.
-    jira.fault(Fault::status(401).at("acme").on("POST", "/rest/api/3/permissions/check"));
-    mia.asks("DELETE", &format!("/api/admin/links/{id}")).await.is_problem(503, "jira-unreachable");
+    jira.fault(
+        Fault::status(401)
+            .at("acme")
+            .on("POST", "/rest/api/3/permissions/check"),
+    );
+    mia.asks("DELETE", &format!("/api/admin/links/{id}"))
+        .await
+        .is_problem(503, "jira-unreachable");
     jira.clear_faults();
     assert_eq!(omar.state().await, "linked");
     assert_eq!(mia.sees("/api/admin/links").await["total"], 1);
@@ -310,7 +357,9 @@ async fn t35_jira_is_asked_as_the_person_where_the_app_may_not_ask(db: Db) {
         omar.refused(&answer, 403, "not-admin");
     }
     // Where the app may act as nobody either, nobody is an admin: it is Jira's word that is missing.
-    jira.edit_site(FORGE_SITE, |site| site.forge.as_mut().expect("there").may_act = false);
+    jira.edit_site(FORGE_SITE, |site| {
+        site.forge.as_mut().expect("there").may_act = false
+    });
     scene.advance(3600);
     assert_eq!(jira.tick(FORGE_SITE).await.status, 204);
     let mia = scene.person(FORGE_SITE, MIA);
@@ -341,7 +390,9 @@ async fn t35_a_question_about_an_admin_keeps_no_renewal_waiting(db: Db) {
             .on("POST", "/rest/api/3/permissions/check")
             .times(1),
     );
-    mia.asks("GET", "/api/admin/links").await.is_problem(503, "jira-busy");
+    mia.asks("GET", "/api/admin/links")
+        .await
+        .is_problem(503, "jira-busy");
     omar.renewed().await;
     omar.disconnect().await;
     scene.end().await;
@@ -365,7 +416,10 @@ async fn by_forge_an_admin_sees_who_is_connected_and_ends_one(db: Db) {
 async fn sees_and_ends_one(scene: &Scene, site: &'static str) {
     let (mia, omar) = (scene.person(site, MIA), scene.person(site, OMAR));
     let nobody = mia.sees("/api/admin/links").await;
-    assert_eq!(nobody, json!({"service": "Acme Drive", "total": 0, "links": []}));
+    assert_eq!(
+        nobody,
+        json!({"service": "Acme Drive", "total": 0, "links": []})
+    );
     omar.link("u-100").await;
     let generation = omar.recorded().await;
     let page = mia.sees("/api/admin/links").await;
@@ -382,7 +436,12 @@ async fn sees_and_ends_one(scene: &Scene, site: &'static str) {
     }
     assert_eq!(link["generation"], generation);
     assert_eq!(link["validUntil"], omar.status().await["expiresAt"]);
-    assert!(link["since"].as_str().is_some_and(|since| since.starts_with("20")), "{link}");
+    assert!(
+        link["since"]
+            .as_str()
+            .is_some_and(|since| since.starts_with("20")),
+        "{link}"
+    );
     assert_eq!(link.get("trouble"), None);
     // Nothing of it is a secret.
     for secret in ["apiKey", &omar.key(), "credential"] {
@@ -402,8 +461,14 @@ async fn sees_and_ends_one(scene: &Scene, site: &'static str) {
     let events = mia.sees("/api/admin/events").await;
     let event = &events["events"][0];
     assert_eq!(event["words"], "Disconnected by an admin.");
-    assert_eq!((&event["accountId"], &event["byAccountId"]), (&json!(OMAR), &json!(MIA)));
-    assert_eq!((&event["name"], event["by"].as_str()), (&json!("Omar Haddad"), Some("admin")));
+    assert_eq!(
+        (&event["accountId"], &event["byAccountId"]),
+        (&json!(OMAR), &json!(MIA))
+    );
+    assert_eq!(
+        (&event["name"], event["by"].as_str()),
+        (&json!("Omar Haddad"), Some("admin"))
+    );
     // They may connect again.
     omar.link("u-100").await;
     omar.disconnect().await;
@@ -422,7 +487,11 @@ async fn an_admin_finds_people_and_turns_pages(db: Db) {
         // The first page has no parameter, and an empty one is none.
         assert_eq!(page["total"], 251);
         let links = page["links"].as_array().expect("a list");
-        found.extend(links.iter().map(|link| link["accountId"].as_str().expect("an id").to_owned()));
+        found.extend(
+            links
+                .iter()
+                .map(|link| link["accountId"].as_str().expect("an id").to_owned()),
+        );
         pages += 1;
         match page["next"].as_str() {
             Some(next) => after = next.to_owned(),
@@ -459,22 +528,38 @@ async fn an_admin_finds_people_and_turns_pages(db: Db) {
     let next = page["next"].as_str().expect("there are more");
     assert_eq!(mia.links(&format!("?q=seed&after={next}")).await.len(), 100);
     // By state.
-    scene.execute("update link set state = 'reconnect', reason = 'revoked' where id = 'seed-000007'").await;
-    scene.execute("update link set trouble = 'service_away' where id = 'seed-000008'").await;
-    scene.execute("update link set published_expires_at = 1 where id = 'seed-000009'").await;
-    scene.execute("update link set state = 'aside', reason = 'no_outcome' where id = 'seed-000010'").await;
+    scene
+        .execute("update link set state = 'reconnect', reason = 'revoked' where id = 'seed-000007'")
+        .await;
+    scene
+        .execute("update link set trouble = 'service_away' where id = 'seed-000008'")
+        .await;
+    scene
+        .execute("update link set published_expires_at = 1 where id = 'seed-000009'")
+        .await;
+    scene
+        .execute("update link set state = 'aside', reason = 'no_outcome' where id = 'seed-000010'")
+        .await;
     for (state, count) in [("reconnect", 1), ("trouble", 3), ("linked", 100), ("", 100)] {
         let links = mia.links(&format!("?state={state}")).await;
         assert_eq!(links.len(), count, "{state}");
     }
-    let asks = ["after=x", "after=1", "after=.a", "state=aside", "state=unlinked"];
+    let asks = [
+        "after=x",
+        "after=1",
+        "after=.a",
+        "state=aside",
+        "state=unlinked",
+    ];
     let long = format!("q={}", "x".repeat(201));
     for asks in asks.into_iter().chain([long.as_str(), "q=%00"]) {
         let answer = mia.asks("GET", &format!("/api/admin/links?{asks}")).await;
         mia.refused(&answer, 400, "bad-request");
         scene.advance(1);
     }
-    scene.execute("delete from link where id like 'seed-%'").await;
+    scene
+        .execute("delete from link where id like 'seed-%'")
+        .await;
     omar.disconnect().await;
     scene.end().await;
 }
@@ -485,9 +570,21 @@ async fn an_admin_reads_what_keeps_a_key_from_being_renewed(db: Db) {
     omar.link("u-100").await;
     omar.recorded().await;
     for (change, state, words) in [
-        ("state = 'reconnect', reason = 'revoked'", "reconnect", "Acme Drive has ended the connection. The person can"),
-        ("state = 'aside', reason = 'jira_refuses'", "linked", "Give the app's user the global permission"),
-        ("state = 'live', reason = null, trouble = 'app_refused'", "linked", "Acme Drive refuses the app"),
+        (
+            "state = 'reconnect', reason = 'revoked'",
+            "reconnect",
+            "Acme Drive has ended the connection. The person can",
+        ),
+        (
+            "state = 'aside', reason = 'jira_refuses'",
+            "linked",
+            "Give the app's user the global permission",
+        ),
+        (
+            "state = 'live', reason = null, trouble = 'app_refused'",
+            "linked",
+            "Acme Drive refuses the app",
+        ),
     ] {
         scene.execute(&format!("update link set {change}")).await;
         let link = mia.links("").await.remove(0);
@@ -512,14 +609,23 @@ async fn an_admin_ends_everything(db: Db) {
     seed(&scene, "acme", 250).await;
     scene.person("globex", OMAR).link("u-100").await;
     // Neither a wrong word nor an address that lost its id ends anything.
-    for path in ["/api/admin/links", "/api/admin/links?all=", "/api/admin/links?all=true&all=true", "/api/admin/links/"] {
+    for path in [
+        "/api/admin/links",
+        "/api/admin/links?all=",
+        "/api/admin/links?all=true&all=true",
+        "/api/admin/links/",
+    ] {
         let answer = mia.asks("DELETE", path).await;
         assert!(answer.status.is_client_error(), "{path}");
     }
     assert_eq!(mia.sees("/api/admin/links").await["total"], 253);
     let (mut ended, mut requests) = (0, 0);
     loop {
-        let answer = mia.asks("DELETE", "/api/admin/links?all=true").await.is(200).json();
+        let answer = mia
+            .asks("DELETE", "/api/admin/links?all=true")
+            .await
+            .is(200)
+            .json();
         let now = answer["ended"].as_i64().expect("a number");
         assert!(now <= 200, "{answer}");
         ended += now;
@@ -533,7 +639,11 @@ async fn an_admin_ends_everything(db: Db) {
     for (account, _) in &people {
         let person = scene.person("acme", account);
         assert_eq!(person.state().await, "unlinked");
-        scene.world.jira.wait_for_no_property("acme", account, crate::scene::PROPERTY).await;
+        scene
+            .world
+            .jira
+            .wait_for_no_property("acme", account, crate::scene::PROPERTY)
+            .await;
     }
     assert_eq!(scene.person("globex", OMAR).state().await, "linked");
     let told = "select count(*) from site_event where kind = 'disconnected' and by_whom = 'admin'";
@@ -555,10 +665,16 @@ async fn an_admin_ends_what_belongs_to_people_who_have_left(db: Db) {
         scene.person("acme", account).recorded().await;
     }
     let (first, second) = (&people[3].0, &people[28].0);
-    jira.edit_site("acme", |site| site.people.get_mut(first).expect("there").active = false);
+    jira.edit_site("acme", |site| {
+        site.people.get_mut(first).expect("there").active = false
+    });
     jira.remove_person("acme", second);
     // While Jira fails about one of them, nothing ends.
-    jira.fault(Fault::status(500).on("GET", "/rest/api/3/user").account(&people[27].0));
+    jira.fault(
+        Fault::status(500)
+            .on("GET", "/rest/api/3/user")
+            .account(&people[27].0),
+    );
     let answer = mia.asks("DELETE", "/api/admin/left").await;
     mia.refused(&answer, 503, "jira-unreachable");
     jira.clear_faults();
@@ -571,7 +687,11 @@ async fn an_admin_ends_what_belongs_to_people_who_have_left(db: Db) {
                 "" => String::new(),
                 after => format!("?after={after}"),
             };
-            let page = mia.asks(method, &format!("/api/admin/left{query}")).await.is(200).json();
+            let page = mia
+                .asks(method, &format!("/api/admin/left{query}"))
+                .await
+                .is(200)
+                .json();
             checked += page["checked"].as_i64().expect("a number");
             ended += page["ended"].as_i64().expect("a number");
             let links = page["links"].as_array().expect("a list").iter();
@@ -587,8 +707,16 @@ async fn an_admin_ends_what_belongs_to_people_who_have_left(db: Db) {
     }
     assert_eq!(mia.sees("/api/admin/links").await["total"], 28);
     let happened = mia.happened().await;
-    assert!(happened[..2].contains(&is("disconnected", first, "admin")), "{:?}", &happened[..2]);
-    assert!(happened[..2].contains(&is("disconnected", second, "admin")), "{:?}", &happened[..2]);
+    assert!(
+        happened[..2].contains(&is("disconnected", first, "admin")),
+        "{:?}",
+        &happened[..2]
+    );
+    assert!(
+        happened[..2].contains(&is("disconnected", second, "admin")),
+        "{:?}",
+        &happened[..2]
+    );
     scene.no_work_left().await;
     assert_eq!(scene.person("acme", first).property(), None);
     scene.close().await;
@@ -601,7 +729,9 @@ async fn an_admin_ends_the_link_they_see_and_no_newer_one(db: Db) {
     let seen = mia.link_id_of(OMAR).await;
     // Meanwhile they connect another account.
     omar.link("u-200").await;
-    let answer = mia.asks("DELETE", &format!("/api/admin/links/{seen}")).await;
+    let answer = mia
+        .asks("DELETE", &format!("/api/admin/links/{seen}"))
+        .await;
     mia.refused(&answer, 404, "not-found");
     assert_eq!(omar.status().await["subject"], "u-200");
     omar.disconnect().await;
@@ -614,12 +744,20 @@ async fn an_admin_decides_that_portal_customers_stay_out(db: Db) {
     let mut scene = start(db).await;
     let mia = scene.person("acme", MIA);
     // The vendor says no: a site cannot say yes.
-    let customers = |site: Value| (site["customers"]["vendor"].clone(), site["customers"]["site"].clone());
+    let customers = |site: Value| {
+        (
+            site["customers"]["vendor"].clone(),
+            site["customers"]["site"].clone(),
+        )
+    };
     let now = customers(mia.sees("/api/admin/site").await);
     assert_eq!(now, (json!("deny"), json!("deny")));
     let answer = mia.decides("allow", &[]).await;
     let problem = mia.refused(&answer, 400, "bad-request");
-    assert_eq!(problem["detail"], "The vendor of the app does not let portal customers connect.");
+    assert_eq!(
+        problem["detail"],
+        "The vendor of the app does not let portal customers connect."
+    );
     assert_eq!(mia.happened().await, []);
     drop(mia);
     scene.restart_with("LATCHKEY_CUSTOMERS", "allow").await;
@@ -640,7 +778,10 @@ async fn an_admin_decides_that_portal_customers_stay_out(db: Db) {
     // At the other site they may.
     scene.person("globex", LEE).begin().await;
     let happened = mia.happened().await;
-    assert!(happened.contains(&is("refused", LEE, "app")) && happened.contains(&is("refused", PAT, "app")));
+    assert!(
+        happened.contains(&is("refused", LEE, "app"))
+            && happened.contains(&is("refused", PAT, "app"))
+    );
     assert_eq!(happened.last(), Some(&is("decided", "", "admin")));
     mia.decides("allow", &[]).await.is(200);
     lee.begin().await;
@@ -652,7 +793,10 @@ async fn an_admin_decides_which_groups_may_connect(db: Db) {
     let jira = &scene.world.jira;
     scene.with_forge(FORGE_SITE).await;
     for site in ["acme", FORGE_SITE] {
-        jira.add_person(site, jira::Person::new("5bin", "In").in_group("Drive Users"));
+        jira.add_person(
+            site,
+            jira::Person::new("5bin", "In").in_group("Drive Users"),
+        );
         let (mia, omar, insider) = (
             scene.person(site, MIA),
             scene.person(site, OMAR),
@@ -671,7 +815,9 @@ async fn an_admin_decides_which_groups_may_connect(db: Db) {
             assert_eq!(tries(&omar).await, 403, "{group}");
         }
         // A person who was just taken out of the group is out.
-        jira.edit_site(site, |site| site.people.get_mut("5bin").expect("there").groups.clear());
+        jira.edit_site(site, |site| {
+            site.people.get_mut("5bin").expect("there").groups.clear()
+        });
         assert_eq!(tries(&insider).await, 403);
         let words = match jira.has_forge(site) {
             true => insider.ticket().await.text,
@@ -691,7 +837,11 @@ async fn an_admin_decides_which_groups_may_connect(db: Db) {
         assert_eq!(omar.state().await, "linked");
         omar.recorded().await;
         omar.renewed().await;
-        for bad in [json!({"customers": "deny"}), json!({"customers": "deny", "groups": ["a\nb"]}), json!({"groups": []})] {
+        for bad in [
+            json!({"customers": "deny"}),
+            json!({"customers": "deny", "groups": ["a\nb"]}),
+            json!({"groups": []}),
+        ] {
             let call = mia.call(Method::PUT, "/api/admin/site").json(&bad);
             let answer = scene.send(call).await;
             mia.refused(&answer, 400, "bad-request");
@@ -699,7 +849,11 @@ async fn an_admin_decides_which_groups_may_connect(db: Db) {
         omar.disconnect().await;
     }
     let refusals = "select count(*) from site_event where kind = 'refused' and account_id = '5bin'";
-    assert_eq!(scene.count(refusals).await, 2, "one at each site, however often they try");
+    assert_eq!(
+        scene.count(refusals).await,
+        2,
+        "one at each site, however often they try"
+    );
     scene.end().await;
 }
 
@@ -733,7 +887,9 @@ async fn what_happens_at_a_site_is_written_down(db: Db) {
     person.renew().await.is(202);
     eventually("the link of somebody who is gone ends", async || {
         scene.advance(70);
-        scene.execute("update link set due_at = 0 where state = 'live'").await;
+        scene
+            .execute("update link set due_at = 0 where state = 'live'")
+            .await;
         let links = "select count(*) from link where state = 'live'";
         (scene.count(links).await == 0).then_some(())
     })
@@ -752,7 +908,12 @@ async fn what_happens_at_a_site_is_written_down(db: Db) {
     assert_eq!(happened, expected);
     let events = mia.sees("/api/admin/events").await;
     for event in events["events"].as_array().expect("a list") {
-        assert!(event["words"].as_str().is_some_and(|words| words.len() > 10), "{event}");
+        assert!(
+            event["words"]
+                .as_str()
+                .is_some_and(|words| words.len() > 10),
+            "{event}"
+        );
     }
     assert_eq!(scene.person("globex", MIA).happened().await, []);
     scene.person("acme", OMAR).disconnect().await;
@@ -770,7 +931,9 @@ async fn a_move_to_forge_is_written_down_and_keeps_what_was_decided(db: Db) {
     let site = mia.sees("/api/admin/site").await;
     assert_eq!(site["door"], "connect");
     eventually("the cloud id is known", async || {
-        latchkey::worker::learn_sites(&scene.app().parts).await.ok()?;
+        latchkey::worker::learn_sites(&scene.app().parts)
+            .await
+            .ok()?;
         (scene.count("select count(*) from site").await == 2).then_some(())
     })
     .await;
@@ -784,7 +947,10 @@ async fn a_move_to_forge_is_written_down_and_keeps_what_was_decided(db: Db) {
     assert_eq!(happened[0], is("moved", "", "app"));
     let events = mia.sees("/api/admin/events").await;
     let words = events["events"][0]["words"].as_str();
-    assert_eq!(words, Some("The site moved from Atlassian Connect to Forge with every connection."));
+    assert_eq!(
+        words,
+        Some("The site moved from Atlassian Connect to Forge with every connection.")
+    );
     omar.disconnect().await;
     scene.end().await;
 }
@@ -795,37 +961,77 @@ async fn what_happened_is_exported(db: Db) {
     scene.with_forge(FORGE_SITE).await;
     let mia = scene.person("acme", MIA);
     // Names are anybody's.
-    jira.add_person("acme", jira::Person::new("5bevil", "=cmd|'/C calc'!A0, \"x\""));
+    jira.add_person(
+        "acme",
+        jira::Person::new("5bevil", "=cmd|'/C calc'!A0, \"x\""),
+    );
     let evil = scene.person("acme", "5bevil");
     evil.link("u-100").await;
     evil.disconnect().await;
-    let csv = mia.asks("GET", "/api/admin/events?format=csv").await.is(200);
-    assert_eq!(csv.headers["content-type"], "text/csv; charset=utf-8; header=present");
-    assert_eq!(csv.headers["content-disposition"], "attachment; filename=\"events.csv\"");
+    let csv = mia
+        .asks("GET", "/api/admin/events?format=csv")
+        .await
+        .is(200);
+    assert_eq!(
+        csv.headers["content-type"],
+        "text/csv; charset=utf-8; header=present"
+    );
+    assert_eq!(
+        csv.headers["content-disposition"],
+        "attachment; filename=\"events.csv\""
+    );
     let lines: Vec<&str> = csv.text.lines().collect();
     assert_eq!(lines.len(), 3);
-    assert!(lines[0].starts_with("\"at\",\"event\",\"account_id\""), "{}", lines[0]);
+    assert!(
+        lines[0].starts_with("\"at\",\"event\",\"account_id\""),
+        "{}",
+        lines[0]
+    );
     let name = "\"'=cmd|'/C calc'!A0, \"\"x\"\"\"";
-    assert!(lines[1].contains(name) && lines[1].contains("\"disconnected\",\"5bevil\""), "{}", lines[1]);
+    assert!(
+        lines[1].contains(name) && lines[1].contains("\"disconnected\",\"5bevil\""),
+        "{}",
+        lines[1]
+    );
     let cells = csv.text.split('"').skip(1).step_by(2);
     for cell in cells.filter(|cell| !cell.is_empty()) {
         assert!(!cell.starts_with(['=', '+', '-', '@', '\t']), "{cell}");
     }
-    let jsonl = mia.asks("GET", "/api/admin/events?format=jsonl").await.is(200);
+    let jsonl = mia
+        .asks("GET", "/api/admin/events?format=jsonl")
+        .await
+        .is(200);
     assert_eq!(jsonl.headers["content-type"], "application/jsonl");
-    let events: Vec<Value> = jsonl.text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let events: Vec<Value> = jsonl
+        .text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
     let page = mia.sees("/api/admin/events").await;
     assert_eq!(json!(events), page["events"]);
     assert_eq!(events[0]["name"], "=cmd|'/C calc'!A0, \"x\"");
     // Our own page, and every page of Forge, takes the same in JSON.
-    let wrapped = mia.call(Method::GET, "/api/admin/events?format=csv").header("accept", "application/json");
-    assert_eq!(scene.send(wrapped).await.is(200).json()["text"], csv.text.as_str());
+    let wrapped = mia
+        .call(Method::GET, "/api/admin/events?format=csv")
+        .header("accept", "application/json");
+    assert_eq!(
+        scene.send(wrapped).await.is(200).json()["text"],
+        csv.text.as_str()
+    );
     let by_forge = scene.person(FORGE_SITE, MIA);
-    let there = by_forge.asks("GET", "/api/admin/events?format=jsonl").await.is(200);
+    let there = by_forge
+        .asks("GET", "/api/admin/events?format=jsonl")
+        .await
+        .is(200);
     assert_eq!(there.headers["content-type"], "application/json");
-    assert_eq!(there.json(), json!({"file": "events.jsonl", "mediaType": "application/jsonl", "text": ""}));
+    assert_eq!(
+        there.json(),
+        json!({"file": "events.jsonl", "mediaType": "application/jsonl", "text": ""})
+    );
     for format in ["", "pdf", "CSV"] {
-        let answer = mia.asks("GET", &format!("/api/admin/events?format={format}")).await;
+        let answer = mia
+            .asks("GET", &format!("/api/admin/events?format={format}"))
+            .await;
         mia.refused(&answer, 400, "bad-request");
     }
     // In parts, where there are many.
@@ -838,7 +1044,10 @@ async fn what_happened_is_exported(db: Db) {
     scene.execute(&many).await;
     let (mut rows, mut parts, mut after) = (std::collections::BTreeSet::new(), 0, String::new());
     loop {
-        let part = mia.asks("GET", &format!("/api/admin/events?format=csv{after}")).await.is(200);
+        let part = mia
+            .asks("GET", &format!("/api/admin/events?format=csv{after}"))
+            .await
+            .is(200);
         rows.extend(part.text.lines().map(str::to_owned));
         parts += 1;
         let Some(link) = part.headers.get("link") else {
@@ -848,7 +1057,11 @@ async fn what_happened_is_exported(db: Db) {
         let (_, next) = link.split_once("after=").expect("it names the next part");
         after = format!("&after={}", next.split_once('>').expect("it ends").0);
     }
-    assert_eq!((rows.len(), parts), (2303, 3), "each once, and the columns once");
+    assert_eq!(
+        (rows.len(), parts),
+        (2303, 3),
+        "each once, and the columns once"
+    );
     scene.end().await;
 }
 
@@ -904,7 +1117,9 @@ async fn a_closed_account_is_erased_from_what_happened(db: Db) {
     let jira = &scene.world.jira;
     let people = scene.crowd("acme", 1);
     let closed = people[0].0.clone();
-    jira.edit_site("acme", |site| site.people.get_mut(&closed).expect("there").admin = true);
+    jira.edit_site("acme", |site| {
+        site.people.get_mut(&closed).expect("there").admin = true
+    });
     let (mia, person, omar) = (
         scene.person("acme", MIA),
         scene.person("acme", &closed),
@@ -914,13 +1129,24 @@ async fn a_closed_account_is_erased_from_what_happened(db: Db) {
     person.link(&people[0].1).await;
     // They were an admin, and ended somebody's connection.
     let id = mia.link_id_of(OMAR).await;
-    person.asks("DELETE", &format!("/api/admin/links/{id}")).await.is(204);
-    assert!(mia.sees("/api/admin/events").await.to_string().contains(&closed));
+    person
+        .asks("DELETE", &format!("/api/admin/links/{id}"))
+        .await
+        .is(204);
+    assert!(
+        mia.sees("/api/admin/events")
+            .await
+            .to_string()
+            .contains(&closed)
+    );
     jira.close_account(&closed);
     scene.execute("update account_report set due_at = 0").await;
     eventually("the report is made", async || {
         reporting::run_due(&scene.app().parts).await.ok()?;
-        let left = format!("select count(*) from account_report where due_at <= {}", scene.clock.now());
+        let left = format!(
+            "select count(*) from account_report where due_at <= {}",
+            scene.clock.now()
+        );
         (scene.count(&left).await == 0).then_some(())
     })
     .await;
@@ -932,10 +1158,17 @@ async fn a_closed_account_is_erased_from_what_happened(db: Db) {
     let events = mia.sees("/api/admin/events").await;
     let events = events["events"].as_array().expect("a list");
     assert_eq!(events.len(), 4, "{events:?}");
-    let ended = events.iter().find(|event| event["accountId"] == OMAR && event["event"] == "disconnected");
+    let ended = events
+        .iter()
+        .find(|event| event["accountId"] == OMAR && event["event"] == "disconnected");
     let ended = ended.expect("Omar's connection was ended by somebody");
-    assert_eq!((ended["by"].as_str(), ended.get("byAccountId")), (Some("admin"), None));
-    let by_atlassian = events.iter().any(|event| event["by"] == "atlassian" && event.get("accountId").is_none());
+    assert_eq!(
+        (ended["by"].as_str(), ended.get("byAccountId")),
+        (Some("admin"), None)
+    );
+    let by_atlassian = events
+        .iter()
+        .any(|event| event["by"] == "atlassian" && event.get("accountId").is_none());
     assert!(by_atlassian, "{events:?}");
     scene.end().await;
 }
@@ -945,20 +1178,30 @@ async fn a_link_that_does_not_open_names_nobody(db: Db) {
     let (mia, omar) = (scene.person("acme", MIA), scene.person("acme", OMAR));
     omar.link("u-100").await;
     omar.recorded().await;
-    scene.execute("update link set display_name = 'Somebody else'").await;
+    scene
+        .execute("update link set display_name = 'Somebody else'")
+        .await;
     let link = mia.links("").await.remove(0);
     assert_eq!(link["displayName"], "an account whose name cannot be read");
     assert_eq!(link.get("subject"), None);
-    assert!(link["trouble"].as_str().is_some_and(|words| words.contains("cannot be read")), "{link}");
+    assert!(
+        link["trouble"]
+            .as_str()
+            .is_some_and(|words| words.contains("cannot be read")),
+        "{link}"
+    );
     // It can be ended all the same.
     let id = link["id"].as_str().expect("an id").to_owned();
-    mia.asks("DELETE", &format!("/api/admin/links/{id}")).await.is(204);
+    mia.asks("DELETE", &format!("/api/admin/links/{id}"))
+        .await
+        .is(204);
     assert_eq!(omar.property(), None);
     scene.close().await;
 }
 
 async fn an_admin_reads_how_the_app_is(db: Db) {
-    let setting = Setting::default().with("LATCHKEY_OUTBOUND_ADDRESSES", "192.0.2.7, 2001:db8::/64");
+    let setting =
+        Setting::default().with("LATCHKEY_OUTBOUND_ADDRESSES", "192.0.2.7, 2001:db8::/64");
     let scene = start_with(db, setting).await;
     let jira = &scene.world.jira;
     scene.with_forge(FORGE_SITE).await;
@@ -966,18 +1209,30 @@ async fn an_admin_reads_how_the_app_is(db: Db) {
     omar.link("u-100").await;
     omar.recorded().await;
     let site = mia.sees("/api/admin/site").await;
-    assert_eq!(site["site"], json!(jira.url("acme").trim_start_matches("http://")));
+    assert_eq!(
+        site["site"],
+        json!(jira.url("acme").trim_start_matches("http://"))
+    );
     assert_eq!(site["door"], "connect");
     assert_eq!(site["enabled"], true);
     assert_eq!(site["writesAs"], "app");
-    assert_eq!(site["outboundAddresses"], json!(["192.0.2.7", "2001:db8::/64"]));
+    assert_eq!(
+        site["outboundAddresses"],
+        json!(["192.0.2.7", "2001:db8::/64"])
+    );
     assert_eq!(site["waits"], json!([]));
     assert_eq!(site["eventsDays"], 90);
-    assert_eq!(site["links"], json!({"total": 1, "reconnect": 0, "runOut": 0}));
+    assert_eq!(
+        site["links"],
+        json!({"total": 1, "reconnect": 0, "runOut": 0})
+    );
     let scopes = |site: &Value| -> Vec<String> {
         let scopes = site["scopes"].as_array().expect("a list").iter();
-        let scopes = scopes.inspect(|scope| assert!(scope["why"].as_str().is_some_and(|why| why.len() > 30)));
-        scopes.map(|scope| scope["scope"].as_str().expect("a name").to_owned()).collect()
+        let scopes = scopes
+            .inspect(|scope| assert!(scope["why"].as_str().is_some_and(|why| why.len() > 30)));
+        scopes
+            .map(|scope| scope["scope"].as_str().expect("a name").to_owned())
+            .collect()
     };
     let descriptor = scene.get("/atlassian-connect.json").await.json();
     assert_eq!(json!(scopes(&site)), descriptor["scopes"]);
@@ -1004,19 +1259,33 @@ async fn an_admin_reads_how_the_app_is(db: Db) {
         (site["writesAs"] == "person").then_some(())
     })
     .await;
-    let waits = format!("update tenant set put_wait_until = {}, wait_reason = 'ip_allowlist'", scene.clock.now() + 600);
+    let waits = format!(
+        "update tenant set put_wait_until = {}, wait_reason = 'ip_allowlist'",
+        scene.clock.now() + 600
+    );
     scene.execute(&waits).await;
     let site = mia.sees("/api/admin/site").await;
     let words = site["waits"][0]["words"].as_str().expect("there are words");
-    assert!(words.contains("The IP allowlist of this site keeps the app out"), "{words}");
+    assert!(
+        words.contains("The IP allowlist of this site keeps the app out"),
+        "{words}"
+    );
     assert!(site["waits"][0]["until"].is_string());
     scene.execute("update tenant set put_wait_until = 0").await;
-    scene.execute("update link set published_expires_at = 1").await;
+    scene
+        .execute("update link set published_expires_at = 1")
+        .await;
     let site = mia.sees("/api/admin/site").await;
     assert_eq!(site["links"]["runOut"], 1);
     // Anybody learns what this is, and no more.
     let about = scene.get("/").await.is(200);
-    assert!(about.text.contains("connects people in Jira Cloud with their account at Acme Drive"), "{}", about.text);
+    assert!(
+        about
+            .text
+            .contains("connects people in Jira Cloud with their account at Acme Drive"),
+        "{}",
+        about.text
+    );
     assert_eq!(about.headers["content-type"], "text/plain; charset=utf-8");
     omar.disconnect().await;
     scene.close().await;
@@ -1031,18 +1300,37 @@ async fn by_connect_the_page_itself_holds_nothing_of_the_site() {
     let frame = frame.expect("the descriptor has the page");
     let page = scene.send(scene.http.get(&frame)).await.is(200);
     assert!(page.text.contains("Who is connected"), "{}", page.text);
-    assert!(!page.text.contains("Mia"), "the page itself holds nothing of the site");
-    let other = jira.page_frame("acme", MIA, "/plugins/servlet/ac/latchkey/latchkey-get-started");
-    let other = scene.send(scene.http.get(other.expect("it is there"))).await.is(200);
+    assert!(
+        !page.text.contains("Mia"),
+        "the page itself holds nothing of the site"
+    );
+    let other = jira.page_frame(
+        "acme",
+        MIA,
+        "/plugins/servlet/ac/latchkey/latchkey-get-started",
+    );
+    let other = scene
+        .send(scene.http.get(other.expect("it is there")))
+        .await
+        .is(200);
     assert_eq!(other.text, page.text);
-    let nobody = jira.iframe_token("acme", None::<&str>, "GET", "/connect/admin", &Overrides::none());
+    let nobody = jira.iframe_token(
+        "acme",
+        None::<&str>,
+        "GET",
+        "/connect/admin",
+        &Overrides::none(),
+    );
     let nobody = scene.get(&format!("/connect/admin?jwt={nobody}")).await;
     nobody.is_page(403, "not-allowed");
-    assert_eq!(jira.page_frame("acme", OMAR, "/plugins/servlet/ac/latchkey/latchkey-admin"), None);
+    assert_eq!(
+        jira.page_frame("acme", OMAR, "/plugins/servlet/ac/latchkey/latchkey-admin"),
+        None
+    );
     scene.end().await;
 }
 
-/// How long the first page takes with ten thousand links: measured, for whoever looks.
+/// How long the first page takes with ten thousand links: measured, for people who look.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_links_are_a_page_like_any_other() {
     for db in [Db::Sqlite, Db::Postgres] {

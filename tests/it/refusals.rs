@@ -100,7 +100,7 @@ fn routes() -> Vec<Route> {
         ),
         (Method::GET, "/", Nothing),
         (Method::GET, "/connect/admin", Iframe),
-        // Whoever's token it is, Jira has to say that they are an admin (tests/it/administering.rs).
+        // Jira has to say that the person is an admin, too (tests/it/administering.rs).
         (Method::GET, "/api/admin/site", Context),
         (Method::PUT, "/api/admin/site", Context),
         (Method::GET, "/api/admin/links", Context),

@@ -80,7 +80,12 @@ pub fn read_administers(body: &[u8]) -> Option<bool> {
         global_permissions: Vec<Value>,
     }
     let granted: Granted = serde_json::from_slice(body).ok()?;
-    Some(granted.global_permissions.iter().any(|it| it == "ADMINISTER"))
+    Some(
+        granted
+            .global_permissions
+            .iter()
+            .any(|it| it == "ADMINISTER"),
+    )
 }
 
 /// The groups in Jira's answer. None if it is no list; what is no group in it is left out.
@@ -375,9 +380,18 @@ mod tests {
     #[test]
     fn t35_only_the_word_itself_makes_an_admin() {
         for (body, said) in [
-            (r#"{"globalPermissions":["ADMINISTER"],"projectPermissions":[]}"#, Some(true)),
-            (r#"{"globalPermissions":[],"projectPermissions":[]}"#, Some(false)),
-            (r#"{"globalPermissions":["administer","ADMINISTER ","ADMINISTER_PROJECTS",7,null]}"#, Some(false)),
+            (
+                r#"{"globalPermissions":["ADMINISTER"],"projectPermissions":[]}"#,
+                Some(true),
+            ),
+            (
+                r#"{"globalPermissions":[],"projectPermissions":[]}"#,
+                Some(false),
+            ),
+            (
+                r#"{"globalPermissions":["administer","ADMINISTER ","ADMINISTER_PROJECTS",7,null]}"#,
+                Some(false),
+            ),
             (r#"{"globalPermissions":[["ADMINISTER"]]}"#, Some(false)),
             (r#"{"projectPermissions":["ADMINISTER"]}"#, None),
             (r#"{"globalPermissions":"ADMINISTER"}"#, None),
@@ -394,8 +408,18 @@ mod tests {
     fn groups_are_read_whatever_is_odd_about_one() {
         let body = r#"[{"name":"jira-users","groupId":"276f955c","self":"x"},{"name":"old"},{"groupId":"1"},7,{}]"#;
         let groups = read_groups(body.as_bytes()).unwrap();
-        let names: Vec<_> = groups.iter().map(|group| (group.name.as_str(), group.id.as_deref())).collect();
-        assert_eq!(names, [("jira-users", Some("276f955c")), ("old", None), ("", Some("1"))]);
+        let names: Vec<_> = groups
+            .iter()
+            .map(|group| (group.name.as_str(), group.id.as_deref()))
+            .collect();
+        assert_eq!(
+            names,
+            [
+                ("jira-users", Some("276f955c")),
+                ("old", None),
+                ("", Some("1"))
+            ]
+        );
         for nonsense in ["{}", "", r#"{"groups":[]}"#, "null"] {
             assert_eq!(read_groups(nonsense.as_bytes()), None, "{nonsense}");
         }
