@@ -79,6 +79,27 @@ pub async fn admin(administering: &Administering, viewer: &Viewer) -> Result<Adm
     }
 }
 
+/// Learns the name of an admin who has changed something, for what happened to say it. It is only a name: if Jira does
+/// not give it now, their account id stands there.
+async fn learn_name(administering: &Administering, admin: &Admin) -> Result<(), Error> {
+    let (store, parts) = (administering.store(), &administering.linking.parts);
+    let (tenant, account) = (admin.tenant(), admin.account());
+    if store.person(tenant, account).await?.is_some() {
+        return Ok(());
+    }
+    let about = About {
+        tenant,
+        account,
+        purpose: Purpose::Person,
+        failures: 0,
+    };
+    if let Ok(person) = parts.jira.person(&about).await {
+        let now = administering.now();
+        store.remember_person(tenant, account, &person, now).await?;
+    }
+    Ok(())
+}
+
 /// A page of links.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -274,7 +295,9 @@ pub async fn end_link(
     let owner = administering.store().owner_of(tenant, id).await?;
     let account = owner.ok_or(Error::NotFound)?;
     let by = Actor::Admin(admin.account().clone());
-    end(&administering.linking, tenant, &account, Some(id), &by).await
+    let left = end(&administering.linking, tenant, &account, Some(id), &by).await?;
+    learn_name(administering, admin).await?;
+    Ok(left)
 }
 
 /// What came of a request about many links.
@@ -304,6 +327,9 @@ pub async fn end_all(administering: &Administering, admin: &Admin) -> Result<End
         ended += i64::from(gone.await?);
     }
     tracing::info!(tenant = %tenant.client_key, admin = %admin.account(), ended, "an admin ends the links of a site");
+    if ended > 0 {
+        learn_name(administering, admin).await?;
+    }
     let summary = store.summary_of(tenant, administering.now()).await?;
     Ok(EndedSome {
         ended,
@@ -362,6 +388,9 @@ pub async fn left(
             &by,
         );
         ended += i64::from(end.await?);
+    }
+    if ended > 0 {
+        learn_name(administering, admin).await?;
     }
     let now = administering.now();
     let links = gone.iter();

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::linking::Customers;
 use crate::model::{Actor, Door, ParkReason, SiteRule, Tenant, Trouble};
 
-use super::Administering;
+use super::{Administering, learn_name};
 
 /// How many groups a site can choose, and how long a name is.
 const MOST_GROUPS: usize = 50;
@@ -243,6 +243,7 @@ pub async fn decide(
         .decide(tenant, &rule, &by, &told(&rule, vendor), now)
         .await?;
     tracing::info!(tenant = %tenant.client_key, admin = %admin.account(), "an admin has decided who may connect");
+    learn_name(administering, admin).await?;
     site(administering, admin).await
 }
 

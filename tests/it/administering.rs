@@ -469,6 +469,7 @@ async fn sees_and_ends_one(scene: &Scene, site: &'static str) {
         (&event["name"], event["by"].as_str()),
         (&json!("Omar Haddad"), Some("admin"))
     );
+    assert_eq!(event["byName"], "Mia Chen");
     // They may connect again.
     omar.link("u-100").await;
     omar.disconnect().await;
