@@ -698,7 +698,7 @@ mod tests {
             ("LATCHKEY_PROVIDER_GRANT_IDLE", "30 days"),
             ("LATCHKEY_PROVIDER_GRANT_LIFE", "315360001"),
             ("LATCHKEY_OUTBOUND_ADDRESSES", "proxy.example.com"),
-            ("LATCHKEY_OUTBOUND_ADDRESSES", "192.0.2.7,"),
+            ("LATCHKEY_OUTBOUND_ADDRESSES", "198.51.100.7,"),
             ("LATCHKEY_EVENTS_DAYS", "0"),
             ("LATCHKEY_EVENTS_DAYS", "3651"),
             ("LATCHKEY_EVENTS_DAYS", "a month"),

@@ -1,7 +1,7 @@
 //! What happened at a site, for its admins: written in the transaction of what it tells of, and deleted after some
 //! months, with the uninstall of the app, and as far as it names a closed account.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crate::clock::Seconds;
 use crate::error::{Error, Refusal};
@@ -83,9 +83,10 @@ pub(super) struct Note<'a> {
 impl Sealer {
     /// An id that is greater than those that this process made before.
     fn event_id(&self) -> String {
-        static MADE: AtomicU64 = AtomicU64::new(0);
-        let number = MADE.fetch_add(1, Ordering::Relaxed);
-        format!("{number:012x}-{}", self.random.id())
+        static MADE: Mutex<u64> = Mutex::new(0);
+        let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+        *made += 1;
+        format!("{made:012x}-{}", self.random.id())
     }
 
     /// Writes down what this transaction brings about at a site.

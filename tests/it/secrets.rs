@@ -132,7 +132,11 @@ async fn t17_no_error_repeats_a_secret_it_was_sent(db: Db) {
                 let answer = scene.send(request).await;
                 if answer.status.is_success() {
                     // Omar's own: a look at his link, and a link that he has not. And what this is, for everybody.
-                    assert!(["/", "/api/link"].contains(&path), "{what}: {}", answer.text);
+                    assert!(
+                        ["/", "/api/link"].contains(&path),
+                        "{what}: {}",
+                        answer.text
+                    );
                 } else {
                     planted.refused(&what, &answer);
                 }
