@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use prometheus::Registry;
 use tokio::sync::Notify;
 
+use crate::administering::Administering;
 use crate::atlassian::connect::descriptor::IssueModule;
 use crate::atlassian::connect::install_keys::InstallKeys;
 use crate::atlassian::connect::{Connect, Signer};
@@ -13,7 +14,7 @@ use crate::atlassian::forge::Forge;
 use crate::atlassian::forge::presence::Presence;
 use crate::atlassian::jira::Jira;
 use crate::atlassian::jira::quota::JiraLimits;
-use crate::clock::Clock;
+use crate::clock::{Clock, Seconds};
 use crate::config::Config;
 use crate::error::Error;
 use crate::events::Events;
@@ -35,6 +36,8 @@ use crate::sites::Sites;
 use crate::store::{OpenError, Store};
 use crate::vault::Vault;
 use crate::worker::follow_database;
+
+const DAY: Seconds = 24 * 3600;
 
 /// What the process gets from outside.
 #[derive(Debug, Clone)]
@@ -68,6 +71,8 @@ pub struct App {
     pub parts: Parts,
     /// Links accounts.
     pub linking: Arc<Linking>,
+    /// What admins of sites see and do.
+    pub administering: Administering,
     /// Renews links.
     pub renewing: Renewing,
     /// Verifies what Atlassian sends through Connect.
@@ -163,20 +168,27 @@ impl App {
             wake: Arc::new(Notify::new()),
             wake_cleanup: Arc::new(Notify::new()),
             rounds: Arc::default(),
+            events_kept: config.events_days * DAY,
             store,
             clock: clock.clone(),
             random: random.clone(),
         };
+        let linking = Arc::new(Linking {
+            parts: parts.clone(),
+            limits: limits.clone(),
+            events: events.clone(),
+            customers: config.customers,
+            replica: replica.clone(),
+            app_key: config.app_key,
+            forge_app: config.forge.map(|app| app.id),
+        });
         Ok(Arc::new(Self {
-            linking: Arc::new(Linking {
-                parts: parts.clone(),
-                limits: limits.clone(),
-                events: events.clone(),
-                customers: config.customers,
-                replica: replica.clone(),
-                app_key: config.app_key,
-                forge_app: config.forge.map(|app| app.id),
-            }),
+            administering: Administering {
+                linking: linking.clone(),
+                outbound: config.outbound_addresses,
+                events_days: config.events_days,
+            },
+            linking,
             renewing: Renewing::new(parts.clone(), replica, at_once),
             parts,
             connect,

@@ -8,4 +8,4 @@ mod site;
 mod viewer;
 
 pub use rejected::Rejected;
-pub use viewer::Viewer;
+pub use viewer::{Admin, Viewer};

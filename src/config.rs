@@ -31,6 +31,7 @@ use crate::keys::signing::KeyTerms;
 use crate::linking::Customers;
 use crate::listen::Listen;
 use crate::log::{Filter, Format};
+use crate::outbound::Addresses;
 use crate::proxies::Proxies;
 use crate::secret::Secret;
 use crate::service::known::{ClientAuth, Endpoints, Known, OIDC};
@@ -289,6 +290,15 @@ pub struct Settings {
     #[arg(long, value_name = "CALLS", default_value = "20")]
     jira_burst: Setting<Whole<1, 1000>>,
 
+    /// Addresses from which this server calls Jira, comma separated, like 192.0.2.7,2001:db8::/64. The admin page
+    /// shows them to admins who have an IP allowlist [default: none are shown]
+    #[arg(long, value_name = "ADDRESSES")]
+    outbound_addresses: Setting<Addresses>,
+
+    /// Days for which the admins of a site can see what happened there, 1 to 3650
+    #[arg(long, value_name = "DAYS", default_value = "90")]
+    events_days: Setting<Whole<1, 3650>>,
+
     /// What to log, as a tracing filter
     #[arg(long, value_name = "FILTER", default_value = "info")]
     log: Setting<Filter>,
@@ -475,6 +485,10 @@ pub struct Config {
     pub minted: Option<KeyTerms>,
     /// What the user property holds.
     pub property: PropertyMode,
+    /// The addresses from which Jira is called, as far as they are known.
+    pub outbound_addresses: Addresses,
+    /// For how many days what happened at a site is kept.
+    pub events_days: i64,
     /// How to log.
     pub log: LogConfig,
 }
@@ -545,6 +559,8 @@ impl Config {
                 allow_loopback_http: Ok::<_, Invalid>(loopback),
                 minted: s.key_terms(),
                 property: s.property_mode(),
+                outbound_addresses: s.outbound_addresses.get().map(Option::unwrap_or_default),
+                events_days: s.events_days.value().map(|days| i64::from(days.as_u32())),
                 jira_limits: s.jira_limits(),
                 service_limits: s.service_limits(),
                 log: s.log_config(),
@@ -788,6 +804,8 @@ mod tests {
         assert_eq!(config.jira_limits.renewal, 52_000);
         assert_eq!(config.service_limits.concurrency, 32);
         assert_eq!(config.service_limits.rate, None);
+        assert_eq!(config.events_days, 90);
+        assert!(config.outbound_addresses.0.is_empty());
         assert!(matches!(config.database, Database::Sqlite(file) if file == "latchkey.db"));
         let config = with(&[("LATCHKEY_BASE_URL", "https://example.com/apps/key/")]).unwrap();
         assert_eq!(config.base_url.path(), "/apps/key");
@@ -857,6 +875,11 @@ mod tests {
             ("LATCHKEY_PROVIDER_GRANT_IDLE", "9"),
             ("LATCHKEY_PROVIDER_GRANT_IDLE", "30 days"),
             ("LATCHKEY_PROVIDER_GRANT_LIFE", "315360001"),
+            ("LATCHKEY_OUTBOUND_ADDRESSES", "proxy.example.com"),
+            ("LATCHKEY_OUTBOUND_ADDRESSES", "198.51.100.7,"),
+            ("LATCHKEY_EVENTS_DAYS", "0"),
+            ("LATCHKEY_EVENTS_DAYS", "3651"),
+            ("LATCHKEY_EVENTS_DAYS", "a month"),
         ];
         for (name, value) in bad {
             let error = with(&[(name, value)]).unwrap_err();

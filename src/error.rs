@@ -33,6 +33,10 @@ pub enum Error {
     #[error("may not link: {0:?}")]
     NotAllowed(Refusal),
 
+    /// Jira does not say that the person may administer the site.
+    #[error("Jira does not let the person administer the site")]
+    NotAdmin,
+
     /// Another person finished the attempt than started it.
     #[error("another person started the attempt")]
     WrongPerson {
@@ -188,6 +192,8 @@ pub enum Refusal {
     UnknownKind,
     /// The account is deactivated or gone.
     Deactivated,
+    /// The person is in none of the groups whose members may connect at their site.
+    Group,
 }
 
 /// A text from outside, made safe for a log line: at most 64 printable characters, so that it cannot fill the
@@ -268,6 +274,7 @@ impl Error {
         match self {
             Self::Unauthorized(_) | Self::UnknownCaller => StatusCode::UNAUTHORIZED,
             Self::NotAllowed(_)
+            | Self::NotAdmin
             | Self::WrongPerson { .. }
             | Self::WrongBrowser
             | Self::Denied
@@ -354,6 +361,13 @@ impl Error {
                 let (title, detail) = refusal.explain(service);
                 ("not-allowed", title, detail)
             }
+            Self::NotAdmin => (
+                "not-admin",
+                "Only Jira admins can use this page",
+                "Jira doesn't say that you have the global permission Administer Jira on this site. If you have it, \
+                 another admin can check that the app is allowed to ask Jira about permissions."
+                    .to_owned(),
+            ),
             Self::WrongPerson { signed_in_as } => (
                 "wrong-person",
                 "This connection was started by somebody else",
@@ -579,6 +593,7 @@ impl Error {
             | Self::Crowded { .. }
             | Self::TooMany { .. } => false,
             Self::NotAllowed(_)
+            | Self::NotAdmin
             | Self::SettingUp
             | Self::NotServed
             | Self::WrongPerson { .. }
@@ -629,6 +644,9 @@ impl Error {
             | Self::JiraBusy { .. } => {
                 tracing::warn!(code, reference, error = %self, "a request failed because of another server");
             }
+            Self::NotAdmin => {
+                tracing::info!(code, reference, error = %self, "a person could not use the admin page");
+            }
             _ if self.has_reference() => {
                 tracing::info!(code, reference, error = %self, "a person could not connect");
             }
@@ -655,6 +673,36 @@ impl Refusal {
             Self::App => "app",
             Self::UnknownKind => "unknown_kind",
             Self::Deactivated => "deactivated",
+            Self::Group => "group",
+        }
+    }
+
+    /// All of them.
+    pub const ALL: &[Self] = &[
+        Self::Anonymous,
+        Self::Customer,
+        Self::App,
+        Self::UnknownKind,
+        Self::Deactivated,
+        Self::Group,
+    ];
+
+    /// Reads the name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|why| why.name() == name)
+    }
+
+    /// What an admin of the site reads about somebody who was refused.
+    #[must_use]
+    pub fn for_admin(self) -> &'static str {
+        match self {
+            Self::Anonymous => "Nobody was signed in to Jira.",
+            Self::Customer => "Portal customers can't connect at this site.",
+            Self::App => "It is the account of an app.",
+            Self::UnknownKind => "Jira doesn't say what kind of account it is.",
+            Self::Deactivated => "The account is deactivated.",
+            Self::Group => "The person is in none of the groups whose members may connect.",
         }
     }
 
@@ -684,6 +732,13 @@ impl Refusal {
             Self::Deactivated => (
                 "This account is deactivated",
                 "Jira says that this account is not active. Ask a Jira admin.".to_owned(),
+            ),
+            Self::Group => (
+                "Your admin doesn't let you connect yet",
+                format!(
+                    "The admins of this Jira site let only members of certain groups connect {service}. Ask a Jira \
+                     admin to add you to one of them."
+                ),
             ),
         }
     }

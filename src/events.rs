@@ -46,6 +46,8 @@ pub enum Event<'a> {
     Replay(&'a ClientKey, &'a AccountId),
     /// A person who may not link was refused.
     Refused(Refusal, &'a ClientKey, &'a AccountId),
+    /// A person who is no admin of their site called the admin page's routes.
+    NotAdmin(&'a ClientKey, &'a AccountId),
     /// The issuer that a token names did not sign it. Nothing in it is true, including its tenant.
     BadSignature(TokenKind, Option<&'a ClientKey>),
     /// A token is signed correctly, but it is of another kind, for another request or for another app.
@@ -109,6 +111,7 @@ const ALL: &[(&str, &[&str])] = &[
     ("cross_site", &[""]),
     ("cross_tenant", &["proof", "lifecycle"]),
     ("misplaced_token", KINDS_OF_TOKENS),
+    ("not_admin", &[""]),
     ("other_body", KINDS_OF_TOKENS),
     ("proved_elsewhere", &[""]),
     (
@@ -119,6 +122,7 @@ const ALL: &[(&str, &[&str])] = &[
             "app",
             "unknown_kind",
             "deactivated",
+            "group",
         ],
     ),
     ("refused_proof", &["person"]),
@@ -230,6 +234,11 @@ impl<'a> Event<'a> {
                 why.name(),
                 "a person who may not link was refused",
             ),
+            Self::NotAdmin(..) => (
+                "not_admin",
+                "",
+                "a person whom Jira does not let administer the site called the admin page's routes",
+            ),
             Self::BadSignature(kind, _) => (
                 "bad_signature",
                 kind.name(),
@@ -286,6 +295,7 @@ impl<'a> Event<'a> {
             | Self::Replay(tenant, account)
             | Self::ProvedElsewhere(tenant, account)
             | Self::WrongPage(tenant, account)
+            | Self::NotAdmin(tenant, account)
             | Self::Refused(_, tenant, account) => Fields {
                 account: Some(account.as_str()),
                 ..at(tenant)

@@ -17,12 +17,13 @@
 //! | [`gate`], [`figures`] | a gate that all replicas share; metrics from the database |
 //! | [`atlassian`], [`service`], [`keys`] | Atlassian's tokens and a tenant's Jira; the service; signed API keys and the form of a key in Jira |
 //! | [`parts`], `settling`, [`publishing`] | what the verbs share; how a renewal ends; how a key gets into Jira |
-//! | [`linking`], [`renewal`], [`cleanup`], [`lost`], [`reporting`] | the verbs |
+//! | [`linking`], [`administering`], [`renewal`], [`cleanup`], [`lost`], [`reporting`] | the verbs |
 //! | [`worker`] | the loops that call them |
 //! | [`config`], [`App`] | every setting; the parts, built from them |
 //! | [`web`], [`operate`] | the routes; reports for an operator |
 //! | [`server`] | starts and stops all of it |
 
+pub mod administering;
 mod app;
 pub mod atlassian;
 pub mod cleanup;

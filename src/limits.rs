@@ -37,6 +37,7 @@
 //!   most 30 + 600 / 30 = 50 in the ten minutes that a session lives, and a tenant 600 + 600 / 3 = 800.
 //!   A session of a person's earlier attempt leads nowhere and expires.
 //! - Spent tokens, until the expiry that Jira gave them and a minute more.
+//! - Of people who may not connect, one event an hour for each, for the site's admins.
 //!
 //! The worker deletes expired rows, without a pause while there are more.
 

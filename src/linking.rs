@@ -26,7 +26,8 @@ use crate::events::{Event, Events};
 use crate::limits::Limits;
 use crate::model::{
     AccountId, AccountKind, Attempt, AttemptId, Authorizing, Code, Door, Ending, Handle, IssueKey,
-    LinkState, ParkReason, Person, Phase, Purpose, Returned, Tenant, Trouble, Whereabouts,
+    LinkState, ParkReason, Person, Phase, Purpose, Returned, SiteRule, Tenant, Trouble,
+    Whereabouts,
 };
 use crate::outbound::encode;
 use crate::parts::Parts;
@@ -37,6 +38,7 @@ use crate::store::{Store, Ticket};
 pub use finish::{
     BothAccounts, Introduction, Over, View, cancel, confirm, look, name_in_jira, prove,
 };
+pub(crate) use linked::{end, end_later};
 pub use linked::{renew, status, unlink};
 
 /// What linking works with.
@@ -275,30 +277,79 @@ pub async fn begin_by_ticket(linking: &Linking, ticket: &Secret) -> Result<Attem
     begun.await.map_err(failed)
 }
 
-/// Whether a person may link. Jira decides.
+/// Who may connect at a site: what the vendor allows, and of that what the site's admins do.
+struct Rules {
+    customers: Customers,
+    site: SiteRule,
+}
+
+impl Linking {
+    async fn rules(&self, tenant: &Tenant) -> Result<Rules, Error> {
+        let site = self.store().site_rule(tenant).await?;
+        let customers = match (self.customers, site.customers) {
+            (Customers::Allow, true) => Customers::Allow,
+            _ => Customers::Deny,
+        };
+        Ok(Rules { customers, site })
+    }
+}
+
+/// Whether a person may link. Jira decides, and within that the site's admins.
 async fn allowed(linking: &Linking, viewer: &Viewer) -> Result<(), Error> {
-    let why = match refused_by_id(linking, viewer.account()) {
+    let (tenant, account) = (viewer.tenant(), viewer.account());
+    let rules = linking.rules(tenant).await?;
+    let why = match refused_by_id(&rules, account) {
         Some(why) => Some(why),
-        None => match ask_about(linking, viewer).await? {
-            Some(person) => refused(linking, &person),
+        None => match ask_about(linking, viewer, &rules).await? {
+            Some(person) => match refused(&rules, &person) {
+                Some(why) => Some(why),
+                None => refused_by_groups(linking, viewer, &rules).await?,
+            },
             None => Some(Refusal::Deactivated),
         },
     };
     let Some(why) = why else { return Ok(()) };
-    let (tenant, account) = (&viewer.tenant().client_key, viewer.account());
-    linking.events.record(Event::Refused(why, tenant, account));
+    let event = Event::Refused(why, &tenant.client_key, account);
+    linking.events.record(event);
+    let now = linking.now();
+    linking
+        .store()
+        .note_refusal(tenant, account, why, now)
+        .await?;
     Err(Error::NotAllowed(why))
 }
 
+/// Jira is asked each time, where the site has chosen groups: a person may have just left one.
+async fn refused_by_groups(
+    linking: &Linking,
+    viewer: &Viewer,
+    rules: &Rules,
+) -> Result<Option<Refusal>, Error> {
+    if rules.site.groups.is_empty() {
+        return Ok(None);
+    }
+    let about = About {
+        tenant: viewer.tenant(),
+        account: viewer.account(),
+        purpose: Purpose::Person,
+        failures: 0,
+    };
+    match linking.parts.jira.groups(&about).await {
+        Ok(groups) if rules.site.lets_in(&groups) => Ok(None),
+        Ok(_) | Err(JiraError::NotFound) => Ok(Some(Refusal::Group)),
+        Err(error) => Err(no_word(linking.now(), error)),
+    }
+}
+
 /// The prefix of portal customers' ids refuses early; it never allows.
-fn refused_by_id(linking: &Linking, account: &AccountId) -> Option<Refusal> {
-    (account.as_str().starts_with("qm:") && linking.customers == Customers::Deny)
+fn refused_by_id(rules: &Rules, account: &AccountId) -> Option<Refusal> {
+    (account.as_str().starts_with("qm:") && rules.customers == Customers::Deny)
         .then_some(Refusal::Customer)
 }
 
-fn refused(linking: &Linking, person: &Person) -> Option<Refusal> {
+fn refused(rules: &Rules, person: &Person) -> Option<Refusal> {
     match person.kind {
-        AccountKind::Customer if linking.customers == Customers::Deny => Some(Refusal::Customer),
+        AccountKind::Customer if rules.customers == Customers::Deny => Some(Refusal::Customer),
         AccountKind::App => Some(Refusal::App),
         AccountKind::Unknown => Some(Refusal::UnknownKind),
         AccountKind::Atlassian | AccountKind::Customer if !person.active => {
@@ -309,11 +360,15 @@ fn refused(linking: &Linking, person: &Person) -> Option<Refusal> {
 }
 
 /// What Jira says about a person, asked at most once a day. None if Jira does not know them.
-async fn ask_about(linking: &Linking, viewer: &Viewer) -> Result<Option<Person>, Error> {
+async fn ask_about(
+    linking: &Linking,
+    viewer: &Viewer,
+    rules: &Rules,
+) -> Result<Option<Person>, Error> {
     let (now, store) = (linking.now(), linking.store());
     let (tenant, account) = (viewer.tenant(), viewer.account());
     if let Some((person, checked_at)) = store.person(tenant, account).await? {
-        let fresh_for = match refused(linking, &person) {
+        let fresh_for = match refused(rules, &person) {
             None => PERSON_FRESH_FOR,
             Some(_) => REFUSED_FRESH_FOR,
         };
@@ -338,7 +393,7 @@ async fn ask_about(linking: &Linking, viewer: &Viewer) -> Result<Option<Person>,
 }
 
 /// What the person is told when Jira says nothing about them.
-fn no_word(now: Seconds, error: JiraError) -> Error {
+pub(crate) fn no_word(now: Seconds, error: JiraError) -> Error {
     match error {
         JiraError::IpAllowlist { .. }
         | JiraError::Resting {

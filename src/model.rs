@@ -277,6 +277,135 @@ impl fmt::Display for IssueKey {
     }
 }
 
+/// What happened at a site, for its admins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Happened {
+    /// Somebody connected, or connected another account in place of the first.
+    Connected,
+    /// A connection ended.
+    Disconnected,
+    /// A connection needs its person to connect again.
+    NeedsReconnect,
+    /// Somebody who may not connect tried to, or somebody else finished what they had started.
+    Refused,
+    /// The site moved to another installation of the app.
+    Moved,
+    /// An admin has decided who may connect.
+    Decided,
+}
+
+/// Who brought something about at a site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Actor {
+    /// The person whom it is about.
+    Person,
+    /// An admin of the site.
+    Admin(AccountId),
+    /// The service.
+    Service,
+    /// Jira, which says that the person is gone.
+    Jira,
+    /// Atlassian, which has closed the account.
+    Atlassian,
+    /// The app itself.
+    App,
+}
+
+impl Actor {
+    /// The word in the database and for programs.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Admin(_) => "admin",
+            Self::Service => "service",
+            Self::Jira => "jira",
+            Self::Atlassian => "atlassian",
+            Self::App => "app",
+        }
+    }
+
+    /// Which admin it was.
+    #[must_use]
+    pub fn account(&self) -> Option<&AccountId> {
+        match self {
+            Self::Admin(account) => Some(account),
+            _ => None,
+        }
+    }
+}
+
+/// Something that happened at a site, as its admins read it.
+#[derive(Debug, Clone)]
+pub struct SiteEvent {
+    /// Its id, by which the page after it is found.
+    pub id: String,
+    /// When.
+    pub at: Seconds,
+    /// What. None for a word of a later version.
+    pub what: Option<Happened>,
+    /// Whom it is about. None where it is about nobody, and once the account was closed.
+    pub account: Option<AccountId>,
+    /// Their name in Jira, as far as it is known.
+    pub name: Option<String>,
+    /// Who brought it about, in one word.
+    pub by: String,
+    /// The admin who did.
+    pub by_account: Option<AccountId>,
+    /// Their name in Jira.
+    pub by_name: Option<String>,
+    /// More about it: a reason, or what was decided.
+    pub detail: Option<String>,
+}
+
+/// The detail of a [`Happened::Refused`] attempt that somebody else finished.
+pub const FINISHED_BY_ANOTHER: &str = "finished_by_another";
+/// The detail of a [`Happened::Moved`] site that came from Connect, and of one that was installed again.
+pub const FROM_CONNECT: &str = "from_connect";
+/// See [`FROM_CONNECT`].
+pub const FROM_INSTALLATION: &str = "from_installation";
+
+/// What the admins of a site have decided about who may connect there. They can only allow less than the vendor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SiteRule {
+    /// May portal customers connect, where the vendor lets them.
+    pub customers: bool,
+    /// Names or ids of groups: only their members may connect. None: everybody may.
+    pub groups: Vec<String>,
+}
+
+impl Default for SiteRule {
+    fn default() -> Self {
+        Self {
+            customers: true,
+            groups: Vec::new(),
+        }
+    }
+}
+
+impl SiteRule {
+    /// Whether the rule lets a member of these groups connect. Jira compares names of groups without regard to case.
+    #[must_use]
+    pub fn lets_in(&self, groups: &[Group]) -> bool {
+        let named = |wanted: &String| {
+            let name = wanted.to_lowercase();
+            groups.iter().any(|group| {
+                group.id.as_deref() == Some(wanted) || group.name.to_lowercase() == name
+            })
+        };
+        self.groups.is_empty() || self.groups.iter().any(named)
+    }
+}
+
+/// A group in Jira.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Its name, which an admin can change.
+    pub name: String,
+    /// Its id, which stays.
+    pub id: Option<String>,
+}
+
 /// A person as Jira describes them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
@@ -966,6 +1095,14 @@ macro_rules! words {
 
 pub(crate) use words;
 
+words!(Happened {
+    Connected = "connected",
+    Disconnected = "disconnected",
+    NeedsReconnect = "needs_reconnect",
+    Refused = "refused",
+    Moved = "moved",
+    Decided = "decided",
+});
 words!(AsideReason {
     Sealed = "seal_broken",
     NoOutcome = "no_outcome",
@@ -1548,6 +1685,25 @@ pub struct Property<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rule_names_groups_by_name_or_id() {
+        let groups = [Group {
+            name: "jira-users-Berlin".to_owned(),
+            id: Some("276f955c".to_owned()),
+        }];
+        let rule = |groups: &[&str]| SiteRule {
+            groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+            ..SiteRule::default()
+        };
+        assert!(rule(&[]).lets_in(&[]) && rule(&[]).lets_in(&groups));
+        assert!(rule(&["JIRA-users-berlin"]).lets_in(&groups));
+        assert!(rule(&["other", "276f955c"]).lets_in(&groups));
+        for other in ["276F955C", "jira-users", "", "jira-users-Berlin "] {
+            assert!(!rule(&[other]).lets_in(&groups), "{other}");
+        }
+        assert!(!rule(&["jira-users-Berlin"]).lets_in(&[]));
+    }
 
     #[test]
     fn only_issue_keys_become_part_of_an_address() {

@@ -4,14 +4,17 @@
 //! checked. A failure says whether the request can have reached the other server, because that decides
 //! whether a refresh token may have been used up.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
+use ipnet::IpNet;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use crate::clock::{Seconds, parse_http_date};
+use crate::error::ShouldBe;
 
 /// From the first byte sent to the last byte received.
 pub const TIME_LIMIT: Duration = Duration::from_secs(30);
@@ -28,6 +31,27 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
+
+/// The addresses from which this server calls others, as its operator names them: what stands in front of it decides,
+/// so nothing here can find them out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Addresses(pub Vec<String>);
+
+impl FromStr for Addresses {
+    type Err = ShouldBe;
+
+    fn from_str(text: &str) -> Result<Self, ShouldBe> {
+        let entry = |entry: &str| {
+            let entry = entry.trim();
+            let good = entry.parse::<IpAddr>().is_ok() || entry.parse::<IpNet>().is_ok();
+            good.then(|| entry.to_owned())
+        };
+        let all: Option<Vec<String>> = text.split(',').map(entry).collect();
+        all.map(Self).ok_or(ShouldBe::new(
+            "addresses and networks, comma separated, like 192.0.2.7,2001:db8::/64",
+        ))
+    }
+}
 
 /// The HTTP client, with its limits.
 #[derive(Debug, Clone)]

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::atlassian::forge::presence::Presence;
 use crate::atlassian::jira::Jira;
-use crate::clock::Clock;
+use crate::clock::{Clock, Seconds};
 use crate::keys::Keys;
 use crate::meters::Meters;
 use crate::random::Random;
@@ -38,6 +38,8 @@ pub struct Parts {
     pub wake: Arc<Notify>,
     /// Wakes the worker that cleans up, before its next tick.
     pub wake_cleanup: Arc<Notify>,
+    /// For how many seconds what happened at a site is kept.
+    pub events_kept: Seconds,
     /// When the loops last completed a turn.
     pub rounds: Arc<Rounds>,
 }

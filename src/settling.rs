@@ -10,7 +10,7 @@ use crate::clock::Seconds;
 use crate::error::Error;
 use crate::gate::Closed;
 use crate::meters::{self, Meters, Outcome};
-use crate::model::{AsideReason, ClientKey, Credential, ReconnectReason};
+use crate::model::{Actor, AsideReason, ClientKey, Credential, ReconnectReason};
 use crate::moments::{Moment, reach};
 use crate::parts::Parts;
 use crate::service::News;
@@ -241,7 +241,7 @@ pub(crate) async fn settle(
             store.set_aside_too_large(claim, size, until).await?;
         }
         Then::Reconnect(reason) => {
-            if store.reconnect(claim, reason).await? {
+            if store.reconnect(claim, reason, now).await? {
                 count(None);
             }
         }
@@ -398,7 +398,8 @@ async fn said_gone(parts: &Parts, claim: &Claim) -> Result<(), Error> {
         let link = &claim.link;
         let tenant = store.still_installed(&link.client_key, link.installation);
         if let Some(tenant) = tenant.await? {
-            store.unlink(&tenant, &link.account_id, now, now).await?;
+            let (account, by) = (&link.account_id, Actor::Jira);
+            store.unlink(&tenant, account, None, &by, now, now).await?;
         }
         parts.wake_cleanup.notify_one();
         return Ok(());

@@ -23,6 +23,7 @@ use opening::{own_file, restrict_all, saying};
 use sealer::Sealer;
 
 mod accounts;
+mod admin;
 mod attempt;
 mod backup;
 mod batch;
@@ -36,6 +37,7 @@ mod figures;
 mod forge;
 mod gate;
 mod health;
+mod history;
 mod inspection;
 mod install_key;
 mod life;
@@ -49,6 +51,7 @@ mod quota;
 mod renewal;
 mod rotation;
 mod rows;
+mod rule;
 mod schema;
 mod sealed;
 mod sealer;
@@ -64,6 +67,7 @@ mod transaction;
 pub use accounts::{
     CYCLE, KnownAccount, ReportClaim, ReportState, ReportTrouble, report_all_beside,
 };
+pub use admin::{Listed, Sought, SoughtState, Summary};
 pub use attempt::END_REMEMBERED_FOR;
 pub use backup::{BackedUp, NoBackup, back_up};
 pub use checks::Unfit;

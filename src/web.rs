@@ -3,6 +3,7 @@
 //! An error is one value with two faces: a problem document for programs, a page for people. The group of a
 //! route decides which.
 
+mod admin;
 mod api;
 mod assets;
 pub(crate) mod client;
@@ -23,7 +24,7 @@ use std::sync::Arc;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -64,12 +65,14 @@ pub fn router(app: Arc<App>) -> Router {
                 .route("/connect/disabled", post(lifecycle::disabled)),
             Router::new()
                 .route("/connect/glance", get(framed::glance))
-                .route("/connect/finish", get(framed::finish)),
+                .route("/connect/finish", get(framed::finish))
+                .route("/connect/admin", get(framed::admin)),
         ),
     };
 
     // For monitoring, and what is the same for everybody: an address that is refused too often gets it too.
     let open = open_connect
+        .route("/", get(about))
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(ready::ready))
         .route("/static/{file}", get(assets::file))
@@ -98,6 +101,11 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/link", get(api::status).delete(api::unlink))
         .route("/api/link/renew", post(api::renew))
         .route("/api/link/key", get(keys::of_viewer))
+        .route("/api/admin/site", get(admin::site).put(admin::decide))
+        .route("/api/admin/links", get(admin::links).delete(admin::end_all))
+        .route("/api/admin/links/{id}", delete(admin::end_link))
+        .route("/api/admin/left", get(admin::left).delete(admin::end_left))
+        .route("/api/admin/events", get(admin::events))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(app.clone(), admit_call))
         .layer(CatchPanicLayer::custom(panicked))
@@ -153,12 +161,19 @@ pub fn router(app: Arc<App>) -> Router {
 
 /// Each route with the methods that it serves. Their metrics exist from the start.
 const SERVED: &[(&str, &[&str])] = &[
+    ("/", &["GET"]),
     ("/.well-known/jwks.json", &["GET"]),
+    ("/api/admin/events", &["GET"]),
+    ("/api/admin/left", &["GET", "DELETE"]),
+    ("/api/admin/links", &["GET", "DELETE"]),
+    ("/api/admin/links/{id}", &["DELETE"]),
+    ("/api/admin/site", &["GET", "PUT"]),
     ("/api/link", &["GET", "DELETE"]),
     ("/api/link/key", &["GET"]),
     ("/api/link/renew", &["POST"]),
     ("/api/link/ticket", &["POST"]),
     ("/atlassian-connect.json", &["GET"]),
+    ("/connect/admin", &["GET"]),
     ("/connect/disabled", &["POST"]),
     ("/connect/enabled", &["POST"]),
     ("/connect/finish", &["GET"]),
@@ -240,6 +255,20 @@ fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
 
 async fn method_not_allowed() -> Error {
     Error::MethodNotAllowed
+}
+
+/// What this is, for people who come across the address.
+async fn about(State(app): State<Arc<App>>) -> String {
+    let (name, service) = (&app.appearance.app_name, app.parts.service.name());
+    format!(
+        "{name} connects people in Jira Cloud with their account at {service}.\n\
+         It has no pages of its own here: people find it in a Jira issue, and Jira admins in the settings of their \
+         site.\n\
+         \n\
+         GET /atlassian-connect.json   the app's descriptor, while it is open to Atlassian Connect\n\
+         GET /healthz                  whether this server lives\n\
+         GET /readyz                   whether it can do its work\n"
+    )
 }
 
 async fn app_descriptor(State(app): State<Arc<App>>) -> Json<Value> {

@@ -577,6 +577,8 @@ impl Cleaning {
         if (now - self.swept_at).abs() >= SWEEP_EVERY {
             self.swept_at = now;
             swept_some = parts.store.sweep(now).await?;
+            let past = now - parts.events_kept;
+            swept_some |= parts.store.sweep_site_events(past).await?;
             if swept_some {
                 // More rows may have expired than one sweep deletes.
                 self.swept_at = now - SWEEP_EVERY;

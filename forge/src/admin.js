@@ -1,5 +1,3 @@
 import "../../static/frame.js";
 import "./door.js";
-
-// The page is readable without this call: it only puts the name of the service in.
-window.Latchkey.call("GET", "/api/link").catch(() => {});
+import "../../static/admin.js";

@@ -25,6 +25,7 @@ export async function startBackend() {
     asked: [],
     // Whether `prove` says who is signed in, beyond what the Contract names.
     names: true,
+    connected: true,
   };
   let made = 0;
 
@@ -51,6 +52,7 @@ export async function startBackend() {
     const [status, name, more] = state.problems[pathname] ?? [];
     if (status) return problem(response, status, name, more);
     if (route === "GET /api/link") return json(response, 200, state.link);
+    if (pathname.startsWith("/api/admin/")) return admin(route, new URL(request.url, base).searchParams, response);
     if (route === "POST /api/link/ticket") {
       const id = `t${++made}`;
       state.tickets.set(id, Date.now() + MINUTE);
@@ -71,6 +73,34 @@ export async function startBackend() {
       const more = state.names ? { signedInAs: "Mia Krystof", site: "acme.atlassian.net", issue: "AB-1" } : {};
       return json(response, 200, { next: state.elsewhere ?? `${base}/link/${attempt}`, ...more });
     }
+    problem(response, 404, "not-found", { title: "Not found" });
+  }
+
+  // A site with one connection, until it is ended.
+  function admin(route, query, response) {
+    const link = {
+      id: "link-1", accountId: "5b10a2844c20165700ede21g", name: "Mia Krystof", subject: "u-1", displayName: "Mia at Acme",
+      state: "linked", since: at(-60 * MINUTE), validUntil: at(45 * MINUTE), generation: 3,
+    };
+    const links = state.connected ? [link] : [];
+    if (route === "GET /api/admin/site") {
+      return json(response, 200, {
+        site: "acme.atlassian.net", service: "Acme Drive", door: "forge", enabled: true, writesAs: "app",
+        scopes: [{ scope: "read:jira-work", why: "To ask Jira whether somebody who opens this page is a Jira admin." }],
+        outboundAddresses: [], waits: [], links: { total: links.length, reconnect: 0, runOut: 0 },
+        customers: { vendor: "deny", site: "deny" }, groups: [], eventsDays: 90,
+      });
+    }
+    if (route === "GET /api/admin/links") return json(response, 200, { service: "Acme Drive", total: links.length, links });
+    if (route === "DELETE /api/admin/links/link-1") {
+      state.connected = false;
+      return response.writeHead(204, { "latchkey-left": "nothing" }).end();
+    }
+    if (route === "GET /api/admin/events" && query.get("format")) {
+      const part = query.get("after") ? { text: '"2"\r\n' } : { text: '"at"\r\n"1"\r\n', next: "1.a" };
+      return json(response, 200, { file: "events.csv", mediaType: "text/csv", ...part });
+    }
+    if (route === "GET /api/admin/events") return json(response, 200, { events: [] });
     problem(response, 404, "not-found", { title: "Not found" });
   }
 

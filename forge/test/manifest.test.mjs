@@ -83,9 +83,13 @@ test("scopes, keys and endpoints are the final ones", async () => {
     ["latchkey-lifecycle", "/forge/lifecycle"],
     ["latchkey-leaving", "/forge/leaving"],
   ]);
-  for (const [kind, key] of [["jira:issueContext", "latchkey-issue"], ["jira:globalPage", "latchkey-finish"], ["jira:adminPage", "latchkey-admin"]]) {
-    assert.deepEqual(modules[kind].map((module) => [module.key, module.resolver.endpoint]), [[key, "latchkey-ui"]]);
+  for (const [kind, ...keys] of [["jira:issueContext", "latchkey-issue"], ["jira:globalPage", "latchkey-finish"], ["jira:adminPage", "latchkey-admin", "latchkey-get-started"]]) {
+    assert.deepEqual(modules[kind].map((module) => [module.key, module.resolver.endpoint]), keys.map((key) => [key, "latchkey-ui"]));
   }
+  // The first is in Jira's menu. The other is the same page behind two buttons.
+  const [listed, buttons] = modules["jira:adminPage"];
+  assert.deepEqual([listed.useAsConfig, listed.useAsGetStarted], [undefined, undefined]);
+  assert.deepEqual([buttons.useAsConfig, buttons.useAsGetStarted, buttons.resource], [true, true, listed.resource]);
   assert.equal(modules.scheduledTrigger[0].interval, "hour");
   assert.deepEqual(modules.trigger[0].events, ["avi:forge:installed:app", "avi:forge:upgraded:app"]);
   assert.equal(modules.preUninstall[0].endpoint, "latchkey-leaving");

@@ -339,11 +339,35 @@ test("finish: another person, nothing begun, and cancel", async () => {
   await page.waitForURL(host.issueUrl);
 });
 
-test("the admin page says which service and where the documents are", async () => {
+test("the admin page: who is connected is seen and ended, with a question first, and events are saved as a file", async () => {
   await open(host.pageUrl("admin"));
-  await sees("Acme Drive");
-  await sees("docs/forge-scopes.md");
+  await shown("ready");
+  await sees("Mia Krystof");
+  await sees("Mia at Acme");
+  await sees("To ask Jira whether somebody who opens this page is a Jira admin.");
   await shot("admin");
+  await click("Disconnect Mia Krystof");
+  await sees("Disconnect Mia Krystof?");
+  assert.deepEqual(asked("DELETE", "/api/admin/links/link-1"), []);
+  await click("Disconnect");
+  await sees("Nobody has connected yet.");
+  assert.equal(asked("DELETE", "/api/admin/links/link-1").length, 1);
+  const [download] = await Promise.all([page.waitForEvent("download"), click("Export CSV")]);
+  assert.equal(download.suggestedFilename(), "events.csv");
+  assert.equal(readFileSync(await download.path(), "utf8"), '"at"\r\n"1"\r\n"2"\r\n');
+  await shot("admin-ended");
+});
+
+test("the admin page: who is no admin sees nothing, and is told", async () => {
+  backend.state.problems["/api/admin/site"] = [403, "not-admin", { title: "Only Jira admins can use this page", detail: "Jira doesn't say so." }];
+  await open(host.pageUrl("admin"));
+  await shown("refused");
+  await sees("Only Jira admins can use this page");
+  await sees("not-admin");
+  assert.deepEqual(asked("GET", "/api/admin/links"), []);
+  backend.state.problems = {};
+  await click("Try again");
+  await shown("ready");
 });
 
 test("a call carries a token that the host's keys verify, and the page does not choose whom it names", async () => {

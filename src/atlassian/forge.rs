@@ -59,6 +59,32 @@ impl ForgeApp {
     }
 }
 
+/// The scopes of the manifest, each with its reason in words for an admin (docs/forge-scopes.md).
+pub const SCOPES: &[(&str, &str)] = &[
+    (
+        "read:jira-user",
+        "To read a person's name, whether the account is active, and their key; which groups they are in, if you \
+         choose groups.",
+    ),
+    (
+        "read:jira-work",
+        "To ask Jira whether somebody who opens this page is a Jira admin. No issue is read.",
+    ),
+    (
+        "write:jira-work",
+        "To put the key into one user property of each connected person, and to delete it. Atlassian has no narrower \
+         scope for that; no issue is written.",
+    ),
+    (
+        "read:app-system-token",
+        "To call Jira as the app while nobody looks at an issue.",
+    ),
+    (
+        "report:personal-data",
+        "To ask Atlassian which of the stored accounts were closed, and to erase those.",
+    ),
+];
+
 const APP: &str = "ari:cloud:ecosystem::app/";
 
 /// A uuid, in lower case. Also read from an ARI that ends in it.

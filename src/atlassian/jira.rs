@@ -16,21 +16,24 @@ mod door;
 pub mod quota;
 
 use http::{Method, StatusCode};
+use serde_json::json;
 
 use crate::clock::{Clock, Seconds};
 use crate::error::Error;
 use crate::gate::SharedGate;
 use crate::model::{
-    AccountId, CloudId, Door, ForgeDoor, LARGEST_PROPERTY, ParkReason, Person, Property, Purpose,
-    Tenant,
+    AccountId, CloudId, Door, ForgeDoor, Group, LARGEST_PROPERTY, ParkReason, Person, Property,
+    Purpose, Tenant,
 };
 use crate::outbound::{Answer, Failure, Outbound, SIZE_LIMIT, encode};
 use crate::random::Random;
 use crate::store::{Calls, Store};
 
 use super::connect::Signer;
-use super::site;
-use answer::{Said, is_near_limit, judge, read_generation, read_person};
+use super::{Admin, Viewer, site};
+use answer::{
+    Said, is_near_limit, judge, read_administers, read_generation, read_groups, read_person,
+};
 use bursts::Bursts;
 use door::{Authority, Doorway, Pass};
 use quota::{JiraLimits, Quota};
@@ -179,6 +182,16 @@ struct Request<'a> {
     body: Option<Vec<u8>>,
 }
 
+/// Where Jira is asked what somebody may do.
+const PERMISSIONS: &str = "/rest/api/3/permissions/check";
+
+impl Request<'_> {
+    /// Whether it only asks.
+    fn asks(&self) -> bool {
+        self.method == Method::GET || self.path == PERMISSIONS
+    }
+}
+
 impl Jira {
     /// Calls that `signer` signs. `property_key` names the user property.
     #[must_use]
@@ -283,11 +296,48 @@ impl Jira {
         Ok(person)
     }
 
+    /// Asks Jira whether a person may administer their site (the global permission `ADMINISTER`). None if they may
+    /// not, or if Jira says neither to the app nor to the app as this person that they may.
+    pub async fn admin(&self, viewer: &Viewer) -> Result<Option<Admin>, JiraError> {
+        let about = About {
+            tenant: viewer.tenant(),
+            account: viewer.account(),
+            purpose: Purpose::Person,
+            failures: 0,
+        };
+        let question = json!({
+            "accountId": about.account.as_str(),
+            "globalPermissions": ["ADMINISTER"],
+            "projectPermissions": [],
+        });
+        let request = Request {
+            method: Method::POST,
+            path: PERMISSIONS,
+            query: String::new(),
+            body: Some(question.to_string().into_bytes()),
+        };
+        match self.make(&about, request).await {
+            Ok(answer) => {
+                let granted = read_administers(&answer.body).ok_or(JiraError::Nonsense)?;
+                Ok(granted.then(|| Admin::new(viewer.clone())))
+            }
+            Err(JiraError::Forbidden | JiraError::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads the groups that a person is a member of.
+    pub async fn groups(&self, about: &About<'_>) -> Result<Vec<Group>, JiraError> {
+        let path = "/rest/api/3/user/groups";
+        let answer = self.call(about, Method::GET, path, None).await?;
+        read_groups(&answer.body).ok_or(JiraError::Nonsense)
+    }
+
     fn property_path(&self) -> String {
         format!("/rest/api/3/user/properties/{}", encode(&self.property_key))
     }
 
-    /// Makes one call, step by step.
+    /// Makes one call about a person.
     async fn call(
         &self,
         about: &About<'_>,
@@ -295,19 +345,24 @@ impl Jira {
         path: &str,
         body: Option<Vec<u8>>,
     ) -> Result<Answer, JiraError> {
-        self.may_be_called(about.tenant, &method)?;
         let request = Request {
             method,
             path,
             query: format!("accountId={}", encode(about.account.as_str())),
             body,
         };
+        self.make(about, request).await
+    }
+
+    /// Makes one call, step by step.
+    async fn make(&self, about: &About<'_>, request: Request<'_>) -> Result<Answer, JiraError> {
+        self.may_be_called(about.tenant, &request.method)?;
         match self.by_either_authority(about, &request).await {
             Ok((authority, answer)) => {
                 self.remember(about.tenant, &request, authority).await?;
                 Ok(answer)
             }
-            Err(unsuccessful) => Err(self.learn(about, &request.method, unsuccessful).await?),
+            Err(unsuccessful) => Err(self.learn(about, &request, unsuccessful).await?),
         }
     }
 
@@ -401,14 +456,14 @@ impl Jira {
         request: &Request<'_>,
         pass: Pass,
     ) -> Result<Answer, Unsuccessful> {
+        // The points that Jira charges.
+        let points = if request.asks() { 3 } else { 1 };
         let Request {
             method,
             path,
             query,
             body,
         } = request;
-        // The points that Jira charges.
-        let points = if *method == Method::GET { 3 } else { 1 };
         if !self.quota.pay(purpose, points).await? {
             return Err(Unsuccessful::UsedUp);
         }
@@ -467,7 +522,7 @@ impl Jira {
     async fn learn(
         &self,
         about: &About<'_>,
-        method: &Method,
+        request: &Request<'_>,
         unsuccessful: Unsuccessful,
     ) -> Result<JiraError, Error> {
         let said = match unsuccessful {
@@ -486,7 +541,7 @@ impl Jira {
             return Ok(JiraError::Unauthorized { until });
         }
         let park = async |why, until| {
-            if *method == Method::GET {
+            if request.asks() {
                 return Ok(now);
             }
             let tenant = about.tenant;
@@ -496,7 +551,7 @@ impl Jira {
         Ok(match said {
             Said::Wait { asked, why } => JiraError::Wait {
                 until: self
-                    .leave_alone(about.tenant, about.failures, method, why, asked)
+                    .leave_alone(about.tenant, about.failures, &request.method, why, asked)
                     .await?,
                 why,
             },

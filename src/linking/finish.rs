@@ -121,7 +121,8 @@ async fn of_this_viewer(
             finished: (&viewer.tenant().client_key, viewer.account()),
         });
         linking.end(id, Ending::Refused).await?;
-        let signed_in_as = match ask_about(linking, viewer).await {
+        let rules = linking.rules(viewer.tenant()).await?;
+        let signed_in_as = match ask_about(linking, viewer, &rules).await {
             Ok(person) => person.map(|person| person.display_name),
             Err(_) => None,
         };

@@ -7,7 +7,7 @@ use crate::atlassian::Viewer;
 use crate::cleanup;
 use crate::clock::Seconds;
 use crate::error::Error;
-use crate::model::{Left, LinkStatus, SharedWith};
+use crate::model::{AccountId, Actor, Left, LinkId, LinkStatus, SharedWith, Tenant};
 
 use super::{Linking, refused, refused_by_id};
 
@@ -52,8 +52,9 @@ fn key_ends_with(linking: &Linking, shared: SharedWith) -> bool {
 async fn may_look(linking: &Linking, viewer: &Viewer) -> Result<(), Error> {
     let (tenant, account) = (viewer.tenant(), viewer.account());
     let person = linking.store().person(tenant, account).await?;
-    let why = refused_by_id(linking, account)
-        .or_else(|| person.and_then(|(person, _)| refused(linking, &person)));
+    let rules = linking.rules(tenant).await?;
+    let why = refused_by_id(&rules, account)
+        .or_else(|| person.and_then(|(person, _)| refused(&rules, &person)));
     match why {
         Some(why) => Err(Error::NotAllowed(why)),
         None => Ok(()),
@@ -68,16 +69,31 @@ async fn may_look(linking: &Linking, viewer: &Viewer) -> Result<(), Error> {
 pub async fn unlink(linking: &Arc<Linking>, viewer: &Viewer) -> Result<Left, Error> {
     let (tenant, account) = (viewer.tenant(), viewer.account());
     linking.limits.act(tenant, account)?;
+    end(linking, tenant, account, None, &Actor::Person).await
+}
+
+/// The same for everybody who may end a person's link; with `only`, that link and no newer one.
+///
+/// # Errors
+/// When the store is unavailable.
+pub(crate) async fn end(
+    linking: &Arc<Linking>,
+    tenant: &Tenant,
+    account: &AccountId,
+    only: Option<&LinkId>,
+    by: &Actor,
+) -> Result<Left, Error> {
     let now = linking.now();
     let hands_off_until = now + HANDS_OFF;
     let left = linking
         .store()
-        .unlink(tenant, account, now, hands_off_until)
+        .unlink(tenant, account, only, by, now, hands_off_until)
         .await?;
     if left.is_empty() {
         return Ok(Left::Nothing);
     }
-    tracing::info!(tenant = %tenant.client_key, %account, "an account was unlinked");
+    let by = by.as_str();
+    tracing::info!(tenant = %tenant.client_key, %account, by, "an account was unlinked");
     let task = tokio::spawn({
         let linking = linking.clone();
         let left = left.clone();
@@ -90,6 +106,26 @@ pub async fn unlink(linking: &Arc<Linking>, viewer: &Viewer) -> Result<Left, Err
         Err(_) => tracing::warn!("cleaning up after an unlink takes long and goes on"),
     }
     linking.store().left_of(&left).await
+}
+
+/// Ends one link of many: what is left to do is the worker's. Returns whether it was there.
+///
+/// # Errors
+/// When the store is unavailable.
+pub(crate) async fn end_later(
+    linking: &Linking,
+    tenant: &Tenant,
+    account: &AccountId,
+    only: &LinkId,
+    by: &Actor,
+) -> Result<bool, Error> {
+    let now = linking.now();
+    let left = linking
+        .store()
+        .unlink(tenant, account, Some(only), by, now, now)
+        .await?;
+    linking.parts.wake_cleanup.notify_one();
+    Ok(!left.is_empty())
 }
 
 /// Brings a renewal forward.

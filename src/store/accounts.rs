@@ -6,7 +6,7 @@
 
 use crate::clock::Seconds;
 use crate::error::Error;
-use crate::model::{AccountId, ClientKey, Tenant, words};
+use crate::model::{AccountId, Actor, ClientKey, Tenant, words};
 
 use super::connections::{Connections, readable_rows};
 use super::schema::Schema;
@@ -53,6 +53,10 @@ statements! {
             order by account_id limit $3) candidate \
         union select account_id from (select account_id from cleanup where client_key = $1 and account_id > $2 \
             and account_id not like 'erased:%' order by account_id limit $3) candidate \
+        union select account_id from (select distinct account_id from site_event where client_key = $1 \
+            and account_id > $2 order by account_id limit $3) candidate \
+        union select account_id from (select distinct by_account_id as account_id from site_event \
+            where client_key = $1 and by_account_id > $2 order by by_account_id limit $3) candidate \
         ) candidate left join person p on p.client_key = $1 and p.account_id = candidate.account_id \
         order by candidate.account_id limit $3";
     ACCOUNTS_COUNT = "select count(*) from ( \
@@ -62,7 +66,9 @@ statements! {
         union select account_id from attempt where client_key = $1 \
         union select account_id from attempt_end where client_key = $1 \
         union select account_id from ticket where client_key = $1 \
-        union select account_id from cleanup where client_key = $1 and account_id not like 'erased:%') candidate";
+        union select account_id from cleanup where client_key = $1 and account_id not like 'erased:%' \
+        union select account_id from site_event where client_key = $1 and account_id is not null \
+        union select by_account_id from site_event where client_key = $1 and by_account_id is not null) candidate";
     /// A new link of somebody who was erased by mistake counts on, as after an uninstall. It locks the tenant.
     GENERATIONS_KEEP = "update tenant set generations = coalesce((select max(g.generation) from link_generation g \
         where g.client_key = $1 and g.account_id = $2 and g.generation > tenant.generations), generations) \
@@ -73,6 +79,9 @@ statements! {
     PERSON_ERASE = "delete from person where client_key = $1 and account_id = $2";
     ATTEMPT_ENDS_ERASE = "delete from attempt_end where client_key = $1 and account_id = $2";
     TICKETS_ERASE = "delete from ticket where client_key = $1 and account_id = $2";
+    /// What happened stays, and nobody can tell whom it was about or who did it.
+    SITE_EVENTS_ERASE = "update site_event set account_id = null where client_key = $1 and account_id = $2";
+    SITE_EVENTS_ERASE_BY = "update site_event set by_account_id = null where client_key = $1 and by_account_id = $2";
     /// Tokens are still to be revoked, and for that nobody has to know whose they were. Only the deletion of the
     /// property needs the account: its entry goes when that is done.
     CLEANUP_ERASE = "update cleanup set account_id = $3, \
@@ -331,7 +340,8 @@ impl Store {
         account: &AccountId,
         now: Seconds,
     ) -> Result<(), Error> {
-        self.unlink(tenant, account, now, now).await?;
+        self.unlink(tenant, account, None, &Actor::Atlassian, now, now)
+            .await?;
         let nobody = format!("erased:{}", self.sealer.random.id());
         let (client_key, account) = (tenant.client_key.as_str(), account.as_str());
         self.connections
@@ -342,6 +352,8 @@ impl Store {
                     &PERSON_ERASE,
                     &ATTEMPT_ENDS_ERASE,
                     &TICKETS_ERASE,
+                    &SITE_EVENTS_ERASE,
+                    &SITE_EVENTS_ERASE_BY,
                 ] {
                     tx.execute(statement.bind(client_key).bind(account)).await?;
                 }

@@ -7,8 +7,8 @@
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::model::{
-    AccountId, Attempt, AttemptId, ClientKey, Ended, Ending, Handle, IssueKey, Phase, PhaseName,
-    RevocableToken, Revocation, Tenant, Tokens,
+    AccountId, Attempt, AttemptId, ClientKey, Ended, Ending, FINISHED_BY_ANOTHER, Handle, IssueKey,
+    Phase, PhaseName, RevocableToken, Revocation, Tenant, Tokens,
 };
 use crate::secret::TenantKey;
 use crate::vault::{Broken, Place};
@@ -170,6 +170,11 @@ impl Sealer {
                     .bind(now + END_REMEMBERED_FOR),
             )
             .await?;
+        }
+        if how == Some(Ending::Refused) {
+            let (client_key, account) = (&row.client_key, &row.account_id);
+            self.refused(tx, client_key, account, FINISHED_BY_ANOTHER, now)
+                .await?;
         }
         if let Some((tokens, subject)) = self.brought(key, row) {
             let revocations = vec![of_tokens(tokens.revocable(), &subject)];

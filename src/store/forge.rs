@@ -9,14 +9,16 @@
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::model::{
-    AccountId, AsideReason, ClientKey, CloudId, Door, ForgeDoor, ForgeInstallation,
-    ForgeInstallationId, Installation, ParkReason, Standing, SystemToken, Tenant,
+    AccountId, Actor, AsideReason, ClientKey, CloudId, Door, FROM_CONNECT, FROM_INSTALLATION,
+    ForgeDoor, ForgeInstallation, ForgeInstallationId, Happened, Installation, ParkReason,
+    Standing, SystemToken, Tenant,
 };
 use crate::secret::{Secret, TenantKey};
 use crate::vault::{Place, Vault};
 
 use super::Store;
 use super::connections::readable_rows;
+use super::history::Note;
 use super::lifecycle::{next_revision, uninstall};
 use super::rows::TenantRow;
 use super::sealer::Sealer;
@@ -345,6 +347,12 @@ impl Store {
         installation: &ForgeInstallation,
         now: Seconds,
     ) -> Result<Arrived, Error> {
+        // A tenant that Forge has just made had no door before.
+        let door = self.find_tenant(client_key).await?;
+        let from = door.and_then(Result::ok).map(|tenant| match tenant.door {
+            Door::Connect(_) => FROM_CONNECT,
+            Door::Forge(_) => FROM_INSTALLATION,
+        });
         let took_over = self
             .connections
             .transaction(async |tx| {
@@ -357,10 +365,20 @@ impl Store {
                 let done = sealer
                     .take_over(tx, client_key.as_str(), &key, installation, now)
                     .await?;
-                Ok(match done {
-                    true => Finish::Commit(true),
-                    false => Finish::RollBack(false),
-                })
+                if !done {
+                    return Ok(Finish::RollBack(false));
+                }
+                if from.is_some() {
+                    let note = Note {
+                        client_key: client_key.as_str(),
+                        account_id: None,
+                        what: Happened::Moved,
+                        by: &Actor::App,
+                        detail: from,
+                    };
+                    sealer.happened(tx, note, now).await?;
+                }
+                Ok(Finish::Commit(true))
             })
             .await?;
         if took_over {

@@ -7,14 +7,15 @@
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::model::{
-    AccountId, Attempt, ClientKey, Credential, Ending, Identity, Link, LinkId, LinkState, Purpose,
-    Revocation, Tenant,
+    AccountId, Actor, Attempt, ClientKey, Credential, Ending, Happened, Identity, Link, LinkId,
+    LinkState, Purpose, Revocation, Tenant,
 };
 use crate::secret::TenantKey;
 use crate::vault::{Broken, Place};
 
 use super::claim::Claim;
 use super::cleanup::{Owner, all_of};
+use super::history::Note;
 use super::rows::{ClaimedRow, LinkRow};
 use super::sealer::Sealer;
 use super::statement::statements;
@@ -47,7 +48,9 @@ statements! {
         consented_at = excluded.consented_at, consent_ends_at = excluded.consent_ends_at, first_end = 0, \
         gone_since = null, seen_at = excluded.seen_at, trouble = null, refusals = 0, refused_since = null, \
         property_size = null";
-    LINK_DELETE = "delete from link where client_key = $1 and account_id = $2 returning {link}";
+    /// Of one link alone, where $3 names it: its person may have connected again in the meantime.
+    LINK_DELETE = "delete from link where client_key = $1 and account_id = $2 and ($3 = '' or id = $3) \
+        returning {link}";
     LINK_DELETE_BY_ID = "delete from link where id = $1 returning {link}";
     /// Counts one on, for a new link or after the end of one. It comes before the link in every transaction,
     /// so that two transactions never deadlock.
@@ -326,6 +329,14 @@ impl Store {
             credential.retiring.extend(replaced);
             self.put_link(tx, tenant, &link, &credential, &token, lease, now)
                 .await?;
+            let note = Note {
+                client_key: tenant.client_key.as_str(),
+                account_id: Some(account_id),
+                what: Happened::Connected,
+                by: &Actor::Person,
+                detail: None,
+            };
+            self.sealer.happened(tx, note, now).await?;
             Ok(Finish::Commit(true))
         });
         if !confirmed.await? {
@@ -386,12 +397,15 @@ impl Store {
         Ok(())
     }
 
-    /// Ends a person's link and attempt. Returns the ids of the cleanup entries: revoking its tokens and
-    /// deleting the property. The worker leaves them to the caller until `hands_off_until`.
+    /// Ends a person's link and attempt, because `by` says so; with `only`, that link and no newer one. Returns the
+    /// ids of the cleanup entries: revoking its tokens and deleting the property. The worker leaves them to the caller
+    /// until `hands_off_until`.
     pub async fn unlink(
         &self,
         tenant: &Tenant,
         account: &AccountId,
+        only: Option<&LinkId>,
+        by: &Actor,
         now: Seconds,
         hands_off_until: Seconds,
     ) -> Result<Vec<String>, Error> {
@@ -406,7 +420,8 @@ impl Store {
         self.connections
             .transaction(async |tx| {
                 let past = next_generation(tx, client_key, account).await?;
-                let delete = LINK_DELETE.bind(client_key).bind(account);
+                let only = only.map_or("", LinkId::as_str);
+                let delete = LINK_DELETE.bind(client_key).bind(account).bind(only);
                 let Some(row) = tx.optional::<LinkRow>(delete).await? else {
                     // There was no link, so no generation is counted.
                     return Ok(Finish::RollBack(Vec::new()));
@@ -424,6 +439,14 @@ impl Store {
                 });
                 let owner = Owner::of(&row);
                 left.push(self.sealer.add_deletion(tx, &owner, hands_off_until).await?);
+                let note = Note {
+                    client_key,
+                    account_id: Some(account),
+                    what: Happened::Disconnected,
+                    by,
+                    detail: None,
+                };
+                self.sealer.happened(tx, note, now).await?;
                 Ok(Finish::Commit(left))
             })
             .await

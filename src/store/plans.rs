@@ -17,9 +17,9 @@ macro_rules! register {
 }
 
 register! {
-    accounts attempt backup batch checks claim cleanup clock connections figures forge gate
-    health inspection install_key life lifecycle link person quota renewal
-    rotation schema session signing silence sweep tenant ticket
+    accounts admin attempt backup batch checks claim cleanup clock connections figures forge gate
+    health history inspection install_key life lifecycle link person quota renewal
+    rotation rule schema session signing silence sweep tenant ticket
 }
 
 /// Put before a statement to get its plan.

@@ -2,13 +2,16 @@
 
 use crate::clock::Seconds;
 use crate::error::Error;
-use crate::model::{AccountId, AsideReason, Credential, Link, ReconnectReason, Tenant, Trouble};
+use crate::model::{
+    AccountId, Actor, AsideReason, Credential, Happened, Link, ReconnectReason, Tenant, Trouble,
+};
 use crate::secret::{Secret, same};
 
 use super::Store;
 use super::batch::{Commit, Intend, PutOff, RecordPublished, Write};
 use super::claim::Claim;
 use super::cleanup::all_of;
+use super::history::Note;
 use super::statement::statements;
 use super::transaction::Finish;
 
@@ -251,13 +254,38 @@ impl Store {
 
     /// Asks the person to reconnect. False if the link has changed since it was claimed: then the refusal
     /// concerned an old token.
-    pub async fn reconnect(&self, claim: &Claim, reason: ReconnectReason) -> Result<bool, Error> {
+    pub async fn reconnect(
+        &self,
+        claim: &Claim,
+        reason: ReconnectReason,
+        now: Seconds,
+    ) -> Result<bool, Error> {
         let reconnect = RECONNECT
             .bind(claim.link.id.as_str())
             .bind(claim.link.generation)
             .bind(&claim.token)
             .bind(reason.as_str());
-        Ok(self.connections.execute(reconnect).await? == 1)
+        let link = &claim.link;
+        let by = match reason {
+            ReconnectReason::RotationLost | ReconnectReason::Restored => Actor::App,
+            _ => Actor::Service,
+        };
+        self.connections
+            .transaction(async |tx| {
+                if tx.execute(reconnect).await? == 0 {
+                    return Ok(Finish::RollBack(false));
+                }
+                let note = Note {
+                    client_key: link.client_key.as_str(),
+                    account_id: Some(link.account_id.as_str()),
+                    what: Happened::NeedsReconnect,
+                    by: &by,
+                    detail: Some(reason.as_str()),
+                };
+                self.sealer.happened(tx, note, now).await?;
+                Ok(Finish::Commit(true))
+            })
+            .await
     }
 
     /// Sets a link aside until `due_at`.

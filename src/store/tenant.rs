@@ -116,7 +116,8 @@ impl Calls {
         match (why, method) {
             (ParkReason::Burst, &Method::PUT) => Self::Put,
             (ParkReason::Burst, &Method::DELETE) => Self::Delete,
-            (ParkReason::Burst, &Method::GET) => Self::Get,
+            // A POST waits with what is read: see `Waits::until`.
+            (ParkReason::Burst, &Method::GET | &Method::POST) => Self::Get,
             _ => Self::Any,
         }
     }
@@ -323,6 +324,8 @@ impl Store {
         for statement in [&TENANT_DRAINED, &TENANT_PEOPLE_DELETE, &GENERATIONS_DELETE] {
             self.connections.execute(statement.bind(client_key)).await?;
         }
+        self.forget_site_events(client_key).await?;
+        self.forget_rule(client_key).await?;
         self.forget_seal_of_site(client_key).await?;
         self.tenant_works(&ClientKey(client_key.to_owned())).await
     }

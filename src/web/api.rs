@@ -25,7 +25,7 @@ pub async fn status(
 }
 
 /// Says what a disconnect has not ended yet, with one of the words of [`crate::model::Left`].
-const LEFT: HeaderName = HeaderName::from_static("latchkey-left");
+pub const LEFT: HeaderName = HeaderName::from_static("latchkey-left");
 
 /// `DELETE /api/link`. The answer has no body; a header says what has to wait.
 pub async fn unlink(

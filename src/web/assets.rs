@@ -24,6 +24,7 @@ assets! {
     "door-connect.js": JS,
     "glance.js": JS,
     "finish.js": JS,
+    "admin.js": JS,
     "confirm.js": JS,
     "icon.svg": SVG,
 }

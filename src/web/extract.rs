@@ -18,10 +18,11 @@ use url::form_urlencoded;
 
 use super::LARGEST_BODY;
 use super::client::Client;
+use crate::administering;
 use crate::app::App;
-use crate::atlassian::Viewer;
 use crate::atlassian::connect::{AppToAppToken, Bound, IframeToken, LifecycleToken};
 use crate::atlassian::forge::Endpoint;
+use crate::atlassian::{Admin, Viewer};
 use crate::error::Error;
 use crate::events::Event;
 use crate::model::{AttemptId, Tenant, Whereabouts};
@@ -107,6 +108,16 @@ impl FromRequestParts<Arc<App>> for Viewer {
             }
             (true, None) => Err(Error::Unauthorized("the Forge door is closed")),
         }
+    }
+}
+
+/// A person in Jira whom Jira, asked now, lets administer their site.
+impl FromRequestParts<Arc<App>> for Admin {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
+        let viewer = Viewer::from_request_parts(parts, app).await?;
+        administering::admin(&app.administering, &viewer).await
     }
 }
 

@@ -59,6 +59,40 @@ pub async fn glance(
     page(&template, &headers::framed_by(&app, token.tenant()))
 }
 
+/// The page for the admins of a site.
+#[derive(Template)]
+#[template(path = "admin.html")]
+struct AdminPage {
+    app_name: String,
+    service: String,
+    connect_js: String,
+    css: String,
+    icon: String,
+    frame_js: String,
+    door_js: String,
+    js: String,
+    base: String,
+}
+
+/// `GET /connect/admin`. It holds nothing of the site: its script asks for that, and each answer takes an admin.
+pub async fn admin(State(app): State<Arc<App>>, Framed(token): Framed) -> Result<Response, Error> {
+    if token.is_anonymous() {
+        return Err(Error::NotAllowed(Refusal::Anonymous));
+    }
+    let template = AdminPage {
+        app_name: app.appearance.app_name.clone(),
+        service: app.parts.service.name().to_owned(),
+        connect_js: app.appearance.connect_js.to_string(),
+        css: asset(&app, "latchkey.css"),
+        icon: asset(&app, "icon.svg"),
+        frame_js: asset(&app, "frame.js"),
+        door_js: asset(&app, "door-connect.js"),
+        js: asset(&app, "admin.js"),
+        base: app.connect.base_url.path().to_owned(),
+    };
+    page(&template, &headers::framed_by(&app, token.tenant()))
+}
+
 /// The page in Jira that proves who came back, and leads on.
 #[derive(Template)]
 #[template(path = "finish.html")]

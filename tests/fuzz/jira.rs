@@ -1,7 +1,7 @@
 //! What a tenant's Jira answers: status in two bytes, header lines, an empty line, body.
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use latchkey::atlassian::jira::answer::{Said, judge, read_person};
+use latchkey::atlassian::jira::answer::{Said, judge, read_administers, read_groups, read_person};
 use latchkey::model::AccountId;
 use latchkey::outbound::Answer;
 
@@ -28,6 +28,9 @@ pub fn run(bytes: &[u8]) {
         assert!(!person.display_name.is_empty());
         assert!(!person.display_name.contains(char::is_control));
     }
+    // Neither panics, and what one reads the other cannot.
+    let granted = read_administers(body);
+    assert!(granted.is_none() || read_groups(body).is_none());
     let answer = Answer {
         status: StatusCode::from_u16(status).expect("it is a status"),
         headers,

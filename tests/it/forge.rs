@@ -336,6 +336,10 @@ async fn t31_a_call_belongs_to_its_route(db: Db) {
         ("POST", "/api/link/renew"),
         ("POST", "/api/link/ticket"),
         ("GET", "/api/link/key"),
+        ("GET", "/api/admin/site"),
+        ("GET", "/api/admin/links"),
+        ("DELETE", "/api/admin/links/x"),
+        ("GET", "/api/admin/events"),
         ("POST", "/link/x/prove"),
     ] {
         for by in [By::Endpoint("latchkey-tick"), By::Endpoint("latchkey-ui")] {

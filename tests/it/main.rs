@@ -2,6 +2,8 @@
 //! Jira Cloud and a simulated service, real providers, both databases and real browsers.
 
 mod accounts;
+mod admin_page;
+mod administering;
 mod ahead;
 mod alerts;
 mod answering;

@@ -212,6 +212,8 @@ pub struct Person {
     pub active: bool,
     /// Holds Administer Jira on this site.
     pub admin: bool,
+    /// Names of groups; the id of each is its name with `id-` before it.
+    pub groups: Vec<String>,
 }
 
 impl Person {
@@ -222,11 +224,17 @@ impl Person {
             account_type: AccountType::Atlassian,
             active: true,
             admin: false,
+            groups: Vec::new(),
         }
     }
 
     pub fn admin(mut self) -> Self {
         self.admin = true;
+        self
+    }
+
+    pub fn in_group(mut self, name: &str) -> Self {
+        self.groups.push(name.to_owned());
         self
     }
 

@@ -11,6 +11,34 @@ pub const ISSUE_MODULE: &str = "latchkey-issue";
 /// Key of the page to which the person returns from the service.
 pub const FINISH_MODULE: &str = "latchkey-finish";
 
+/// Key of the page for the admins of a site.
+pub const ADMIN_MODULE: &str = "latchkey-admin";
+/// Key of the page that Jira leads to after an installation, which is the same.
+pub const START_MODULE: &str = "latchkey-get-started";
+
+/// The scopes that the app asks for, each with its reason in words for an admin. DELETE implies WRITE, which implies
+/// READ; all three are named so that the consent screen lists them.
+pub const SCOPES: &[(&str, &str)] = &[
+    (
+        "READ",
+        "To read a person's name, and whether the account is active; which groups they are in, if you choose groups; \
+         and whether somebody who opens this page is a Jira admin.",
+    ),
+    (
+        "WRITE",
+        "To put the key into one user property of each connected person.",
+    ),
+    (
+        "DELETE",
+        "To delete that user property when a connection ends.",
+    ),
+    (
+        "ACT_AS_USER",
+        "To write that property as its own person where Jira doesn't let the app itself, for instance because its \
+         admin right was taken away.",
+    ),
+];
+
 /// The Jira module that shows the link in an issue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum IssueModule {
@@ -67,9 +95,7 @@ pub fn descriptor(facts: &Facts<'_>) -> Value {
             "enabled": "/connect/enabled",
             "disabled": "/connect/disabled",
         },
-        // DELETE implies WRITE, which implies READ; all three are named so that the consent screen lists
-        // them.
-        "scopes": ["READ", "WRITE", "DELETE", "ACT_AS_USER"],
+        "scopes": SCOPES.iter().map(|(scope, _)| scope).collect::<Vec<_>>(),
         "modules": {
             name: issue_module,
             "generalPages": [{
@@ -78,6 +104,16 @@ pub fn descriptor(facts: &Facts<'_>) -> Value {
                 "location": "none",
                 "url": "/connect/finish?attempt={ac.attempt}&handle={ac.handle}",
             }],
+            "adminPages": [{
+                "key": ADMIN_MODULE,
+                "name": {"value": facts.app_name},
+                "url": "/connect/admin",
+            }],
+            "postInstallPage": {
+                "key": START_MODULE,
+                "name": {"value": facts.app_name},
+                "url": "/connect/admin",
+            },
         },
     })
 }

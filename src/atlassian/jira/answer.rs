@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::clock::{Seconds, parse_rfc3339};
-use crate::model::{AccountId, AccountKind, ParkReason, Person};
+use crate::model::{AccountId, AccountKind, Group, ParkReason, Person};
 use crate::names;
 use crate::outbound::Answer;
 
@@ -69,6 +69,38 @@ pub fn read_person(body: &[u8], account: &AccountId) -> Option<Person> {
             .and_then(names::shown)
             .unwrap_or_else(|| account.to_string()),
     })
+}
+
+/// Whether Jira's answer grants the global permission `ADMINISTER`. None if it is no such answer.
+#[must_use]
+pub fn read_administers(body: &[u8]) -> Option<bool> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Granted {
+        global_permissions: Vec<Value>,
+    }
+    let granted: Granted = serde_json::from_slice(body).ok()?;
+    Some(
+        granted
+            .global_permissions
+            .iter()
+            .any(|it| it == "ADMINISTER"),
+    )
+}
+
+/// The groups in Jira's answer. None if it is no list; what is no group in it is left out.
+#[must_use]
+pub fn read_groups(body: &[u8]) -> Option<Vec<Group>> {
+    let groups: Vec<Value> = serde_json::from_slice(body).ok()?;
+    let text = |group: &Value, name: &str| group[name].as_str().map(str::to_owned);
+    let groups = groups.iter().filter_map(|group| {
+        let (name, id) = (text(group, "name"), text(group, "groupId"));
+        (name.is_some() || id.is_some()).then(|| Group {
+            name: name.unwrap_or_default(),
+            id,
+        })
+    });
+    Some(groups.collect())
 }
 
 /// The generation in Jira's answer about a user property. An admin of the site can write any number there; one
@@ -342,6 +374,54 @@ mod tests {
                 matches!(said, Err(Said::NotJira(_))),
                 "{status} {kind} {body}"
             );
+        }
+    }
+
+    #[test]
+    fn t35_only_the_word_itself_makes_an_admin() {
+        for (body, said) in [
+            (
+                r#"{"globalPermissions":["ADMINISTER"],"projectPermissions":[]}"#,
+                Some(true),
+            ),
+            (
+                r#"{"globalPermissions":[],"projectPermissions":[]}"#,
+                Some(false),
+            ),
+            (
+                r#"{"globalPermissions":["administer","ADMINISTER ","ADMINISTER_PROJECTS",7,null]}"#,
+                Some(false),
+            ),
+            (r#"{"globalPermissions":[["ADMINISTER"]]}"#, Some(false)),
+            (r#"{"projectPermissions":["ADMINISTER"]}"#, None),
+            (r#"{"globalPermissions":"ADMINISTER"}"#, None),
+            (r#"{"globalPermissions":{"ADMINISTER":true}}"#, None),
+            (r#"["ADMINISTER"]"#, None),
+            ("true", None),
+            ("", None),
+        ] {
+            assert_eq!(read_administers(body.as_bytes()), said, "{body}");
+        }
+    }
+
+    #[test]
+    fn groups_are_read_whatever_is_odd_about_one() {
+        let body = r#"[{"name":"jira-users","groupId":"276f955c","self":"x"},{"name":"old"},{"groupId":"1"},7,{}]"#;
+        let groups = read_groups(body.as_bytes()).unwrap();
+        let names: Vec<_> = groups
+            .iter()
+            .map(|group| (group.name.as_str(), group.id.as_deref()))
+            .collect();
+        assert_eq!(
+            names,
+            [
+                ("jira-users", Some("276f955c")),
+                ("old", None),
+                ("", Some("1"))
+            ]
+        );
+        for nonsense in ["{}", "", r#"{"groups":[]}"#, "null"] {
+            assert_eq!(read_groups(nonsense.as_bytes()), None, "{nonsense}");
         }
     }
 

@@ -12,8 +12,8 @@ use tokio::time::Instant;
 
 use latchkey::clock::{Clock, Seconds};
 use latchkey::model::{
-    AccountId, AttemptId, ClientKey, Consent, Credential, Heard, Identity, Installation, Phase,
-    Tenant, Tokens,
+    AccountId, Actor, AttemptId, ClientKey, Consent, Credential, Heard, Identity, Installation,
+    Phase, Tenant, Tokens,
 };
 use latchkey::random::Random;
 use latchkey::secret::Secret;
@@ -486,7 +486,7 @@ impl World {
             let left = app
                 .parts
                 .store
-                .unlink(&tenant, &account, now, now + 15)
+                .unlink(&tenant, &account, None, &Actor::Person, now, now + 15)
                 .await;
             let done = cleanup::run_these(&app.parts, &left.expect(DONE), now + 15).await;
             done.expect(DONE);

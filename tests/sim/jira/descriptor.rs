@@ -61,12 +61,13 @@ pub struct Accepted {
     pub icons: Vec<String>,
 }
 
-const MODULES: [&str; 7] = [
+const MODULES: [&str; 8] = [
     "jiraIssueContexts",
     "jiraIssueGlances",
     "generalPages",
     "adminPages",
     "configurePage",
+    "postInstallPage",
     "webhooks",
     "jiraEntityProperties",
 ];
@@ -138,8 +139,8 @@ fn check_modules(modules: &Map<String, Value>, accepted: &mut Accepted) -> Resul
             continue;
         }
         let found = match found {
-            Value::Array(found) if kind != "configurePage" => found.as_slice(),
-            Value::Object(_) if kind == "configurePage" => std::slice::from_ref(found),
+            Value::Array(found) if !is_single(kind) => found.as_slice(),
+            Value::Object(_) if is_single(kind) => std::slice::from_ref(found),
             _ => return Err(format!("modules.{kind} has the wrong shape")),
         };
         for module in found {
@@ -165,6 +166,11 @@ fn check_modules(modules: &Map<String, Value>, accepted: &mut Accepted) -> Resul
         }
     }
     Ok(())
+}
+
+/// Modules that an app has one of.
+fn is_single(kind: &str) -> bool {
+    ["configurePage", "postInstallPage"].contains(&kind)
 }
 
 /// Checks an issue module and gives the address of its icon.

@@ -218,8 +218,13 @@ impl Cloud {
             return Some(too_many("jira-burst-based", 1, now));
         }
         burst.1 += 1;
-        // Reading a person costs more than anything else an app does here.
-        self.usage.points += if path == "/rest/api/3/user" { 3 } else { 1 };
+        // Asking about a person costs more than anything else an app does here.
+        let asks = [
+            "/rest/api/3/user",
+            "/rest/api/3/user/groups",
+            "/rest/api/3/permissions/check",
+        ];
+        self.usage.points += if asks.contains(&path) { 3 } else { 1 };
         None
     }
 }

@@ -331,7 +331,8 @@ async fn app_page(
     let viewer = Viewer::of(&jira, &at, number, &headers, &uri)?;
     let site = jira.site(&at.site);
     let query = uri.query().unwrap_or_default();
-    let framed = find_page(&site, &app_key, &module_key).map(|(app, module)| {
+    let framed = find_page(&site, &app_key, &module_key, viewer.is_admin());
+    let framed = framed.map(|(app, module)| {
         let frame = Frame {
             viewer: &viewer,
             at: &at,
@@ -372,12 +373,19 @@ fn issue_modules(site: &Site) -> Vec<Value> {
         .collect()
 }
 
-fn find_page<'a>(site: &'a Site, app_key: &str, module_key: &str) -> Option<(&'a App, &'a Value)> {
+/// A page of the app, by its key. Those among the settings of the site are shown to admins alone.
+fn find_page<'a>(
+    site: &'a Site,
+    app_key: &str,
+    module_key: &str,
+    by_admin: bool,
+) -> Option<(&'a App, &'a Value)> {
     let app = site.enabled_app().filter(|app| app.key == app_key)?;
-    let module = ["generalPages", "adminPages"]
-        .iter()
-        .filter_map(|kind| app.descriptor["modules"][kind].as_array())
-        .flatten()
+    let modules = &app.descriptor["modules"];
+    let pages = |kind: &str| modules[kind].as_array().into_iter().flatten();
+    let of_admins = pages("adminPages").chain([&modules["postInstallPage"]]);
+    let module = pages("generalPages")
+        .chain(of_admins.filter(|_| by_admin))
         .find(|module| module["key"] == module_key)?;
     Some((app, module))
 }
@@ -495,7 +503,10 @@ impl Jira {
         let keys = path.strip_prefix("/plugins/servlet/ac/")?;
         let (app_key, module_key) = keys.split_once('/')?;
         let found = self.site(site);
-        let (_, module) = find_page(&found, app_key, module_key)?;
+        let account = account.into();
+        let by_admin = account.and_then(|account| found.people.get(account));
+        let by_admin = by_admin.is_some_and(|person| person.admin);
+        let (_, module) = find_page(&found, app_key, module_key, by_admin)?;
         let address = with_ac_parameters(module["url"].as_str()?, query);
         let origin = self.url(site);
         Some(self.framed_url(site, account, &origin, &address, &Overrides::none()))

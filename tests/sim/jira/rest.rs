@@ -28,6 +28,7 @@ pub fn routes() -> Router<Jira> {
     Router::new()
         .route("/rest/api/3/serverInfo", get(server_info))
         .route("/rest/api/3/user", get(user))
+        .route("/rest/api/3/user/groups", get(groups))
         .route("/rest/api/3/user/properties", get(property_keys))
         .route(
             "/rest/api/3/user/properties/{key}",
@@ -335,6 +336,19 @@ async fn user(call: Authenticated) -> Result<Response, Refusal> {
         "locale": "en_GB",
     }))
     .into_response())
+}
+
+async fn groups(call: Authenticated) -> Result<Response, Refusal> {
+    call.needs(Scope::Read)?;
+    let person = call.person()?;
+    let base = call.jira.url(&call.site);
+    let groups = person.groups.iter().map(|name| {
+        let id = format!("id-{name}");
+        let url = format!("{base}/rest/api/3/group?groupId={}", tokens::percent(&id));
+        json!({"name": name, "groupId": id, "self": url})
+    });
+    let groups: Vec<Value> = groups.collect();
+    Ok(Json(json!(groups)).into_response())
 }
 
 async fn property_keys(call: Authenticated) -> Result<Response, Refusal> {

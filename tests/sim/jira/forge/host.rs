@@ -102,6 +102,10 @@ pub fn site_routes() -> Router<Jira> {
         .route("/jira/apps/{app}/{environment}", get(global_page))
         .route("/jira/apps/{app}/{environment}/{*route}", get(global_page))
         .route("/jira/settings/apps/{app}/{environment}", get(admin_page))
+        .route(
+            "/jira/settings/apps/get-started/{app}/{environment}",
+            get(admin_page),
+        )
         .route("/s/invoke", post(invoke))
         .route("/s/forge.js", get(async || script(include_str!("page.js"))))
 }
@@ -251,7 +255,10 @@ async fn admin_page(
     headers: HeaderMap,
 ) -> Result<Response, Redirect> {
     let viewer = Viewer::of(&jira, &at, number, &headers, &uri)?;
-    let base = jira.forge_admin_path();
+    let base = match uri.path().contains("/get-started/") {
+        true => jira.forge_start_path(),
+        false => jira.forge_admin_path(),
+    };
     let may = viewer.is_admin();
     Ok(app_page(&jira, &at, &viewer, Page::Admin, &base, &uri, may))
 }
@@ -413,6 +420,16 @@ impl Jira {
     fn forge_global_path(&self) -> String {
         let (app, environment) = (self.forge_app_id(), self.forge_environment());
         format!("/jira/apps/{app}/{environment}")
+    }
+
+    /// The same page behind the button "Get started".
+    pub fn forge_start_url(&self, site: &str) -> String {
+        format!("{}{}", self.url(site), self.forge_start_path())
+    }
+
+    fn forge_start_path(&self) -> String {
+        let (app, environment) = (self.forge_app_id(), self.forge_environment());
+        format!("/jira/settings/apps/get-started/{app}/{environment}")
     }
 
     fn forge_admin_path(&self) -> String {
