@@ -191,7 +191,8 @@ impl Given {
     fn content(&mut self, setting: &str, path: &str) -> Option<Secret> {
         let why = match read(path) {
             Ok((text, mode)) => {
-                if mode & 0o004 != 0 {
+                let has_secret = setting != ENV_FILE || names_a_secret(text.expose());
+                if mode & 0o004 != 0 && has_secret {
                     self.notices.push(format!(
                         "other users can read {path} ({setting}), which holds a secret: take that right from them (chmod o= {path})"
                     ));
@@ -244,6 +245,14 @@ impl Given {
     }
 }
 
+/// Whether a file of settings holds a secret itself.
+fn names_a_secret(text: &str) -> bool {
+    let mut names = text
+        .lines()
+        .filter_map(|line| Some(assignment(line.trim())?.0));
+    names.any(|name| SECRETS.iter().any(|secret| name == variable(secret)))
+}
+
 /// The text that is not blank of a setting, and where it was found.
 fn text_of(matches: &ArgMatches, id: &str) -> Option<(Layer, OsString)> {
     let layer = match matches
@@ -255,7 +264,7 @@ fn text_of(matches: &ArgMatches, id: &str) -> Option<(Layer, OsString)> {
         ValueSource::EnvVariable => Layer::Environment,
         _ => return None,
     };
-    let text = matches.get_raw(id)?.last()?;
+    let text = matches.get_raw(id)?.next_back()?;
     let is_blank = text.to_str().is_some_and(|text| text.trim().is_empty());
     (!is_blank).then(|| (layer, text.to_owned()))
 }

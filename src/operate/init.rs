@@ -6,7 +6,6 @@
 mod files;
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::{Args, ValueEnum};
 use console::Term;
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
 use crate::app::Outside;
@@ -25,10 +25,10 @@ use crate::service::known::{Endpoints, Known};
 use crate::service::provider::Provider;
 use crate::store::Database;
 
-use files::{Content, Written};
+use files::{Content, SECRETS, Written};
 
 /// What `init` can be told besides the settings themselves.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct Init {
     /// The issuer of the service, like --provider-issuer
     #[arg(long, value_name = "URL")]
@@ -138,13 +138,13 @@ impl Questions {
 }
 
 /// The settings that are being put together.
-struct Draft<'a> {
-    init: &'a Init,
+struct Draft {
+    init: Init,
     questions: Questions,
     texts: Texts,
 }
 
-impl Draft<'_> {
+impl Draft {
     fn has(&self, name: &str) -> bool {
         self.texts.contains_key(name)
     }
@@ -199,6 +199,41 @@ impl Draft<'_> {
     /// Whether secrets are files of their own: a unit and a container are given those only that they need.
     fn keeps_secrets_apart(&self) -> bool {
         self.wants(Extra::Systemd) || self.wants(Extra::Compose)
+    }
+
+    /// Asks for all that is missing.
+    fn complete(mut self, out: &Path, random: &Random) -> Result<(Self, Config), String> {
+        for (name, given) in [
+            ("LATCHKEY_PROVIDER_ISSUER", self.init.issuer.clone()),
+            ("LATCHKEY_PROVIDER_CLIENT_ID", self.init.client_id.clone()),
+        ] {
+            if let Some(text) = given {
+                self.set(name, &text);
+            }
+        }
+        if let Some(path) = &self.init.client_secret_file {
+            let secret = std::fs::read_to_string(path).map(Zeroizing::new);
+            let secret =
+                secret.map_err(|error| format!("{path} (--client-secret-file): {error}"))?;
+            self.set("LATCHKEY_PROVIDER_CLIENT_SECRET", secret.trim());
+        }
+        let question = "The public https address of Latchkey, at which browsers reach it";
+        self.ask("LATCHKEY_BASE_URL", question, None)?;
+        self.the_service()?;
+        let has_door = self.the_door()?;
+        self.the_database(out, random)?;
+        self.the_rest(random);
+        match (self.config(), has_door) {
+            (Ok(config), true) => Ok((self, config)),
+            (wrong, has_door) => {
+                let mut lines: Vec<String> = Vec::new();
+                lines.extend(wrong.err().map(|wrong| wrong.to_string()));
+                if !has_door {
+                    lines.push(format!("--door is missing. {DOORS}"));
+                }
+                Err(lines.join("\n"))
+            }
+        }
     }
 
     fn the_service(&mut self) -> Result<(), String> {
@@ -278,6 +313,8 @@ impl Draft<'_> {
             if door == Door::Forge { "off" } else { "on" },
         );
         if door == Door::Connect {
+            self.texts
+                .retain(|name, _| !name.starts_with("LATCHKEY_FORGE_"));
             return Ok(true);
         }
         self.ask(
@@ -340,6 +377,25 @@ impl Draft<'_> {
     }
 }
 
+/// The terminal as it is before questions. An answer that is not shown must not leave it silent when somebody stops
+/// in the middle.
+struct AsBefore(Option<Termios>);
+
+impl AsBefore {
+    fn remembered() -> Self {
+        Self(tcgetattr(io::stdin()).ok())
+    }
+}
+
+impl Drop for AsBefore {
+    fn drop(&mut self) {
+        if let Some(before) = &self.0 {
+            // Without a terminal there is nothing to restore.
+            let _ = tcsetattr(io::stdin(), OptionalActions::Now, before);
+        }
+    }
+}
+
 /// Asks, checks, and writes the files. What an operator should read goes to `say`, a line at a time.
 ///
 /// # Errors
@@ -352,40 +408,17 @@ pub async fn run(
 ) -> Result<Done, String> {
     let out = std::path::absolute(&init.out)
         .map_err(|error| format!("{} is no folder: {error}", init.out.display()))?;
-    let mut draft = Draft {
-        init,
+    let draft = Draft {
         questions: Questions::new(init),
+        init: init.clone(),
         texts: settings.texts().collect(),
     };
-    for (name, given) in [
-        ("LATCHKEY_PROVIDER_ISSUER", &init.issuer),
-        ("LATCHKEY_PROVIDER_CLIENT_ID", &init.client_id),
-    ] {
-        if let Some(text) = given {
-            draft.set(name, text);
-        }
-    }
-    if let Some(path) = &init.client_secret_file {
-        let secret = std::fs::read_to_string(path).map(Zeroizing::new);
-        let secret = secret.map_err(|error| format!("{path} (--client-secret-file): {error}"))?;
-        draft.set("LATCHKEY_PROVIDER_CLIENT_SECRET", secret.trim());
-    }
-    let question = "The public https address of Latchkey, at which browsers reach it";
-    draft.ask("LATCHKEY_BASE_URL", question, None)?;
-    draft.the_service()?;
-    let has_door = draft.the_door()?;
-    draft.the_database(&out, &outside.random)?;
-    draft.the_rest(&outside.random);
-    let config = match (draft.config(), has_door) {
-        (Ok(config), true) => config,
-        (wrong, has_door) => {
-            let mut lines: Vec<String> = Vec::new();
-            lines.extend(wrong.err().map(|wrong| wrong.to_string()));
-            if !has_door {
-                lines.push(format!("--door is missing. {DOORS}"));
-            }
-            return Err(lines.join("\n"));
-        }
+    let (draft, config) = {
+        let _as_before = AsBefore::remembered();
+        let (out, random) = (out.clone(), outside.random.clone());
+        // A question waits in a thread of its own, so that a signal is heard meanwhile.
+        let asked = tokio::task::spawn_blocking(move || draft.complete(&out, &random));
+        asked.await.map_err(|error| error.to_string())??
     };
     if draft.wants(Extra::ForgeManifest) && config.forge.is_none() {
         return Err(
@@ -431,7 +464,7 @@ fn redirect_address(config: &Config) -> String {
 }
 
 /// The files to write, the settings first.
-fn files_of(draft: &Draft<'_>, config: &Config, out: &Path) -> Result<Vec<Content>, String> {
+fn files_of(draft: &Draft, config: &Config, out: &Path) -> Result<Vec<Content>, String> {
     let apart = draft.keeps_secrets_apart();
     let is_unit = draft.wants(Extra::Systemd);
     let mut lines = String::from("# Settings of Latchkey, written by `latchkey init`.\n");
@@ -439,25 +472,33 @@ fn files_of(draft: &Draft<'_>, config: &Config, out: &Path) -> Result<Vec<Conten
         true => "# Secrets are files of their own.\n",
         false => "# It holds secrets: only its owner can read it.\n",
     };
+    let line = |name: &str, text: &str| match line_of(name, text) {
+        Some(line) => Ok(format!("{line}\n")),
+        None => Err(format!("{name} has more than one line: give it in a file")),
+    };
     let mut secrets = Vec::new();
     for (name, text) in &draft.texts {
-        let in_own_file = draft.has(&format!("{name}_FILE"));
-        // A file that holds its secret was named, and is left where it is.
-        if in_own_file {
+        if name.ends_with("_FILE") {
+            // Apart, its content is written below.
+            if !apart {
+                let path =
+                    std::path::absolute(text.as_str()).unwrap_or_else(|_| text.as_str().into());
+                lines += &line(name, &path.display().to_string())?;
+            }
+            continue;
+        }
+        if !apart && draft.has(&format!("{name}_FILE")) {
             continue;
         }
         let secret = secret_of(name, config).filter(|_| apart);
-        let line = match secret {
+        lines += &match secret {
             Some(secret) => {
-                let path = out.join("secrets").join(secret);
+                let path = out.join(SECRETS).join(secret);
                 secrets.push(Content::secret(path.clone(), Secret::new(text.as_str())));
-                line_of(&format!("{name}_FILE"), &path.display().to_string())
+                line(&format!("{name}_FILE"), &path.display().to_string())?
             }
-            None => line_of(name, text),
+            None => line(name, text)?,
         };
-        let line =
-            line.ok_or_else(|| format!("{name} has more than one line: give it in a file"))?;
-        let _ = writeln!(lines, "{line}");
     }
     let env_file = out.join("latchkey.env");
     let mut files = vec![match apart && is_unit {
@@ -519,12 +560,7 @@ fn secret_of(name: &str, config: &Config) -> Option<&'static str> {
 }
 
 /// Says what to register where, and how to start.
-fn next_steps(
-    draft: &Draft<'_>,
-    config: &Config,
-    out: &Path,
-    say: &mut (dyn FnMut(String) + Send),
-) {
+fn next_steps(draft: &Draft, config: &Config, out: &Path, say: &mut (dyn FnMut(String) + Send)) {
     let service = &config.provider.name;
     let base_url = config.base_url.full();
     let mut lines = vec![

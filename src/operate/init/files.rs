@@ -1,8 +1,8 @@
 //! The files that `latchkey init` writes: those in `packaging/` and `forge/`, filled in.
 
-use std::fs::{self, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::Write as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, chown};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 
 use url::Url;
@@ -28,6 +28,9 @@ const GROUP: &str = "latchkey";
 const OF_LATCHKEY: u32 = 65532;
 const OF_POSTGRES: u32 = 999;
 
+/// The folder of files of secrets.
+pub(super) const SECRETS: &str = "secrets";
+const OWNER_ALONE: u32 = 0o700;
 const OWNER_ONLY: u32 = 0o600;
 const OWNER_AND_GROUP: u32 = 0o640;
 const EVERYBODY: u32 = 0o644;
@@ -37,9 +40,8 @@ pub(super) struct Content {
     path: PathBuf,
     text: Secret,
     mode: u32,
-    /// Who else has to read it: a group by its id, or a user.
+    /// Which group has to read it, by its id.
     group: Option<u32>,
-    user: Option<u32>,
 }
 
 /// A file that was written.
@@ -55,7 +57,6 @@ impl Content {
             text: Secret::new(text),
             mode: EVERYBODY,
             group: None,
-            user: None,
         }
     }
 
@@ -87,7 +88,11 @@ impl Content {
         let cannot =
             |error: std::io::Error| format!("{} cannot be written: {error}", self.path.display());
         if let Some(folder) = self.path.parent() {
-            fs::create_dir_all(folder).map_err(cannot)?;
+            let mut builder = DirBuilder::new();
+            if folder.ends_with(SECRETS) {
+                builder.mode(OWNER_ALONE);
+            }
+            builder.recursive(true).create(folder).map_err(cannot)?;
         }
         let mut file = OpenOptions::new()
             .create(true)
@@ -102,9 +107,9 @@ impl Content {
         file.set_len(0).map_err(cannot)?;
         file.write_all(self.text.expose().as_bytes())
             .map_err(cannot)?;
-        if self.user.is_some() || self.group.is_some() {
+        if self.group.is_some() {
             // Only root may give files away. `starts` says what is left to do.
-            let _ = chown(&self.path, self.user, self.group);
+            let _ = chown(&self.path, None, self.group);
         }
         Ok(Written {
             path: &self.path,
@@ -192,17 +197,14 @@ impl Place<'_> {
             .and_then(Url::password)
             .unwrap_or_default();
         let compose = COMPOSE.replace("../caddy/Caddyfile", "./Caddyfile");
-        let secret = self.out.join("secrets").join("postgres-password");
+        let secret = self.out.join(SECRETS).join("postgres-password");
         vec![
             Content::new(self.out.join("compose.yaml"), compose),
             Content::new(
                 self.out.join(".env"),
                 format!("LATCHKEY_HOST={}\n", self.host),
             ),
-            Content {
-                user: Some(OF_POSTGRES),
-                ..Content::secret(secret, Secret::new(password))
-            },
+            Content::secret(secret, Secret::new(password)),
         ]
     }
 
@@ -216,7 +218,7 @@ impl Place<'_> {
     ) -> Content {
         let scalar = |text: &str| {
             let quoted = serde_json::Value::from(text).to_string();
-            quoted.trim_matches('"').to_owned()
+            quoted[1..quoted.len() - 1].to_owned()
         };
         let lines = MANIFEST.lines().filter(|line| {
             !line.starts_with('#') && (key.is_some() || !line.contains("{{ app_key }}"))
