@@ -86,7 +86,8 @@ impl Sealer {
         static MADE: Mutex<u64> = Mutex::new(0);
         let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
         *made += 1;
-        format!("{:012x}-{}", *made, self.random.id())
+        let number = *made;
+        format!("{number:012x}-{}", self.random.id())
     }
 
     /// Writes down what this transaction brings about at a site.
