@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::administering::seed;
 use crate::browser::{Browser, Options, Theme};
 use crate::browsing::{Album, AtJira, ERROR_ANSWERS};
 use crate::by_both_doors;
@@ -465,5 +466,36 @@ async fn who_is_no_admin_any_more_sees_nothing_any_more(door: Door) {
     browser.assert_console_quiet(&[ERROR_ANSWERS]).await;
     browser.close().await;
     evil.disconnect().await;
+    scene.end().await;
+}
+
+/// How long the page takes with ten thousand links: measured, for people who look.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_page_of_ten_thousand_links_is_seen() {
+    let scene = start().await;
+    let browser = Browser::new(Options::default()).await;
+    seed(&scene, "acme", 10_000).await;
+    let room = Room::enter(&scene, &browser, "acme").await;
+    room.inside(async || browser.wait_text("100 of 10,000 people").await)
+        .await;
+    // From the beginning of the frame's page until the last answer was there, and the call for the links alone.
+    let took = "const all = performance.getEntriesByType('resource').filter(({ name }) => name.includes('/api/admin/')); \
+        const links = all.find(({ name }) => name.includes('/links')); \
+        return [Math.max(...all.map(({ responseEnd }) => responseEnd)), links.responseEnd - links.startTime].map(Math.round)";
+    println!("page, links (ms): {}", room.evaluate(took).await);
+    // The next page is one click away, and the first again.
+    room.inside(async || {
+        browser.wait_text("712020:seed-010000").await;
+        browser.click_css("#links-next").await;
+        browser.wait_text("712020:seed-009900").await;
+        browser.wait_no_text("712020:seed-010000").await;
+        browser.click_css("#links-first").await;
+        browser.wait_text("712020:seed-010000").await;
+    })
+    .await;
+    room.is_for_everybody("a full page").await;
+    browser.assert_console_quiet(&[]).await;
+    browser.close().await;
+    scene.execute("delete from link").await;
     scene.end().await;
 }

@@ -117,7 +117,7 @@ fn is(what: &str, whom: &str, by: &str) -> (String, String, String) {
 }
 
 /// So many links of a site, written beside the product: they are seen and ended, and hold no tokens that open.
-async fn seed(scene: &Scene, site: &str, links: i64) {
+pub async fn seed(scene: &Scene, site: &str, links: i64) {
     let (client_key, now) = (scene.client_key(site), scene.clock.now());
     let number = "substr('000000' || cast(i as text), length(cast(i as text)) + 1)";
     let seed = format!(
