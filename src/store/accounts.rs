@@ -47,12 +47,12 @@ statements! {
             order by account_id limit $3) candidate \
         union select account_id from (select account_id from attempt where client_key = $1 and account_id > $2 \
             order by account_id limit $3) candidate \
-        union select account_id from (select account_id from attempt_end where client_key = $1 \
+        union select account_id from (select distinct account_id from attempt_end where client_key = $1 \
             and account_id > $2 order by account_id limit $3) candidate \
-        union select account_id from (select account_id from ticket where client_key = $1 and account_id > $2 \
+        union select account_id from (select distinct account_id from ticket where client_key = $1 and account_id > $2 \
             order by account_id limit $3) candidate \
-        union select account_id from (select account_id from cleanup where client_key = $1 and account_id > $2 \
-            and account_id not like 'erased:%' order by account_id limit $3) candidate \
+        union select account_id from (select distinct account_id from cleanup where client_key = $1 \
+            and account_id > $2 and account_id not like 'erased:%' order by account_id limit $3) candidate \
         union select account_id from (select distinct account_id from site_event where client_key = $1 \
             and account_id > $2 order by account_id limit $3) candidate \
         union select account_id from (select distinct by_account_id as account_id from site_event \

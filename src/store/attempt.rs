@@ -14,7 +14,7 @@ use crate::secret::TenantKey;
 use crate::vault::{Broken, Place};
 
 use super::cleanup::{Owner, Wait};
-use super::rows::{AttemptEndRow, AttemptRow};
+use super::rows::{AttemptEndRow, AttemptRow, TenantRow};
 use super::sealer::Sealer;
 use super::statement::statements;
 use super::transaction::{Finish, Transaction};
@@ -29,6 +29,8 @@ statements! {
     ATTEMPT_TAKE_OF_PERSON = "delete from attempt where client_key = $1 and account_id = $2 returning {attempt}";
     ATTEMPT_BY_ID = "select {attempt} from attempt where id = $1";
     ATTEMPT_OF_PERSON = "select {attempt} from attempt where client_key = $1 and account_id = $2";
+    ATTEMPTS_OF_OLD_INSTALLATION = "select {attempt} from attempt where client_key = $1 \
+        and (installation < $2 or $3) limit 100";
     ATTEMPTS_OF_TENANT = "select {attempt} from attempt where client_key = $1";
     /// Takes any attempt to its next phase. Each sealing gives another text, so of two equal steps the second
     /// finds no row.
@@ -486,6 +488,24 @@ impl Store {
         let attempts: Vec<AttemptRow> = self.connections.all(of_tenant).await?;
         self.end_attempts(attempts, Some(Ending::Uninstalled), now)
             .await
+    }
+
+    /// Ends attempts that an uninstall has left behind, some at a time: it may have been cut in the middle. Returns
+    /// whether there were any.
+    pub(super) async fn end_attempts_left_behind(
+        &self,
+        tenant: &TenantRow,
+        now: Seconds,
+    ) -> Result<bool, Error> {
+        let old = ATTEMPTS_OF_OLD_INSTALLATION
+            .bind(&tenant.client_key)
+            .bind(tenant.installation)
+            .bind(!tenant.installed);
+        let attempts: Vec<AttemptRow> = self.connections.all(old).await?;
+        let any = !attempts.is_empty();
+        self.end_attempts(attempts, Some(Ending::Uninstalled), now)
+            .await?;
+        Ok(any)
     }
 
     /// Revokes tokens that no link holds. Without a subject their account is unknown: they may share a grant

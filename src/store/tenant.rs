@@ -295,12 +295,17 @@ impl Store {
         Ok(())
     }
 
-    /// Ends links of uninstalled tenants, a limited number at a time, and destroys a tenant's key with its
+    /// Ends attempts and links of uninstalled tenants, a limited number at a time, and destroys a tenant's key with its
     /// last link. Returns whether there is more to do.
     pub async fn drain(&self, now: Seconds) -> Result<bool, Error> {
         let tenants: Vec<TenantRow> = self.connections.all(&TENANTS_DRAINING).await?;
         let mut more = false;
         for tenant in tenants {
+            // The tenant's key opens what they hold, and goes with its last link.
+            if self.end_attempts_left_behind(&tenant, now).await? {
+                more = true;
+                continue;
+            }
             let old = LINKS_OF_OLD_INSTALLATION
                 .bind(&tenant.client_key)
                 .bind(tenant.installation)

@@ -1,5 +1,7 @@
 //! Stories of installing and uninstalling, and of everything that pretends to be Atlassian.
 
+use std::time::{Duration, Instant};
+
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use latchkey::atlassian::connect::Bound;
 use reqwest::Method;
@@ -27,6 +29,7 @@ on_both_databases!(
     a_switched_off_app_renews_nothing,
     r16_a_pending_deletion_outlasts_a_disabled_app,
     an_uninstall_ends_everything,
+    an_uninstall_that_was_cut_short_leaves_no_grant,
     one_site_leaves_another_alone,
     t30_a_key_that_was_seen_outlives_a_restart_and_an_absent_key_server,
     t30_a_withdrawn_key_is_noticed_within_a_day,
@@ -1091,6 +1094,32 @@ async fn an_uninstall_ends_everything(db: Db) {
     omar.renew().await.is(202);
     omar.property_of_generation(2).await;
     omar.disconnect().await;
+    scene.end().await;
+}
+
+/// Its attempts are ended after the tenant is marked as uninstalled: what comes between is made up for before the
+/// tenant's key is destroyed, which opens what they hold.
+async fn an_uninstall_that_was_cut_short_leaves_no_grant(db: Db) {
+    let scene = Scene::start(db, Setting::default()).await;
+    let mia = scene.person("acme", MIA);
+    let returned = mia.until_returned("u-100").await;
+    mia.both(&returned).await;
+    assert_eq!(scene.world.service.ledger().live_grants().len(), 1);
+    scene.execute("alter table attempt rename to away").await;
+    let answer = scene.world.jira.uninstall("acme").await;
+    let answer = answer.expect("it answers");
+    assert!(answer.status >= 500, "{}", answer.status);
+    let asked = Instant::now();
+    // The loops try to clean up meanwhile.
+    eventually("the loops have had their time", async || {
+        (asked.elapsed() > Duration::from_secs(2)).then_some(())
+    })
+    .await;
+    scene.execute("alter table away rename to attempt").await;
+    scene.all_revoked().await;
+    let keys = ask_database(&scene, "select data_key from tenant").await;
+    assert_eq!(keys.len(), 2, "{keys:?}");
+    scene.nothing_left().await;
     scene.end().await;
 }
 

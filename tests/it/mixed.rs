@@ -90,7 +90,7 @@ enum Wrong {
     DatabaseRestarts,
     ReplicaIsKilled,
     ReplicaIsStopped,
-    ReplicaHangsUp,
+    ReplicaReadsAgain,
 }
 
 const ALL: [Wrong; 18] = [
@@ -111,7 +111,7 @@ const ALL: [Wrong; 18] = [
     Wrong::DatabaseRestarts,
     Wrong::ReplicaIsKilled,
     Wrong::ReplicaIsStopped,
-    Wrong::ReplicaHangsUp,
+    Wrong::ReplicaReadsAgain,
 ];
 
 impl Wrong {
@@ -311,15 +311,15 @@ impl Stage {
                 replica.kill9().await;
                 self.second = Some(replica);
             }
-            Wrong::ReplicaIsStopped | Wrong::ReplicaHangsUp => {
-                let signal = if what == Wrong::ReplicaIsStopped {
-                    "TERM"
-                } else {
-                    "HUP"
-                };
+            Wrong::ReplicaIsStopped => {
                 let replica = self.second.as_mut().expect("it runs");
-                replica.signal(signal);
+                replica.signal("TERM");
                 replica.exit(Duration::from_secs(30)).await;
+            }
+            // It reads its settings again, and works on.
+            Wrong::ReplicaReadsAgain => {
+                let replica = self.second.as_ref().expect("it runs");
+                replica.signal("HUP");
             }
         }
         sleep(lasts).await;
@@ -332,7 +332,7 @@ impl Stage {
         match what {
             Wrong::DatabaseIsReadOnly => self.server.end(ice::Wrong::ReadOnly).await,
             Wrong::DatabaseRestarts => self.server.end(ice::Wrong::Restarting).await,
-            Wrong::ReplicaIsKilled | Wrong::ReplicaIsStopped | Wrong::ReplicaHangsUp => {
+            Wrong::ReplicaIsKilled | Wrong::ReplicaIsStopped => {
                 let replica = self.second.take().expect("it is kept");
                 self.second = Some(replica.restart().await);
             }
