@@ -461,10 +461,16 @@ impl Store {
                 let Some(key) = self.key_of(&row) else {
                     return Ok(Finish::RollBack(()));
                 };
-                self.sealer
+                let sealer = &self.sealer;
+                sealer
                     .learn_site(tx, &client_key, &key, &installation.cloud_id)
                     .await?;
-                Ok(Finish::Commit(()))
+                // In the same transaction: a tenant that is there has a door.
+                let done = sealer.take_over(tx, &client_key, &key, installation, now);
+                Ok(match done.await? {
+                    true => Finish::Commit(()),
+                    false => Finish::RollBack(()),
+                })
             })
             .await?;
         self.take_over_site(installation, now).await
