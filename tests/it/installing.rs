@@ -1,6 +1,6 @@
 //! Stories of installing and uninstalling, and of everything that pretends to be Atlassian.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use latchkey::atlassian::connect::Bound;
@@ -8,6 +8,7 @@ use reqwest::Method;
 use reqwest::header::AUTHORIZATION;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection, SqliteConnection};
+use tokio::time::Instant;
 
 use crate::database::Database;
 use crate::on_both_databases;
