@@ -53,7 +53,7 @@ pub(super) struct TenantRow {
 
 impl TenantRow {
     /// Whether the app is installed there as it was when the tenant was read. It may have been uninstalled since, or
-    /// installed anew.
+    /// installed again.
     pub(super) fn is_still(&self, tenant: &Tenant) -> bool {
         self.installed && self.installation == tenant.installation
     }
