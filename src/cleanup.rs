@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
 use crate::atlassian::jira::{About, JiraError};
 use crate::clock::Seconds;
@@ -13,6 +14,7 @@ use crate::meters::CleanupOutcome;
 use crate::model::{AccountId, ClientKey, Purpose, RevocableToken, Revocation, Tenant, Tokens};
 use crate::parts::Parts;
 use crate::service::failures::{RefreshError, RevokeError};
+use crate::spans;
 use crate::store::{Chore, Cleanup, TriedFor, Turn};
 
 /// How long one process holds an entry, in seconds. Longer than any call takes.
@@ -55,7 +57,8 @@ pub async fn run_due(parts: &Parts, turns: &[Turn]) -> Result<HashMap<ClientKey,
         *counts.entry(entry.client_key.clone()).or_default() += 1;
         let parts = parts.clone();
         tasks.spawn(async move {
-            if let Err(error) = run(&parts, entry).await {
+            let span = tracing::info_span!(target: spans::TARGET, parent: None, "cleanup");
+            if let Err(error) = run(&parts, entry).instrument(span).await {
                 tracing::warn!(%error, "cleaning up was interrupted; it is due again when its lease expires");
             }
         });

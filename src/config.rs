@@ -31,6 +31,7 @@ use crate::keys::signing::KeyTerms;
 use crate::linking::Customers;
 use crate::listen::Listen;
 use crate::log::{Filter, Format};
+use crate::otlp::{Collector, CollectorUrl, Headers};
 use crate::outbound::Addresses;
 use crate::proxies::Proxies;
 use crate::secret::Secret;
@@ -307,6 +308,23 @@ pub struct Settings {
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     log_format: Setting<Choice<Format>>,
 
+    /// Collector that gets traces and metrics by OTLP (protobuf over HTTP), without /v1/traces, like
+    /// http://127.0.0.1:4318 [default: none, and nothing is sent]
+    #[arg(long, value_name = "URL")]
+    otlp_url: Setting<CollectorUrl>,
+
+    /// Headers for the collector, comma separated, like api-key=… [default: none]
+    #[arg(long, value_name = "HEADERS")]
+    otlp_headers: Setting<Headers>,
+
+    /// Per cent of requests and renewals that are traced
+    #[arg(long, value_name = "PERCENT", default_value = "100")]
+    otlp_traces: Setting<Whole<0, 100>>,
+
+    /// Seconds between two reports of the metrics, 1 to 3600
+    #[arg(long, value_name = "SECONDS", default_value = "60")]
+    otlp_interval: Setting<Span<1, 3600>>,
+
     /// File of settings, one NAME=value in a line. Flags and environment variables win over it [default: none]
     #[arg(long, value_name = "FILE")]
     env_file: Setting<String>,
@@ -491,6 +509,8 @@ pub struct Config {
     pub events_days: i64,
     /// How to log.
     pub log: LogConfig,
+    /// Where traces and metrics go, if anywhere.
+    pub collector: Option<Collector>,
 }
 
 /// Shows only its name, so that tests can unwrap a `Result` of it.
@@ -564,6 +584,7 @@ impl Config {
                 jira_limits: s.jira_limits(),
                 service_limits: s.service_limits(),
                 log: s.log_config(),
+                collector: s.collector(),
                 provider: provider::read(s, known.unwrap_or(&OIDC), loopback),
             }
         );
@@ -666,6 +687,27 @@ impl Settings {
             }
         );
         reading.end(limits)
+    }
+
+    /// None if nothing is sent. The rules forbid the other settings then.
+    fn collector(&self) -> Result<Option<Collector>, Wrong> {
+        let mut reading = Reading::nothing();
+        let Some(url) = reading.take(self.otlp_url.get()) else {
+            return reading.end(None);
+        };
+        let Some(url) = url else {
+            return Ok(None);
+        };
+        let collector = each_field!(
+            reading,
+            Collector {
+                url: Ok::<_, Invalid>(url),
+                headers: self.otlp_headers.get().map(Option::unwrap_or_default),
+                traced: self.otlp_traces.value().map(Whole::as_u32),
+                every: self.otlp_interval.value().map(|interval| interval.0),
+            }
+        );
+        reading.end(collector).map(Some)
     }
 
     fn log_config(&self) -> Result<LogConfig, Wrong> {

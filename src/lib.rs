@@ -9,10 +9,10 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`clock`], [`random`], [`secret`], [`names`], [`lenient`], [`error`], [`log`], [`process`] | time, random numbers, secrets that are never printed, names that show something, JSON that is read whatever surrounds it, errors, the lines on standard error, what the system says of this process |
+//! | [`clock`], [`random`], [`secret`], [`names`], [`lenient`], [`error`], [`log`], [`spans`], [`process`] | time, random numbers, secrets that are never printed, names that show something, JSON that is read whatever surrounds it, errors, the lines on standard error, the spans of traces, what the system says of this process |
 //! | [`model`], [`grant`], [`moments`] | the nouns; how long a grant lasts; where a test can hold a renewal |
 //! | [`events`], [`meters`], [`limits`] | security events; metrics of this process; how often callers may do what costs something |
-//! | [`outbound`], [`listen`], [`sites`], [`proxies`], [`vault`] | calls to other servers; where this one listens; the hosts that tenants may have; trusted proxies; encryption at rest |
+//! | [`outbound`], [`otlp`], [`listen`], [`sites`], [`proxies`], [`vault`] | calls to other servers; traces and metrics for a collector; where this one listens; the hosts that tenants may have; trusted proxies; encryption at rest |
 //! | [`store`], [`key_set`] | the database; the public keys of another server |
 //! | [`gate`], [`figures`] | a gate that all replicas share; metrics from the database |
 //! | [`atlassian`], [`service`], [`keys`] | Atlassian's tokens and a tenant's Jira; the service; signed API keys and the form of a key in Jira |
@@ -47,6 +47,7 @@ pub mod model;
 pub mod moments;
 pub mod names;
 pub mod operate;
+pub mod otlp;
 pub mod outbound;
 pub mod parts;
 pub mod process;
@@ -60,6 +61,7 @@ pub mod server;
 pub mod service;
 mod settling;
 pub mod sites;
+pub mod spans;
 pub mod store;
 pub mod vault;
 pub mod web;

@@ -13,12 +13,17 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use prometheus::IntCounter;
-use tracing_subscriber::EnvFilter;
+use tracing::Subscriber;
 use tracing_subscriber::filter::Directive;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::reload;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
 use crate::error::ShouldBe;
+use crate::spans;
 
 /// How many bytes may wait to be written. Lines beyond that are lost.
 const MOST_WAITING: usize = 1024 * 1024;
@@ -61,16 +66,21 @@ impl FromStr for Filter {
 
 impl Filter {
     fn for_tracing(&self) -> EnvFilter {
-        let filter = EnvFilter::new(&self.0);
+        // Spans of traces would be in each line.
+        let filter = with(EnvFilter::new(&self.0), spans::TARGET, "off");
         if self.0.contains("tower_sessions") {
             return filter;
         }
         // tower_sessions warns about every forged cookie, and any client can send those. `events` counts
         // them.
-        "tower_sessions=error"
-            .parse::<Directive>()
-            .map_or(filter.clone(), |quieter| filter.add_directive(quieter))
+        with(filter, "tower_sessions", "error")
     }
+}
+
+fn with(filter: EnvFilter, target: &str, level: &str) -> EnvFilter {
+    format!("{target}={level}")
+        .parse::<Directive>()
+        .map_or(filter.clone(), |directive| filter.add_directive(directive))
 }
 
 /// How entries are written.
@@ -90,6 +100,9 @@ pub struct Log {
     /// Changes what is logged, once tracing writes here.
     refilter: Arc<OnceLock<Refilter>>,
 }
+
+/// Records spans.
+pub type Traces = Box<dyn Layer<Registry> + Send + Sync>;
 
 type Refilter = Box<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>;
 
@@ -116,29 +129,42 @@ impl Log {
         Ok(log)
     }
 
-    /// Makes this the log of the process: tracing writes to it, and so does a panic.
-    pub fn record(&self, filter: &Filter, format: Format) {
-        let builder = tracing_subscriber::fmt()
-            .with_env_filter(filter.for_tracing())
-            .with_writer(self.clone())
-            // tracing would write these to standard error itself, and its reader may be gone.
-            .log_internal_errors(false);
-        let refilter: Refilter = match format {
-            Format::Json => {
-                let builder = builder.json().with_filter_reloading();
-                let handle = builder.reload_handle();
-                builder.init();
+    /// Makes this the log of the process: tracing writes to it, and so does a panic. With `traces`, spans are recorded
+    /// there as well.
+    pub fn record(&self, filter: &Filter, format: Format, traces: Option<Traces>) {
+        let filter = filter.for_tracing();
+        let refilter: Refilter = match traces {
+            // The filter is of the log alone.
+            Some(traces) => {
+                let (filter, handle) = reload::Layer::new(filter);
+                let lines = self.lines(format).with_filter(filter);
+                Registry::default().with(traces).with(lines).init();
                 Box::new(move |filter| handle.reload(filter))
             }
-            Format::Text => {
-                let builder = builder.with_ansi(false).with_filter_reloading();
-                let handle = builder.reload_handle();
-                builder.init();
+            // What nobody records costs least where one filter decides for all.
+            None => {
+                let (filter, handle) = reload::Layer::new(filter);
+                let lines = self.lines(format);
+                Registry::default().with(filter).with(lines).init();
                 Box::new(move |filter| handle.reload(filter))
             }
         };
         self.refilter.set(refilter).ok();
         log_panics();
+    }
+
+    fn lines<S>(&self, format: Format) -> Box<dyn Layer<S> + Send + Sync>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let lines = fmt::layer()
+            .with_writer(self.clone())
+            // tracing would write these to standard error itself, and its reader may be gone.
+            .log_internal_errors(false);
+        match format {
+            Format::Json => lines.json().boxed(),
+            Format::Text => lines.with_ansi(false).boxed(),
+        }
     }
 
     /// Writes the entries of this filter from now on.

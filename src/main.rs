@@ -13,17 +13,20 @@ use std::time::Duration;
 use clap::{CommandFactory, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use prometheus::Registry;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use latchkey::atlassian::connect::Switch;
-use latchkey::clock::Clock;
+use latchkey::clock::{Clock, Seconds};
 use latchkey::config::{Config, Parts, Settings, Upkeep};
 use latchkey::events::Events;
 use latchkey::listen::Listen;
 use latchkey::log::Log;
 use latchkey::operate::doctor::{self, Finding, Mark};
+use latchkey::operate::gathering::Gathering;
 use latchkey::operate::init::{self, Init};
-use latchkey::operate::{accounts, healthy};
+use latchkey::operate::{accounts, healthy, telemetry};
+use latchkey::otlp::{Collector, Otlp, Tracing};
 use latchkey::process::{FEW_DESCRIPTORS, raise_descriptor_limit};
 use latchkey::random::Random;
 use latchkey::server::signals::{Asked, Signals};
@@ -266,7 +269,7 @@ async fn report_accounts(
     };
     let reported = async {
         if now {
-            log.record(&config.log.filter, config.log.format);
+            log.record(&config.log.filter, config.log.format, None);
             warn_of(settings);
             accounts::report_now(&config, &outside).await?;
         }
@@ -311,9 +314,16 @@ async fn run(
     mut signals: Signals,
 ) -> Result<ExitCode, String> {
     let config = Config::read(&settings).map_err(|wrong| wrong.to_string())?;
-    log.record(&config.log.filter, config.log.format);
-    warn_of(&settings);
     let outside = outside(config.allow_loopback_http)?;
+    let reporting = match &config.collector {
+        Some(collector) => Some(Reporting::to(collector, &outside, &config)?),
+        None => None,
+    };
+    let traces = reporting
+        .as_ref()
+        .map(|reporting| reporting.tracing.layer());
+    log.record(&config.log.filter, config.log.format, traces);
+    warn_of(&settings);
     let place = Place {
         listen: config.listen.clone(),
         metrics_listen: config.metrics_listen,
@@ -341,7 +351,27 @@ async fn run(
         tracing::info!("the database is up to date");
         return Ok(ExitCode::SUCCESS);
     }
-    serve_until_stopped(app, place, settings, log, signals).await
+    serve_until_stopped(app, place, reporting, settings, log, signals).await
+}
+
+/// What a collector gets.
+struct Reporting {
+    otlp: Otlp,
+    tracing: Tracing,
+    every: Seconds,
+}
+
+impl Reporting {
+    fn to(collector: &Collector, outside: &Outside, config: &Config) -> Result<Self, String> {
+        let instance = outside.random.id();
+        let otlp = Otlp::new(collector, &instance, config.allow_loopback_http)
+            .map_err(|error| format!("the HTTP client cannot start: {error}"))?;
+        Ok(Self {
+            tracing: otlp.tracing(collector.traced, Handle::current()),
+            otlp,
+            every: collector.every,
+        })
+    }
 }
 
 /// Where a server listens, and how it stops.
@@ -354,6 +384,7 @@ struct Place {
 async fn serve_until_stopped(
     app: Arc<App>,
     place: Place,
+    reporting: Option<Reporting>,
     settings: Settings,
     log: &Log,
     mut signals: Signals,
@@ -370,11 +401,25 @@ async fn serve_until_stopped(
         ..Bounds::default()
     };
     let (stop_metrics, metrics_stopped) = watch::channel(false);
+    let gathering = Arc::new(Gathering::new(app.clone()));
     if let Some(address) = place.metrics_listen {
-        let router = latchkey::web::metrics_router(app.clone());
+        let router = latchkey::web::metrics_router(gathering.clone());
         let listener = Listen::Tcp(address).bind("LATCHKEY_METRICS_LISTEN").await?;
-        tokio::spawn(serve(router, listener, metrics_stopped));
+        tokio::spawn(serve(router, listener, metrics_stopped.clone()));
     }
+    let reporting = reporting.map(
+        |Reporting {
+             otlp,
+             tracing,
+             every,
+         }| {
+            let clock = app.parts.clock.clone();
+            let reported = tokio::spawn(async move {
+                telemetry::run(otlp, &gathering, clock, every, metrics_stopped).await;
+            });
+            (reported, tracing)
+        },
+    );
     let listener = place.listen.bind("LATCHKEY_LISTEN").await?;
     let running =
         Running::start_within(bounds, app, listener).map_err(|error| error.to_string())?;
@@ -391,6 +436,10 @@ async fn serve_until_stopped(
     );
     running.stop_after(place.drain).await;
     stop_metrics.send_replace(true);
+    if let Some((reported, tracing)) = reporting {
+        // Each waits for a moment only.
+        let _ended = tokio::join!(reported, tracing.end());
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -511,7 +560,7 @@ async fn rotate_keys(
     mut signals: Signals,
 ) -> Result<ExitCode, String> {
     let upkeep = Upkeep::read(settings).map_err(|wrong| wrong.to_string())?;
-    log.record(&upkeep.log.filter, upkeep.log.format);
+    log.record(&upkeep.log.filter, upkeep.log.format, None);
     warn_of(settings);
     let events = Events::new(&Registry::new(), Clock::system());
     let vault = Vault::new(upkeep.sealing_keys, Random::system(), events);

@@ -20,6 +20,7 @@ use crate::clock::{Seconds, rfc3339};
 use crate::events::TokenKind;
 use crate::log::LINES_LOST;
 use crate::model::{AsideReason, Link, ReconnectReason, Trouble};
+use crate::otlp;
 
 /// Upper bounds of the buckets of a step, in seconds: from one write to SQLite to the longest wait for an
 /// answer (`outbound::TIME_LIMIT`).
@@ -365,6 +366,7 @@ impl Meters {
     pub fn new(registry: &Registry) -> Self {
         let (r, text) = (registry, |name, help| Opts::new(name, help));
         registered(r, Ok(LINES_LOST.clone()));
+        registered(r, Ok(otlp::LOST.clone()));
         #[rustfmt::skip]
         let meters = Self {
             renewals: counters(r, text("latchkey_renewals_total", "Renewals by outcome."), &["outcome"]),
@@ -451,6 +453,7 @@ impl Meters {
         retry_at: Option<Seconds>,
     ) {
         let Subject { link, failures } = subject.into();
+        tracing::Span::current().record("latchkey.outcome", outcome.as_str());
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(

@@ -12,9 +12,12 @@ use http::{HeaderMap, StatusCode};
 use ipnet::IpNet;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tracing::Instrument as _;
+use tracing::field::Empty;
 
 use crate::clock::{Seconds, parse_http_date};
 use crate::error::ShouldBe;
+use crate::spans;
 
 /// From the first byte sent to the last byte received.
 pub const TIME_LIMIT: Duration = Duration::from_secs(30);
@@ -183,24 +186,57 @@ impl Outbound {
         request: reqwest::RequestBuilder,
         largest: usize,
     ) -> Result<(Answer, Option<Failure>), Failure> {
-        let mut response = request.send().await.map_err(failure)?;
-        let mut answer = Answer {
-            status: response.status(),
-            headers: response.headers().clone(),
-            body: Vec::new(),
-        };
-        let broke_off = loop {
-            match response.chunk().await {
-                Ok(None) => break None,
-                Ok(Some(chunk)) if answer.body.len() + chunk.len() > largest => {
-                    break Some(Failure::Unknown("the answer is too large".to_owned()));
-                }
-                Ok(Some(chunk)) => answer.body.extend_from_slice(&chunk),
-                Err(error) => break Some(failure(error)),
+        let (client, request) = request.build_split();
+        let request = request.map_err(failure)?;
+        let span = tracing::info_span!(
+            target: spans::TARGET,
+            "call",
+            otel.name = %request.method(),
+            otel.kind = "client",
+            http.request.method = %request.method(),
+            server.address = request.url().host_str(),
+            http.response.status_code = Empty,
+            otel.status_code = Empty,
+        );
+        let sent = send_to_end(&client, request, largest).instrument(span.clone());
+        let sent = sent.await;
+        match &sent {
+            Ok((answer, None)) => {
+                span.record(
+                    "http.response.status_code",
+                    i64::from(answer.status.as_u16()),
+                );
             }
-        };
-        Ok((answer, broke_off))
+            Ok((_, Some(_))) | Err(_) => {
+                span.record("otel.status_code", "ERROR");
+            }
+        }
+        sent
     }
+}
+
+async fn send_to_end(
+    client: &reqwest::Client,
+    request: reqwest::Request,
+    largest: usize,
+) -> Result<(Answer, Option<Failure>), Failure> {
+    let mut response = client.execute(request).await.map_err(failure)?;
+    let mut answer = Answer {
+        status: response.status(),
+        headers: response.headers().clone(),
+        body: Vec::new(),
+    };
+    let broke_off = loop {
+        match response.chunk().await {
+            Ok(None) => break None,
+            Ok(Some(chunk)) if answer.body.len() + chunk.len() > largest => {
+                break Some(Failure::Unknown("the answer is too large".to_owned()));
+            }
+            Ok(Some(chunk)) => answer.body.extend_from_slice(&chunk),
+            Err(error) => break Some(failure(error)),
+        }
+    };
+    Ok((answer, broke_off))
 }
 
 /// Leaves out the URL: it may contain an account id, and the caller knows it.

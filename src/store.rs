@@ -143,7 +143,7 @@ impl Store {
         };
         let connections = match Connections::to_serve(&database).await {
             Ok(connections) => connections,
-            Err(error) => return Err(database.cannot_be_opened(error).await),
+            Err(error) => return Err(database.cannot_be_opened(error)),
         };
         if let Database::Sqlite(path) = &database {
             restrict_all(path);

@@ -30,12 +30,15 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::trace::TraceLayer;
+use tracing::Instrument as _;
+use tracing::field::Empty;
 
 use crate::app::App;
 use crate::atlassian::connect::Switch;
 use crate::atlassian::connect::descriptor::{Facts, descriptor};
 use crate::error::Error;
 use crate::meters::NO_ROUTE;
+use crate::spans;
 
 use client::Client;
 use pages::Face;
@@ -226,7 +229,25 @@ async fn count(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let began = Instant::now();
-    let response = next.run(request).await;
+    let name = route.as_ref().map_or("-", MatchedPath::as_str);
+    let span = tracing::info_span!(
+        target: spans::TARGET,
+        "request",
+        otel.name = format!("{method} {name}"),
+        otel.kind = "server",
+        http.request.method = %method,
+        http.route = name,
+        http.response.status_code = Empty,
+        otel.status_code = Empty,
+    );
+    let response = next.run(request).instrument(span.clone()).await;
+    span.record(
+        "http.response.status_code",
+        i64::from(response.status().as_u16()),
+    );
+    if response.status().is_server_error() {
+        span.record("otel.status_code", "ERROR");
+    }
     // Without the path of the base URL, so that a route has the same name everywhere.
     let base_path = app.connect.base_url.path();
     let route = route.as_ref().map_or(NO_ROUTE, |route| {

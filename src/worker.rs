@@ -10,6 +10,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tracing::Instrument as _;
+use tracing::field::Empty;
 
 use crate::clock::{Clock, Millis, Seconds};
 use crate::error::Error;
@@ -21,6 +23,7 @@ use crate::parts::{Parts, Round};
 use crate::publishing::REST;
 use crate::renewal::{self, Renewing};
 use crate::reporting;
+use crate::spans;
 use crate::store::{
     Claim, ClaimKind, GivenBack, LEASE, Lease, SignOfLife, Store, TURN, TenantsWith, Turn,
 };
@@ -273,7 +276,16 @@ impl Renewals {
         self.tasks.spawn(async move {
             let _running = running;
             let probe = claim.probe;
-            if let Err(error) = renewal::renew(&renewing, claim.clone()).await {
+            let span = tracing::info_span!(
+                target: spans::TARGET,
+                parent: None,
+                "renewal",
+                latchkey.link = %claim.link.id,
+                latchkey.generation = claim.link.generation,
+                latchkey.outcome = Empty,
+            );
+            let renewed = renewal::renew(&renewing, claim.clone()).instrument(span);
+            if let Err(error) = renewed.await {
                 renewing.parts.meters.count(Outcome::Interrupted);
                 tracing::warn!(%error, "a renewal was interrupted; its link is given back or due again when the lease expires");
                 if matches!(error, Error::Unavailable(_)) {

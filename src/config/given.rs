@@ -17,13 +17,14 @@ use crate::error::ShouldBe;
 use crate::secret::Secret;
 
 /// The settings that may be in a file of their own, by their ids.
-pub(super) const SECRETS: [&str; 6] = [
+pub(super) const SECRETS: [&str; 7] = [
     "database_url",
     "sealing_keys",
     "provider_client_secret",
     "introspection_secret",
     "service_secret",
     "webhook_secret",
+    "otlp_headers",
 ];
 /// What the id of a setting that names such a file ends in.
 const FILE: &str = "_file";

@@ -4,6 +4,7 @@ use super::setting::{Invalid, Problem, Setting};
 use super::{ApiKeyFrom, PropertyHolds, Settings};
 use crate::atlassian::connect::Switch;
 use crate::error::ShouldBe;
+use crate::otlp::CollectorUrl;
 use crate::service::known::{Endpoints, Known, OIDC};
 use crate::vault::SealingKeys;
 
@@ -78,6 +79,8 @@ pub(super) fn all_broken(s: &Settings, known: Option<&Known>) -> Vec<Invalid> {
         needed(&s.minted_audience, from(ApiKeyFrom::Minted), "the name by which your service knows itself in tokens, as LATCHKEY_API_KEY_FROM is `minted`"),
         needed(&s.forge_environments, s.forge_app_id.is_given(), "the uuids of the environments of the Forge app whose calls are accepted, as LATCHKEY_FORGE_APP_ID is given"),
         needed(&s.forge_app_id, s.connect.peek().is_some_and(|given| given.0 == Switch::Off), "the id of the Forge app, as LATCHKEY_CONNECT is `off` and there is no other door"),
+        needed(&s.otlp_url, s.otlp_headers.is_given(), "the collector that gets the headers of LATCHKEY_OTLP_HEADERS"),
+        useless(&s.otlp_headers, s.otlp_url.peek().is_some_and(CollectorUrl::is_readable), "left out, or LATCHKEY_OTLP_URL should be https: others could read the headers on the way"),
         needed(&s.property_public_key, sealed, "a public key of P-256 or X25519, as JWK or PEM, as LATCHKEY_PROPERTY is `sealed`"),
     ];
     broken(rules)

@@ -7,6 +7,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracing::Instrument as _;
+
 use crate::atlassian::Viewer;
 use crate::clock::Seconds;
 use crate::error::Error;
@@ -435,6 +437,7 @@ async fn redeem(linking: &Arc<Linking>, tenant: Tenant, attempt: Attempt) -> Res
     let task = tokio::spawn({
         let linking = linking.clone();
         async move { ask_the_service(&linking, &tenant, attempt, code, round, pass).await }
+            .in_current_span()
     });
     task.await
         .map_err(|_| Error::Internal("redeeming a code panicked".to_owned()))?
@@ -679,6 +682,7 @@ async fn publish_first_key(
     let task = tokio::spawn({
         let linking = linking.clone();
         async move { publishing::publish(&linking.parts, claim, credential).await }
+            .in_current_span()
     });
     match task.await {
         Ok(Ok(())) => Ok(()),

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracing::Instrument as _;
+
 use crate::atlassian::Viewer;
 use crate::cleanup;
 use crate::clock::Seconds;
@@ -98,6 +100,7 @@ pub(crate) async fn end(
         let linking = linking.clone();
         let left = left.clone();
         async move { cleanup::run_these(&linking.parts, &left, hands_off_until).await }
+            .in_current_span()
     });
     match tokio::time::timeout(UNLINK_PATIENCE, task).await {
         Ok(Ok(Ok(()))) => {}

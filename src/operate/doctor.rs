@@ -21,6 +21,7 @@ use crate::events::Events;
 use crate::model::{LinkState, StateName};
 use crate::operate::accounts;
 use crate::operate::forecast::{Forecast, Level, SAMPLE};
+use crate::otlp::{Collector, Otlp};
 use crate::outbound::SIZE_LIMIT;
 use crate::process::{FEW_DESCRIPTORS, raise_descriptor_limit};
 use crate::secret::Secret;
@@ -109,7 +110,26 @@ pub async fn examine(
     if config.connect == Switch::On {
         install_keys(config, outside, &mut findings).await;
     }
+    if let Some(collector) = &config.collector {
+        telemetry(collector, config.allow_loopback_http, &mut findings).await;
+    }
     findings.well
+}
+
+/// A collector that does not answer keeps nobody from working.
+async fn telemetry(collector: &Collector, loopback_names: bool, findings: &mut Findings<'_>) {
+    let tried = match Otlp::new(collector, "latchkey-doctor", loopback_names) {
+        Ok(otlp) => otlp.try_out().await,
+        Err(error) => Err(error.to_string()),
+    };
+    match tried {
+        Ok(()) => findings.say(Mark::Well, "collector", "takes traces and metrics"),
+        Err(why) => findings.say(
+            Mark::Look,
+            "collector",
+            format!("{why}: traces and metrics are lost until it takes them (LATCHKEY_OTLP_URL, LATCHKEY_OTLP_HEADERS)"),
+        ),
+    }
 }
 
 fn settings(config: &Config, findings: &mut Findings<'_>) {

@@ -435,7 +435,7 @@ impl StateRow {
 pub async fn report_all_beside(database: &Database, now: Seconds) -> Result<(), OpenError> {
     let connections = match Connections::to_write_beside(database).await {
         Ok(connections) => connections,
-        Err(error) => return Err(database.cannot_be_opened(error).await),
+        Err(error) => return Err(database.cannot_be_opened(error)),
     };
     let schema = connections.schema().await;
     let marked = match schema {

@@ -150,7 +150,7 @@ async fn copy(database: &Database, from: &str, part: &Path) -> Result<BackedUp, 
     let opened = open(from).await;
     let mut source = match opened {
         Ok(source) => source,
-        Err(error) => return Err(database.cannot_be_opened(error.into()).await.into()),
+        Err(error) => return Err(database.cannot_be_opened(error.into()).into()),
     };
     let into = part.to_string_lossy().into_owned();
     execute(&mut source, BACKUP_INTO.bind(into.as_str())).await?;

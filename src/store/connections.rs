@@ -15,9 +15,11 @@ use sqlx::{
     Sqlite, SqlitePool,
 };
 use tokio::time::{Instant, timeout};
+use tracing::Instrument as _;
 
 use crate::error::is_read_only;
 use crate::secret::Secret;
+use crate::spans;
 
 use super::checks::keeps_sessions;
 use super::database::Server;
@@ -551,12 +553,27 @@ impl Connections {
         tokio::time::timeout(CLOSING, closed).await.ok();
     }
 
+    /// The span of work in the database, for a collector of traces.
+    pub(super) fn span(&self, name: &'static str) -> tracing::Span {
+        let kind = match self.pool {
+            Pool::Sqlite(_) => "sqlite",
+            Pool::Postgres(_) => "postgresql",
+        };
+        tracing::info_span!(
+            target: spans::TARGET,
+            "database",
+            otel.name = name,
+            otel.kind = "client",
+            db.system.name = kind,
+        )
+    }
+
     /// Runs a single statement. Returns how many rows it changed.
     pub(super) async fn execute(&self, query: impl Into<Query<'_>>) -> Result<u64, sqlx::Error> {
-        let query = query.into();
+        let (query, span) = (query.into(), self.span("statement"));
         match &self.pool {
-            Pool::Sqlite(pool) => execute_in(pool, &self.trust, query).await,
-            Pool::Postgres(pool) => execute_in(pool, &self.trust, query).await,
+            Pool::Sqlite(pool) => execute_in(pool, &self.trust, query).instrument(span).await,
+            Pool::Postgres(pool) => execute_in(pool, &self.trust, query).instrument(span).await,
         }
     }
 
@@ -565,10 +582,10 @@ impl Connections {
         &self,
         query: impl Into<Query<'_>>,
     ) -> Result<Option<R>, sqlx::Error> {
-        let query = query.into();
+        let (query, span) = (query.into(), self.span("statement"));
         match &self.pool {
-            Pool::Sqlite(pool) => optional_in(pool, &self.trust, query).await,
-            Pool::Postgres(pool) => optional_in(pool, &self.trust, query).await,
+            Pool::Sqlite(pool) => optional_in(pool, &self.trust, query).instrument(span).await,
+            Pool::Postgres(pool) => optional_in(pool, &self.trust, query).instrument(span).await,
         }
     }
 
@@ -585,10 +602,10 @@ impl Connections {
         &self,
         query: impl Into<Query<'_>>,
     ) -> Result<Vec<R>, sqlx::Error> {
-        let query = query.into();
+        let (query, span) = (query.into(), self.span("statement"));
         match &self.pool {
-            Pool::Sqlite(pool) => all_in(pool, &self.trust, query).await,
-            Pool::Postgres(pool) => all_in(pool, &self.trust, query).await,
+            Pool::Sqlite(pool) => all_in(pool, &self.trust, query).instrument(span).await,
+            Pool::Postgres(pool) => all_in(pool, &self.trust, query).instrument(span).await,
         }
     }
 }

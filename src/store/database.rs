@@ -4,10 +4,8 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::str::FromStr;
-use std::time::Duration;
 
 use rustix::fs::{Access, access};
-use sqlx::ConnectOptions as _;
 use sqlx::postgres::PgConnectOptions;
 use url::Url;
 
@@ -43,8 +41,6 @@ const SSL_MODES: &[&str] = &[
 ];
 /// Parameters that name a file, or hold what would be in it.
 const FILES: &[&str] = &["sslrootcert", "sslcert", "sslkey"];
-/// How long a single connection may take that is opened to find out why others failed.
-const ONE_TRY: Duration = Duration::from_secs(3);
 const SHAPE: &str = "sqlite://FILE or postgres://USER:PASSWORD@HOST/DATABASE";
 
 /// The database that holds everything.
@@ -256,13 +252,13 @@ impl Database {
     }
 
     /// Why it cannot be opened, and what to do, in one line.
-    pub(super) async fn cannot_be_opened(&self, error: OpenError) -> OpenError {
+    pub(super) fn cannot_be_opened(&self, error: OpenError) -> OpenError {
         let OpenError::Database(error) = error else {
             return error;
         };
         let why = match self {
             Self::Sqlite(file) => why_not_sqlite(file, &error),
-            Self::Postgres(Server { url, .. }) => why_not_postgres(url, &cause(url, error).await),
+            Self::Postgres(Server { url, .. }) => why_not_postgres(url, &error),
         };
         self.not_opened(&why)
     }
@@ -273,20 +269,6 @@ impl Database {
         OpenError::Opening(format!(
             "the database cannot be opened: {place} (LATCHKEY_DATABASE_URL): {why}"
         ))
-    }
-}
-
-/// A pool tries again while the connection is refused, and then says only that its time is over. One more try
-/// says why.
-async fn cause(url: &Secret, error: sqlx::Error) -> sqlx::Error {
-    let (sqlx::Error::PoolTimedOut, Ok(options)) =
-        (&error, PgConnectOptions::from_str(url.expose()))
-    else {
-        return error;
-    };
-    match tokio::time::timeout(ONE_TRY, options.connect()).await {
-        Ok(Err(cause)) => cause,
-        _ => error,
     }
 }
 

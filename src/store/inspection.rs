@@ -53,7 +53,7 @@ impl Inspection {
         Ok(Self {
             connections: match Connections::to_read_beside(database).await {
                 Ok(connections) => connections,
-                Err(error) => return Err(database.cannot_be_opened(error).await),
+                Err(error) => return Err(database.cannot_be_opened(error)),
             },
             vault,
             sites,

@@ -227,7 +227,7 @@ impl Rotator {
     pub async fn open(database: &Database, vault: Vault) -> Result<Self, OpenError> {
         let connections = match Connections::to_write_beside(database).await {
             Ok(connections) => connections,
-            Err(error) => return Err(database.cannot_be_opened(error).await),
+            Err(error) => return Err(database.cannot_be_opened(error)),
         };
         match connections.schema().await? {
             Schema::Current => Ok(Self { connections, vault }),

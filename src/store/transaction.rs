@@ -9,6 +9,7 @@
 use std::time::Duration;
 
 use sqlx::{Connection as _, Postgres, Sqlite};
+use tracing::Instrument as _;
 
 use crate::error::Error;
 
@@ -37,6 +38,14 @@ const TURN: Duration = Duration::from_secs(15);
 impl Connections {
     /// Runs `body` in a transaction, which ends as the body says. An error rolls it back.
     pub(super) async fn transaction<T>(
+        &self,
+        body: impl AsyncFnOnce(&mut Transaction<'_>) -> Result<Finish<T>, Error>,
+    ) -> Result<T, Error> {
+        let span = self.span("transaction");
+        self.transact(body).instrument(span).await
+    }
+
+    async fn transact<T>(
         &self,
         body: impl AsyncFnOnce(&mut Transaction<'_>) -> Result<Finish<T>, Error>,
     ) -> Result<T, Error> {

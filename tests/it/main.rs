@@ -73,6 +73,7 @@ mod sim;
 mod socket;
 mod starting;
 mod storage;
+mod telemetry;
 mod telling;
 mod trouble;
 mod unwritable;

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 /// The floors of the house, from the bottom to the top. A module uses its own floor and those below.
 const FLOORS: &[&[&str]] = &[
     &[
-        "clock", "error", "lenient", "log", "names", "process", "random", "secret",
+        "clock", "error", "lenient", "log", "names", "process", "random", "secret", "spans",
     ],
     &["model", "grant", "moments"],
     &[
-        "events", "listen", "meters", "limits", "outbound", "proxies", "sites", "vault",
+        "events", "listen", "meters", "limits", "otlp", "outbound", "proxies", "sites", "vault",
     ],
     &["key_set", "store"],
     &["gate", "figures"],

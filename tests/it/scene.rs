@@ -17,6 +17,7 @@ use tower::ServiceExt as _;
 use latchkey::clock::Clock;
 use latchkey::config::Config;
 use latchkey::model::{AccountId, ClientKey, LifecycleCall, Link};
+use latchkey::operate::gathering::Gathering;
 use latchkey::outbound::{Outbound, TIME_LIMIT};
 use latchkey::random::Random;
 use latchkey::server::Running;
@@ -426,7 +427,7 @@ impl Scene {
     /// What `/metrics` says now.
     pub async fn metrics(&self) -> String {
         let request = axum::http::Request::get("/metrics").body(Body::empty());
-        let answer = latchkey::web::metrics_router(self.app().clone())
+        let answer = latchkey::web::metrics_router(Arc::new(Gathering::new(self.app().clone())))
             .oneshot(request.expect("a request"))
             .await
             .unwrap_or_else(|never| match never {});

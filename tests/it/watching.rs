@@ -16,6 +16,7 @@ use latchkey::clock::rfc3339;
 use latchkey::config::Config;
 use latchkey::model::{AccountId, ClientKey};
 use latchkey::operate::doctor::{self, Mark};
+use latchkey::operate::gathering::Gathering;
 use latchkey::outbound::Outbound;
 use latchkey::random::Random;
 use latchkey::store::{Dialect, statements};
@@ -76,6 +77,7 @@ const FAMILIES: &[(&str, &str, &[&str])] = &[
     ("latchkey_links_past_due", "gauge", &[]),
     ("latchkey_links_resting", "gauge", &["state", "reason"]),
     ("latchkey_links_run_out", "gauge", &[]),
+    ("latchkey_otlp_failures_total", "counter", &[]),
     ("latchkey_renewal_step_seconds", "histogram", &["step"]),
     ("latchkey_renewals_total", "counter", &["outcome"]),
     (
@@ -214,7 +216,7 @@ pub fn labels(text: &str) -> Labels {
 
 async fn text_of(app: &Arc<App>) -> String {
     let request = axum::http::Request::get("/metrics").body(Body::empty());
-    let answer = latchkey::web::metrics_router(app.clone())
+    let answer = latchkey::web::metrics_router(Arc::new(Gathering::new(app.clone())))
         .oneshot(request.expect("a request"))
         .await
         .unwrap_or_else(|never| match never {});
