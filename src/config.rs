@@ -37,13 +37,13 @@ use crate::proxies::Proxies;
 use crate::secret::Secret;
 use crate::service::known::{ClientAuth, Endpoints, Known, OIDC};
 use crate::service::pace::ServiceLimits;
-use crate::service::registration::ProviderConfig;
+use crate::service::registration::{ProviderConfig, ServiceLooks};
 use crate::sites::SiteHosts;
 use crate::store::{Database, MostConnections};
 use crate::vault::{SealingKey, SealingKeys};
 
 use given::{Given, files_of_secrets, variable};
-use setting::{Choice, LongSecret, ServerUrl, Setting, Span, Whole};
+use setting::{Choice, LongSecret, PageUrl, Sentence, ServerUrl, Setting, Span, Whole};
 use wrong::{Reading, each_field};
 
 pub use given::line_of;
@@ -183,6 +183,23 @@ pub struct Settings {
     /// Name of the service as people know it, required unless LATCHKEY_PROVIDER names a known service
     #[arg(long, value_name = "NAME")]
     provider_name: Setting<String>,
+
+    /// Picture of the service, which people see while they connect: an https URL [default: none]
+    #[arg(long, value_name = "URL")]
+    provider_logo_url: Setting<PageUrl>,
+
+    /// What connecting gives people, in one sentence of at most 160 characters [default: a sentence with the name of
+    /// the service]
+    #[arg(long, value_name = "SENTENCE")]
+    provider_purpose: Setting<Sentence>,
+
+    /// Where people ask for help [default: none]
+    #[arg(long, value_name = "URL")]
+    provider_support_url: Setting<PageUrl>,
+
+    /// Where people read what happens with their data [default: none]
+    #[arg(long, value_name = "URL")]
+    provider_privacy_url: Setting<PageUrl>,
 
     /// OpenID Connect issuer of the service. Discovery finds the endpoints there
     #[arg(long, value_name = "URL")]
@@ -495,6 +512,8 @@ pub struct Config {
     pub allow_loopback_http: bool,
     /// The service.
     pub provider: ProviderConfig,
+    /// What people see of the service.
+    pub looks: ServiceLooks,
     /// Limits of the calls to Jira.
     pub jira_limits: JiraLimits,
     /// Limits of the requests to the service.
@@ -581,6 +600,7 @@ impl Config {
                 property: s.property_mode(),
                 outbound_addresses: s.outbound_addresses.get().map(Option::unwrap_or_default),
                 events_days: s.events_days.value().map(|days| i64::from(days.as_u32())),
+                looks: s.looks(loopback),
                 jira_limits: s.jira_limits(),
                 service_limits: s.service_limits(),
                 log: s.log_config(),
@@ -661,6 +681,23 @@ impl Settings {
             PropertyHolds::Handle => PropertyMode::Handle,
             PropertyHolds::Sealed => PropertyMode::Sealed(self.property_public_key.value()?),
         })
+    }
+
+    fn looks(&self, loopback: bool) -> Result<ServiceLooks, Wrong> {
+        let mut reading = Reading::nothing();
+        let looks = each_field!(
+            reading,
+            ServiceLooks {
+                logo: self.provider_logo_url.page(loopback),
+                purpose: self
+                    .provider_purpose
+                    .get()
+                    .map(|given| given.map(|Sentence(purpose)| purpose)),
+                support: self.provider_support_url.page(loopback),
+                privacy: self.provider_privacy_url.page(loopback),
+            }
+        );
+        reading.end(looks)
     }
 
     fn jira_limits(&self) -> Result<JiraLimits, Wrong> {

@@ -40,6 +40,7 @@ use crate::clock::Seconds;
 use crate::error::ShouldBe;
 use crate::log::Traces;
 use crate::outbound::{Failure, Outbound};
+use crate::sites::is_loopback;
 use crate::spans;
 
 /// How long the collector may take for an answer.
@@ -68,12 +69,7 @@ impl CollectorUrl {
     /// Whether what is sent there can be read on the way.
     #[must_use]
     pub fn is_readable(&self) -> bool {
-        let loopback = match self.0.host() {
-            Some(url::Host::Domain(name)) => name == "localhost",
-            Some(url::Host::Ipv4(address)) => address.is_loopback(),
-            Some(url::Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        };
+        let loopback = self.0.host().is_some_and(|host| is_loopback(&host));
         self.0.scheme() != "https" && !loopback
     }
 }

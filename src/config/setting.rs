@@ -16,6 +16,7 @@ use url::Url;
 
 use crate::clock::Seconds;
 use crate::error::ShouldBe;
+use crate::names;
 use crate::secret::Secret;
 use crate::sites::is_loopback;
 
@@ -162,6 +163,18 @@ impl Setting<ServerUrl> {
         let url = self.url(loopback)?.ok_or_else(|| self.missing())?;
         url.try_into()
             .map_err(|should_be: U::Error| self.malformed(should_be.into()))
+    }
+}
+
+impl Setting<PageUrl> {
+    /// The URL, or none. `loopback` says whether loopback hosts may use plain http.
+    pub(super) fn page(&self, loopback: bool) -> Result<Option<Url>, Invalid> {
+        let url = self.get()?.map(|PageUrl(url)| match url.scheme() {
+            "http" if !loopback => Err(ShouldBe::new(PAGE)),
+            _ => Ok(url),
+        });
+        url.transpose()
+            .map_err(|should_be| self.malformed(should_be))
     }
 }
 
@@ -333,6 +346,49 @@ impl FromStr for ServerUrl {
         } else {
             Err(ShouldBe::new(HTTPS_OR_LOOPBACK))
         }
+    }
+}
+
+/// The URL of something that people see or open. Another setting decides whether it may be plain http.
+#[derive(Debug, Clone)]
+pub struct PageUrl(Url);
+
+const PAGE: &str = "an https URL, like https://acme.example.com/help?from=jira";
+
+impl FromStr for PageUrl {
+    type Err = ShouldBe;
+
+    fn from_str(text: &str) -> Result<Self, ShouldBe> {
+        let good = |url: &Url| {
+            let secure = match url.scheme() {
+                "https" => true,
+                "http" => url.host().is_some_and(|host| is_loopback(&host)),
+                _ => false,
+            };
+            secure && url.has_host() && url.username().is_empty() && url.password().is_none()
+        };
+        let url = Url::parse(text).ok().filter(good);
+        url.map(Self).ok_or(ShouldBe::new(PAGE))
+    }
+}
+
+/// A sentence that people read.
+#[derive(Debug, Clone)]
+pub struct Sentence(pub(super) String);
+
+/// The most characters of a sentence.
+const LONGEST_SENTENCE: usize = 160;
+
+impl FromStr for Sentence {
+    type Err = ShouldBe;
+
+    fn from_str(text: &str) -> Result<Self, ShouldBe> {
+        let fits = text.chars().count() <= LONGEST_SENTENCE;
+        // Nothing is cut out of it.
+        let sentence = names::shown(text).filter(|shown| fits && shown == text);
+        sentence
+            .map(Self)
+            .ok_or(ShouldBe::new("one sentence of at most 160 characters"))
     }
 }
 

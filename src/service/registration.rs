@@ -41,6 +41,19 @@ pub struct ProviderConfig {
     pub grant_life: Option<Seconds>,
 }
 
+/// What people see of the service, besides its name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServiceLooks {
+    /// Its picture.
+    pub logo: Option<Url>,
+    /// What connecting gives people, in one sentence.
+    pub purpose: Option<String>,
+    /// Where they ask for help.
+    pub support: Option<Url>,
+    /// Where they read what happens with their data.
+    pub privacy: Option<Url>,
+}
+
 /// Where the API key comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ApiKeySource {

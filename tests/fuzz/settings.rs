@@ -19,7 +19,7 @@ pub const GOOD: [(&str, &str); 6] = [
 ];
 
 /// Names that may be given; another is an error of the programmer, and panics.
-const NAMES: [&str; 39] = [
+const NAMES: [&str; 43] = [
     "LATCHKEY_BASE_URL",
     "LATCHKEY_LISTEN",
     "LATCHKEY_METRICS_LISTEN",
@@ -48,6 +48,10 @@ const NAMES: [&str; 39] = [
     "LATCHKEY_API_KEY_FROM",
     "LATCHKEY_API_KEY_URL",
     "LATCHKEY_LOG_FORMAT",
+    "LATCHKEY_PROVIDER_LOGO_URL",
+    "LATCHKEY_PROVIDER_PURPOSE",
+    "LATCHKEY_PROVIDER_SUPPORT_URL",
+    "LATCHKEY_PROVIDER_PRIVACY_URL",
     "LATCHKEY_OTLP_URL",
     "LATCHKEY_OTLP_HEADERS",
     "LATCHKEY_OTLP_TRACES",
