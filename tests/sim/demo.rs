@@ -25,7 +25,7 @@ use self::landing::Landing;
 use self::sim::World;
 use self::sim::forge_app::{self, Naming};
 use self::sim::jira::ForgePages;
-use self::sim::service::ServiceOptions;
+use self::sim::service::{Person as Account, ServiceOptions};
 
 /// Keys are renewed at two thirds of their life: with this one, about every minute.
 const KEY_LIFE: Duration = Duration::from_secs(90);
@@ -79,6 +79,12 @@ impl Demo {
     async fn start(folder: &Path) -> Result<Self, Failure> {
         let world = World::start(ServiceOptions {
             access_token_life: KEY_LIFE,
+            people: vec![
+                Account::new("u-100", 100, "mia", "Mia Chen"),
+                Account::new("u-200", 200, "omar", "Omar Haddad"),
+                // To connect the wrong one.
+                Account::new("u-300", 300, "mia.private", "Mia Chen (private)"),
+            ],
             ..ServiceOptions::default()
         })
         .await;
@@ -117,6 +123,22 @@ fn config(world: &World, app_url: &str, folder: &Path) -> Result<Config, Failure
         (
             "LATCHKEY_DATABASE_URL",
             format!("sqlite://{}", folder.join("latchkey.db").display()),
+        ),
+        (
+            "LATCHKEY_PROVIDER_PURPOSE",
+            "See and attach your Acme Drive files without leaving the issue.".to_owned(),
+        ),
+        (
+            "LATCHKEY_PROVIDER_LOGO_URL",
+            format!("{}/logo.svg", world.service.issuer()),
+        ),
+        (
+            "LATCHKEY_PROVIDER_SUPPORT_URL",
+            format!("{}/help", world.service.issuer()),
+        ),
+        (
+            "LATCHKEY_PROVIDER_PRIVACY_URL",
+            format!("{}/privacy", world.service.issuer()),
         ),
         (
             "LATCHKEY_SEALING_KEYS",

@@ -82,6 +82,8 @@ pub enum RevocationReach {
 #[derive(Clone, Debug)]
 pub struct ServiceOptions {
     pub name: String,
+    /// Who has an account.
+    pub people: Vec<Person>,
     pub client_auth: ClientAuth,
     pub rotation: Rotation,
     pub access_token_life: Duration,
@@ -120,6 +122,12 @@ impl Default for ServiceOptions {
         let hour = Duration::from_secs(3600);
         Self {
             name: "Acme Drive".into(),
+            // Others than in Jira, so that nobody takes one account for the other.
+            people: vec![
+                Person::new("u-100", 100, "robin", "Robin Park"),
+                Person::new("u-200", 200, "sam", "Sam Ortiz"),
+                Person::new("u-666", 666, "x", "<img src=x onerror=alert(1)>"),
+            ],
             client_auth: ClientAuth::Either,
             rotation: Rotation::Strict,
             access_token_life: hour,
@@ -156,7 +164,7 @@ pub struct Person {
 }
 
 impl Person {
-    fn new(subject: &str, number: u64, login: &str, name: &str) -> Self {
+    pub fn new(subject: &str, number: u64, login: &str, name: &str) -> Self {
         Self {
             subject: subject.into(),
             number,
@@ -238,12 +246,8 @@ impl Service {
         let world = World {
             keys: identity::SigningKeys::new(options.signing),
             ledger: Ledger::default(),
+            people: options.people.clone(),
             options,
-            people: vec![
-                Person::new("u-100", 100, "robin", "Robin Park"),
-                Person::new("u-200", 200, "sam", "Sam Ortiz"),
-                Person::new("u-666", 666, "x", "<img src=x onerror=alert(1)>"),
-            ],
             clients: vec![client],
             faults: fault::Faults::default(),
             let_go: Vec::new(),
@@ -284,6 +288,9 @@ impl Service {
             .route("/", get(authorize::account_page))
             .route("/logout", post(authorize::sign_out))
             .route("/apps/remove", post(authorize::remove_app))
+            .route("/logo.svg", get(pages::logo))
+            .route("/help", get(pages::help))
+            .route("/privacy", get(pages::privacy))
             .route(
                 "/favicon.ico",
                 get(|| async { http::StatusCode::NO_CONTENT }),

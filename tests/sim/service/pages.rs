@@ -1,11 +1,13 @@
 //! How the service's pages are put together and which headers they carry.
 
+use axum::extract::State;
 use axum::response::{Html, IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 
-use super::World;
+use super::{Service, World};
 
 const SHELL: &str = include_str!("page.html");
+const LOGO: &str = include_str!("logo.svg");
 const STYLE: &str = include_str!("page.css");
 
 /// What goes into a place of a template.
@@ -46,6 +48,21 @@ fn escape(text: &str) -> String {
         }
     }
     escaped
+}
+
+/// The picture of the service, for other sites too.
+pub(super) async fn logo() -> Response {
+    ([(header::CONTENT_TYPE, "image/svg+xml")], LOGO).into_response()
+}
+
+pub(super) async fn help(State(service): State<Service>) -> Response {
+    let words = "<h1>Help</h1><p>Here the service would answer questions.</p>";
+    service.read(|world| world.page(StatusCode::OK, "Help", words))
+}
+
+pub(super) async fn privacy(State(service): State<Service>) -> Response {
+    let words = "<h1>Privacy</h1><p>Here the service would say what happens with data.</p>";
+    service.read(|world| world.page(StatusCode::OK, "Privacy", words))
 }
 
 impl World {
