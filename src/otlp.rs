@@ -30,8 +30,6 @@ use prometheus::IntCounter;
 use prometheus::proto::MetricFamily;
 use prost::Message as _;
 use tokio::runtime::Handle;
-use tracing::instrument::WithSubscriber as _;
-use tracing::subscriber::NoSubscriber;
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::filter_fn;
 use url::Url;
@@ -233,10 +231,8 @@ impl Otlp {
             .post(format!("{url}/v1/{what}"))
             .headers(headers.clone())
             .body(body);
-        // A span of this call would be sent in its turn.
-        let sent = http
-            .send(request, LARGEST_ANSWER)
-            .with_subscriber(NoSubscriber::new());
+        // Its span belongs to no trace, so it is not recorded.
+        let sent = http.send(request, LARGEST_ANSWER);
         match sent.await {
             Ok(answer) if answer.status.is_success() => Ok(()),
             Ok(answer) => Err(format!("{url}/v1/{what} answered {}", answer.status)),
