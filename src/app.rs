@@ -30,11 +30,13 @@ use crate::parts::{LastSaid, Parts};
 use crate::proxies::Proxies;
 use crate::random::Random;
 use crate::renewal::Renewing;
+use crate::secret::Changing;
 use crate::service::Service;
 use crate::service::provider::Provider;
 use crate::sites::Sites;
 use crate::store::{OpenError, Store};
 use crate::vault::Vault;
+use crate::vendor::Vendor;
 use crate::worker::follow_database;
 
 const DAY: Seconds = 24 * 3600;
@@ -73,6 +75,8 @@ pub struct App {
     pub linking: Arc<Linking>,
     /// What admins of sites see and do.
     pub administering: Administering,
+    /// What the vendor's own servers may do.
+    pub vendor: Vendor,
     /// Renews links.
     pub renewing: Renewing,
     /// Verifies what Atlassian sends through Connect.
@@ -130,9 +134,7 @@ impl App {
         self.parts.store.change_sealing_keys(keys, now).await?;
         let secret = config.provider.client_secret.clone();
         self.parts.service.change_client_secret(secret);
-        if let (Some(signing), Some(terms)) = (&self.parts.keys.signing, &config.minted) {
-            signing.change_introspection_secret(terms.introspection_secret.clone());
-        }
+        self.vendor.secrets.change(config.vendor_secrets.clone());
         Ok(())
     }
 
@@ -187,6 +189,11 @@ impl App {
                 linking: linking.clone(),
                 outbound: config.outbound_addresses,
                 events_days: config.events_days,
+            },
+            vendor: Vendor {
+                linking: linking.clone(),
+                secrets: Changing::new(config.vendor_secrets),
+                act_as: config.act_as,
             },
             linking,
             renewing: Renewing::new(parts.clone(), replica, at_once),

@@ -41,9 +41,12 @@ use crate::service::registration::{ProviderConfig, ServiceLooks};
 use crate::sites::SiteHosts;
 use crate::store::{Database, MostConnections};
 use crate::vault::{SealingKey, SealingKeys};
+use crate::vendor::ActAs;
 
 use given::{Given, files_of_secrets, variable};
-use setting::{Choice, LongSecret, PageUrl, Sentence, ServerUrl, Setting, Span, Whole};
+use setting::{
+    Choice, LongSecret, LongSecrets, PageUrl, Sentence, ServerUrl, Setting, Span, Whole,
+};
 use wrong::{Reading, each_field};
 
 pub use given::line_of;
@@ -283,10 +286,18 @@ pub struct Settings {
     #[arg(long, value_name = "SECONDS", default_value = "2592000")]
     minted_key_rotation: Setting<Span<600, 31_536_000>>,
 
-    /// With `minted`: secret with which your service asks whether a key is still good, 16 characters or more
-    /// [default: none, and introspection is off]
+    /// The older name of LATCHKEY_SERVICE_SECRET, for one secret [default: none]
     #[arg(long, value_name = "SECRET")]
     introspection_secret: Setting<LongSecret>,
+
+    /// Secrets with which your own servers ask about links, one or, while it is replaced, two, comma separated, of 16
+    /// characters or more [default: none, and that side is closed]
+    #[arg(long, value_name = "SECRETS")]
+    service_secret: Setting<LongSecrets>,
+
+    /// May those servers act in Jira as the person of a link
+    #[arg(long, value_name = "POWER", default_value = "off")]
+    act_as: Setting<Choice<ActAs>>,
 
     /// What the user property holds
     #[arg(long, value_name = "WHAT", default_value = "key")]
@@ -518,6 +529,10 @@ pub struct Config {
     pub jira_limits: JiraLimits,
     /// Limits of the requests to the service.
     pub service_limits: ServiceLimits,
+    /// The secrets that the vendor's servers know.
+    pub vendor_secrets: Vec<Secret>,
+    /// How far they may act as people.
+    pub act_as: ActAs,
     /// The keys that Latchkey signs, if it signs any.
     pub minted: Option<KeyTerms>,
     /// What the user property holds.
@@ -597,6 +612,8 @@ impl Config {
                 site_hosts: s.site_hosts.value(),
                 allow_loopback_http: Ok::<_, Invalid>(loopback),
                 minted: s.key_terms(),
+                vendor_secrets: s.vendor_secrets(),
+                act_as: s.act_as.value().map(|given| given.0),
                 property: s.property_mode(),
                 outbound_addresses: s.outbound_addresses.get().map(Option::unwrap_or_default),
                 events_days: s.events_days.value().map(|days| i64::from(days.as_u32())),
@@ -646,13 +663,18 @@ impl Settings {
                 scopes: self.minted_scopes.get(),
                 life: self.minted_life.value().map(|life| life.0),
                 rotation: self.minted_key_rotation.value().map(|rotation| rotation.0),
-                introspection_secret: self
-                    .introspection_secret
-                    .get()
-                    .map(|secret| secret.map(|secret| secret.0)),
             }
         );
         reading.end(terms).map(Some)
+    }
+
+    fn vendor_secrets(&self) -> Result<Vec<Secret>, Wrong> {
+        let mut reading = Reading::nothing();
+        let new = reading.take(self.service_secret.get()).flatten();
+        let old = reading.take(self.introspection_secret.get()).flatten();
+        let new = new.map_or_else(Vec::new, |LongSecrets(secrets)| secrets);
+        let all = new.into_iter().chain(old.map(|LongSecret(secret)| secret));
+        reading.end(Some(all.collect()))
     }
 
     /// None if the Forge door is closed. The rules require the environments.

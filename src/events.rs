@@ -102,6 +102,8 @@ pub enum Scope {
     Tenant,
     /// One network address.
     Address,
+    /// The vendor's servers that use one secret.
+    Secret,
 }
 
 /// Every name and kind of an event. Their counters exist from the start, because no rate can be computed of
@@ -276,6 +278,7 @@ impl<'a> Event<'a> {
                     Scope::Person => "person",
                     Scope::Tenant => "tenant",
                     Scope::Address => "address",
+                    Scope::Secret => "secret",
                 },
                 "a rate limit was reached",
             ),
@@ -323,7 +326,7 @@ impl<'a> Event<'a> {
                 tenant: Some(tenant),
                 ..Fields::default()
             },
-            Self::TooMany(Scope::Person | Scope::Address, whose) => Fields {
+            Self::TooMany(Scope::Person | Scope::Address | Scope::Secret, whose) => Fields {
                 whose: Some(whose),
                 ..Fields::default()
             },

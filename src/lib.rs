@@ -64,6 +64,7 @@ pub mod sites;
 pub mod spans;
 pub mod store;
 pub mod vault;
+pub mod vendor;
 pub mod web;
 pub mod worker;
 

@@ -7,6 +7,7 @@
 //! | a person's | renewals brought forward, which spend quotas of Jira and of the service | 20 | 10 s |
 //! | a person's | looks at their own link | 600 | 50 ms |
 //! | a tenant's | beginnings of an attempt | 600 | 3 s |
+//! | a service secret's | calls of the vendor's servers | 300 | 10 ms |
 //! | an address's | requests that are refused | 1,000 | 50 ms |
 //! | an address's | install keys fetched for a kid that was never named before | 10 | 6 s |
 //!
@@ -85,6 +86,7 @@ const ACTIONS: Rate = rate(60, Duration::from_secs(1));
 const RENEWALS: Rate = rate(20, Duration::from_secs(10));
 const LOOKS: Rate = rate(600, Duration::from_millis(50));
 const BEGINNINGS_OF_TENANT: Rate = rate(600, Duration::from_secs(3));
+const VENDORS: Rate = rate(300, Duration::from_millis(10));
 const REFUSALS: Rate = rate(1000, Duration::from_millis(50));
 /// How many requests of an address whose refusals are used up may be in progress.
 const IN_PROGRESS: u32 = 32;
@@ -98,6 +100,7 @@ pub struct Limits {
     renewals: Limit,
     looks: Limit,
     beginnings_of_tenant: Limit,
+    vendors: Limit,
     refusals: Limit,
     /// Addresses whose refusals are used up, and until when.
     used_up: Mutex<HashMap<u64, Seconds>>,
@@ -120,6 +123,7 @@ impl Limits {
             renewals: limit(RENEWALS),
             looks: limit(LOOKS),
             beginnings_of_tenant: limit(BEGINNINGS_OF_TENANT),
+            vendors: limit(VENDORS),
             refusals: limit(REFUSALS),
             used_up: Mutex::default(),
             in_progress: Arc::default(),
@@ -155,6 +159,13 @@ impl Limits {
     /// A person looks at their link.
     pub fn look(&self, tenant: &Tenant, account: &AccountId) -> Result<(), Error> {
         self.of_person(&self.looks, tenant, account)
+    }
+
+    /// A server of the vendor calls, with a secret of this fingerprint.
+    pub fn vendor(&self, fingerprint: &str) -> Result<(), Error> {
+        self.vendors
+            .take(self.hasher.hash_one(fingerprint))
+            .map_err(|wait| self.too_many(wait, Scope::Secret, "the vendor's servers"))
     }
 
     /// A request from this address has come, and nothing was done for it yet. It is in progress until what is

@@ -297,18 +297,9 @@ impl Linking {
 /// Whether a person may link. Jira decides, and within that the site's admins.
 async fn allowed(linking: &Linking, viewer: &Viewer) -> Result<(), Error> {
     let (tenant, account) = (viewer.tenant(), viewer.account());
-    let rules = linking.rules(tenant).await?;
-    let why = match refused_by_id(&rules, account) {
-        Some(why) => Some(why),
-        None => match ask_about(linking, viewer, &rules).await? {
-            Some(person) => match refused(&rules, &person) {
-                Some(why) => Some(why),
-                None => refused_by_groups(linking, viewer, &rules).await?,
-            },
-            None => Some(Refusal::Deactivated),
-        },
+    let Some(why) = why_not(linking, tenant, account).await? else {
+        return Ok(());
     };
-    let Some(why) = why else { return Ok(()) };
     let event = Event::Refused(why, &tenant.client_key, account);
     linking.events.record(event);
     let now = linking.now();
@@ -319,18 +310,38 @@ async fn allowed(linking: &Linking, viewer: &Viewer) -> Result<(), Error> {
     Err(Error::NotAllowed(why))
 }
 
+/// Why a person may not link. None if they may.
+pub(crate) async fn why_not(
+    linking: &Linking,
+    tenant: &Tenant,
+    account: &AccountId,
+) -> Result<Option<Refusal>, Error> {
+    let rules = linking.rules(tenant).await?;
+    Ok(match refused_by_id(&rules, account) {
+        Some(why) => Some(why),
+        None => match ask_about(linking, tenant, account, &rules).await? {
+            Some(person) => match refused(&rules, &person) {
+                Some(why) => Some(why),
+                None => refused_by_groups(linking, tenant, account, &rules).await?,
+            },
+            None => Some(Refusal::Deactivated),
+        },
+    })
+}
+
 /// Jira is asked each time, where the site has chosen groups: a person may have just left one.
 async fn refused_by_groups(
     linking: &Linking,
-    viewer: &Viewer,
+    tenant: &Tenant,
+    account: &AccountId,
     rules: &Rules,
 ) -> Result<Option<Refusal>, Error> {
     if rules.site.groups.is_empty() {
         return Ok(None);
     }
     let about = About {
-        tenant: viewer.tenant(),
-        account: viewer.account(),
+        tenant,
+        account,
         purpose: Purpose::Person,
         failures: 0,
     };
@@ -362,11 +373,11 @@ fn refused(rules: &Rules, person: &Person) -> Option<Refusal> {
 /// What Jira says about a person, asked at most once a day. None if Jira does not know them.
 async fn ask_about(
     linking: &Linking,
-    viewer: &Viewer,
+    tenant: &Tenant,
+    account: &AccountId,
     rules: &Rules,
 ) -> Result<Option<Person>, Error> {
     let (now, store) = (linking.now(), linking.store());
-    let (tenant, account) = (viewer.tenant(), viewer.account());
     if let Some((person, checked_at)) = store.person(tenant, account).await? {
         let fresh_for = match refused(rules, &person) {
             None => PERSON_FRESH_FOR,

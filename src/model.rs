@@ -292,6 +292,17 @@ pub enum Happened {
     Moved,
     /// An admin has decided who may connect.
     Decided,
+    /// A server of the vendor may act in Jira as a person.
+    Acting,
+}
+
+/// What somebody who acts as a person may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Power {
+    /// Read.
+    Read,
+    /// Read and write.
+    Write,
 }
 
 /// Who brought something about at a site.
@@ -372,6 +383,8 @@ pub struct SiteRule {
     pub customers: bool,
     /// Names or ids of groups: only their members may connect. None: everybody may.
     pub groups: Vec<String>,
+    /// May the vendor's servers act as people here, where the vendor has allowed it.
+    pub act_as: bool,
 }
 
 impl Default for SiteRule {
@@ -379,6 +392,7 @@ impl Default for SiteRule {
         Self {
             customers: true,
             groups: Vec::new(),
+            act_as: true,
         }
     }
 }
@@ -1102,6 +1116,11 @@ words!(Happened {
     Refused = "refused",
     Moved = "moved",
     Decided = "decided",
+    Acting = "acting",
+});
+words!(Power {
+    Read = "read",
+    Write = "read write",
 });
 words!(AsideReason {
     Sealed = "seal_broken",

@@ -63,6 +63,7 @@ mod sweep;
 mod tenant;
 mod ticket;
 mod transaction;
+mod vendor;
 
 pub use accounts::{
     CYCLE, KnownAccount, ReportClaim, ReportState, ReportTrouble, report_all_beside,
@@ -92,6 +93,7 @@ pub use silence::{GAP, Silent, Ticks};
 pub use statement::Dialect;
 pub use tenant::Calls;
 pub use ticket::Ticket;
+pub use vendor::VendorLink;
 
 /// The store of a server. Clones share the connections.
 #[derive(Clone)]

@@ -18,6 +18,7 @@ mod metrics;
 mod pages;
 mod ready;
 mod session;
+mod vendor;
 
 use std::sync::Arc;
 
@@ -84,9 +85,12 @@ pub fn router(app: Arc<App>) -> Router {
         .layer(CatchPanicLayer::custom(panicked))
         .layer(faced(Face::Problem));
 
-    // For programs: the service's calls, and Jira's own.
+    // For programs: the calls of the vendor's servers, and Jira's own.
     let programs = Router::new()
-        .route("/oauth/introspect", post(keys::introspect))
+        .route("/oauth/introspect", post(vendor::introspect))
+        .route("/oauth/token", post(vendor::exchange))
+        .route("/service/links", get(vendor::links))
+        .route("/service/links/{id}", delete(vendor::end))
         .merge(by_connect)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(within_limit.clone())
@@ -195,7 +199,10 @@ const SERVED: &[(&str, &[&str])] = &[
     ("/link/{id}/confirm", &["POST"]),
     ("/link/{id}/prove", &["POST"]),
     ("/oauth/introspect", &["POST"]),
+    ("/oauth/token", &["POST"]),
     ("/readyz", &["GET"]),
+    ("/service/links", &["GET"]),
+    ("/service/links/{id}", &["DELETE"]),
     ("/static/{file}", &["GET"]),
 ];
 

@@ -118,6 +118,9 @@ fn words(event: &SiteEvent, service: &str) -> String {
         Some(Happened::Moved) => {
             "A new installation of the app took over every connection.".to_owned()
         }
+        Some(Happened::Acting) => {
+            format!("A server of {service} may act in Jira as this person ({detail}).")
+        }
         Some(Happened::Decided) => format!("Who may connect was changed. {detail}"),
         None => detail.to_owned(),
     }

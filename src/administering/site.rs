@@ -177,10 +177,13 @@ pub struct Wish {
     pub customers: String,
     /// Names or ids of groups.
     pub groups: Vec<String>,
+    /// Whether the vendor's servers may act as people here. Left out: as before.
+    #[serde(default)]
+    pub act_as: Option<bool>,
 }
 
 impl Wish {
-    fn rule(self, vendor: Customers) -> Result<SiteRule, Error> {
+    fn rule(self, vendor: Customers, acts_before: bool) -> Result<SiteRule, Error> {
         let customers = match self.customers.as_str() {
             "deny" => false,
             "allow" if vendor == Customers::Allow => true,
@@ -206,7 +209,11 @@ impl Wish {
         if groups.len() > MOST_GROUPS {
             return Err(Error::BadRequest("At most 50 groups can be chosen"));
         }
-        Ok(SiteRule { customers, groups })
+        Ok(SiteRule {
+            customers,
+            groups,
+            act_as: self.act_as.unwrap_or(acts_before),
+        })
     }
 }
 
@@ -235,10 +242,11 @@ pub async fn decide(
     wish: Wish,
 ) -> Result<SiteForAdmin, Error> {
     let vendor = administering.linking.customers;
-    let rule = wish.rule(vendor)?;
     let (tenant, by) = (admin.tenant(), Actor::Admin(admin.account().clone()));
     let now = administering.now();
     let store = administering.store();
+    let acts_before = store.site_rule(tenant).await?.act_as;
+    let rule = wish.rule(vendor, acts_before)?;
     store
         .decide(tenant, &rule, &by, &told(&rule, vendor), now)
         .await?;
@@ -255,20 +263,21 @@ mod tests {
         Wish {
             customers: customers.to_owned(),
             groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+            act_as: None,
         }
     }
 
     #[test]
     fn a_site_allows_no_more_than_the_vendor() {
-        assert!(wish("allow", &[]).rule(Customers::Deny).is_err());
-        assert!(wish("maybe", &[]).rule(Customers::Allow).is_err());
+        assert!(wish("allow", &[]).rule(Customers::Deny, true).is_err());
+        assert!(wish("maybe", &[]).rule(Customers::Allow, true).is_err());
         for (customers, vendor, allowed) in [
             ("allow", Customers::Allow, true),
             ("deny", Customers::Allow, false),
             ("deny", Customers::Deny, false),
         ] {
             let rule = wish(customers, &[])
-                .rule(vendor)
+                .rule(vendor, true)
                 .expect("it can be decided");
             assert_eq!(rule.customers, allowed);
         }
@@ -276,7 +285,7 @@ mod tests {
 
     #[test]
     fn groups_are_lines_of_text() {
-        let rule = |groups: &[&str]| wish("deny", groups).rule(Customers::Deny);
+        let rule = |groups: &[&str]| wish("deny", groups).rule(Customers::Deny, true);
         let groups = rule(&[" jira-users ", "", "a b", "jira-users"])
             .expect("it is good")
             .groups;

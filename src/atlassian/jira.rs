@@ -22,8 +22,8 @@ use crate::clock::{Clock, Seconds};
 use crate::error::Error;
 use crate::gate::SharedGate;
 use crate::model::{
-    AccountId, CloudId, Door, ForgeDoor, Group, LARGEST_PROPERTY, ParkReason, Person, Property,
-    Purpose, Tenant,
+    AccountId, CloudId, Door, ForgeDoor, Group, LARGEST_PROPERTY, ParkReason, Person, Power,
+    Property, Purpose, Tenant,
 };
 use crate::outbound::{Answer, Failure, Outbound, SIZE_LIMIT, encode};
 use crate::random::Random;
@@ -36,6 +36,8 @@ use answer::{
 };
 use bursts::Bursts;
 use door::{Authority, Doorway, Pass};
+
+pub use door::ActingToken;
 use quota::{JiraLimits, Quota};
 
 /// How long, in seconds, a tenant is not called whose Jira refuses the app's tokens or its address. The next
@@ -324,6 +326,30 @@ impl Jira {
             Err(JiraError::Forbidden | JiraError::NotFound) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// A token with which another program may call this Jira as a person. Takes no points: what is done with it does.
+    pub async fn act_as(&self, about: &About<'_>, power: Power) -> Result<ActingToken, JiraError> {
+        self.may_be_called(about.tenant, &Method::GET)?;
+        let doorway = self.doorway(about.tenant);
+        match doorway.token_of_person(about.account, power).await {
+            Ok(token) => Ok(token),
+            Err(unsuccessful) => {
+                let request = Request {
+                    method: Method::GET,
+                    path: "",
+                    query: String::new(),
+                    body: None,
+                };
+                Err(self.learn(about, &request, unsuccessful).await?)
+            }
+        }
+    }
+
+    /// Where a tenant's REST API is called, without a trailing slash.
+    #[must_use]
+    pub fn api_base_url(&self, tenant: &Tenant) -> String {
+        self.doorway(tenant).base()
     }
 
     /// Reads the groups that a person is a member of.

@@ -299,6 +299,27 @@ impl FromStr for LongSecret {
     }
 }
 
+/// Secrets of the same kind, comma separated: two while one takes the place of the other.
+#[derive(Clone)]
+pub struct LongSecrets(pub(super) Vec<Secret>);
+
+impl FromStr for LongSecrets {
+    type Err = ShouldBe;
+
+    fn from_str(text: &str) -> Result<Self, ShouldBe> {
+        let each = text.split(',').map(|secret| secret.trim().parse());
+        let secrets: Result<Vec<LongSecret>, _> = each.collect();
+        match secrets {
+            Ok(secrets) if secrets.len() <= 2 => {
+                Ok(Self(secrets.into_iter().map(|secret| secret.0).collect()))
+            }
+            _ => Err(ShouldBe::new(
+                "one secret or two, comma separated, each of 16 characters or more",
+            )),
+        }
+    }
+}
+
 /// The URL of a server. Another setting decides whether it may be plain http, so every reader must pass that
 /// setting.
 #[derive(Debug, Clone)]

@@ -27,7 +27,7 @@ use crate::clock::{Clock, Seconds};
 use crate::error::Error;
 use crate::model::{ApiKey, Link, Tokens};
 use crate::random::Random;
-use crate::secret::{Changing, Secret};
+use crate::secret::Secret;
 use crate::service::provider::good_until;
 use crate::store::{KeptSigningKey, Store};
 
@@ -54,14 +54,11 @@ pub struct KeyTerms {
     pub life: Seconds,
     /// After how many seconds the next signing key signs.
     pub rotation: Seconds,
-    /// The secret with which the service asks whether a key is still valid.
-    pub introspection_secret: Option<Secret>,
 }
 
 /// Signs keys, and tells whether they are still valid.
 pub struct Signing {
     terms: KeyTerms,
-    introspection_secret: Changing<Option<Secret>>,
     issuer: String,
     client_id: String,
     store: Store,
@@ -144,7 +141,6 @@ impl Signing {
         random: Random,
     ) -> Self {
         Self {
-            introspection_secret: Changing::new(terms.introspection_secret.clone()),
             terms,
             issuer,
             client_id,
@@ -158,17 +154,6 @@ impl Signing {
     #[must_use]
     pub fn life(&self) -> Seconds {
         self.terms.life
-    }
-
-    /// The secret that introspection requires. None if introspection is off.
-    #[must_use]
-    pub fn introspection_secret(&self) -> Option<Secret> {
-        self.introspection_secret.now()
-    }
-
-    /// Introspection requires this secret from now on.
-    pub fn change_introspection_secret(&self, secret: Option<Secret>) {
-        self.introspection_secret.change(secret);
     }
 
     /// The current signer.

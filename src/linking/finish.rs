@@ -124,7 +124,8 @@ async fn of_this_viewer(
         });
         linking.end(id, Ending::Refused).await?;
         let rules = linking.rules(viewer.tenant()).await?;
-        let signed_in_as = match ask_about(linking, viewer, &rules).await {
+        let signed_in_as = match ask_about(linking, viewer.tenant(), viewer.account(), &rules).await
+        {
             Ok(person) => person.map(|person| person.display_name),
             Err(_) => None,
         };

@@ -19,7 +19,7 @@ macro_rules! register {
 register! {
     accounts admin attempt backup batch checks claim cleanup clock connections figures forge gate
     health history inspection install_key life lifecycle link person quota renewal
-    rotation rule schema session signing silence sweep tenant ticket
+    rotation rule schema session signing silence sweep tenant ticket vendor
 }
 
 /// Put before a statement to get its plan.

@@ -12,10 +12,10 @@ use super::tenant;
 use super::transaction::Finish;
 
 statements! {
-    SITE_RULE = "select customers, group_list from site_rule where client_key = $1";
-    SITE_RULE_PUT = "insert into site_rule (client_key, customers, group_list, changed_at) values ($1, $2, $3, $4) \
+    SITE_RULE = "select customers, group_list, act_as from site_rule where client_key = $1";
+    SITE_RULE_PUT = "insert into site_rule (client_key, customers, group_list, act_as, changed_at) values ($1, $2, $3, $4, $5) \
         on conflict (client_key) do update set customers = excluded.customers, group_list = excluded.group_list, \
-        changed_at = excluded.changed_at";
+        act_as = excluded.act_as, changed_at = excluded.changed_at";
     SITE_RULE_FORGET = "delete from site_rule where client_key = $1 and exists \
         (select 1 from tenant where tenant.client_key = site_rule.client_key and not tenant.installed)";
 }
@@ -24,6 +24,7 @@ statements! {
 struct RuleRow {
     customers: bool,
     group_list: String,
+    act_as: bool,
 }
 
 readable_rows!(RuleRow);
@@ -39,6 +40,7 @@ impl Store {
         Ok(row.map_or_else(SiteRule::default, |row| SiteRule {
             customers: row.customers,
             groups: row.group_list.lines().map(str::to_owned).collect(),
+            act_as: row.act_as,
         }))
     }
 
@@ -64,6 +66,7 @@ impl Store {
                 .bind(client_key)
                 .bind(rule.customers)
                 .bind(rule.groups.join("\n"))
+                .bind(rule.act_as)
                 .bind(now);
             tx.execute(put).await?;
             let note = Note {

@@ -64,6 +64,7 @@ mod scale;
 mod scene;
 mod second;
 mod secrets;
+mod service_side;
 mod services;
 mod setup;
 mod signals;

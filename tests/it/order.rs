@@ -24,6 +24,7 @@ const FLOORS: &[&[&str]] = &[
         "lost",
         "renewal",
         "reporting",
+        "vendor",
     ],
     &["worker"],
     &["config"],

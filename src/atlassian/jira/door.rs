@@ -11,12 +11,26 @@ use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::model::{AccountId, ConnectDoor, Door, ForgeDoor, Tenant};
+use crate::clock::Seconds;
+use crate::model::{AccountId, ConnectDoor, Door, ForgeDoor, Power, Tenant};
 use crate::outbound::SIZE_LIMIT;
 use crate::secret::Secret;
 
 use super::answer::{Said, is_oauth_refusal, judge};
 use super::{Jira, Request, Unsuccessful};
+
+/// A token for another program, which acts as a person.
+pub struct ActingToken {
+    /// The token.
+    pub token: Secret,
+    /// For how many seconds it is good.
+    pub expires_in: Seconds,
+}
+
+/// What the app itself asks for when it acts as a person.
+const OF_THE_APP: &str = "READ WRITE DELETE";
+/// The longest that a token is said to be good, in seconds. Atlassian gives tokens for minutes, at most an hour.
+const LONGEST_LIFE: Seconds = 3600;
 
 /// On whose behalf a call is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,14 +130,47 @@ impl Doorway<'_> {
     /// For requests as the person.
     pub(super) async fn as_person(&self, account: &AccountId) -> Result<Pass, Unsuccessful> {
         match self.way()? {
-            Way::Connect(door) => Ok(Pass {
-                base: self.tenant.base_url.clone(),
-                authorization: self.by_assertion(door, account).await?,
-            }),
-            Way::Forge(door, token) => {
-                let token = self.of_user(door, token, account).await?;
-                Ok(self.bearer(door, &token))
+            Way::Connect(door) => {
+                let granted = self.by_assertion(door, account, OF_THE_APP).await?;
+                Ok(Pass {
+                    base: self.tenant.base_url.clone(),
+                    authorization: format!("Bearer {}", granted.token.expose()),
+                })
             }
+            Way::Forge(door, token) => {
+                let granted = self.of_user(door, token, account).await?;
+                Ok(self.bearer(door, &granted.token))
+            }
+        }
+    }
+
+    /// A token of the person for another program. By Forge it has all scopes of the app.
+    pub(super) async fn token_of_person(
+        &self,
+        account: &AccountId,
+        power: Power,
+    ) -> Result<ActingToken, Unsuccessful> {
+        let scopes = match power {
+            Power::Read => "READ",
+            Power::Write => "READ WRITE",
+        };
+        match self.way()? {
+            Way::Connect(door) => self.by_assertion(door, account, scopes).await,
+            Way::Forge(door, token) if power == Power::Write => {
+                self.of_user(door, token, account).await
+            }
+            Way::Forge(..) => Err(Said::Forbidden.into()),
+        }
+    }
+
+    /// In front of the paths of the REST API.
+    pub(super) fn base(&self) -> String {
+        match self.way() {
+            Ok(Way::Forge(door, _)) => format!(
+                "{}/ex/jira/{}",
+                self.jira.api_url, door.installation.cloud_id
+            ),
+            _ => self.tenant.base_url.clone(),
         }
     }
 
@@ -133,7 +180,7 @@ impl Doorway<'_> {
         door: &ForgeDoor,
         token: &Secret,
         account: &AccountId,
-    ) -> Result<Secret, Unsuccessful> {
+    ) -> Result<ActingToken, Unsuccessful> {
         const QUERY: &str = "mutation ($input: OfflineUserAuthTokenInput!) { offlineUserAuthToken(input: $input) \
             { success errors { message } authToken { token ttl } } }";
         #[derive(Deserialize)]
@@ -154,6 +201,7 @@ impl Doorway<'_> {
         #[derive(Deserialize)]
         struct AuthToken {
             token: Secret,
+            ttl: Option<Seconds>,
         }
         let jira = self.jira;
         let site = format!("ari:cloud:jira::site/{}", door.installation.cloud_id);
@@ -175,21 +223,23 @@ impl Doorway<'_> {
             Some(Granted {
                 success: true,
                 auth_token: Some(granted),
-            }) => Ok(granted.token),
+            }) => Ok(acting(granted.token, granted.ttl)),
             // The app may not act as this person: a refusal like any other.
             _ => Err(Said::Forbidden.into()),
         }
     }
 
-    /// The `Authorization` of requests as the person, from the JWT bearer grant (RFC 7523).
+    /// A token for requests as the person, from the JWT bearer grant (RFC 7523).
     async fn by_assertion(
         &self,
         door: &ConnectDoor,
         account: &AccountId,
-    ) -> Result<String, Unsuccessful> {
+        scopes: &str,
+    ) -> Result<ActingToken, Unsuccessful> {
         #[derive(Deserialize)]
         struct Granted {
             access_token: Secret,
+            expires_in: Option<Seconds>,
         }
         let jira = self.jira;
         let assertion = jira
@@ -200,7 +250,7 @@ impl Doorway<'_> {
         let form = [
             ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
             ("assertion", assertion.expose()),
-            ("scope", "READ WRITE DELETE"),
+            ("scope", scopes),
         ];
         let request = jira
             .http
@@ -214,7 +264,7 @@ impl Doorway<'_> {
         match judge(answer, jira.clock.now()) {
             Ok(answer) => {
                 let granted: Granted = answer.json().ok_or(Said::Nonsense)?;
-                Ok(format!("Bearer {}", granted.access_token.expose()))
+                Ok(acting(granted.access_token, granted.expires_in))
             }
             // The app may not act as the person: a refusal like any other.
             Err(Said::Unauthorized | Said::NotFound | Said::Status(StatusCode::BAD_REQUEST)) => {
@@ -222,5 +272,13 @@ impl Doorway<'_> {
             }
             Err(said) => Err(said.into()),
         }
+    }
+}
+
+fn acting(token: Secret, lives: Option<Seconds>) -> ActingToken {
+    ActingToken {
+        token,
+        // One that does not say so is not kept.
+        expires_in: lives.unwrap_or(1).clamp(1, LONGEST_LIFE),
     }
 }

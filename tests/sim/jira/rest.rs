@@ -27,6 +27,8 @@ const LONGEST_ACCOUNT: usize = 128;
 pub fn routes() -> Router<Jira> {
     Router::new()
         .route("/rest/api/3/serverInfo", get(server_info))
+        .route("/rest/api/3/myself", get(myself))
+        .route("/rest/api/3/issue/{key}", get(issue))
         .route("/rest/api/3/user", get(user))
         .route("/rest/api/3/user/groups", get(groups))
         .route("/rest/api/3/user/properties", get(property_keys))
@@ -336,6 +338,24 @@ async fn user(call: Authenticated) -> Result<Response, Refusal> {
         "locale": "en_GB",
     }))
     .into_response())
+}
+
+/// Who calls: a person, or nobody in particular.
+async fn myself(call: Authenticated) -> Result<Response, Refusal> {
+    call.needs(Scope::Read)?;
+    match &call.caller {
+        Caller::AsUser(account) | Caller::Person(account) => {
+            Ok(Json(json!({"accountId": account})).into_response())
+        }
+        Caller::App | Caller::Anonymous => Err(Refusal::unauthorized("no person calls")),
+    }
+}
+
+async fn issue(Path(key): Path<String>, call: Authenticated) -> Result<Response, Refusal> {
+    call.needs(Scope::Read)?;
+    let url = format!("{}{}", call.jira.url(&call.site), call.uri);
+    let fields = json!({"summary": format!("An issue of {}", call.site)});
+    Ok(Json(json!({"key": key, "self": url, "fields": fields})).into_response())
 }
 
 async fn groups(call: Authenticated) -> Result<Response, Refusal> {
