@@ -1,11 +1,14 @@
 //! Stories of the vendor's own servers: they find the links of an account, end them, and act in Jira as the person of a
 //! link. Tenant and person come from the link, whatever a caller says (T34).
 
+use std::process::{Command, Stdio};
+
 use reqwest::Method;
 use reqwest::header::AUTHORIZATION;
 use serde_json::{Value, json};
 
 use crate::on_both_databases;
+use crate::real_providers::install as tools;
 use crate::scene::{Answer, Db, FORGE_SITE, Scene, Setting};
 use crate::sim::jira::{MIA, OMAR, Overrides};
 
@@ -472,4 +475,67 @@ async fn t34_a_row_that_was_changed_names_nobody(db: Db) {
     assert_eq!(link_id(&scene, "u-100").await, id);
     scene.person("acme", MIA).disconnect().await;
     scene.close().await;
+}
+
+/// The document is tried by schemathesis, which makes up calls from it and holds each answer against it. Half of them
+/// come with the secret.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_answer_is_one_that_the_document_describes() {
+    let minted = setting()
+        .with("LATCHKEY_ACT_AS", "read")
+        .with("LATCHKEY_API_KEY_FROM", "minted")
+        .with("LATCHKEY_MINTED_AUDIENCE", "https://api.acme.example.com");
+    let scene = start(Db::Sqlite, minted).await;
+    scene.person("acme", MIA).link("u-100").await;
+    let document = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/openapi.json");
+    // Python does not resolve the name.
+    let address = scene.address("").replace("latchkey.localhost", "127.0.0.1");
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    for secret in [SECRET, "another-secret-that-is-wrong"] {
+        let mut command = Command::new(tools().join("bin/schemathesis"));
+        command
+            .args(["run", document, "--url", &address, "--workers", "1"])
+            .args([
+                "--max-examples",
+                "25",
+                "--rate-limit",
+                "60/s",
+                "--no-color",
+                "--seed",
+                "34",
+            ])
+            // Two parameters exclude each other, which OpenAPI cannot say.
+            .args(["--exclude-checks", "positive_data_acceptance"])
+            .args(["--header", &format!("Authorization: Bearer {secret}")])
+            .current_dir(folder.path())
+            .stdin(Stdio::null());
+        let output = tokio::task::spawn_blocking(move || command.output()).await;
+        let output = output.expect("no panic").expect("schemathesis starts");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{said}");
+        assert!(said.contains("Tested: 5"), "{said}");
+    }
+    // Somebody who makes up links finds none.
+    assert_eq!(scene.person("acme", MIA).state().await, "linked");
+    scene.close().await;
+}
+
+/// The document has the routes of this side, and no other.
+#[test]
+fn the_document_has_each_route_of_this_side() {
+    let document: Value =
+        serde_json::from_str(include_str!("../../docs/openapi.json")).expect("JSON");
+    let paths = document["paths"].as_object().expect("paths");
+    let source = include_str!("../../src/web.rs");
+    let mut served: Vec<&str> = source
+        .split(".route(\"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .filter(|route| route.starts_with("/service/") || route.starts_with("/oauth/"))
+        .collect();
+    served.push("/.well-known/jwks.json");
+    served.sort_unstable();
+    let mut described: Vec<&str> = paths.keys().map(String::as_str).collect();
+    described.sort_unstable();
+    assert_eq!(described, served);
 }

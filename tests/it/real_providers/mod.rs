@@ -14,6 +14,8 @@ pub mod oidc_provider;
 mod python;
 mod visitor;
 
+pub use python::install;
+
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 

@@ -52,8 +52,8 @@ fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/providers")
 }
 
-/// Where `scripts/test` has installed them; anybody else does it now.
-fn install() -> PathBuf {
+/// Where `scripts/test` has installed them and the other tools in Python; anybody else does it now.
+pub fn install() -> PathBuf {
     let installed = Path::new(env!("CARGO_TARGET_TMPDIR"))
         .parent()
         .expect("it is in the target directory")
