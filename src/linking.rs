@@ -26,7 +26,7 @@ use crate::events::{Event, Events};
 use crate::limits::Limits;
 use crate::model::{
     AccountId, AccountKind, Attempt, AttemptId, Authorizing, Code, Door, Ending, Handle, IssueKey,
-    LinkState, ParkReason, Person, Phase, Purpose, Returned, SiteRule, Tenant, Trouble,
+    LinkState, Look, ParkReason, Person, Phase, Purpose, Returned, SiteRule, Tenant, Trouble,
     Whereabouts,
 };
 use crate::outbound::encode;
@@ -239,6 +239,7 @@ pub async fn ticket(
     viewer: &Viewer,
     issue: Option<IssueKey>,
     another: bool,
+    look: Look,
 ) -> Result<Secret, Error> {
     let (tenant, account) = (viewer.tenant(), viewer.account());
     linking.limits.act(tenant, account)?;
@@ -248,6 +249,7 @@ pub async fn ticket(
         account: account.clone(),
         issue,
         another,
+        look,
     };
     let (hash, expires_at) = (secret.fingerprint(), linking.now() + TICKET_LIFE);
     let store = linking.store();
@@ -257,11 +259,14 @@ pub async fn ticket(
     Ok(secret)
 }
 
-/// Begins the attempt of a ticket.
+/// Begins the attempt of a ticket, whose pages look as the answer says.
 ///
 /// # Errors
 /// [`Error::TimedOut`] for a ticket that is unknown, used or too old, [`Error::TooMany`].
-pub async fn begin_by_ticket(linking: &Linking, ticket: &Secret) -> Result<AttemptId, Failed> {
+pub async fn begin_by_ticket(
+    linking: &Linking,
+    ticket: &Secret,
+) -> Result<(AttemptId, Look), Failed> {
     let hash = ticket.fingerprint();
     let taken = linking.store().take_ticket(&hash, linking.now()).await?;
     let (tenant, ticket) =
@@ -270,11 +275,13 @@ pub async fn begin_by_ticket(linking: &Linking, ticket: &Secret) -> Result<Attem
         account,
         issue,
         another,
+        look,
     } = ticket;
     let failed = |error| Failed::of(error, &tenant, issue.as_ref());
     linking.limits.begin(&tenant, &account).map_err(failed)?;
     let begun = begin_now(linking, &tenant, &account, issue.as_ref(), another);
-    begun.await.map_err(failed)
+    let id = begun.await.map_err(failed)?;
+    Ok((id, look))
 }
 
 /// Who may connect at a site: what the vendor allows, and of that what the site's admins do.

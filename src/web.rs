@@ -14,6 +14,7 @@ mod headers;
 mod keys;
 mod lifecycle;
 mod linking;
+mod look;
 mod metrics;
 mod pages;
 mod ready;
@@ -127,6 +128,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/link/callback", get(linking::returned))
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(|| async { Error::NotFound })
+        .layer(from_fn(look::of_browser))
         .layer(session::layer(&app))
         .layer(within_limit)
         .layer(CatchPanicLayer::custom(panicked))

@@ -314,7 +314,7 @@ test("finish: a server that answers no more than the Contract names will do", as
   await open(`${host.pageUrl("finish")}?attempt=attempt-1&handle=handle-1_A`);
   await shown("proved");
   await app.locator("#account").waitFor({ state: "hidden" });
-  await sees("Next you see this account beside the one you logged in to at Acme Drive.");
+  await sees("Next, you see this account beside the one you logged in to at Acme Drive.");
 });
 
 test("finish: another person, nothing begun, and cancel", async () => {

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use crate::atlassian::Admin;
 use crate::atlassian::{connect::descriptor, forge};
 use crate::clock::{Seconds, rfc3339};
-use crate::error::Error;
+use crate::error::{Error, NotARule};
 use crate::linking::Customers;
 use crate::model::{Actor, Door, ParkReason, SiteRule, Tenant, Trouble};
+use crate::words::Words;
 
 use super::{Administering, learn_name};
 
@@ -52,7 +53,7 @@ pub struct ScopeForAdmin {
     /// Its name.
     pub scope: &'static str,
     /// The reason.
-    pub why: &'static str,
+    pub why: String,
 }
 
 /// Something that waits.
@@ -97,7 +98,11 @@ fn allows(yes: bool) -> &'static str {
 ///
 /// # Errors
 /// When the store is unavailable.
-pub async fn site(administering: &Administering, admin: &Admin) -> Result<SiteForAdmin, Error> {
+pub async fn site(
+    administering: &Administering,
+    admin: &Admin,
+    words: &Words,
+) -> Result<SiteForAdmin, Error> {
     let (store, tenant, now) = (administering.store(), admin.tenant(), administering.now());
     let summary = store.summary_of(tenant, now).await?;
     let rule = store.site_rule(tenant).await?;
@@ -106,9 +111,10 @@ pub async fn site(administering: &Administering, admin: &Admin) -> Result<SiteFo
         Door::Connect(_) => ("connect", descriptor::SCOPES),
         Door::Forge(_) => ("forge", forge::SCOPES),
     };
-    let scopes = scopes
-        .iter()
-        .map(|&(scope, why)| ScopeForAdmin { scope, why });
+    let scopes = scopes.iter().map(|&(scope, why)| ScopeForAdmin {
+        scope,
+        why: why(words),
+    });
     Ok(SiteForAdmin {
         site: tenant.site().to_owned(),
         service: administering.service().to_owned(),
@@ -120,7 +126,7 @@ pub async fn site(administering: &Administering, admin: &Admin) -> Result<SiteFo
         },
         scopes: scopes.collect(),
         outbound_addresses: administering.outbound.0.clone(),
-        waits: waits(administering, tenant, now),
+        waits: waits(administering, tenant, words, now),
         links: LinksForAdmin {
             total: summary.total,
             reconnect: summary.reconnect,
@@ -135,7 +141,12 @@ pub async fn site(administering: &Administering, admin: &Admin) -> Result<SiteFo
     })
 }
 
-fn waits(administering: &Administering, tenant: &Tenant, now: Seconds) -> Vec<WaitForAdmin> {
+fn waits(
+    administering: &Administering,
+    tenant: &Tenant,
+    texts: &Words,
+    now: Seconds,
+) -> Vec<WaitForAdmin> {
     let parts = &administering.linking.parts;
     let wait = |until: Seconds, words: String| WaitForAdmin {
         until: Some(rfc3339(until)),
@@ -147,13 +158,13 @@ fn waits(administering: &Administering, tenant: &Tenant, now: Seconds) -> Vec<Wa
     let until = of_tenant.max().unwrap_or_default();
     let all = parts.jira.writes().opens_at();
     if until > now {
-        waits.push(wait(until, tenant.wait_reason.for_admin().to_owned()));
+        waits.push(wait(until, tenant.wait_reason.for_admin(texts)));
     } else if all > now {
-        waits.push(wait(all, ParkReason::GlobalQuota.for_admin().to_owned()));
+        waits.push(wait(all, ParkReason::GlobalQuota.for_admin(texts)));
     }
     let service = parts.service.opens_at(&tenant.client_key);
     if service > now {
-        let words = Trouble::ServiceAway.explain(administering.service());
+        let words = Trouble::ServiceAway.explain(texts);
         waits.push(wait(service, words));
     }
     if let Door::Forge(forge) = &tenant.door
@@ -163,7 +174,7 @@ fn waits(administering: &Administering, tenant: &Tenant, now: Seconds) -> Vec<Wa
             .as_ref()
             .is_none_or(|token| token.ends_at <= now)
     {
-        let words = ParkReason::NoSystemToken.for_admin().to_owned();
+        let words = ParkReason::NoSystemToken.for_admin(texts);
         waits.push(WaitForAdmin { until: None, words });
     }
     waits
@@ -185,9 +196,7 @@ impl Wish {
             "deny" => false,
             "allow" if vendor == Customers::Allow => true,
             "allow" => {
-                return Err(Error::BadRequest(
-                    "The vendor of the app does not let portal customers connect",
-                ));
+                return Err(Error::NotARule(NotARule::Customers));
             }
             _ => return Err(Error::BadRequest("customers is allow or deny")),
         };
@@ -195,33 +204,16 @@ impl Wish {
         for group in self.groups {
             let group = group.trim();
             if group.chars().count() > LONGEST_GROUP || group.chars().any(char::is_control) {
-                return Err(Error::BadRequest(
-                    "A group has at most 255 characters and stands on one line",
-                ));
+                return Err(Error::NotARule(NotARule::LongGroup));
             }
             if !group.is_empty() && !groups.iter().any(|known| known == group) {
                 groups.push(group.to_owned());
             }
         }
         if groups.len() > MOST_GROUPS {
-            return Err(Error::BadRequest("At most 50 groups can be chosen"));
+            return Err(Error::NotARule(NotARule::ManyGroups));
         }
         Ok(SiteRule { customers, groups })
-    }
-}
-
-/// What the site's events say of a rule.
-fn told(rule: &SiteRule, vendor: Customers) -> String {
-    let customers = match (vendor, rule.customers) {
-        (Customers::Allow, true) => "Portal customers may connect.",
-        _ => "Portal customers may not connect.",
-    };
-    match rule.groups.as_slice() {
-        [] => format!("People of every group may connect. {customers}"),
-        groups => format!(
-            "Only members of these groups may connect: {}. {customers}",
-            groups.join(", ")
-        ),
     }
 }
 
@@ -233,18 +225,17 @@ pub async fn decide(
     administering: &Administering,
     admin: &Admin,
     wish: Wish,
+    words: &Words,
 ) -> Result<SiteForAdmin, Error> {
     let vendor = administering.linking.customers;
     let rule = wish.rule(vendor)?;
     let (tenant, by) = (admin.tenant(), Actor::Admin(admin.account().clone()));
     let now = administering.now();
     let store = administering.store();
-    store
-        .decide(tenant, &rule, &by, &told(&rule, vendor), now)
-        .await?;
+    store.decide(tenant, &rule, &by, &rule.tell(), now).await?;
     tracing::info!(tenant = %tenant.client_key, admin = %admin.account(), "an admin has decided who may connect");
     learn_name(administering, admin).await?;
-    site(administering, admin).await
+    site(administering, admin, words).await
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use crate::secret::{Secret, same};
 use crate::service::failures::Brought;
 use crate::service::{PersonsPass, Service};
 use crate::store::{Claim, LEASE, Lease};
+use crate::words::Words;
 use crate::{grant, publishing};
 
 use super::{Failed, Linking, ask_about};
@@ -248,7 +249,7 @@ pub struct Over {
 }
 
 /// What the address of an attempt shows. The first look after the proof redeems the code; `begun` are all
-/// attempts of this browser.
+/// attempts of this browser. Reasons in what it answers are in these `words`.
 ///
 /// # Errors
 /// [`Error::TimedOut`], and every error of redeeming a code. Where trying again may help, the attempt
@@ -257,13 +258,14 @@ pub async fn look(
     linking: &Arc<Linking>,
     id: &AttemptId,
     begun: &[AttemptId],
+    words: &Words,
 ) -> Result<View, Failed> {
     let (now, store) = (linking.now(), linking.store());
     let Some((tenant, attempt)) = store.attempt(id, now).await? else {
         let Some((tenant, ended)) = store.attempt_end(id, now).await? else {
             return Err(Error::TimedOut("its time is over").into());
         };
-        let over = over(linking, &tenant, ended, begun).await?;
+        let over = over(linking, &tenant, ended, begun, words).await?;
         return Ok(View::Over(Box::new(over)));
     };
     let failed = |error| Failed::of(error, &tenant, attempt.issue.as_ref());
@@ -299,6 +301,7 @@ async fn over(
     tenant: &Tenant,
     ended: Ended,
     begun: &[AttemptId],
+    words: &Words,
 ) -> Result<Over, Error> {
     let (now, store) = (linking.now(), linking.store());
     let account = &ended.account_id;
@@ -308,7 +311,7 @@ async fn over(
         how: ended.how,
         link: link.map(|link| {
             let meanwhile = linking.keeps_waiting(tenant);
-            LinkStatus::of(&link, tenant, linking.parts.service.name(), meanwhile, now)
+            LinkStatus::of(&link, tenant, words, meanwhile, now)
         }),
         newest: newest.filter(|newest| begun.contains(newest)),
         back: tenant.back(ended.issue.as_ref()),

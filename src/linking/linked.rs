@@ -8,6 +8,7 @@ use crate::cleanup;
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::model::{AccountId, Actor, Left, LinkId, LinkStatus, SharedWith, Tenant};
+use crate::words::Words;
 
 use super::{Linking, refused, refused_by_id};
 
@@ -20,21 +21,24 @@ const HANDS_OFF: Seconds = 15;
 ///
 /// # Errors
 /// [`Error::NotAllowed`] for a person who may not link, as far as is known.
-pub async fn status(linking: &Linking, viewer: &Viewer) -> Result<LinkStatus, Error> {
+pub async fn status(
+    linking: &Linking,
+    viewer: &Viewer,
+    words: &Words,
+) -> Result<LinkStatus, Error> {
     let (now, store) = (linking.now(), linking.store());
     let (tenant, account) = (viewer.tenant(), viewer.account());
-    let service = linking.parts.service.name();
     if let Some(link) = store.link(tenant, account).await? {
         let meanwhile = linking.keeps_waiting(tenant);
         let shared = store.shared_with(&link).await?;
         return Ok(LinkStatus {
-            on_disconnect: shared.explain(service, key_ends_with(linking, shared)),
-            ..LinkStatus::of(&link, tenant, service, meanwhile, now)
+            on_disconnect: shared.explain(words, key_ends_with(linking, shared)),
+            ..LinkStatus::of(&link, tenant, words, meanwhile, now)
         });
     }
     may_look(linking, viewer).await?;
     let attempt = store.attempt_of_person(tenant, account, now).await?;
-    Ok(LinkStatus::without_link(service, attempt.is_some()))
+    Ok(LinkStatus::without_link(words, attempt.is_some()))
 }
 
 /// Whether a key stops working when its link ends, although another link uses the same account.

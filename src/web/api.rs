@@ -14,14 +14,18 @@ use crate::atlassian::Viewer;
 use crate::error::Error;
 use crate::linking;
 use crate::model::LinkStatus;
+use crate::words::Words;
 
 /// `GET /api/link`.
 pub async fn status(
     State(app): State<Arc<App>>,
     viewer: Viewer,
+    words: Words,
 ) -> Result<Json<LinkStatus>, Error> {
     app.limits.look(viewer.tenant(), viewer.account())?;
-    linking::status(&app.linking, &viewer).await.map(Json)
+    linking::status(&app.linking, &viewer, &words)
+        .await
+        .map(Json)
 }
 
 /// Says what a disconnect has not ended yet, with one of the words of [`crate::model::Left`].

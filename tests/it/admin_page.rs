@@ -170,9 +170,9 @@ async fn looks_round(door: Door, theme: Theme) {
             "Omar Haddad",
             OMAR,
             "Robin Park",
-            "Acme Drive has ended the connection.",
+            "Acme Drive ended the connection.",
             "Acme Drive doesn't answer",
-            "Key has run out",
+            "Key has expired",
             "Has to reconnect",
             "4 of 4 people",
             "4 people, 1 has to reconnect, 1 key has run out",
@@ -200,7 +200,7 @@ async fn looks_round(door: Door, theme: Theme) {
         assert_eq!(listed().await, json!(["Omar Haddad"]));
         browser.type_into("#q", "nobody at all").await;
         browser.click_css("#search button").await;
-        browser.wait_text("Nobody is found.").await;
+        browser.wait_text("No matches.").await;
         browser.type_into("#q", "").await;
         browser.click_css("#state option[value=reconnect]").await;
         browser.click_css("#search button").await;
@@ -426,7 +426,7 @@ async fn who_is_no_admin_any_more_sees_nothing_any_more(door: Door) {
     room.inside(async || {
         browser.click_css("#search button").await;
         browser
-            .wait_text("Jira does not answer at the moment.")
+            .wait_text("Jira doesn't answer at the moment.")
             .await;
         browser.wait_text("u-100").await;
     })
@@ -435,7 +435,7 @@ async fn who_is_no_admin_any_more_sees_nothing_any_more(door: Door) {
     room.inside(async || {
         browser.click_css("#search button").await;
         browser
-            .wait_no_text("Jira does not answer at the moment.")
+            .wait_no_text("Jira doesn't answer at the moment.")
             .await;
     })
     .await;

@@ -574,7 +574,7 @@ async fn an_admin_reads_what_keeps_a_key_from_being_renewed(db: Db) {
         (
             "state = 'reconnect', reason = 'revoked'",
             "reconnect",
-            "Acme Drive has ended the connection. The person can",
+            "Acme Drive ended the connection. The person can",
         ),
         (
             "state = 'aside', reason = 'jira_refuses'",

@@ -33,6 +33,7 @@ mod ice;
 mod installing;
 mod kept;
 mod known;
+mod languages;
 mod leaving;
 mod limits;
 mod linking;

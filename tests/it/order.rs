@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// The floors of the house, from the bottom to the top. A module uses its own floor and those below.
 const FLOORS: &[&[&str]] = &[
     &[
-        "clock", "error", "lenient", "log", "names", "process", "random", "secret",
+        "clock", "error", "lenient", "log", "names", "process", "random", "secret", "words",
     ],
     &["model", "grant", "moments"],
     &[

@@ -915,7 +915,7 @@ async fn what_is_not_there_is_not_found() {
     ] {
         let page = scene.get(path).await.is(404);
         assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
-        assert!(page.text.contains("There is no such page"), "{}", page.text);
+        assert!(page.text.contains("This page doesn"), "{}", page.text);
     }
     scene
         .get("/static/none.css")
