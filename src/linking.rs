@@ -37,9 +37,10 @@ use crate::store::{Store, Ticket};
 
 pub use finish::{
     BothAccounts, Introduction, Over, View, cancel, confirm, look, name_in_jira, prove,
+    was_replaced,
 };
+pub use linked::{abandon, renew, status, unlink};
 pub(crate) use linked::{end, end_later};
-pub use linked::{renew, status, unlink};
 
 /// What linking works with.
 pub struct Linking {

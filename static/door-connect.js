@@ -75,10 +75,11 @@
     const late = serverTime - claims.exp * 1000 >= LEEWAY;
     if (!early && !late) return null;
     const apart = Math.round(Math.abs(Date.now() - serverTime) / 60_000);
-    const minutes = apart === 1 ? "a minute" : `${apart} minutes`;
+    const inMinutes = new Intl.NumberFormat(window.Latchkey.language, { style: "unit", unit: "minute", unitDisplay: "long" });
+    const minutes = inMinutes.format(apart);
     const detail = apart > 0
-      ? `The clocks of this computer and of the app's server are ${minutes} apart. Check date, time and time zone of this computer, then reload the page. If they are right, tell whoever runs the app.`
-      : "What Jira says of you is out of date by the clock of the app's server, and this computer agrees with it. Reload the page. If that does not help, tell whoever runs the app.";
+      ? `The clocks of this computer and of the app's server are ${minutes} apart. Check date, time and time zone of this computer, then reload the page. If they are right, contact support.`
+      : "What Jira says of you is out of date by the clock of the app's server, and this computer agrees with it. Reload the page. If that doesn't help, contact support.";
     return new Problem("clock", 401, { title: "A clock is wrong", detail });
   }
 
@@ -143,6 +144,15 @@
     part("go").action = url.href;
   }
 
+  // A message of Jira's own, over the page. It is said once, and where Jira has none, the panel says it all the same.
+  // Answers with a function that takes it away.
+  function flag({ title, text, good }) {
+    const shown = window.AP?.flag?.create?.({
+      title, body: text, type: good ? "success" : "warning", close: good ? "auto" : "manual",
+    });
+    return () => shown?.close?.();
+  }
+
   bridge().then((AP) => {
     // Theming may answer with a promise or with nothing; without it the page follows the browser.
     Promise.resolve(AP.theming?.initializeTheming?.()).catch(() => {});
@@ -150,5 +160,5 @@
     new ResizeObserver(fit).observe(root);
   }).catch(() => {});
 
-  Object.assign(window.Latchkey, { call, openTab, arrival, leadTo });
+  Object.assign(window.Latchkey, { call, openTab, arrival, leadTo, flag });
 })();

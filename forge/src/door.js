@@ -244,4 +244,18 @@ try {
   Promise.resolve(bridge().view.theme.enable()).catch(() => {});
 } catch { /* Without it the page follows the browser. */ }
 
-Object.assign(window.Latchkey, { call, openTab, arrival, leadTo });
+// A message of Jira's own, over the page. It is said once, and where Jira has none, the panel says it all the same.
+// Answers with a function that takes it away.
+let flags = 0;
+function flag({ title, text, good }) {
+  try {
+    const shown = bridge().showFlag({
+      id: `latchkey-${Date.now()}-${++flags}`, title, description: text, type: good ? "success" : "warning", isAutoDismiss: good,
+    });
+    return () => shown.close().catch(() => {});
+  } catch {
+    return () => {};
+  }
+}
+
+Object.assign(window.Latchkey, { call, openTab, arrival, leadTo, flag });

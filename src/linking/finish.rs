@@ -241,6 +241,8 @@ pub struct Over {
     pub link: Option<LinkStatus>,
     /// The attempt with which the person began again, if this browser began that one too.
     pub newest: Option<AttemptId>,
+    /// Whether a later attempt of the person became a link.
+    pub connected_since: bool,
     /// Where the person came from.
     pub back: String,
     /// The issue they came from.
@@ -304,7 +306,9 @@ async fn over(
     let account = &ended.account_id;
     let link = store.link(tenant, account).await?;
     let newest = store.attempt_of_person(tenant, account, now).await?;
+    let newest = newest.map(|newest| newest.id);
     Ok(Over {
+        connected_since: store.connected_since(tenant, account, ended.at).await?,
         how: ended.how,
         link: link.map(|link| {
             let meanwhile = linking.keeps_waiting(tenant);
@@ -314,6 +318,43 @@ async fn over(
         back: tenant.back(ended.issue.as_ref()),
         issue: ended.issue,
     })
+}
+
+/// Whether an attempt that this browser does not carry was replaced by one of the same person that it does carry.
+///
+/// Two beginnings at the same moment come with the same session, and the answer that arrives last leaves its own
+/// one in the browser. The first tab is then told what happened, and not that it belongs to another browser. The
+/// person is known from the attempt that this browser carries, and a replaced one can do nothing any more.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn was_replaced(
+    linking: &Linking,
+    id: &AttemptId,
+    begun: &[AttemptId],
+) -> Result<bool, Error> {
+    let (now, store) = (linking.now(), linking.store());
+    let Some((tenant, ended)) = store.attempt_end(id, now).await? else {
+        return Ok(false);
+    };
+    if ended.how != Ending::Replaced {
+        return Ok(false);
+    }
+    for own in begun {
+        let whose = match store.attempt(own, now).await? {
+            Some((tenant, attempt)) => Some((tenant, attempt.account_id)),
+            None => {
+                let ended = store.attempt_end(own, now).await?;
+                ended.map(|(tenant, ended)| (tenant, ended.account_id))
+            }
+        };
+        if whose.is_some_and(|(of, account)| {
+            of.client_key == tenant.client_key && account == ended.account_id
+        }) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The person's name in Jira, or their account id if Jira has not told the name.

@@ -1,13 +1,15 @@
-//! What a person sees and does in the issue: the status, Renew now, Disconnect.
+//! What a person sees and does in the issue: the status, Cancel, Renew now, Disconnect.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::atlassian::Viewer;
 use crate::cleanup;
-use crate::clock::Seconds;
+use crate::clock::{Seconds, rfc3339};
 use crate::error::Error;
-use crate::model::{AccountId, Actor, Left, LinkId, LinkStatus, SharedWith, Tenant};
+use crate::model::{
+    AccountId, Actor, Ending, Left, LinkId, LinkStatus, SharedWith, Tenant, UnderWay,
+};
 
 use super::{Linking, refused, refused_by_id};
 
@@ -24,17 +26,41 @@ pub async fn status(linking: &Linking, viewer: &Viewer) -> Result<LinkStatus, Er
     let (now, store) = (linking.now(), linking.store());
     let (tenant, account) = (viewer.tenant(), viewer.account());
     let service = linking.parts.service.name();
+    let attempt = store.attempt_of_person(tenant, account, now).await?;
+    let attempt = attempt.map(|attempt| UnderWay {
+        another: attempt.another,
+        expires_at: rfc3339(attempt.expires_at),
+    });
     if let Some(link) = store.link(tenant, account).await? {
         let meanwhile = linking.keeps_waiting(tenant);
         let shared = store.shared_with(&link).await?;
         return Ok(LinkStatus {
             on_disconnect: shared.explain(service, key_ends_with(linking, shared)),
+            attempt,
             ..LinkStatus::of(&link, tenant, service, meanwhile, now)
         });
     }
     may_look(linking, viewer).await?;
-    let attempt = store.attempt_of_person(tenant, account, now).await?;
-    Ok(LinkStatus::without_link(service, attempt.is_some()))
+    Ok(LinkStatus::without_link(service, attempt))
+}
+
+/// Ends the person's attempt, at whatever step it is and in whichever browser it began. What it brought is
+/// revoked; a link that they have stays. Without an attempt nothing happens, because that is what was wanted.
+///
+/// The viewer's token is enough: an attempt only ever belongs to the person who began it, and who reads another's
+/// id or handle gains nothing here.
+///
+/// # Errors
+/// [`Error::TooMany`], and when the store is unavailable.
+pub async fn abandon(linking: &Linking, viewer: &Viewer) -> Result<(), Error> {
+    let (tenant, account) = (viewer.tenant(), viewer.account());
+    linking.limits.act(tenant, account)?;
+    let store = linking.store();
+    let attempt = store.attempt_of_person(tenant, account, linking.now());
+    match attempt.await? {
+        Some(attempt) => linking.end(&attempt.id, Ending::Cancelled).await,
+        None => Ok(()),
+    }
 }
 
 /// Whether a key stops working when its link ends, although another link uses the same account.

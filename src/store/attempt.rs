@@ -42,7 +42,19 @@ statements! {
     ATTEMPT_END_ADD = "insert into attempt_end (id, client_key, installation, account_id, issue, how, state_hash, \
         handle_hash, handle_expires_at, expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
         on conflict (id) do nothing";
+    ATTEMPT_CONNECTED_SINCE = "select count(*) from attempt_end where client_key = $1 and account_id = $2 \
+        and how = 'connected' and expires_at >= $3";
     ATTEMPT_END_BY_ID = "select {attempt_end} from attempt_end where id = $1 and expires_at > $2";
+}
+
+/// A person's attempt in progress, for what only shows it or ends it. Nothing of it is opened.
+pub struct OpenAttempt {
+    /// Its id.
+    pub id: AttemptId,
+    /// Whether the person asked for another account at the service.
+    pub another: bool,
+    /// When it ends by itself.
+    pub expires_at: Seconds,
 }
 
 /// Encodes a text that may be absent, so that absent and empty differ.
@@ -349,6 +361,7 @@ impl Store {
         };
         let handle = row.handle_hash.zip(row.handle_expires_at);
         let ended = Ended {
+            at: row.expires_at - END_REMEMBERED_FOR,
             account_id: AccountId(row.account_id),
             issue: row.issue.as_deref().and_then(IssueKey::parse),
             how: match tenant.installation == row.installation {
@@ -361,17 +374,36 @@ impl Store {
         Ok(Some((tenant, ended)))
     }
 
+    /// Whether an attempt of this person became a link at this time or later.
+    pub async fn connected_since(
+        &self,
+        tenant: &Tenant,
+        account: &AccountId,
+        since: Seconds,
+    ) -> Result<bool, Error> {
+        let connected = ATTEMPT_CONNECTED_SINCE
+            .bind(tenant.client_key.as_str())
+            .bind(account.as_str())
+            .bind(since + END_REMEMBERED_FOR);
+        let connected: i64 = self.connections.one(connected).await?;
+        Ok(connected > 0)
+    }
+
     /// A person's attempt in progress.
     pub async fn attempt_of_person(
         &self,
         tenant: &Tenant,
         account: &AccountId,
         now: Seconds,
-    ) -> Result<Option<AttemptId>, Error> {
+    ) -> Result<Option<OpenAttempt>, Error> {
         let row = self.attempt_row_of(tenant, account).await?;
         Ok(row
             .filter(|row| row.expires_at > now && row.installation == tenant.installation)
-            .map(|row| AttemptId(row.id)))
+            .map(|row| OpenAttempt {
+                id: AttemptId(row.id),
+                another: row.another,
+                expires_at: row.expires_at,
+            }))
     }
 
     pub(super) async fn attempt_row_of(

@@ -106,6 +106,7 @@ pub(super) struct AttemptEndRow {
     pub(super) state_hash: Option<String>,
     pub(super) handle_hash: Option<String>,
     pub(super) handle_expires_at: Option<i64>,
+    pub(super) expires_at: i64,
 }
 
 #[derive(FromRow)]

@@ -417,6 +417,11 @@ impl OverPage {
         let service = app.parts.service.name();
         let (how, link) = (outcome.how, outcome.link.as_ref());
         let works = link.filter(|link| link.state != "reconnect");
+        // The newer attempt that replaced this one may have become the link that there is now.
+        let how = match how {
+            Ending::Replaced if outcome.connected_since => Ending::Connected,
+            how => how,
+        };
         let (title, lines) = match (how, works, link) {
             (Ending::Connected, Some(link), _) => connected(app, link, outcome.issue.as_ref()),
             (Ending::Connected, None, lost) => connected_once(service, lost),

@@ -149,7 +149,7 @@ impl<'a> AtJira<'a> {
 
     pub async fn disconnect(&self) {
         self.in_frame(async || {
-            self.browser.click_css("#disconnect").await;
+            choose(self.browser, "#disconnect").await;
             self.browser.click_css("#disconnect-yes").await;
         })
         .await;
@@ -165,6 +165,12 @@ impl<'a> AtJira<'a> {
         })
         .await;
     }
+}
+
+/// Selects one of the panel's actions, which are behind Manage.
+pub async fn choose(browser: &Browser, action: &str) {
+    browser.click_css("#manage[aria-expanded=false]").await;
+    browser.click_css(action).await;
 }
 
 /// Waits until a page of our own, at the top of the tab, is in this state.
@@ -375,7 +381,7 @@ async fn sees_a_renewal(browser: &Browser) {
     let mut lowest = i64::MAX;
     eventually("the countdown jumps up", async || {
         let left = browser
-            .evaluate("return parseInt(document.getElementById('left').textContent.slice(4))")
+            .evaluate("return parseInt(document.getElementById('left').textContent.slice(3))")
             .await
             .as_i64()?;
         let jumped = left >= lowest.saturating_add(3);
@@ -422,6 +428,7 @@ async fn the_keyboard_is_enough() {
     at_jira.wait_glance("linked").await;
     at_jira
         .in_frame(async || {
+            browser.tab_to_and_enter("Manage").await;
             browser.tab_to_and_enter("Disconnect").await;
             browser.wait_text("Disconnect Acme Drive?").await;
             browser.tab_to_and_enter("Cancel").await;
@@ -979,7 +986,7 @@ async fn every_state_of_the_glance(theme: Theme) {
     at_jira.wait_glance("linked").await;
     at_jira
         .in_frame(async || {
-            browser.click_css("#disconnect").await;
+            choose(&browser, "#disconnect").await;
             browser.wait_text("Disconnect Acme Drive?").await;
         })
         .await;
@@ -988,7 +995,7 @@ async fn every_state_of_the_glance(theme: Theme) {
         .in_frame(async || {
             browser.click_css("#disconnect-no").await;
             browser.wait_no_text("Disconnect Acme Drive?").await;
-            browser.click_css("#renew").await;
+            choose(&browser, "#renew").await;
         })
         .await;
     let omar = scene.person("acme", OMAR);
