@@ -427,6 +427,17 @@ pub async fn turn_back(linking: &Linking, id: &AttemptId) -> Result<(), Error> {
     linking.end(id, Ending::Cancelled).await
 }
 
+/// Notes that the browser says that it has closed the linking page of this number. Nothing ends by that.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn leave(linking: &Linking, id: &AttemptId, number: i64) -> Result<(), Error> {
+    linking
+        .store()
+        .attempt_left(id, number, linking.now())
+        .await
+}
+
 /// The address at the service to which the person is sent. With `another`, or where the attempt began so,
 /// the service is asked to let them choose an account.
 ///

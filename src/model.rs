@@ -1523,6 +1523,10 @@ pub struct UnderWay {
     pub another: bool,
     /// When it ends by itself, RFC 3339. By this the issue tells a newer attempt from the one before.
     pub expires_at: String,
+    /// Whether the browser has said that the page of it was closed. Left out where it has not. Browsers may be
+    /// wrong, so the attempt goes on all the same.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub left: bool,
 }
 
 /// The answer of `GET /api/link`.

@@ -144,8 +144,8 @@
     part("go").action = url.href;
   }
 
-  // A message of Jira's own, over the page. It is said once, and where Jira has none, the panel says it all the same.
-  // Answers with a function that takes it away.
+  // Shows a flag of Jira's over the page. The panel says the same, so nothing is lost where Jira shows none. Returns a
+  // function that closes the flag.
   function flag({ title, text, good }) {
     const shown = window.AP?.flag?.create?.({
       title, body: text, type: good ? "success" : "warning", close: good ? "auto" : "manual",

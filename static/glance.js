@@ -69,7 +69,15 @@
     }
   }
 
-  function learn(answer) {
+  // A person who has closed the tab no longer connects, although the server keeps the attempt for them.
+  function withoutLeft(answer) {
+    if (!answer.attempt?.left) return answer;
+    const { attempt, ...rest } = answer;
+    return rest.state === "linking" && rest.displayName === undefined ? { ...rest, state: "unlinked" } : rest;
+  }
+
+  function learn(told) {
+    const answer = withoutLeft(told);
     const before = link;
     const renewed = renewing && before?.renewedAt !== answer.renewedAt;
     const moved = before?.state !== answer.state;
@@ -102,12 +110,13 @@
     watch();
   }
 
-  // What was begun has ended without a link: closed, cancelled, refused, or too slow. What holds stays true: an
-  // account that is connected is never said not to be.
+  // Says that an attempt ended without a new connection (left, cancelled, refused or too slow), and what holds now: an
+  // account that is still connected is named.
   function tellEnd(before, answer) {
     const connected = answer.state === "linking"
       || (answer.state === "linked" && ["state", "subject", "renewedAt"].some((field) => before?.[field] !== answer[field]));
-    const over = Boolean(before?.attempt) && !answer.attempt && !connected;
+    const disconnected = ["linked", "reconnect"].includes(before?.state) && answer.state === "unlinked";
+    const over = Boolean(before?.attempt) && !answer.attempt && !connected && !disconnected;
     const how = cancelling ? "cancelled" : "unfinished";
     for (const notice of root.querySelectorAll("[data-ended]")) {
       const { ended, in: states } = notice.dataset;
@@ -129,8 +138,8 @@
     return left > 0 ? Math.min(Math.max(left / 4, FAST), SLOW) : 5_000;
   }
 
-  // Says outside of the panel, once, that a connection needs its person, and that it works again. What was so when the
-  // issue was opened stands in the panel.
+  // Jira shows a flag when a connection begins to need its person, and when it works again, each once. What was already
+  // true when the issue was opened is only in the panel.
   function watch() {
     const was = needs;
     needs = ["linked", "ran-out", "reconnect"].includes(view()) ? view() : null;
@@ -176,7 +185,7 @@
     for (const choice of root.querySelectorAll(`[data-${name}]`)) choice.hidden = choice.dataset[name] !== value;
   }
 
-  // The check mark is a promise: not while something is in the way of the next key, or nobody knows.
+  // The check mark is a promise. It is not shown while something keeps the next key back, or while the state is unknown.
   function doubt(is) {
     part("well").hidden = is;
     part("unwell").hidden = !is;
@@ -285,8 +294,8 @@
     part("reference-part").hidden = !problem.reference;
   }
 
-  // Nothing says that a tab was not opened but that nothing comes of it: the server knows of no new attempt, and
-  // this page has kept the focus all the while.
+  // No browser says that it did not open a tab. It is likely when the server knows of no new attempt and this page has
+  // kept the focus all the while.
   function look() {
     if (!opening || Date.now() < opening.until) return;
     const { left } = opening;
@@ -294,10 +303,9 @@
     if (!left()) part("blocked").hidden = false;
   }
 
-  // One press opens one tab, whatever the mouse does. From the press until the panel knows what came of it no button
-  // of the form begins again: not by the second half of a double click, nor while Jira takes its time to say who
-  // is looking, nor while it asks whether to leave. A button that has just appeared under the pointer is one of
-  // them, too.
+  // One press opens one tab. From the press until the panel knows what came of it, no button of the form begins again:
+  // not by the second click of a double click, not while Jira takes its time to say who is looking or asks whether to
+  // leave, and not by a button that has just appeared under the pointer.
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (opening) return;
@@ -332,7 +340,7 @@
     for (const button of begins()) button.disabled = false;
   }
 
-  // The person says that their attempt is over, wherever its tab is. The server ends it and says what holds then: it
+  // Cancel ends the attempt on the server, wherever its tab is. The server is then asked what holds, because the attempt
   // may have been confirmed in that tab just before.
   for (const button of root.querySelectorAll("[data-cancel]")) {
     button.addEventListener("click", () => {
@@ -345,7 +353,7 @@
     });
   }
 
-  // The actions that are seldom wanted.
+  // Actions that are rarely needed are behind Manage.
   function manage(open) {
     part("menu").hidden = !open;
     part("manage").setAttribute("aria-expanded", String(open));
@@ -387,8 +395,6 @@
       const gone = { state: "unlinked", service: link?.service };
       try {
         const { left } = await call("DELETE", "/api/link");
-        // An attempt ends with it, and the person knows.
-        link = { ...link, attempt: undefined };
         learn(gone);
         for (const note of root.querySelectorAll("[data-left]")) note.hidden = note.dataset.left !== left;
       } catch (problem) {

@@ -244,8 +244,8 @@ try {
   Promise.resolve(bridge().view.theme.enable()).catch(() => {});
 } catch { /* Without it the page follows the browser. */ }
 
-// A message of Jira's own, over the page. It is said once, and where Jira has none, the panel says it all the same.
-// Answers with a function that takes it away.
+// Shows a flag of Jira's over the page. The panel says the same, so nothing is lost where Jira shows none. Returns a
+// function that closes the flag.
 let flags = 0;
 function flag({ title, text, good }) {
   try {

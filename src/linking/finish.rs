@@ -206,6 +206,8 @@ pub struct Introduction {
     pub may_choose: bool,
     /// Whether they have logged in at the service, and Jira has not named them yet.
     pub awaits_jira: bool,
+    /// The number of this page among those of the attempt.
+    pub shown: i64,
 }
 
 /// Both accounts, for the person to look at before they are linked.
@@ -322,9 +324,9 @@ async fn over(
 
 /// Whether an attempt that this browser does not carry was replaced by one of the same person that it does carry.
 ///
-/// Two beginnings at the same moment come with the same session, and the answer that arrives last leaves its own
-/// one in the browser. The first tab is then told what happened, and not that it belongs to another browser. The
-/// person is known from the attempt that this browser carries, and a replaced one can do nothing any more.
+/// Two attempts that begin at the same moment each set a session cookie, and the browser keeps the one that arrives
+/// last. The other tab is then told that a newer attempt replaced it, and not that the page belongs to another browser.
+/// That is safe: the browser carries an attempt of the same person, and a replaced attempt can do nothing any more.
 ///
 /// # Errors
 /// When the store is unavailable.
@@ -386,6 +388,7 @@ async fn introduction(
         // It is only a hint on the page, which must not fail because of it.
         may_choose: matters && linking.parts.service.lets_choose().await.unwrap_or(false),
         awaits_jira: matches!(attempt.phase, Phase::Returned(_)),
+        shown: linking.store().attempt_shown(&attempt.id).await?,
     })
 }
 

@@ -15,6 +15,9 @@ use super::{Linking, refused, refused_by_id};
 
 /// How long a person who disconnects waits for the service and Jira. What takes longer goes on without them.
 const UNLINK_PATIENCE: Duration = Duration::from_secs(10);
+/// How long the page of an attempt has to be closed until the panel says so, in seconds. During a reload it is closed
+/// for a moment.
+const LEFT_FOR: Seconds = 10;
 /// How long the worker leaves to that request what it cleans up, in seconds.
 const HANDS_OFF: Seconds = 15;
 
@@ -30,6 +33,7 @@ pub async fn status(linking: &Linking, viewer: &Viewer) -> Result<LinkStatus, Er
     let attempt = attempt.map(|attempt| UnderWay {
         another: attempt.another,
         expires_at: rfc3339(attempt.expires_at),
+        left: attempt.left_at.is_some_and(|at| now >= at + LEFT_FOR),
     });
     if let Some(link) = store.link(tenant, account).await? {
         let meanwhile = linking.keeps_waiting(tenant);
@@ -44,11 +48,11 @@ pub async fn status(linking: &Linking, viewer: &Viewer) -> Result<LinkStatus, Er
     Ok(LinkStatus::without_link(service, attempt))
 }
 
-/// Ends the person's attempt, at whatever step it is and in whichever browser it began. What it brought is
-/// revoked; a link that they have stays. Without an attempt nothing happens, because that is what was wanted.
+/// Ends the person's attempt at any step, in any browser. What it brought is revoked; their link stays. Without an
+/// attempt nothing happens, because there is nothing to end.
 ///
-/// The viewer's token is enough: an attempt only ever belongs to the person who began it, and who reads another's
-/// id or handle gains nothing here.
+/// The viewer's token is enough, because it names the person whose attempt ends. Somebody else's id or handle is of no
+/// use here.
 ///
 /// # Errors
 /// [`Error::TooMany`], and when the store is unavailable.

@@ -35,7 +35,10 @@ statements! {
     /// Takes any attempt to its next phase. Each sealing gives another text, so of two equal steps the second
     /// finds no row.
     ATTEMPT_STEP = "update attempt set phase = $4, state_hash = $5, handle_hash = $6, handle_expires_at = $7, \
-        kept = $8 where id = $1 and kept = $2 and expires_at > $3";
+        kept = $8, left_at = null where id = $1 and kept = $2 and expires_at > $3";
+    ATTEMPT_SHOWN = "update attempt set shown = shown + 1, left_at = null where id = $1 returning shown";
+    ATTEMPT_LEFT = "update attempt set left_at = $3 where id = $1 and shown = $2 \
+        and phase in ('begun', 'authorizing', 'returned')";
     ATTEMPT_DELETE = "delete from attempt where id = $1 returning {attempt}";
     ATTEMPT_CONFIRM = "delete from attempt where id = $1 and kept = $2 and expires_at > $3 \
         and phase = 'redeemed' and client_key = $4 and account_id = $5 and installation = $6 returning {attempt}";
@@ -55,6 +58,8 @@ pub struct OpenAttempt {
     pub another: bool,
     /// When it ends by itself.
     pub expires_at: Seconds,
+    /// When the browser said that the page of it was closed, unless anything was done with it since.
+    pub left_at: Option<Seconds>,
 }
 
 /// Encodes a text that may be absent, so that absent and empty differ.
@@ -79,6 +84,7 @@ impl AttemptRow {
             kept: None,
             expires_at: attempt.expires_at,
             another: attempt.another,
+            left_at: None,
         }
     }
 
@@ -403,6 +409,7 @@ impl Store {
                 id: AttemptId(row.id),
                 another: row.another,
                 expires_at: row.expires_at,
+                left_at: row.left_at,
             }))
     }
 
@@ -469,6 +476,24 @@ impl Store {
             phase: next,
             sealed: kept,
         }))
+    }
+
+    /// Counts a page of an attempt that is shown, and returns its number.
+    pub async fn attempt_shown(&self, id: &AttemptId) -> Result<i64, Error> {
+        let shown = ATTEMPT_SHOWN.bind(id.as_str());
+        Ok(self.connections.optional(shown).await?.unwrap_or_default())
+    }
+
+    /// Notes that the page of this number was closed, if none was shown after it.
+    pub async fn attempt_left(
+        &self,
+        id: &AttemptId,
+        number: i64,
+        now: Seconds,
+    ) -> Result<(), Error> {
+        let left = ATTEMPT_LEFT.bind(id.as_str()).bind(number).bind(now);
+        self.connections.execute(left).await?;
+        Ok(())
     }
 
     /// Ends an attempt in any phase. Its tokens are revoked.

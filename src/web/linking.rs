@@ -177,6 +177,8 @@ fn introduce(app: &App, id: &AttemptId, introduction: Introduction) -> Result<Re
         app_name: app.appearance.app_name.clone(),
         css: asset(app, "latchkey.css"),
         icon: asset(app, "icon.svg"),
+        js: asset(app, "link.js"),
+        shown: introduction.shown,
         avatar_initials: initials(&introduction.person),
         site: introduction.site,
         person: introduction.person,
@@ -192,7 +194,7 @@ fn introduce(app: &App, id: &AttemptId, introduction: Introduction) -> Result<Re
         }),
         service,
     };
-    page(&template, &headers::top_level(app))
+    page(&template, &headers::top_level_that_tells(app))
 }
 
 fn show_both(app: &App, id: &AttemptId, both: BothAccounts) -> Result<Response, Error> {
@@ -213,7 +215,7 @@ fn show_both(app: &App, id: &AttemptId, both: BothAccounts) -> Result<Response, 
 }
 
 /// `POST /link/{id}`: on to the service, by one button to choose another account there; or an end to it,
-/// at any step.
+/// at any step; or the word of the page that it was closed.
 pub async fn authorize(
     State(app): State<Arc<App>>,
     _: SameSite,
@@ -223,6 +225,11 @@ pub async fn authorize(
 ) -> Result<Response, Failed> {
     let (id, _) = browser.own(&app, id).await?;
     let form = Form::of(&body);
+    if let Some(shown) = form.only("left") {
+        let shown = shown.parse().unwrap_or_default();
+        linking::leave(&app.linking, &id, shown).await?;
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
     if form.only("cancel").is_some() {
         linking::turn_back(&app.linking, &id).await?;
         return Ok(see_other(&address(&app, &id)));
@@ -339,6 +346,8 @@ struct LinkPage {
     service: String,
     css: String,
     icon: String,
+    js: String,
+    shown: i64,
     site: String,
     person: String,
     avatar_initials: String,

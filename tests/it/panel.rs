@@ -16,6 +16,7 @@ by_both_doors!(
     one_press_opens_one_tab_whatever_the_mouse_does,
     cancel_in_the_panel_ends_the_attempt_and_says_what_stays,
     who_reconnects_sees_it_and_starts_again,
+    who_closes_the_tab_is_soon_not_shown_as_connecting_and_loses_nothing,
     an_older_tab_says_what_has_become_of_the_newer_one,
     jira_says_once_that_a_connection_needs_its_person_and_that_it_works_again,
     the_panel_is_managed_by_keyboard_alone,
@@ -172,6 +173,65 @@ async fn cancel_in_the_panel_ends_the_attempt_and_says_what_stays(door: Door) {
         .wait_text("You are still connected to Acme Drive as Robin Park.")
         .await;
     assert_eq!(omar.status().await["subject"], "u-100");
+    browser.assert_console_quiet(&[]).await;
+    browser.close().await;
+    omar.disconnect().await;
+    scene.end().await;
+}
+
+async fn who_closes_the_tab_is_soon_not_shown_as_connecting_and_loses_nothing(door: Door) {
+    let browser = Browser::new(Options::default()).await;
+    let (scene, site) = start(door, &browser).await;
+    let at_jira = AtJira::at(&scene, &browser, site);
+    let omar = scene.person(site, OMAR);
+    let issue = browser.tab().await;
+    at_jira.click_connect().await;
+    browser.wait_text("Omar Haddad").await;
+    let page = browser.address().await;
+    let noted = "select count(*) from attempt where left_at is not null";
+    // A page that is loaded again says that it is gone, and isn't.
+    browser.reload().await;
+    browser.wait_text("Omar Haddad").await;
+    assert_eq!(
+        browser
+            .evaluate("return document.getElementById('latchkey').dataset.shown")
+            .await,
+        "2"
+    );
+    scene.advance(30);
+    assert!(omar.status().await["attempt"]["left"].is_null());
+    // Nor is who goes on to the service.
+    browser.click_text("Continue").await;
+    browser.wait_text("Choose an account").await;
+    scene.advance(30);
+    assert_eq!(scene.count(noted).await, 0);
+    browser.back().await;
+    browser.wait_text("Omar Haddad").await;
+
+    browser.close_tab().await;
+    browser.switch_to(issue).await;
+    eventually("the browser says so", async || {
+        (scene.count(noted).await == 1).then_some(())
+    })
+    .await;
+    scene.advance(10);
+    at_jira.wake_glance().await;
+    at_jira.wait_glance("unlinked").await;
+    at_jira
+        .in_frame(async || {
+            browser
+                .wait_text("You didn't finish connecting, so nothing was connected.")
+                .await;
+        })
+        .await;
+    // A browser that was wrong loses nothing: the page goes on, and the panel shows it.
+    browser.open_tab(&page).await;
+    browser.wait_text("Omar Haddad").await;
+    assert!(omar.status().await["attempt"]["left"].is_null());
+    browser.click_text("Continue").await;
+    consent(&browser, "Robin Park").await;
+    at_jira.connect_accounts("Robin Park").await;
+    assert_eq!(attempts(&scene).await, (0, 0));
     browser.assert_console_quiet(&[]).await;
     browser.close().await;
     omar.disconnect().await;
@@ -390,7 +450,7 @@ async fn is_for_everybody(door: Door, theme: Theme) {
             .in_frame(async || browser.is_for_everybody(name).await)
             .await;
         album.panel(&format!("panel-{name}")).await;
-        browser.resize(320, 900).await;
+        browser.resize(320, 2400).await;
         at_jira
             .in_frame(async || {
                 let over = "return document.documentElement.scrollWidth - innerWidth";
