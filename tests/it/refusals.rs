@@ -84,6 +84,7 @@ fn routes() -> Vec<Route> {
         (Method::POST, "/link/some-attempt/cancel", Context),
         (Method::GET, "/api/link", Context),
         (Method::DELETE, "/api/link", Context),
+        (Method::DELETE, "/api/link/attempt", Context),
         (Method::POST, "/api/link/renew", Context),
         (Method::POST, "/api/link/ticket", Context),
         (Method::GET, "/link/t/some-ticket", Nothing),
