@@ -251,7 +251,7 @@ impl Browser {
         .await;
     }
 
-    /// Holds Enter down on what has the focus, until it has come so many times.
+    /// Holds Enter down on what has the focus until it has come so many times, and lets it go.
     pub async fn hold_enter(&self, times: u32) {
         let cdp = self.driver.cdp();
         for time in 0..times {
@@ -262,6 +262,10 @@ impl Browser {
             let held = cdp.send_raw("Input.dispatchKeyEvent", key).await;
             held.expect("Enter is held down");
         }
+        let up =
+            json!({"type": "keyUp", "key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13});
+        let up = cdp.send_raw("Input.dispatchKeyEvent", up).await;
+        up.expect("Enter is let go");
     }
 
     /// Nothing that axe knows of keeps anybody out of the page or frame the story is in: WCAG 2.2 at level AA, and what

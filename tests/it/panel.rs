@@ -352,15 +352,33 @@ async fn jira_says_once_that_a_connection_needs_its_person_and_that_it_works_aga
     scene.world.service.withdraw("u-100");
     omar.renew().await.is(202);
     omar.asked_to_reconnect().await;
-    for _ in 0..2 {
-        at_jira.wake_glance().await;
-        at_jira.wait_glance("reconnect").await;
-        eventually("Jira says it", async || {
-            (flags().await == "Reconnect Acme Drive").then_some(())
+    at_jira.wake_glance().await;
+    at_jira.wait_glance("reconnect").await;
+    eventually("Jira says it", async || {
+        (flags().await == "Reconnect Acme Drive").then_some(())
+    })
+    .await;
+    // Somebody who has dismissed it is not told again, however often the panel looks.
+    browser
+        .evaluate("document.querySelector('.flag').remove()")
+        .await;
+    at_jira
+        .in_frame(async || {
+            browser
+                .evaluate("document.getElementById('reason').textContent = ''")
+                .await;
         })
         .await;
-    }
-    // Who opens the issue then has it before their eyes.
+    at_jira.wake_glance().await;
+    at_jira
+        .in_frame(async || {
+            browser
+                .wait_text("Acme Drive no longer accepts this connection.")
+                .await;
+        })
+        .await;
+    assert_eq!(flags().await, "");
+    // When the issue is opened then, the panel says it and Jira doesn't.
     browser.reload().await;
     at_jira.wait_glance("reconnect").await;
     assert_eq!(flags().await, "");
@@ -400,8 +418,9 @@ async fn the_panel_is_managed_by_keyboard_alone(door: Door) {
             browser.wait_no_text("Key valid until").await;
             browser.tab_to_and_enter("Details").await;
             browser.wait_text("Key valid until").await;
-            browser.tab_to_and_enter("Manage").await;
-            browser.wait_text("Disconnect").await;
+            // Held down, Enter opens it and doesn't close it again.
+            browser.tab_to("Manage").await;
+            browser.hold_enter(2).await;
             browser.tab_to("Use another account").await;
             browser.press_escape().await;
             browser.wait_no_text("Use another account").await;
