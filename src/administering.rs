@@ -22,6 +22,8 @@ use crate::linking::{self, Linking, end, end_later};
 use crate::model::{Actor, Left, LinkId, LinkState, LinkStatus, Purpose};
 use crate::outbound::Addresses;
 use crate::store::{Listed, Sought, SoughtState, Store};
+use crate::vendor::ActAs;
+use crate::words::Words;
 
 pub use history::{EventsPage, Export, Format, events, export};
 pub use site::{SiteForAdmin, Wish, decide, site};
@@ -44,6 +46,8 @@ pub struct Administering {
     pub outbound: Addresses,
     /// For how many days what happened is kept.
     pub events_days: i64,
+    /// How far the vendor's servers may act as people.
+    pub act_as: ActAs,
 }
 
 impl Administering {
@@ -146,14 +150,14 @@ pub struct LinkForAdmin {
 }
 
 impl LinkForAdmin {
-    fn of(administering: &Administering, admin: &Admin, listed: &Listed, now: Seconds) -> Self {
-        let (link, service) = (&listed.link, administering.service());
-        let status = LinkStatus::of(link, admin.tenant(), service, None, now);
+    fn of(admin: &Admin, listed: &Listed, words: &Words, now: Seconds) -> Self {
+        let link = &listed.link;
+        let status = LinkStatus::of(link, admin.tenant(), words, None, now);
         let trouble = match link.state {
-            LinkState::Reconnect(why) => Some(why.for_admin(service)),
-            LinkState::Aside(why) => Some(why.for_admin(service)),
+            LinkState::Reconnect(why) => Some(why.for_admin(words)),
+            LinkState::Aside(why) => Some(why.for_admin(words)),
             LinkState::Live => {
-                let met = link.trouble.map(|trouble| trouble.explain(service));
+                let met = link.trouble.map(|trouble| trouble.explain(words));
                 met.or(status.reason)
             }
         };
@@ -266,6 +270,7 @@ pub async fn links(
     administering: &Administering,
     admin: &Admin,
     question: Question,
+    words: &Words,
 ) -> Result<LinksPage, Error> {
     let sought = question.sought()?;
     let now = administering.now();
@@ -276,7 +281,7 @@ pub async fn links(
         total: summary.await?.total,
         links: found
             .iter()
-            .map(|listed| LinkForAdmin::of(administering, admin, listed, now))
+            .map(|listed| LinkForAdmin::of(admin, listed, words, now))
             .collect(),
         next,
     })
@@ -362,6 +367,7 @@ pub async fn left(
     admin: &Admin,
     after: Option<String>,
     ends: bool,
+    words: &Words,
 ) -> Result<LeftPage, Error> {
     let question = Question {
         after,
@@ -396,7 +402,7 @@ pub async fn left(
     let links = gone.iter();
     Ok(LeftPage {
         links: links
-            .map(|listed| LinkForAdmin::of(administering, admin, listed, now))
+            .map(|listed| LinkForAdmin::of(admin, listed, words, now))
             .collect(),
         checked,
         ended,

@@ -37,6 +37,7 @@ use crate::sites::Sites;
 use crate::store::{OpenError, Store};
 use crate::vault::Vault;
 use crate::vendor::Vendor;
+use crate::words::{Language, Words};
 use crate::worker::follow_database;
 
 const DAY: Seconds = 24 * 3600;
@@ -95,6 +96,8 @@ pub struct App {
     pub proxies: Proxies,
     /// What pages show and load.
     pub appearance: Appearance,
+    /// What people read, in English; each answer takes it in its language.
+    pub words: Words,
     /// Whether the process was asked to stop.
     leaving: AtomicBool,
     /// Why `/readyz` said last that this process is not ready.
@@ -184,11 +187,13 @@ impl App {
             app_key: config.app_key,
             forge_app: config.forge.map(|app| app.id),
         });
+        let words = Words::new(Language::En, parts.service.name(), &config.app_name);
         Ok(Arc::new(Self {
             administering: Administering {
                 linking: linking.clone(),
                 outbound: config.outbound_addresses,
                 events_days: config.events_days,
+                act_as: config.act_as,
             },
             vendor: Vendor {
                 linking: linking.clone(),
@@ -206,6 +211,7 @@ impl App {
             counted: Counted::default(),
             proxies: config.trusted_proxies,
             said_unready: LastSaid::default(),
+            words,
             appearance: Appearance {
                 app_name: config.app_name,
                 issue_module: config.issue_module,

@@ -1,4 +1,4 @@
-//! What can go wrong: words for the person, a status, and the way back.
+//! What can go wrong: a code, what the person reads, a status, and the way back.
 //!
 //! One value has two faces: a problem document (RFC 9457) where a program asks, and a page where a
 //! person looks (`web::pages`). The words never tell an attacker which check failed; the log does.
@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use http::StatusCode;
 
 use crate::clock::Seconds;
+use crate::words::{Message, Words};
 
 /// Every way in which a request or a job can fail.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +90,10 @@ pub enum Error {
     /// The request cannot be understood. The text is for the author of the calling program.
     #[error("bad request: {0}")]
     BadRequest(&'static str),
+
+    /// What an admin chose cannot be a rule of their site.
+    #[error("not a rule: {0:?}")]
+    NotARule(NotARule),
 
     /// No route has this address.
     #[error("no such address")]
@@ -196,6 +201,17 @@ pub enum Refusal {
     Group,
 }
 
+/// Why a choice of an admin cannot be a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotARule {
+    /// The vendor does not let portal customers connect.
+    Customers,
+    /// The name of a group is too long, or has a line break.
+    LongGroup,
+    /// There are too many groups.
+    ManyGroups,
+}
+
 /// A text from outside, made safe for a log line: at most 64 printable characters, so that it cannot fill the
 /// log or start a line of its own.
 #[must_use]
@@ -258,13 +274,11 @@ impl From<sqlx::Error> for Error {
 
 /// What an error says to the person.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Words {
-    /// A stable name, also the end of the problem's `type`.
-    pub name: &'static str,
+pub struct Said {
     /// A short heading.
-    pub title: &'static str,
-    /// What happened and what to do.
-    pub detail: String,
+    pub title: String,
+    /// What happened, what still holds, and what to do.
+    pub detail: Message,
 }
 
 impl Error {
@@ -287,7 +301,7 @@ impl Error {
             // RFC 8470, section 5.2: the server does not risk processing it now.
             Self::Ahead => StatusCode::TOO_EARLY,
             Self::NotLinked | Self::NotFound => StatusCode::NOT_FOUND,
-            Self::BadRequest(_) | Self::CameBack(_) => StatusCode::BAD_REQUEST,
+            Self::BadRequest(_) | Self::NotARule(_) | Self::CameBack(_) => StatusCode::BAD_REQUEST,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
@@ -312,260 +326,141 @@ impl Error {
     /// After a site has moved to Forge nobody can verify what its old panel sends. So the page of every token that is
     /// refused says where to go: no answer depends on a client key that was not proved.
     #[must_use]
-    pub fn words_in_old_panel(&self, app: &str) -> Option<Words> {
+    pub fn said_in_old_panel(&self, words: &Words) -> Option<Said> {
         let Self::Unauthorized(_) = self else {
             return None;
         };
-        Some(Words {
-            name: "unauthorized",
-            title: "Jira did not confirm who you are",
-            detail: format!(
-                "If this site has the new {app} app, use its panel in the issue instead of this one: everybody who \
-                 was connected is still connected there. Otherwise reload the issue, and check the date and time of \
-                 this computer. If this happens again, ask a Jira admin to look at the app."
-            ),
+        Some(Said {
+            title: words.error_unauthorized_title(),
+            detail: words.error_old_panel().into(),
         })
     }
 
-    /// What the person reads. `service` is the service's name.
+    /// A stable name, also the end of the problem's `type`.
     #[must_use]
-    pub fn words(&self, service: &str) -> Words {
-        let (name, title, detail) = match self {
-            Self::Unauthorized(_) => (
-                "unauthorized",
-                "Jira did not confirm who you are",
-                "Reload the issue in Jira and try again. If this happens again, check the date and time \
-                 of this computer. If they are right, ask a Jira admin to reinstall the app."
-                    .to_owned(),
-            ),
-            Self::WrongCaller => (
-                "wrong-caller",
-                "This address takes no such call",
-                "It is for calls of another kind: of a person's page, or of Forge itself.".to_owned(),
-            ),
-            Self::SettingUp => (
-                "setting-up",
-                "The app is being set up for this site",
-                "This takes a few minutes after an installation, at most an hour. Try again then."
-                    .to_owned(),
-            ),
-            Self::NotServed => (
-                "not-served",
-                "The app does not serve this site",
-                format!(
-                    "This installation of the app was replaced, or whoever runs the app for {service} does \
-                     not serve this Jira site. Ask a Jira admin to look at the app, or contact support."
-                ),
-            ),
-            Self::NotAllowed(refusal) => {
-                let (title, detail) = refusal.explain(service);
-                ("not-allowed", title, detail)
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unauthorized(_) => "unauthorized",
+            Self::WrongCaller => "wrong-caller",
+            Self::SettingUp => "setting-up",
+            Self::NotServed => "not-served",
+            Self::NotAllowed(_) => "not-allowed",
+            Self::NotAdmin => "not-admin",
+            Self::WrongPerson { .. } => "wrong-person",
+            Self::WrongBrowser => "wrong-browser",
+            Self::Denied => "denied",
+            Self::CrossSite => "cross-site",
+            // Programs get the same name for every end of an attempt.
+            Self::AttemptOver(_) | Self::TimedOut(_) => "attempt-over",
+            Self::CodeRanOut => "took-too-long",
+            Self::OutOfDate => "out-of-date",
+            Self::Ahead => "ahead",
+            Self::CameBack(meant) => meant.code(),
+            Self::NotLinked => "not-linked",
+            Self::BadRequest(_) | Self::NotARule(_) => "bad-request",
+            Self::NotFound => "not-found",
+            Self::MethodNotAllowed => "method-not-allowed",
+            Self::TooLarge => "too-large",
+            Self::TooSlow => "too-slow",
+            Self::TooMany { .. } => "too-many",
+            Self::Crowded { .. } => "crowded",
+            Self::ServiceRefused(_) => "service-refused",
+            Self::ScopeRefused(_) => "scope-refused",
+            Self::AppRefused(_) => "app-refused",
+            Self::KeyTooLarge { .. } => "key-too-large",
+            Self::ServiceUnreachable(_) => "service-unreachable",
+            Self::JiraUnreachable(_) => "jira-unreachable",
+            Self::IpAllowlist => "ip-allowlist",
+            Self::JiraBusy { .. } => "jira-busy",
+            Self::Unavailable(_) | Self::NotReady(_) => "unavailable",
+            Self::Internal(_) => "internal",
+            Self::UnknownCaller => "unknown-caller",
+        }
+    }
+
+    /// What the person reads.
+    #[must_use]
+    pub fn said(&self, words: &Words) -> Said {
+        let (title, detail) = match self {
+            Self::NotAllowed(refusal) => refusal.said(words),
+            Self::WrongPerson {
+                signed_in_as: Some(name),
+            } => {
+                return Said {
+                    title: words.error_wrong_person_title(),
+                    detail: words.error_wrong_person_name(name),
+                };
             }
-            Self::NotAdmin => (
-                "not-admin",
-                "Only Jira admins can use this page",
-                "Jira doesn't say that you have the global permission Administer Jira on this site. If you have it, \
-                 another admin can check that the app is allowed to ask Jira about permissions."
-                    .to_owned(),
-            ),
-            Self::WrongPerson { signed_in_as } => (
-                "wrong-person",
-                "This connection was started by somebody else",
-                match signed_in_as {
-                    Some(name) => format!(
-                        "You are signed in to Jira as {name}, and somebody else started to connect. \
-                         Nothing was connected. If you want to connect your own account, open an issue \
-                         and click Connect there."
-                    ),
-                    None => "Somebody else started to connect. Nothing was connected. If you want to \
-                             connect your own account, open an issue and click Connect there."
-                        .to_owned(),
-                },
-            ),
+            Self::KeyTooLarge { size, most } => {
+                return Said {
+                    title: words.error_key_too_large_title(),
+                    detail: words.error_key_too_large(&size.to_string(), &most.to_string()),
+                };
+            }
+            Self::CameBack(meant) => return meant.said(words),
+            Self::Unauthorized(_) => (words.error_unauthorized_title(), words.error_unauthorized()),
+            Self::WrongCaller => (words.error_wrong_caller_title(), words.error_wrong_caller()),
+            Self::SettingUp => (words.error_setting_up_title(), words.error_setting_up()),
+            Self::NotServed => (words.error_not_served_title(), words.error_not_served()),
+            Self::NotAdmin => (words.error_not_admin_title(), words.error_not_admin()),
+            Self::WrongPerson { .. } => {
+                (words.error_wrong_person_title(), words.error_wrong_person())
+            }
             Self::WrongBrowser => (
-                "wrong-browser",
-                "This page does not belong to this browser",
-                "It was opened in another browser, more than an hour ago, or your browser keeps no \
-                 cookies of this site. Nothing was connected. Allow cookies here if you block them, open \
-                 the issue in Jira and click Connect again."
-                    .to_owned(),
+                words.error_wrong_browser_title(),
+                words.error_wrong_browser(),
             ),
-            Self::Denied => (
-                "denied",
-                "You did not give permission",
-                format!(
-                    "You said no at {service}, so nothing was connected. If that was a mistake, open \
-                     the issue in Jira and click Connect again."
-                ),
-            ),
-            Self::CrossSite => (
-                "cross-site",
-                "This request came from another site",
-                "Nothing was changed. Open the issue in Jira and click Connect there.".to_owned(),
-            ),
-            Self::AttemptOver(_) => (
-                "attempt-over",
-                "This attempt to connect is over",
-                "It was finished or cancelled before, was started again elsewhere, or took too long. If \
-                 the issue in Jira does not show you as connected, click Connect there again."
-                    .to_owned(),
-            ),
-            // Programs get the same name as for any other end of an attempt.
-            Self::TimedOut(_) => (
-                "attempt-over",
-                "This took too long",
-                "For your safety an attempt to connect ends after ten minutes, and after five once you \
-                 are back from the service. Nothing was connected by it. If the issue in Jira does not \
-                 show you as connected, click Connect there and finish without a long break."
-                    .to_owned(),
-            ),
-            Self::CodeRanOut => (
-                "took-too-long",
-                "That took too long",
-                format!(
-                    "{service} keeps a login waiting for a short time only, and the time was up. Nothing \
-                     was connected. Begin again, and go on as soon as you are back in Jira."
-                ),
-            ),
-            Self::OutOfDate => (
-                "out-of-date",
-                "This page is out of date",
-                "Something has changed since it was shown. Nothing was connected by this click. Look at \
-                 the page as it is now."
-                    .to_owned(),
-            ),
-            Self::Ahead => (
-                "ahead",
-                "This page is not loaded ahead",
-                "Open it yourself.".to_owned(),
-            ),
-            Self::CameBack(meant) => return meant.words(service),
-            Self::NotLinked => (
-                "not-linked",
-                "No account is connected",
-                "There is no key. Click Connect first.".to_owned(),
-            ),
-            Self::BadRequest(what) => (
-                "bad-request",
-                "The request cannot be understood",
-                format!("{what}."),
-            ),
-            Self::NotFound => (
-                "not-found",
-                "There is no such page",
-                "Go back to Jira and open the issue you came from.".to_owned(),
-            ),
-            Self::MethodNotAllowed => (
-                "method-not-allowed",
-                "This address cannot be used like that",
-                "Go back to Jira and open the issue you came from.".to_owned(),
-            ),
-            Self::TooLarge => (
-                "too-large",
-                "The request is too large",
-                "At most 64 KiB are taken.".to_owned(),
-            ),
-            Self::TooSlow => (
-                "too-slow",
-                "The request takes too long",
-                "It did not arrive in time. Try again.".to_owned(),
-            ),
-            Self::TooMany { .. } => (
-                "too-many",
-                "Too many requests",
-                "Wait a moment and try again.".to_owned(),
-            ),
-            Self::Crowded { .. } => (
-                "crowded",
-                "Too many requests are waiting",
-                "Nothing was changed. Wait a moment and try again.".to_owned(),
-            ),
+            Self::Denied => (words.error_denied_title(), words.error_denied()),
+            Self::CrossSite => (words.error_cross_site_title(), words.error_cross_site()),
+            Self::AttemptOver(_) => (words.error_attempt_over_title(), words.error_attempt_over()),
+            Self::TimedOut(_) => (words.error_timed_out_title(), words.error_timed_out()),
+            Self::CodeRanOut => (words.error_code_expired_title(), words.error_code_expired()),
+            Self::OutOfDate => (words.error_out_of_date_title(), words.error_out_of_date()),
+            Self::Ahead => (words.error_ahead_title(), words.error_ahead()),
+            Self::NotLinked => (words.error_not_linked_title(), words.error_not_linked()),
+            Self::NotFound => (words.error_not_found_title(), words.error_not_found()),
+            Self::TooLarge => (words.error_too_large_title(), words.error_too_large()),
+            Self::TooSlow => (words.error_too_slow_title(), words.error_too_slow()),
+            Self::TooMany { .. } => (words.error_too_many_title(), words.error_too_many()),
+            Self::Crowded { .. } => (words.error_crowded_title(), words.error_crowded()),
             Self::ServiceRefused(_) => (
-                "service-refused",
-                "The service did not go along",
-                format!(
-                    "{service} did not accept the request. Nothing was connected. Click Connect in the \
-                     issue to try again."
-                ),
+                words.error_service_refused_title(),
+                words.error_service_refused(),
             ),
             Self::ScopeRefused(_) => (
-                "scope-refused",
-                "The service refuses what is asked for",
-                format!(
-                    "{service} refuses one of the permissions that are asked for, so nothing was \
-                     connected. Trying again does not help: your organisation at {service} may forbid it, \
-                     or the app asks for too much. Tell whoever runs the app, with the code below."
-                ),
+                words.error_scope_refused_title(),
+                words.error_scope_refused(),
             ),
-            Self::AppRefused(_) => (
-                "app-refused",
-                "The service does not accept this app",
-                format!(
-                    "{service} refuses the app itself, whoever connects. Nothing was connected, and \
-                     trying again does not help until whoever runs the app has mended it. Tell them, with \
-                     the code below."
-                ),
-            ),
-            Self::KeyTooLarge { size, most } => (
-                "key-too-large",
-                "The key is too large for Jira",
-                format!(
-                    "With the key that {service} gave, Jira would have to store {size} bytes, and it takes \
-                     {most}. Nothing was connected, and the key is revoked. Trying again doesn't \
-                     help: contact support, with the code below."
-                ),
-            ),
+            Self::AppRefused(_) => (words.error_app_refused_title(), words.error_app_refused()),
             Self::ServiceUnreachable(_) => (
-                "service-unreachable",
-                "The service cannot be reached",
-                format!("{service} does not answer at the moment. Try again in a minute."),
+                words.error_service_unreachable_title(),
+                words.error_service_unreachable(),
             ),
             Self::JiraUnreachable(_) => (
-                "jira-unreachable",
-                "Jira cannot be reached",
-                "Jira does not answer at the moment. Try again in a minute.".to_owned(),
+                words.error_jira_unreachable_title(),
+                words.error_jira_unreachable(),
             ),
-            Self::IpAllowlist => (
-                "ip-allowlist",
-                "This Jira site keeps the app out",
-                "An IP allowlist protects this site, and the address of the app's server is not on it. \
-                 Nothing was changed. Ask an admin of your Atlassian organisation to put it on the list; \
-                 whoever runs the app knows the address."
-                    .to_owned(),
-            ),
-            Self::JiraBusy { retry_after } => (
-                "jira-busy",
-                "Jira asks this app to wait",
-                format!(
-                    "Jira allows apps only so many calls. Try again {}. Nothing was lost, and what \
-                     is connected stays connected.",
-                    in_a_while(*retry_after)
-                ),
-            ),
-            Self::Unavailable(_) => (
-                "unavailable",
-                "Not available at the moment",
-                "Try again in a minute. Nothing was lost.".to_owned(),
-            ),
-            Self::NotReady(why) => ("unavailable", "Not ready", why.clone()),
-            Self::Internal(_) => (
-                "internal",
-                "Something went wrong here",
-                "It was recorded. Try again, and if it happens again, tell the vendor of the app."
-                    .to_owned(),
-            ),
+            Self::IpAllowlist => (words.error_ip_allowlist_title(), words.error_ip_allowlist()),
+            Self::Unavailable(_) => (words.error_unavailable_title(), words.error_unavailable()),
+            Self::Internal(_) => (words.error_internal_title(), words.error_internal()),
             Self::UnknownCaller => (
-                "unknown-caller",
-                "Who is asking?",
-                "Keys are told about to whoever knows LATCHKEY_INTROSPECTION_SECRET: send it as password \
-                 of HTTP Basic or as bearer token."
-                    .to_owned(),
+                words.error_unknown_caller_title(),
+                words.error_unknown_caller(),
             ),
+            // Its reader is the author of the calling program, so it is in English.
+            Self::BadRequest(what) => (words.error_bad_request_title(), format!("{what}.")),
+            Self::NotARule(why) => (words.error_bad_request_title(), why.said(words)),
+            Self::MethodNotAllowed => (words.error_method_title(), words.error_not_found()),
+            Self::JiraBusy { retry_after } => (
+                words.error_jira_busy_title(),
+                words.error_jira_busy(minutes(*retry_after)),
+            ),
+            // Its reader is an operator.
+            Self::NotReady(why) => (words.error_not_ready_title(), why.clone()),
         };
-        Words {
-            name,
+        Said {
             title,
-            detail,
+            detail: detail.into(),
         }
     }
 
@@ -585,6 +480,7 @@ impl Error {
             | Self::Ahead
             | Self::NotLinked
             | Self::BadRequest(_)
+            | Self::NotARule(_)
             | Self::NotFound
             | Self::MethodNotAllowed
             | Self::TooLarge
@@ -617,7 +513,7 @@ impl Error {
     /// Logs, once and where the error leaves the crate, what the person is not told, with the code and the
     /// reference that they see.
     pub fn log(&self, reference: &str) {
-        let code = self.words("").name;
+        let code = self.code();
         match self {
             Self::Internal(_) => {
                 tracing::error!(code, reference, error = %self, "a request failed because of a bug or a damaged database")
@@ -655,11 +551,18 @@ impl Error {
     }
 }
 
-/// A time to wait in words.
-fn in_a_while(seconds: Seconds) -> String {
-    match (seconds + 59) / 60 {
-        ..=1 => "in a minute".to_owned(),
-        minutes => format!("in {minutes} minutes"),
+/// Seconds in minutes, rounded up, at least one.
+fn minutes(seconds: Seconds) -> Seconds {
+    ((seconds + 59) / 60).max(1)
+}
+
+impl NotARule {
+    fn said(self, words: &Words) -> String {
+        match self {
+            Self::Customers => words.error_rule_customers(),
+            Self::LongGroup => words.error_rule_long_group(),
+            Self::ManyGroups => words.error_rule_many_groups(),
+        }
     }
 }
 
@@ -695,51 +598,28 @@ impl Refusal {
 
     /// What an admin of the site reads about somebody who was refused.
     #[must_use]
-    pub fn for_admin(self) -> &'static str {
+    pub fn for_admin(self, words: &Words) -> String {
         match self {
-            Self::Anonymous => "Nobody was signed in to Jira.",
-            Self::Customer => "Portal customers can't connect at this site.",
-            Self::App => "It is the account of an app.",
-            Self::UnknownKind => "Jira doesn't say what kind of account it is.",
-            Self::Deactivated => "The account is deactivated.",
-            Self::Group => "The person is in none of the groups whose members may connect.",
+            Self::Anonymous => words.refused_anonymous_admin(),
+            Self::Customer => words.refused_customer_admin(),
+            Self::App => words.refused_app_admin(),
+            Self::UnknownKind => words.refused_unknown_admin(),
+            Self::Deactivated => words.refused_deactivated_admin(),
+            Self::Group => words.refused_group_admin(),
         }
     }
 
-    fn explain(self, service: &str) -> (&'static str, String) {
+    fn said(self, words: &Words) -> (String, String) {
         match self {
-            Self::Anonymous => (
-                "Sign in to Jira first",
-                "Jira shows this issue to visitors. Sign in to Jira, reload the issue and connect your \
-                 account then."
-                    .to_owned(),
-            ),
-            Self::Customer => (
-                "Portal customers cannot connect",
-                format!(
-                    "You use this site as a customer of its help centre. Only people with a Jira account \
-                     can connect {service}. Ask a Jira admin for an account."
-                ),
-            ),
-            Self::App => (
-                "Apps cannot connect",
-                "This is the account of an app. Sign in to Jira as a person.".to_owned(),
-            ),
-            Self::UnknownKind => (
-                "This account cannot connect",
-                "Jira does not say what kind of account this is. Ask a Jira admin.".to_owned(),
-            ),
+            Self::Anonymous => (words.refused_anonymous_title(), words.refused_anonymous()),
+            Self::Customer => (words.refused_customer_title(), words.refused_customer()),
+            Self::App => (words.refused_app_title(), words.refused_app()),
+            Self::UnknownKind => (words.refused_unknown_title(), words.refused_unknown()),
             Self::Deactivated => (
-                "This account is deactivated",
-                "Jira says that this account is not active. Ask a Jira admin.".to_owned(),
+                words.refused_deactivated_title(),
+                words.refused_deactivated(),
             ),
-            Self::Group => (
-                "Your admin doesn't let you connect yet",
-                format!(
-                    "The admins of this Jira site let only members of certain groups connect {service}. Ask a Jira \
-                     admin to add you to one of them."
-                ),
-            ),
+            Self::Group => (words.refused_group_title(), words.refused_group()),
         }
     }
 }

@@ -9,7 +9,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`clock`], [`random`], [`secret`], [`names`], [`lenient`], [`error`], [`log`], [`spans`], [`process`] | time, random numbers, secrets that are never printed, names that show something, JSON that is read whatever surrounds it, errors, the lines on standard error, the spans of traces, what the system says of this process |
+//! | [`clock`], [`random`], [`secret`], [`names`], [`lenient`], [`words`], [`error`], [`log`], [`spans`], [`process`] | time, random numbers, secrets that are never printed, names that show something, JSON that is read whatever surrounds it, every text that a person reads, errors, the lines on standard error, the spans of traces, what the system says of this process |
 //! | [`model`], [`grant`], [`moments`] | the nouns; how long a grant lasts; where a test can hold a renewal |
 //! | [`events`], [`meters`], [`limits`] | security events; metrics of this process; how often callers may do what costs something |
 //! | [`outbound`], [`otlp`], [`listen`], [`sites`], [`proxies`], [`vault`] | calls to other servers; traces and metrics for a collector; where this one listens; the hosts that tenants may have; trusted proxies; encryption at rest |
@@ -66,6 +66,7 @@ pub mod store;
 pub mod vault;
 pub mod vendor;
 pub mod web;
+pub mod words;
 pub mod worker;
 
 pub use app::{App, Appearance, Outside};

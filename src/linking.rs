@@ -26,7 +26,7 @@ use crate::events::{Event, Events};
 use crate::limits::Limits;
 use crate::model::{
     AccountId, AccountKind, Attempt, AttemptId, Authorizing, Code, Door, Ending, Handle, IssueKey,
-    LinkState, ParkReason, Person, Phase, Purpose, Returned, SiteRule, Tenant, Trouble,
+    LinkState, Look, ParkReason, Person, Phase, Purpose, Returned, SiteRule, Tenant, Trouble,
     Whereabouts,
 };
 use crate::outbound::encode;
@@ -37,9 +37,10 @@ use crate::store::{Store, Ticket};
 
 pub use finish::{
     BothAccounts, Introduction, Over, View, cancel, confirm, look, name_in_jira, prove,
+    was_replaced,
 };
+pub use linked::{abandon, renew, status, unlink};
 pub(crate) use linked::{end, end_later};
-pub use linked::{renew, status, unlink};
 
 /// What linking works with.
 pub struct Linking {
@@ -239,6 +240,7 @@ pub async fn ticket(
     viewer: &Viewer,
     issue: Option<IssueKey>,
     another: bool,
+    look: Look,
 ) -> Result<Secret, Error> {
     let (tenant, account) = (viewer.tenant(), viewer.account());
     linking.limits.act(tenant, account)?;
@@ -248,6 +250,7 @@ pub async fn ticket(
         account: account.clone(),
         issue,
         another,
+        look,
     };
     let (hash, expires_at) = (secret.fingerprint(), linking.now() + TICKET_LIFE);
     let store = linking.store();
@@ -257,11 +260,14 @@ pub async fn ticket(
     Ok(secret)
 }
 
-/// Begins the attempt of a ticket.
+/// Begins the attempt of a ticket, whose pages look as the answer says.
 ///
 /// # Errors
 /// [`Error::TimedOut`] for a ticket that is unknown, used or too old, [`Error::TooMany`].
-pub async fn begin_by_ticket(linking: &Linking, ticket: &Secret) -> Result<AttemptId, Failed> {
+pub async fn begin_by_ticket(
+    linking: &Linking,
+    ticket: &Secret,
+) -> Result<(AttemptId, Look), Failed> {
     let hash = ticket.fingerprint();
     let taken = linking.store().take_ticket(&hash, linking.now()).await?;
     let (tenant, ticket) =
@@ -270,11 +276,13 @@ pub async fn begin_by_ticket(linking: &Linking, ticket: &Secret) -> Result<Attem
         account,
         issue,
         another,
+        look,
     } = ticket;
     let failed = |error| Failed::of(error, &tenant, issue.as_ref());
     linking.limits.begin(&tenant, &account).map_err(failed)?;
     let begun = begin_now(linking, &tenant, &account, issue.as_ref(), another);
-    begun.await.map_err(failed)
+    let id = begun.await.map_err(failed)?;
+    Ok((id, look))
 }
 
 /// Who may connect at a site: what the vendor allows, and of that what the site's admins do.
@@ -435,6 +443,17 @@ pub(crate) fn no_word(now: Seconds, error: JiraError) -> Error {
 /// When the store is unavailable.
 pub async fn turn_back(linking: &Linking, id: &AttemptId) -> Result<(), Error> {
     linking.end(id, Ending::Cancelled).await
+}
+
+/// Notes that the browser says that it has closed the linking page of this number. Nothing ends by that.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn leave(linking: &Linking, id: &AttemptId, number: i64) -> Result<(), Error> {
+    linking
+        .store()
+        .attempt_left(id, number, linking.now())
+        .await
 }
 
 /// The address at the service to which the person is sent. With `another`, or where the attempt began so,

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::clock::{Seconds, rfc3339};
 use crate::secret::{Secret, TenantKey};
+use crate::words::{Language, Words};
 
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -398,6 +399,32 @@ impl Default for SiteRule {
 }
 
 impl SiteRule {
+    /// The rule as the site's events keep it.
+    #[must_use]
+    pub fn tell(&self) -> String {
+        serde_json::json!({"customers": self.customers, "groups": self.groups, "actAs": self.act_as})
+            .to_string()
+    }
+
+    /// Reads what [`Self::tell`] has written.
+    #[must_use]
+    pub fn told_by(text: &str) -> Option<Self> {
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Told {
+            customers: bool,
+            groups: Vec<String>,
+            /// Older versions did not know of it.
+            act_as: Option<bool>,
+        }
+        let told: Told = serde_json::from_str(text).ok()?;
+        Some(Self {
+            customers: told.customers,
+            groups: told.groups,
+            act_as: told.act_as.unwrap_or(true),
+        })
+    }
+
     /// Whether the rule lets a member of these groups connect. Jira compares names of groups without regard to case.
     #[must_use]
     pub fn lets_in(&self, groups: &[Group]) -> bool {
@@ -734,6 +761,8 @@ impl Ending {
 /// An attempt that is over.
 #[derive(Clone)]
 pub struct Ended {
+    /// When it ended.
+    pub at: Seconds,
     /// The person who started it.
     pub account_id: AccountId,
     /// The issue that they came from.
@@ -1137,6 +1166,10 @@ words!(PhaseName {
     Redeeming = "redeeming",
     Redeemed = "redeemed",
 });
+words!(ColorMode {
+    Light = "light",
+    Dark = "dark",
+});
 words!(StateName {
     Live = "live",
     Aside = "aside",
@@ -1178,90 +1211,42 @@ words!(Trouble {
 impl Trouble {
     /// Words for the person, for when their key has expired.
     #[must_use]
-    pub fn explain(self, service: &str) -> String {
+    pub fn explain(self, words: &Words) -> String {
         match self {
-            Self::ServiceAway => format!(
-                "{service} doesn't answer, so the key couldn't be renewed. Retrying automatically."
-            ),
-            Self::ServiceWaits => format!(
-                "{service} has asked the app to wait before it renews the key. Retrying automatically."
-            ),
-            Self::Refused => format!(
-                "{service} refuses to renew the key and doesn't say why. Retrying automatically. If it keeps \
-                 refusing, you'll be asked to reconnect."
-            ),
-            Self::AppRefused => format!(
-                "{service} refuses the app, so no key can be renewed until its operator corrects that."
-            ),
-            Self::NoKey => {
-                format!("{service} gave no new key. Retrying automatically.")
-            }
-            Self::JiraAway => {
-                "Jira hasn't taken the new key yet. Retrying automatically.".to_owned()
-            }
+            Self::ServiceAway => words.trouble_service_away(),
+            Self::ServiceWaits => words.trouble_service_waits(),
+            Self::Refused => words.trouble_refused(),
+            Self::AppRefused => words.trouble_app_refused(),
+            Self::NoKey => words.trouble_no_key(),
+            Self::JiraAway => words.trouble_jira_away(),
         }
     }
 }
 
-/// Words for a person whose key has expired, where no cause is known.
-const NOT_RENEWED_YET: &str = "The key hasn't been renewed yet. Retrying automatically.";
-
 impl ReconnectReason {
     /// Words for the person.
     #[must_use]
-    pub fn explain(self, service: &str) -> String {
+    pub fn explain(self, words: &Words) -> String {
         match self {
-            Self::Revoked => format!(
-                "{service} no longer accepts this connection. It was ended there, or it has expired."
-            ),
-            Self::RotationLost => format!(
-                "An answer from {service} was lost while the key was renewed, and {service} does not \
-                 repeat it."
-            ),
-            Self::NoRefreshToken => {
-                format!("The key has expired, and {service} did not allow it to be renewed.")
-            }
-            Self::ConsentEnded => format!(
-                "{service} asks every so often whether you still agree, and the time was up. Nothing is wrong."
-            ),
-            Self::Restored => format!(
-                "This connection was restored from a backup, and {service} has moved on since. You have done nothing wrong, \
-                 and nothing was ended at {service}."
-            ),
-            Self::KeepsRefusing => format!(
-                "The key has run out, and {service} has refused to renew it each time since, without saying why."
-            ),
+            Self::Revoked => words.reconnect_revoked(),
+            Self::RotationLost => words.reconnect_rotation_lost(),
+            Self::NoRefreshToken => words.reconnect_no_refresh_token(),
+            Self::ConsentEnded => words.reconnect_consent_ended(),
+            Self::Restored => words.reconnect_restored(),
+            Self::KeepsRefusing => words.reconnect_keeps_refusing(),
         }
     }
 
     /// Words for an admin of the site.
     #[must_use]
-    pub fn for_admin(self, service: &str) -> String {
+    pub fn for_admin(self, words: &Words) -> String {
         match self {
-            Self::Revoked => format!(
-                "{service} has ended the connection. The person can connect again; if it happens to many, \
-                 ask whoever runs {service} for you whether the app was blocked there."
-            ),
-            Self::RotationLost => {
-                "A network failure has cost the connection. The person can connect again."
-                    .to_owned()
-            }
-            Self::NoRefreshToken => format!(
-                "{service} lets this person's keys not be renewed. They can connect again, for as long \
-                 as a key lives."
-            ),
-            Self::ConsentEnded => format!(
-                "{service} asks people every so often whether they still agree. The person was told before, \
-                 and can connect again."
-            ),
-            Self::Restored => format!(
-                "The app for {service} was restored from a backup that is older than this connection's last key. The \
-                 person can connect again."
-            ),
-            Self::KeepsRefusing => format!(
-                "{service} has kept refusing to renew this person's key since it ran out. The person can connect \
-                 again; if it happens to many, ask the vendor of the app."
-            ),
+            Self::Revoked => words.reconnect_revoked_admin(),
+            Self::RotationLost => words.reconnect_rotation_lost_admin(),
+            Self::NoRefreshToken => words.reconnect_no_refresh_token_admin(),
+            Self::ConsentEnded => words.reconnect_consent_ended_admin(),
+            Self::Restored => words.reconnect_restored_admin(),
+            Self::KeepsRefusing => words.reconnect_keeps_refusing_admin(),
         }
     }
 
@@ -1302,49 +1287,25 @@ impl ReconnectReason {
 impl AsideReason {
     /// Words for the person, for when their key has expired.
     #[must_use]
-    pub fn explain(self, service: &str) -> String {
+    pub fn explain(self, words: &Words) -> String {
         match self {
-            Self::Sealed => "What was stored for this connection cannot be read any more.".to_owned(),
-            Self::NoOutcome => format!("The key from {service} could not be renewed yet. It is tried again."),
-            Self::JiraRefuses => {
-                "Jira does not allow the key to be stored. A Jira admin can check the permissions of \
-                 the app."
-                    .to_owned()
-            }
-            Self::SiteNotAllowed => format!("Whoever runs the app for {service} does not serve this site."),
-            Self::TooLarge => format!(
-                "The newest key from {service} is too large for Jira. Contact support: connecting again doesn't help."
-            ),
+            Self::Sealed => words.aside_sealed(),
+            Self::NoOutcome => words.aside_no_outcome(),
+            Self::JiraRefuses => words.aside_jira_refuses(),
+            Self::SiteNotAllowed => words.aside_site_not_allowed(),
+            Self::TooLarge => words.aside_too_large(),
         }
     }
 
     /// Words for an admin of the site.
     #[must_use]
-    pub fn for_admin(self, service: &str) -> String {
+    pub fn for_admin(self, words: &Words) -> String {
         match self {
-            Self::Sealed => {
-                "What was stored for this connection cannot be read any more. The person can connect \
-                 again."
-                    .to_owned()
-            }
-            Self::NoOutcome => format!(
-                "Renewing the key from {service} was broken off three times in a row. It is tried again, \
-                 and nothing needs to be done here."
-            ),
-            Self::JiraRefuses => {
-                "Jira lets the app not write this person's user property. Give the app's user the global \
-                 permission Administer Jira, or allow the app to act as users; it goes on by itself \
-                 within a quarter of an hour."
-                    .to_owned()
-            }
-            Self::SiteNotAllowed => format!(
-                "This site's address is not one that the app for {service} serves. Ask whoever runs the app; \
-                 connections go on by themselves once it is."
-            ),
-            Self::TooLarge => format!(
-                "The keys that {service} gives this person are larger than Jira's user properties allow. Contact \
-                 the vendor of the app; nothing can be changed here."
-            ),
+            Self::Sealed => words.aside_sealed_admin(),
+            Self::NoOutcome => words.aside_no_outcome_admin(),
+            Self::JiraRefuses => words.aside_jira_refuses_admin(),
+            Self::SiteNotAllowed => words.aside_site_not_allowed_admin(),
+            Self::TooLarge => words.aside_too_large_admin(),
         }
     }
 
@@ -1380,66 +1341,29 @@ impl AsideReason {
 impl ParkReason {
     /// Words for the person, for when their key has expired.
     #[must_use]
-    pub fn explain(self) -> &'static str {
+    pub fn explain(self, words: &Words) -> String {
         match self {
-            Self::Unauthorized => {
-                "Jira does not accept the app just now. It is tried again; if it stays so, a Jira admin \
-                 can install the app again."
-            }
-            Self::GlobalQuota | Self::TenantQuota => {
-                "Jira takes no more changes from the app this hour. The key follows as soon as it does."
-            }
-            Self::Burst | Self::Asked => {
-                "Jira has asked the app to wait. The key follows as soon as it may."
-            }
-            Self::IpAllowlist => {
-                "This Jira site has an IP allowlist that keeps the app out. An admin of your Atlassian \
-                 organisation can put the app's address on it; the key follows then."
-            }
-            Self::NotJira => {
-                "This Jira site does not answer the app at the moment. The key follows as soon as it does."
-            }
-            Self::NoSystemToken => {
-                "Jira has not let the app in for a while. The key follows as soon as it does, within the hour \
-                 as a rule."
-            }
+            Self::Unauthorized => words.park_unauthorized(),
+            Self::GlobalQuota | Self::TenantQuota => words.park_quota(),
+            Self::Burst | Self::Asked => words.park_asked(),
+            Self::IpAllowlist => words.park_ip_allowlist(),
+            Self::NotJira => words.park_not_jira(),
+            Self::NoSystemToken => words.park_no_system_token(),
         }
     }
 
     /// Words for an admin of the site.
     #[must_use]
-    pub fn for_admin(self) -> &'static str {
+    pub fn for_admin(self, words: &Words) -> String {
         match self {
-            Self::Unauthorized => {
-                "Jira refuses the app's tokens. If the app is still installed, install it again: that \
-                 gives it a new secret, and connections go on."
-            }
-            Self::GlobalQuota => {
-                "The app has used up what Jira lets it do in an hour, on all sites together. It goes on \
-                 at the full hour."
-            }
-            Self::TenantQuota => {
-                "The app has used up what this site lets it do in an hour. It goes on by itself."
-            }
-            Self::Burst => {
-                "Apps have called this site too often in a moment. It goes on by itself."
-            }
-            Self::Asked => "This site has asked the app to wait. It goes on by itself.",
-            Self::IpAllowlist => {
-                "The IP allowlist of this site keeps the app out. An admin of the Atlassian organisation \
-                 has to put the address of the app's server on it, which whoever runs the app knows; it \
-                 goes on by itself within a minute."
-            }
-            Self::NotJira => {
-                "The app does not reach Jira at this site's address: a page or another server answers \
-                 there. Nobody was disconnected. It goes on by itself within two minutes of Jira being back; \
-                 if the site has a new address, update the app in Jira so that it learns of it."
-            }
-            Self::NoSystemToken => {
-                "Atlassian has not called the app's server for some hours, so the app may not write to this \
-                 site. It goes on by itself with the next call, which comes every hour; if it does not, contact \
-                 the vendor of the app."
-            }
+            Self::Unauthorized => words.park_unauthorized_admin(),
+            Self::GlobalQuota => words.park_global_quota_admin(),
+            Self::TenantQuota => words.park_tenant_quota_admin(),
+            Self::Burst => words.park_burst_admin(),
+            Self::Asked => words.park_asked_admin(),
+            Self::IpAllowlist => words.park_ip_allowlist_admin(),
+            Self::NotJira => words.park_not_jira_admin(),
+            Self::NoSystemToken => words.park_no_system_token_admin(),
         }
     }
 
@@ -1481,6 +1405,35 @@ impl ParkReason {
     }
 }
 
+/// The theme that a person has chosen in Jira.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColorMode {
+    /// Dark on light.
+    Light,
+    /// Light on dark.
+    Dark,
+}
+
+/// How the pages in a tab of their own look: as Jira does for the person, as far as that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Look {
+    /// Their language in Jira.
+    pub language: Option<Language>,
+    /// Their theme there.
+    pub color_mode: Option<ColorMode>,
+}
+
+impl Look {
+    /// Reads both. What pages don't know is left out.
+    #[must_use]
+    pub fn parse(language: Option<&str>, color_mode: Option<&str>) -> Self {
+        Self {
+            language: language.and_then(Language::parse),
+            color_mode: color_mode.and_then(ColorMode::parse),
+        }
+    }
+}
+
 /// Who else uses the account at the service that a link uses. Some services have one grant for all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SharedWith {
@@ -1496,22 +1449,17 @@ impl SharedWith {
     /// What Disconnect ends at once, and what has to wait until the other link ends. None if nothing waits.
     /// `key_ends` says whether the key stops working at once.
     #[must_use]
-    pub fn explain(self, service: &str, key_ends: bool) -> Option<String> {
-        let whose = match self {
+    pub fn explain(self, words: &Words, key_ends: bool) -> Option<String> {
+        let login = match self {
             Self::Nobody => return None,
-            Self::Others => "Another person's connection uses the same account",
-            Self::Oneself => "Your connection on another Jira site uses the same account",
+            Self::Others => words.disconnect_shared_others(),
+            Self::Oneself => words.disconnect_shared_oneself(),
         };
         let key = match key_ends {
-            true => "The key is deleted from your Jira profile and stops working.",
-            false => {
-                "The key is deleted from your Jira profile and isn't renewed; a copy of it may work until it runs out."
-            }
+            true => words.disconnect_key_ends(),
+            false => words.disconnect_key_stays(),
         };
-        Some(format!(
-            "{key} {whose} at {service}, and ending the login there would end both. So {service} keeps the login \
-             until that connection ends too."
-        ))
+        Some(format!("{key} {login}"))
     }
 }
 
@@ -1531,6 +1479,20 @@ words!(Left {
     Retried = "retried",
     SharedLogin = "shared-login",
 });
+
+/// An attempt that is under way, as the issue shows it. Its id stays with the browser that began it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnderWay {
+    /// Whether the person asked for another account at the service.
+    pub another: bool,
+    /// When it ends by itself, RFC 3339. By this the issue tells a newer attempt from the one before.
+    pub expires_at: String,
+    /// Whether the browser has said that the page of it was closed. Left out where it has not. Browsers may be
+    /// wrong, so the attempt goes on all the same.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub left: bool,
+}
 
 /// The answer of `GET /api/link`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -1552,6 +1514,9 @@ pub struct LinkStatus {
     /// When Jira took it, RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub renewed_at: Option<String>,
+    /// Counts the keys of this link.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation: Option<i64>,
     /// Why the person has to reconnect, or why there is no valid key just now, in words for them. It is there
     /// whenever the key has expired.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -1566,6 +1531,9 @@ pub struct LinkStatus {
     /// uses the same account there. Left out where nothing stays.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub on_disconnect: Option<String>,
+    /// The person's attempt that is under way, if there is one. It changes nothing of a link until it is confirmed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<UnderWay>,
     /// Whether the key has expired, for our own pages. Others compare `expiresAt`.
     #[serde(skip)]
     pub has_run_out: bool,
@@ -1574,18 +1542,23 @@ pub struct LinkStatus {
 impl LinkStatus {
     /// What a person without a link sees.
     #[must_use]
-    pub fn without_link(service: &str, linking: bool) -> Self {
+    pub fn without_link(words: &Words, attempt: Option<UnderWay>) -> Self {
         Self {
-            state: if linking { "linking" } else { "unlinked" },
-            service: service.to_owned(),
+            state: match attempt {
+                Some(_) => "linking",
+                None => "unlinked",
+            },
+            service: words.service().to_owned(),
             subject: None,
             display_name: None,
             expires_at: None,
             renewed_at: None,
+            generation: None,
             reason: None,
             consent_ends_at: None,
             consent_ends_soon: false,
             on_disconnect: None,
+            attempt,
             has_run_out: false,
         }
     }
@@ -1597,7 +1570,7 @@ impl LinkStatus {
     pub fn of(
         link: &Link,
         tenant: &Tenant,
-        service: &str,
+        words: &Words,
         meanwhile: Option<Trouble>,
         now: Seconds,
     ) -> Self {
@@ -1610,23 +1583,25 @@ impl LinkStatus {
             "linking"
         };
         let (state, reason) = match link.state {
-            LinkState::Reconnect(why) => ("reconnect", Some(why.explain(service))),
+            LinkState::Reconnect(why) => ("reconnect", Some(why.explain(words))),
             // The next renewal would bring the same, so the person is told while the old key still works.
             LinkState::Aside(why @ AsideReason::TooLarge) => {
-                let size = link.property_size.map(|size| {
-                    format!(" It would take {size} bytes, and Jira takes {LARGEST_PROPERTY}.")
-                });
-                let reason = why.explain(service) + &size.unwrap_or_default();
+                let reason = match link.property_size {
+                    Some(size) => words
+                        .aside_too_large_size(&size.to_string(), &LARGEST_PROPERTY.to_string())
+                        .text(),
+                    None => why.explain(words),
+                };
                 (working, Some(reason))
             }
             // A credential that does not open stays closed; only a new connection helps.
             LinkState::Aside(why @ AsideReason::Sealed) if !alive => {
-                ("reconnect", Some(why.explain(service)))
+                ("reconnect", Some(why.explain(words)))
             }
             // The person can do nothing about the others: they are told, and renewals continue.
-            LinkState::Aside(why) if !alive => (working, Some(why.explain(service))),
+            LinkState::Aside(why) if !alive => (working, Some(why.explain(words))),
             LinkState::Live if !alive && tenant.waits.until(&Method::PUT) > now => {
-                (working, Some(tenant.wait_reason.explain().to_owned()))
+                (working, Some(tenant.wait_reason.explain(words)))
             }
             // Since the key was put, the last that Jira said is to wait; this link may not have been tried again.
             LinkState::Live
@@ -1636,12 +1611,12 @@ impl LinkStatus {
                         .published
                         .is_some_and(|key| tenant.waits.until(&Method::PUT) > key.at) =>
             {
-                (working, Some(tenant.wait_reason.explain().to_owned()))
+                (working, Some(tenant.wait_reason.explain(words)))
             }
             LinkState::Live if !alive => {
                 let known = link.trouble.or(meanwhile);
-                let unknown = || link.published.map(|_| NOT_RENEWED_YET.to_owned());
-                let reason = known.map(|trouble| trouble.explain(service));
+                let unknown = || link.published.map(|_| words.trouble_unknown());
+                let reason = known.map(|trouble| trouble.explain(words));
                 (working, reason.or_else(unknown))
             }
             LinkState::Live | LinkState::Aside(_) => (working, None),
@@ -1652,7 +1627,7 @@ impl LinkStatus {
         };
         Self {
             state,
-            service: service.to_owned(),
+            service: words.service().to_owned(),
             // An identity that cannot be read is left out.
             subject: Some(link.identity.subject.clone()).filter(|subject| !subject.is_empty()),
             display_name: Some(link.identity.display_name.clone()),
@@ -1660,10 +1635,12 @@ impl LinkStatus {
                 .published
                 .map(|published| rfc3339(published.expires_at)),
             renewed_at: link.published.map(|published| rfc3339(published.at)),
+            generation: link.published.map(|published| published.generation),
             reason,
             consent_ends_at: consent.ends_at.map(rfc3339),
             consent_ends_soon: consent.ends_soon(now),
             on_disconnect: None,
+            attempt: None,
             has_run_out: link.published.is_some() && !alive,
         }
     }
@@ -1745,32 +1722,33 @@ mod tests {
 
     #[test]
     fn every_reason_has_its_own_words_for_each_reader() {
+        let words = Words::new(crate::words::Language::En, "Acme", "Latchkey");
         let mut all = Vec::new();
         for why in AsideReason::ALL {
             assert_eq!(AsideReason::parse(why.as_str()), Some(*why));
             all.extend([
-                why.explain("Acme"),
-                why.for_admin("Acme"),
+                why.explain(&words),
+                why.for_admin(&words),
                 why.for_operator().to_owned(),
             ]);
         }
         for why in ReconnectReason::ALL {
             assert_eq!(ReconnectReason::parse(why.as_str()), Some(*why));
             all.extend([
-                why.explain("Acme"),
-                why.for_admin("Acme"),
+                why.explain(&words),
+                why.for_admin(&words),
                 why.for_operator().to_owned(),
             ]);
         }
         for why in Trouble::ALL {
             assert_eq!(Trouble::parse(why.as_str()), Some(*why));
-            all.push(why.explain("Acme"));
+            all.push(why.explain(&words));
         }
         for why in ParkReason::ALL {
             assert_eq!(ParkReason::parse(why.as_str()), Some(*why));
             // The person may read the same words for several reasons: they can do nothing about them.
-            all.extend([why.for_admin().to_owned(), why.for_operator().to_owned()]);
-            assert!(!why.explain().is_empty());
+            all.extend([why.for_admin(&words), why.for_operator().to_owned()]);
+            assert!(!why.explain(&words).is_empty());
         }
         assert!(all.iter().all(|words| words.len() > 20));
         let different: std::collections::BTreeSet<_> = all.iter().collect();

@@ -28,6 +28,16 @@ pub enum ActAs {
 }
 
 impl ActAs {
+    /// The word of the setting.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Read => "read",
+            Self::Write => "write",
+        }
+    }
+
     fn most(self) -> Option<Power> {
         match self {
             Self::Off => None,

@@ -14,6 +14,7 @@ mod headers;
 mod keys;
 mod lifecycle;
 mod linking;
+mod look;
 mod metrics;
 mod pages;
 mod ready;
@@ -106,6 +107,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/link/{id}/prove", post(linking::prove))
         .route("/link/{id}/cancel", post(linking::cancel))
         .route("/api/link", get(api::status).delete(api::unlink))
+        .route("/api/link/attempt", delete(api::abandon))
         .route("/api/link/renew", post(api::renew))
         .route("/api/link/key", get(keys::of_viewer))
         .route("/api/admin/site", get(admin::site).put(admin::decide))
@@ -134,6 +136,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/link/callback", get(linking::returned))
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(|| async { Error::NotFound })
+        .layer(from_fn(look::of_browser))
         .layer(session::layer(&app))
         .layer(within_limit)
         .layer(CatchPanicLayer::custom(panicked))
@@ -176,6 +179,7 @@ const SERVED: &[(&str, &[&str])] = &[
     ("/api/admin/links/{id}", &["DELETE"]),
     ("/api/admin/site", &["GET", "PUT"]),
     ("/api/link", &["GET", "DELETE"]),
+    ("/api/link/attempt", &["DELETE"]),
     ("/api/link/key", &["GET"]),
     ("/api/link/renew", &["POST"]),
     ("/api/link/ticket", &["POST"]),

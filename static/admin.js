@@ -2,23 +2,28 @@
 // nothing; the server asks Jira at each call whether this person is an admin.
 (() => {
   "use strict";
-  const { root, part, call, show, say, working } = window.Latchkey;
+  const { root, part, text, phrase, name, call, show, say, working } = window.Latchkey;
 
   // After a 429 or a 503 with a time to wait, work on many links goes on by itself, so often in a row.
   const PATIENCE = 5;
   const NAMED = 10;
   const STATES = {
-    linked: ["Connected", "success"],
-    linking: ["Connecting", "neutral"],
-    "run-out": ["Key has run out", "warning"],
-    reconnect: ["Has to reconnect", "warning"],
+    linked: () => [text("admin-state-connected"), "success"],
+    linking: () => [text("admin-state-connecting"), "neutral"],
+    "run-out": () => [text("admin-state-expired"), "warning"],
+    reconnect: () => [text("admin-state-reconnect"), "warning"],
   };
   const BY = {
-    person: "The person", admin: "An admin", service: "The service", jira: "Jira", atlassian: "Atlassian", app: "The app",
+    person: () => text("admin-by-person"),
+    admin: () => text("admin-by-admin"),
+    service: () => text("admin-by-service"),
+    jira: () => text("admin-by-jira"),
+    atlassian: () => text("admin-by-atlassian"),
+    app: () => text("admin-by-app"),
   };
 
-  function element(name, attributes = {}, ...children) {
-    const made = Object.assign(document.createElement(name), attributes);
+  function element(tag, attributes = {}, ...children) {
+    const made = Object.assign(document.createElement(tag), attributes);
     made.append(...children);
     return made;
   }
@@ -28,7 +33,13 @@
     return given.length ? `?${new URLSearchParams(given)}` : "";
   };
   const get = async (path, values = {}) => (await call("GET", `/api/admin/${path}${query(values)}`)).data;
-  const count = (number, one, many) => `${number.toLocaleString(window.Latchkey.language)} ${number === 1 ? one : many}`;
+  const people = (count) => text("admin-people", { count });
+  // Parts in a row as the language writes one: with commas, and a word before the last if it is a list of persons.
+  function list(parts, type = "conjunction", style = "long") {
+    const format = new Intl.ListFormat(window.Latchkey.language, { type, style });
+    const inOrder = [...parts];
+    return format.formatToParts(parts.map(() => "-")).map(({ type: kind, value }) => (kind === "element" ? inOrder.shift() : value));
+  }
 
   function time(value) {
     const date = new Date(value ?? NaN);
@@ -38,21 +49,21 @@
   }
 
   // A name that somebody chose, and the id that nobody can.
-  function account(name, id, fallback = "") {
-    if (!name && !id) return [fallback];
-    const shown = element("bdi", { className: "name-in-table", textContent: name || id });
-    return name && id ? [shown, element("span", { className: "id-in-table", textContent: id })] : [shown];
+  function account(who, id, fallback = "") {
+    if (!who && !id) return [fallback];
+    const shown = element("bdi", { className: "name-in-table", textContent: who || id });
+    return who && id ? [shown, element("span", { className: "id-in-table", textContent: id })] : [shown];
   }
 
   // A table without rows says less than the words below it.
-  function rows(name, all) {
-    const table = part(name);
+  function rows(id, all) {
+    const table = part(id);
     table.tBodies[0].replaceChildren(...all);
     table.parentElement.hidden = all.length === 0;
   }
 
   function complain(where, problem) {
-    const words = problem ? problem.detail || problem.title || "That did not work. Try again in a moment." : "";
+    const words = problem ? problem.detail || problem.title || text("try-again-soon") : "";
     part(where).textContent = words;
     part(where).hidden = !problem;
   }
@@ -66,8 +77,8 @@
   }
 
   function refuse(problem) {
-    part("refused-title").textContent = problem.title || "The page can't be shown just now";
-    part("refused-text").textContent = problem.detail || "The app's server or Jira doesn't answer. Try again in a moment.";
+    part("refused-title").textContent = problem.title || text("admin-refused-title");
+    part("refused-text").textContent = problem.detail || text("admin-refused");
     part("code").textContent = problem.name;
     part("reference").textContent = problem.reference;
     part("reference-part").hidden = !problem.reference;
@@ -78,15 +89,15 @@
 
   // --- pages of a table ---
 
-  function pager(name, load) {
+  function pager(table, load) {
     let next = null;
-    const first = part(`${name}-first`);
-    const forward = part(`${name}-next`);
+    const first = part(`${table}-first`);
+    const forward = part(`${table}-next`);
     const move = (button, after) => working(button, async () => {
       await load(after);
-      part(`${name}-title`).focus({ preventScroll: true });
-      part(`${name}-title`).scrollIntoView({ block: "nearest" });
-    }).catch(failed(`${name}-trouble`));
+      part(`${table}-title`).focus({ preventScroll: true });
+      part(`${table}-title`).scrollIntoView({ block: "nearest" });
+    }).catch(failed(`${table}-trouble`));
     first.addEventListener("click", () => move(first, ""));
     forward.addEventListener("click", () => move(forward, next));
     return (page, after) => {
@@ -106,32 +117,32 @@
 
   function showSite(data) {
     site = data;
-    for (const name of root.querySelectorAll(".service")) name.textContent = data.service;
+    for (const shown of root.querySelectorAll(".service")) shown.textContent = data.service;
     const well = data.enabled && data.waits.length === 0;
-    part("health-word").textContent = well ? "Working" : "Needs attention";
+    part("health-word").textContent = well ? text("admin-health-well") : text("admin-health-ill");
     part("health-word").className = `lozenge ${well ? "success" : "warning"}`;
     part("health-text").textContent = well
-      ? "Nothing keeps keys from being renewed."
-      : data.enabled ? "Some calls wait:" : "The app is disabled at this site. Enable it under Manage apps: nothing is renewed until then.";
-    const waits = data.waits.map(({ words, until }) => element("li", {}, words, ...(until ? [" Next try: ", time(until), "."] : [])));
+      ? text("admin-health-well-text")
+      : data.enabled ? text("admin-health-waits") : text("admin-health-disabled");
+    const waits = data.waits.map(({ words, until }) => element("li", {}, words, ...(until ? [" ", ...phrase("admin-health-next-try", { time: time(until) })] : [])));
     part("waits").replaceChildren(...waits);
     part("waits").hidden = waits.length === 0;
     part("site-name").textContent = data.site;
-    part("door").textContent = data.door === "forge" ? "Forge app" : "Atlassian Connect app";
+    part("door").textContent = data.door === "forge" ? text("admin-door-forge") : text("admin-door-connect");
     part("writes-as").textContent = data.writesAs === "person"
-      ? "Each person: Jira doesn't let the app's own user write the property. Give that user the permission Administer Jira to change this."
-      : "The app's own user";
+      ? text("admin-writes-as-person")
+      : text("admin-writes-as-app");
     const { total, reconnect, runOut } = data.links;
-    const parts = [count(total, "person", "people")];
-    if (reconnect) parts.push(`${count(reconnect, "has", "have")} to reconnect`);
-    if (runOut) parts.push(`${count(runOut, "key has", "keys have")} run out`);
-    part("counts").textContent = parts.join(", ");
+    const parts = [people(total)];
+    if (reconnect) parts.push(text("admin-reconnect-count", { count: reconnect }));
+    if (runOut) parts.push(text("admin-expired-count", { count: runOut }));
+    part("counts").textContent = list(parts, "unit").join("");
     part("addresses").replaceChildren(...(data.outboundAddresses.length
-      ? data.outboundAddresses.flatMap((address, at) => [at ? ", " : "", element("code", { textContent: address })])
-      : ["If this site has one, ask the vendor for the addresses that it has to include."]));
+      ? list(data.outboundAddresses.map((address) => element("code", { textContent: address })), "unit")
+      : [text("admin-allowlist-ask")]));
     part("start").hidden = total > 0;
     part("bulk").hidden = total === 0;
-    part("events-days").textContent = String(data.eventsDays);
+    part("events-days").textContent = text("admin-events-days", { days: data.eventsDays });
     rows("scopes", data.scopes.map(({ scope, why }) => element("tr", {},
       element("td", {}, element("code", { textContent: scope })), element("td", { textContent: why }))));
     showRule(data);
@@ -149,10 +160,13 @@
     rows("links", data.links.map(row));
     const sought = Boolean(part("q").value.trim() || part("state").value);
     part("no-links").hidden = data.links.length > 0;
-    part("no-links").textContent = sought ? "Nobody is found." : "Nobody has connected yet.";
-    part("links-count").textContent = data.links.length === 0 ? "" : sought
-      ? `${count(data.links.length, "person", "people")}${data.next ? " and more" : ""} found`
-      : `${data.links.length.toLocaleString(window.Latchkey.language)} of ${count(data.total, "person", "people")}`;
+    part("no-links").textContent = sought ? text("admin-links-not-found") : text("admin-links-none");
+    const found = data.links.length;
+    const counted = () => {
+      if (!sought) return text("admin-links-of", { count: data.total, shown: found });
+      return data.next ? text("admin-links-found-more", { count: found }) : text("admin-links-found", { count: found });
+    };
+    part("links-count").textContent = found === 0 ? "" : counted();
     showLinksPage(data, after);
     return data;
   }
@@ -160,10 +174,10 @@
   function row(link) {
     const who = link.name || link.accountId;
     const ranOut = link.state === "linked" && Date.parse(link.validUntil) <= Date.now();
-    const [words, look] = STATES[ranOut ? "run-out" : link.state] ?? [link.state, "neutral"];
+    const [words, look] = STATES[ranOut ? "run-out" : link.state]?.() ?? [link.state, "neutral"];
     const state = [element("span", { className: `lozenge ${look}`, textContent: words })];
     if (link.trouble) state.push(element("p", { className: "small", textContent: link.trouble }));
-    const button = element("button", { type: "button", className: "button" }, "Disconnect", element("span", { className: "unseen", textContent: ` ${who}` }));
+    const button = element("button", { type: "button", className: "button" }, text("button-disconnect"), element("span", { className: "unseen" }, " ", name(who)));
     const last = element("td", { className: "last" }, button);
     const made = element("tr", {},
       element("td", {}, ...account(link.name, link.accountId)),
@@ -178,9 +192,9 @@
 
   // The question stands where the button was.
   function askAbout(link, who, cell, button) {
-    const words = element("p", { tabIndex: -1, textContent: `Disconnect ${who}?` });
-    const yes = element("button", { type: "button", className: "button danger", textContent: "Disconnect" });
-    const no = element("button", { type: "button", className: "button", textContent: "Cancel" });
+    const words = element("p", { tabIndex: -1 }, ...phrase("admin-ask-one", { name: name(who) }));
+    const yes = element("button", { type: "button", className: "button danger", textContent: text("button-disconnect") });
+    const no = element("button", { type: "button", className: "button", textContent: text("button-cancel") });
     const box = element("div", { className: "ask" }, words, element("div", { className: "actions" }, yes, no));
     box.setAttribute("role", "group");
     box.setAttribute("aria-label", words.textContent);
@@ -197,7 +211,7 @@
         // It has ended meanwhile, which is what was wanted.
         if (problem.name !== "not-found") throw problem;
       }
-      await refresh(`${who} was disconnected.`);
+      await refresh(text("admin-ended-one", { name: who }));
     }).catch(failed("links-trouble")));
     cell.replaceChildren(box);
     words.focus();
@@ -224,13 +238,13 @@
 
   let sure = null;
 
-  function ask({ text, list = [], yes, act, back }) {
-    part("sure-text").textContent = text;
-    part("sure-list").replaceChildren(...list.map((name) => element("li", {}, element("bdi", { textContent: name }))));
-    part("sure-list").hidden = list.length === 0;
+  function ask({ words, names = [], more = [], yes, act, back }) {
+    part("sure-text").textContent = words;
+    part("sure-list").replaceChildren(...names.map((who) => element("li", {}, name(who))), ...more.map((words) => element("li", { textContent: words })));
+    part("sure-list").hidden = names.length === 0;
     part("sure-yes").textContent = yes;
     part("sure-yes").hidden = !act;
-    part("sure-no").textContent = act ? "Cancel" : "Close";
+    part("sure-no").textContent = act ? text("button-cancel") : text("admin-close");
     part("sure").hidden = false;
     part("bulk").hidden = true;
     sure = { act, back };
@@ -273,8 +287,8 @@
   part("end-all").addEventListener("click", () => {
     const { total } = site.links;
     ask({
-      text: `Disconnect everybody? ${count(total, "connection ends", "connections end")} for good: the keys are deleted from Jira and stop working, and each person has to connect again.`,
-      yes: "Disconnect everybody",
+      words: text("admin-ask-all", { count: total }),
+      yes: text("admin-end-all"),
       back: part("end-all"),
       act: async () => {
         let ended = 0;
@@ -282,10 +296,10 @@
           const { data } = await patiently(() => call("DELETE", "/api/admin/links?all=true"));
           ended += data.ended;
           if (data.total === 0) break;
-          progress(`${count(ended, "connection has", "connections have")} ended, ${data.total.toLocaleString(window.Latchkey.language)} left…`);
+          progress(text("admin-ending-all", { count: ended, left: data.total }));
         }
         unask();
-        await refresh(`Everybody was disconnected: ${count(ended, "connection", "connections")}.`);
+        await refresh(text("admin-ended-all", { count: ended }));
       },
     });
   });
@@ -301,18 +315,19 @@
         checked += data.checked;
         found.push(...data.links);
         after = data.next ?? "";
-        say(`${count(checked, "person", "people")} checked…`);
+        say(text("admin-checked", { count: checked }));
       } while (after);
       if (found.length === 0) {
-        ask({ text: `Nobody has left: Jira knows all ${count(checked, "person", "people")} and their accounts are active.`, yes: "", back: part("find-left") });
+        ask({ words: text("admin-nobody-left", { count: checked }), yes: "", back: part("find-left") });
         return;
       }
       const names = found.map((link) => link.name || link.accountId);
-      const more = names.length > NAMED ? [`and ${names.length - NAMED} more`] : [];
+      const more = names.length > NAMED ? [text("admin-left-more", { count: names.length - NAMED })] : [];
       ask({
-        text: `${count(found.length, "person has left: the Jira account is", "people have left: their Jira accounts are")} deactivated or gone.`,
-        list: [...names.slice(0, NAMED), ...more],
-        yes: found.length === 1 ? "Disconnect this person" : "Disconnect these people",
+        words: text("admin-left", { count: found.length }),
+        names: names.slice(0, NAMED),
+        more,
+        yes: text("admin-end-left", { count: found.length }),
         back: part("find-left"),
         act: endLeft,
       });
@@ -329,18 +344,21 @@
       after = data.next ?? "";
     } while (after);
     unask();
-    await refresh(`${count(ended, "person who has left was", "people who have left were")} disconnected.`);
+    await refresh(text("admin-ended-left", { count: ended }));
   }
 
   // --- who may connect ---
 
-  function showRule({ customers, groups }) {
+  function showRule({ customers, groups, actAs }) {
+    // There is nothing to choose where the vendor has not allowed it.
+    part("act-as-part").hidden = actAs.vendor === "off";
+    part("act-as").checked = actAs.site === "allow";
     const may = customers.vendor === "allow";
     part("customers").checked = customers.site === "allow";
     part("customers").disabled = !may;
     part("customers-note").textContent = may
-      ? "They use this site through its help centre and have no Jira account of their own."
-      : "The vendor of the app doesn't let portal customers connect.";
+      ? text("admin-customers-note")
+      : text("error-rule-customers");
     part("groups").value = groups.join("\n");
   }
 
@@ -351,10 +369,14 @@
     working(part("save"), async () => {
       const customers = part("customers").checked ? "allow" : "deny";
       const groups = part("groups").value.split("\n").map((line) => line.trim()).filter(Boolean);
-      const { data } = await call("PUT", "/api/admin/site", { customers, groups });
+      const { data } = await call("PUT", "/api/admin/site", {
+        customers,
+        groups,
+        actAs: part("act-as").checked,
+      });
       showSite(data);
       part("saved").hidden = false;
-      say("Saved.");
+      say(text("admin-saved"));
       await loadEvents();
     }).catch(failed("rule-trouble"));
   });
@@ -370,7 +392,7 @@
       element("td", {}, time(event.at)),
       element("td", {}, ...account(event.name, event.accountId, "–")),
       element("td", { textContent: event.words }),
-      element("td", {}, ...(event.by === "admin" ? account(event.byName, event.byAccountId, BY.admin) : [BY[event.by] ?? event.by])))));
+      element("td", {}, ...(event.by === "admin" ? account(event.byName, event.byAccountId, BY.admin()) : [BY[event.by]?.() ?? event.by])))));
     part("no-events").hidden = data.events.length > 0;
     showEventsPage(data, after);
   }
@@ -389,7 +411,7 @@
         after = data.next ?? "";
       } while (after);
       save(file, new Blob(texts, { type }));
-      say(`${file} was saved.`);
+      say(text("admin-file-saved", { file }));
     }).catch(failed("events-trouble")));
   }
 

@@ -9,7 +9,7 @@
   for (const name of ["jwt", "handle"]) address.searchParams.delete(name);
   history.replaceState(null, "", address);
 
-  const { root, part, Problem, CALL_WAIT, answer, stillClicked, watchLeaving } = window.Latchkey;
+  const { root, part, page, text, Problem, CALL_WAIT, answer, stillClicked, watchLeaving } = window.Latchkey;
   const BRIDGE_WAIT = 8_000;
   const TOKEN_WAIT = 8_000;
   // What the server lets clocks differ by.
@@ -75,11 +75,8 @@
     const late = serverTime - claims.exp * 1000 >= LEEWAY;
     if (!early && !late) return null;
     const apart = Math.round(Math.abs(Date.now() - serverTime) / 60_000);
-    const minutes = apart === 1 ? "a minute" : `${apart} minutes`;
-    const detail = apart > 0
-      ? `The clocks of this computer and of the app's server are ${minutes} apart. Check date, time and time zone of this computer, then reload the page. If they are right, tell whoever runs the app.`
-      : "What Jira says of you is out of date by the clock of the app's server, and this computer agrees with it. Reload the page. If that does not help, tell whoever runs the app.";
-    return new Problem("clock", 401, { title: "A clock is wrong", detail });
+    const detail = apart > 0 ? text("frame-clock-apart", { minutes: apart }) : text("frame-clock-other");
+    return new Problem("clock", 401, { title: text("frame-clock-title"), detail });
   }
 
   // One call to our own server. Answers {data, serverTime, left}; throws a Problem, and nothing else.
@@ -92,6 +89,8 @@
         method,
         headers: {
           Authorization: `JWT ${jwt}`,
+          // What the server says is shown on this page.
+          "Accept-Language": page,
           Accept: "application/json, application/problem+json",
           ...(body && { "Content-Type": "application/json" }),
         },
@@ -123,9 +122,21 @@
     const left = watchLeaving();
     const field = form.elements.namedItem("jwt");
     field.value = jwt;
+    // The pages in the new tab look as Jira does.
+    hand(form, "language", page);
+    hand(form, "color_mode", document.documentElement.dataset.colorMode);
     form.submit();
     field.removeAttribute("value");
     return left;
+  }
+
+  function hand(form, name, value) {
+    let field = form.elements.namedItem(name);
+    if (!field) {
+      field = Object.assign(document.createElement("input"), { type: "hidden", name });
+      form.append(field);
+    }
+    field.value = value ?? "";
   }
 
   // What the way back brought. From here on only the finish page's script holds the handle; it never goes
@@ -143,6 +154,15 @@
     part("go").action = url.href;
   }
 
+  // Shows a flag of Jira's over the page. The panel says the same, so nothing is lost where Jira shows none. Returns a
+  // function that closes the flag.
+  function flag({ title, text, good }) {
+    const shown = window.AP?.flag?.create?.({
+      title, body: text, type: good ? "success" : "warning", close: good ? "auto" : "manual",
+    });
+    return () => shown?.close?.();
+  }
+
   bridge().then((AP) => {
     // Theming may answer with a promise or with nothing; without it the page follows the browser.
     Promise.resolve(AP.theming?.initializeTheming?.()).catch(() => {});
@@ -150,5 +170,5 @@
     new ResizeObserver(fit).observe(root);
   }).catch(() => {});
 
-  Object.assign(window.Latchkey, { call, openTab, arrival, leadTo });
+  Object.assign(window.Latchkey, { call, openTab, arrival, leadTo, flag });
 })();

@@ -12,6 +12,44 @@
   const PROBLEM = "urn:latchkey:problem:";
   const OCCURRENCE = "urn:latchkey:occurrence:";
 
+  // The words of the page, in its language, and the person's own way to write dates in that language.
+  const page = document.documentElement.lang;
+  const words = JSON.parse(part("words").textContent);
+  const language = (() => {
+    const wishes = [new URL(location.href).searchParams.get("loc"), window.forgeLocale, ...navigator.languages];
+    const known = wishes.flatMap((wish) => {
+      try {
+        return Intl.DateTimeFormat.supportedLocalesOf((wish ?? "").replaceAll("_", "-"));
+      } catch {
+        return [];
+      }
+    });
+    return known.find((tag) => tag.split("-")[0] === page.split("-")[0]) ?? page;
+  })();
+
+  // A message, with its values in their places: texts, numbers, of which the first chooses the form, and elements.
+  // Answers with the parts of it.
+  function phrase(id, values = {}) {
+    const number = Object.values(values).find((value) => typeof value === "number") ?? 0;
+    const message = words[id];
+    const form = typeof message === "string" ? message : message[new Intl.PluralRules(page).select(number)] ?? message.other;
+    return form.split(/\{(\w+)\}/).map((piece, at) => {
+      if (at % 2 === 0) return piece;
+      const value = piece in values ? values[piece] : root.dataset[piece] ?? "";
+      return typeof value === "number" ? value.toLocaleString(language) : value;
+    }).filter((piece) => piece !== "");
+  }
+
+  // The same as text.
+  const text = (id, values) => phrase(id, values).join("");
+
+  // A name that somebody chose, whichever way it is written.
+  function name(value) {
+    const element = document.createElement("bdi");
+    element.textContent = value;
+    return element;
+  }
+
   class Problem extends Error {
     constructor(name, status = 0, details = {}) {
       super(name);
@@ -50,7 +88,7 @@
   // silently.
   function stillClicked() {
     if (navigator.userActivation && !navigator.userActivation.isActive) {
-      throw new Problem("slow", 0, { detail: "That took a moment. Please click once more." });
+      throw new Problem("slow", 0, { detail: text("frame-slow") });
     }
   }
 
@@ -80,13 +118,12 @@
     (visible ? resting : heading())?.focus({ preventScroll: true });
   }
 
-  // Shows exactly the elements whose data-show lists one of the two states.
-  function show(state, also) {
+  // Shows exactly the elements whose data-show lists one of these states. The first is that of the page.
+  function show(state, ...also) {
     const changed = root.dataset.state !== state;
     root.dataset.state = state;
     for (const element of root.querySelectorAll("[data-show]")) {
-      const states = element.dataset.show.split(" ");
-      element.hidden = !states.includes(state) && !states.includes(also);
+      element.hidden = !element.dataset.show.split(" ").some((shown) => shown === state || also.includes(shown));
     }
     if (changed) say(heading()?.textContent ?? "");
     settle();
@@ -111,6 +148,6 @@
   }
 
   window.Latchkey = {
-    root, part, Problem, CALL_WAIT, answer, stillClicked, watchLeaving, show, say, working,
+    root, part, page, language, text, phrase, name, Problem, CALL_WAIT, answer, stillClicked, watchLeaving, show, say, working,
   };
 })();

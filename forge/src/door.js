@@ -1,23 +1,19 @@
 // The Forge door: calls by way of Forge, which proves who is looking, the theme, the language, and the ways out
 // of the frame. Forge resizes the frame by itself.
-const { root, part, Problem, CALL_WAIT, answer, stillClicked, watchLeaving, working } = window.Latchkey;
+const { root, part, page, text, Problem, CALL_WAIT, answer, stillClicked, watchLeaving, working } = window.Latchkey;
 
 // A ticket lives for a minute. This leaves time for Jira's question and for a slow network.
 const TICKET_LIFE = 50_000;
 const TICKET_RENEWAL = 40_000;
 const TICKET_RETRY = 10_000;
 const CONTEXT_WAIT = 15_000;
-const LANGUAGE_WAIT = 2_000;
 // A person may think about Jira's question, and some versions of the bridge may never say what came of it.
 const QUESTION_WAIT = 60_000;
 
-// The package throws when it is loaded outside of Jira, and the page has words for that.
+// Outside of Jira there is none, and the page has words for that.
 function bridge() {
-  try {
-    return require("@forge/bridge");
-  } catch {
-    throw new Problem("no-bridge");
-  }
+  if (!window.forgeBridge) throw new Problem("no-bridge");
+  return window.forgeBridge;
 }
 
 function within(milliseconds, promise, late) {
@@ -29,18 +25,12 @@ function within(milliseconds, promise, late) {
 const context = (async () => bridge().view.getContext())();
 // Where the way back leads. It is only a wish: anybody can send another one.
 const issue = within(CONTEXT_WAIT, context).then(({ extension }) => extension?.issue?.key).catch(() => undefined);
-// Dates are written as Jira writes them for this person. A name that the browser does not know would throw at
-// each of them.
-const language = within(LANGUAGE_WAIT, context).then(({ locale }) => {
-  [window.Latchkey.language] = Intl.DateTimeFormat.supportedLocalesOf(String(locale).replaceAll("_", "-"));
-}).catch(() => {});
-
 // One call to our server. Answers {data, serverTime, left}; throws a Problem, and nothing else.
 async function call(method, path, body) {
   const { invokeRemote } = bridge();
   let given;
   try {
-    const input = { path, method, headers: { Accept: "application/json" } };
+    const input = { path, method, headers: { Accept: "application/json", "Accept-Language": page } };
     if (body) {
       input.body = body;
       input.headers["Content-Type"] = "application/json";
@@ -58,7 +48,6 @@ async function call(method, path, body) {
   };
   const answered = answer(status, header, json(given.body));
   name(answered.data?.service);
-  await language;
   return answered;
 }
 
@@ -85,10 +74,10 @@ function ours(address) {
   return url.href;
 }
 
-// Jira asks before it opens the address of another site. Whoever declines stays here: that rejects.
+// Jira asks before it opens the address of another site. A person who declines stays here: that rejects.
 async function leave(open, url) {
   const declined = new Problem("not-left", 0, {
-    detail: `Nothing was opened. To go on, select the button again and let Jira open ${new URL(url).host}.`,
+    detail: text("frame-not-left", { host: new URL(url).host }),
   });
   const late = Symbol("late");
   try {
@@ -107,7 +96,9 @@ function fetchTicket(another) {
   if (held.fetching || Date.now() < held.notBefore) return;
   const asked = Date.now();
   held.fetching = issue
-    .then((issue) => call("POST", "/api/link/ticket", { issue, another: Boolean(another) }))
+    .then((issue) => call("POST", "/api/link/ticket", {
+      issue, another: Boolean(another), language: page, color_mode: document.documentElement.dataset.colorMode,
+    }))
     .then(({ data }) => {
       Object.assign(held, { url: ours(data?.url), until: asked + TICKET_LIFE, problem: null });
       held.notBefore = asked + TICKET_RENEWAL;
@@ -226,7 +217,7 @@ part("go")?.addEventListener("submit", (event) => {
   const stayed = part("stayed");
   stayed.hidden = true;
   working(part("continue"), () => leave(bridge().router.navigate, next)).catch((problem) => {
-    stayed.textContent = problem.detail || "That did not work. Try again in a moment.";
+    stayed.textContent = problem.detail || text("try-again-soon");
     stayed.hidden = false;
   });
 });
@@ -244,4 +235,18 @@ try {
   Promise.resolve(bridge().view.theme.enable()).catch(() => {});
 } catch { /* Without it the page follows the browser. */ }
 
-Object.assign(window.Latchkey, { call, openTab, arrival, leadTo });
+// Shows a flag of Jira's over the page. The panel says the same, so nothing is lost where Jira shows none. Returns a
+// function that closes the flag.
+let flags = 0;
+function flag({ title, text, good }) {
+  try {
+    const shown = bridge().showFlag({
+      id: `latchkey-${Date.now()}-${++flags}`, title, description: text, type: good ? "success" : "warning", isAutoDismiss: good,
+    });
+    return () => shown.close().catch(() => {});
+  } catch {
+    return () => {};
+  }
+}
+
+Object.assign(window.Latchkey, { call, openTab, arrival, leadTo, flag });

@@ -5,7 +5,10 @@ use serde::Serialize;
 use crate::atlassian::Admin;
 use crate::clock::{Seconds, rfc3339};
 use crate::error::{Error, Refusal};
-use crate::model::{FINISHED_BY_ANOTHER, FROM_CONNECT, Happened, ReconnectReason, SiteEvent};
+use crate::model::{
+    FINISHED_BY_ANOTHER, FROM_CONNECT, Happened, ReconnectReason, SiteEvent, SiteRule,
+};
+use crate::words::Words;
 
 use super::{Administering, page, read_cursor};
 
@@ -51,9 +54,9 @@ pub struct EventForAdmin {
 }
 
 impl EventForAdmin {
-    fn of(event: SiteEvent, service: &str) -> Self {
+    fn of(event: SiteEvent, texts: &Words) -> Self {
         Self {
-            words: words(&event, service),
+            words: words(&event, texts),
             at: rfc3339(event.at),
             event: event.what.map_or("other", Happened::as_str),
             account_id: event.account.map(|account| account.0),
@@ -90,39 +93,54 @@ const COLUMNS: [&str; 8] = [
     "words",
 ];
 
-fn words(event: &SiteEvent, service: &str) -> String {
+fn words(event: &SiteEvent, words: &Words) -> String {
     let detail = event.detail.as_deref().unwrap_or_default();
     match event.what {
-        Some(Happened::Connected) => format!("Connected an account at {service}."),
+        Some(Happened::Connected) => words.event_connected(),
         Some(Happened::Disconnected) => match event.by.as_str() {
-            "admin" => "Disconnected by an admin.".to_owned(),
-            "jira" => "Disconnected: Jira says that the account is deactivated or gone.".to_owned(),
-            "atlassian" => "Disconnected: Atlassian has closed the account.".to_owned(),
-            "service" => format!("Disconnected by {service}."),
-            _ => "Disconnected.".to_owned(),
+            "admin" => words.event_disconnected_admin(),
+            "jira" => words.event_disconnected_jira(),
+            "atlassian" => words.event_disconnected_atlassian(),
+            "service" => words.event_disconnected_service(),
+            _ => words.event_disconnected(),
         },
         Some(Happened::NeedsReconnect) => {
-            ReconnectReason::parse(detail).map_or_else(String::new, |why| why.for_admin(service))
+            ReconnectReason::parse(detail).map_or_else(String::new, |why| why.for_admin(words))
         }
-        Some(Happened::Refused) if detail == FINISHED_BY_ANOTHER => format!(
-            "Somebody else came back from {service} with what this person had started, or from another browser. \
-             Nothing was connected."
-        ),
+        Some(Happened::Refused) if detail == FINISHED_BY_ANOTHER => {
+            words.event_finished_by_another()
+        }
         Some(Happened::Refused) => {
-            let why = Refusal::parse(detail).map_or("", Refusal::for_admin);
-            format!("Could not connect. {why}").trim_end().to_owned()
+            let why = Refusal::parse(detail).map(|why| why.for_admin(words));
+            let text = words.event_refused(&why.unwrap_or_default()).text();
+            text.trim_end().to_owned()
         }
-        Some(Happened::Moved) if detail == FROM_CONNECT => {
-            "The site moved from Atlassian Connect to Forge with every connection.".to_owned()
+        Some(Happened::Moved) if detail == FROM_CONNECT => words.event_moved_from_connect(),
+        Some(Happened::Moved) => words.event_moved(),
+        Some(Happened::Decided) => {
+            let what = SiteRule::told_by(detail);
+            // An older version has written the words themselves.
+            let what = what.map_or_else(|| detail.to_owned(), |rule| told(&rule, words));
+            words.event_decided(&what).text()
         }
-        Some(Happened::Moved) => {
-            "A new installation of the app took over every connection.".to_owned()
-        }
-        Some(Happened::Acting) => {
-            format!("A server of {service} may act in Jira as this person ({detail}).")
-        }
-        Some(Happened::Decided) => format!("Who may connect was changed. {detail}"),
+        Some(Happened::Acting) => words.event_acting(detail).text(),
         None => detail.to_owned(),
+    }
+}
+
+/// A rule of a site in words.
+fn told(rule: &SiteRule, words: &Words) -> String {
+    let customers = match rule.customers {
+        true => words.rule_customers_allowed(),
+        false => words.rule_customers_denied(),
+    };
+    let groups = match rule.groups.as_slice() {
+        [] => words.rule_every_group(),
+        groups => words.rule_groups(&groups.join(", ")).text(),
+    };
+    match rule.act_as {
+        true => format!("{groups} {customers}"),
+        false => format!("{groups} {customers} {}", words.rule_acting_denied()),
     }
 }
 
@@ -131,6 +149,7 @@ async fn read(
     admin: &Admin,
     after: Option<&str>,
     most: i64,
+    words: &Words,
 ) -> Result<EventsPage, Error> {
     let before = match after {
         Some(after) => read_cursor(after)?,
@@ -141,11 +160,10 @@ async fn read(
         .site_events(admin.tenant(), (before.0, &before.1), most + 1)
         .await?;
     let (events, next) = page(found, most, |event| (event.at, event.id.clone()));
-    let service = administering.service();
     let events = events.into_iter();
     Ok(EventsPage {
         events: events
-            .map(|event| EventForAdmin::of(event, service))
+            .map(|event| EventForAdmin::of(event, words))
             .collect(),
         next,
     })
@@ -159,8 +177,9 @@ pub async fn events(
     administering: &Administering,
     admin: &Admin,
     after: Option<&str>,
+    words: &Words,
 ) -> Result<EventsPage, Error> {
-    read(administering, admin, after, PAGE).await
+    read(administering, admin, after, PAGE, words).await
 }
 
 /// The form of a file.
@@ -228,8 +247,9 @@ pub async fn export(
     admin: &Admin,
     after: Option<&str>,
     format: Format,
+    words: &Words,
 ) -> Result<Export, Error> {
-    let EventsPage { events, next } = read(administering, admin, after, IN_A_FILE).await?;
+    let EventsPage { events, next } = read(administering, admin, after, IN_A_FILE, words).await?;
     let mut text = String::new();
     if format == Format::Csv && after.is_none() {
         text.push_str(&row(&COLUMNS));
@@ -290,6 +310,10 @@ mod tests {
         }
     }
 
+    fn english() -> Words {
+        Words::new(crate::words::Language::En, "Acme", "Latchkey")
+    }
+
     fn event(what: Happened, by: &str, detail: Option<&str>) -> SiteEvent {
         SiteEvent {
             id: "1".to_owned(),
@@ -308,7 +332,7 @@ mod tests {
     fn everything_that_happens_has_words() {
         let mut all = std::collections::BTreeSet::new();
         let mut add = |what, by, detail| {
-            let words = words(&event(what, by, detail), "Acme");
+            let words = words(&event(what, by, detail), &english());
             assert!(words.len() > 10, "{what:?} {by} {detail:?}: {words}");
             assert!(all.insert(words.clone()), "{words} is there twice");
         };
@@ -334,7 +358,7 @@ mod tests {
 
     #[test]
     fn a_line_of_a_file_is_an_event() {
-        let event = EventForAdmin::of(event(Happened::Connected, "person", None), "Acme");
+        let event = EventForAdmin::of(event(Happened::Connected, "person", None), &english());
         assert_eq!(
             row(&event.cells()),
             "\"2026-11-28T04:00:00Z\",\"connected\",\"557058:a\",\"\",\"person\",\"\",\"\",\"Connected an account at Acme.\"\r\n"

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use crate::atlassian::Admin;
 use crate::atlassian::{connect::descriptor, forge};
 use crate::clock::{Seconds, rfc3339};
-use crate::error::Error;
+use crate::error::{Error, NotARule};
 use crate::linking::Customers;
 use crate::model::{Actor, Door, ParkReason, SiteRule, Tenant, Trouble};
+use crate::words::Words;
 
 use super::{Administering, learn_name};
 
@@ -42,8 +43,19 @@ pub struct SiteForAdmin {
     pub customers: CustomersForAdmin,
     /// The groups whose members may connect. Empty: everybody may.
     pub groups: Vec<String>,
+    /// Whether the vendor's servers may act as people.
+    pub act_as: ActAsForAdmin,
     /// For how many days what happened is kept.
     pub events_days: i64,
+}
+
+/// Who lets the vendor's servers act as people.
+#[derive(Debug, Serialize)]
+pub struct ActAsForAdmin {
+    /// What the vendor allows: `off`, `read` or `write`.
+    pub vendor: &'static str,
+    /// What the site allows: `allow` or `deny`.
+    pub site: &'static str,
 }
 
 /// A scope, and why the app asks for it.
@@ -52,7 +64,7 @@ pub struct ScopeForAdmin {
     /// Its name.
     pub scope: &'static str,
     /// The reason.
-    pub why: &'static str,
+    pub why: String,
 }
 
 /// Something that waits.
@@ -97,7 +109,11 @@ fn allows(yes: bool) -> &'static str {
 ///
 /// # Errors
 /// When the store is unavailable.
-pub async fn site(administering: &Administering, admin: &Admin) -> Result<SiteForAdmin, Error> {
+pub async fn site(
+    administering: &Administering,
+    admin: &Admin,
+    words: &Words,
+) -> Result<SiteForAdmin, Error> {
     let (store, tenant, now) = (administering.store(), admin.tenant(), administering.now());
     let summary = store.summary_of(tenant, now).await?;
     let rule = store.site_rule(tenant).await?;
@@ -106,9 +122,10 @@ pub async fn site(administering: &Administering, admin: &Admin) -> Result<SiteFo
         Door::Connect(_) => ("connect", descriptor::SCOPES),
         Door::Forge(_) => ("forge", forge::SCOPES),
     };
-    let scopes = scopes
-        .iter()
-        .map(|&(scope, why)| ScopeForAdmin { scope, why });
+    let scopes = scopes.iter().map(|&(scope, why)| ScopeForAdmin {
+        scope,
+        why: why(words),
+    });
     Ok(SiteForAdmin {
         site: tenant.site().to_owned(),
         service: administering.service().to_owned(),
@@ -120,7 +137,7 @@ pub async fn site(administering: &Administering, admin: &Admin) -> Result<SiteFo
         },
         scopes: scopes.collect(),
         outbound_addresses: administering.outbound.0.clone(),
-        waits: waits(administering, tenant, now),
+        waits: waits(administering, tenant, words, now),
         links: LinksForAdmin {
             total: summary.total,
             reconnect: summary.reconnect,
@@ -131,11 +148,20 @@ pub async fn site(administering: &Administering, admin: &Admin) -> Result<SiteFo
             site: allows(rule.customers && vendor_allows),
         },
         groups: rule.groups,
+        act_as: ActAsForAdmin {
+            vendor: administering.act_as.as_str(),
+            site: allows(rule.act_as),
+        },
         events_days: administering.events_days,
     })
 }
 
-fn waits(administering: &Administering, tenant: &Tenant, now: Seconds) -> Vec<WaitForAdmin> {
+fn waits(
+    administering: &Administering,
+    tenant: &Tenant,
+    texts: &Words,
+    now: Seconds,
+) -> Vec<WaitForAdmin> {
     let parts = &administering.linking.parts;
     let wait = |until: Seconds, words: String| WaitForAdmin {
         until: Some(rfc3339(until)),
@@ -147,13 +173,13 @@ fn waits(administering: &Administering, tenant: &Tenant, now: Seconds) -> Vec<Wa
     let until = of_tenant.max().unwrap_or_default();
     let all = parts.jira.writes().opens_at();
     if until > now {
-        waits.push(wait(until, tenant.wait_reason.for_admin().to_owned()));
+        waits.push(wait(until, tenant.wait_reason.for_admin(texts)));
     } else if all > now {
-        waits.push(wait(all, ParkReason::GlobalQuota.for_admin().to_owned()));
+        waits.push(wait(all, ParkReason::GlobalQuota.for_admin(texts)));
     }
     let service = parts.service.opens_at(&tenant.client_key);
     if service > now {
-        let words = Trouble::ServiceAway.explain(administering.service());
+        let words = Trouble::ServiceAway.explain(texts);
         waits.push(wait(service, words));
     }
     if let Door::Forge(forge) = &tenant.door
@@ -163,7 +189,7 @@ fn waits(administering: &Administering, tenant: &Tenant, now: Seconds) -> Vec<Wa
             .as_ref()
             .is_none_or(|token| token.ends_at <= now)
     {
-        let words = ParkReason::NoSystemToken.for_admin().to_owned();
+        let words = ParkReason::NoSystemToken.for_admin(texts);
         waits.push(WaitForAdmin { until: None, words });
     }
     waits
@@ -188,9 +214,7 @@ impl Wish {
             "deny" => false,
             "allow" if vendor == Customers::Allow => true,
             "allow" => {
-                return Err(Error::BadRequest(
-                    "The vendor of the app does not let portal customers connect",
-                ));
+                return Err(Error::NotARule(NotARule::Customers));
             }
             _ => return Err(Error::BadRequest("customers is allow or deny")),
         };
@@ -198,37 +222,20 @@ impl Wish {
         for group in self.groups {
             let group = group.trim();
             if group.chars().count() > LONGEST_GROUP || group.chars().any(char::is_control) {
-                return Err(Error::BadRequest(
-                    "A group has at most 255 characters and stands on one line",
-                ));
+                return Err(Error::NotARule(NotARule::LongGroup));
             }
             if !group.is_empty() && !groups.iter().any(|known| known == group) {
                 groups.push(group.to_owned());
             }
         }
         if groups.len() > MOST_GROUPS {
-            return Err(Error::BadRequest("At most 50 groups can be chosen"));
+            return Err(Error::NotARule(NotARule::ManyGroups));
         }
         Ok(SiteRule {
             customers,
             groups,
             act_as: self.act_as.unwrap_or(acts_before),
         })
-    }
-}
-
-/// What the site's events say of a rule.
-fn told(rule: &SiteRule, vendor: Customers) -> String {
-    let customers = match (vendor, rule.customers) {
-        (Customers::Allow, true) => "Portal customers may connect.",
-        _ => "Portal customers may not connect.",
-    };
-    match rule.groups.as_slice() {
-        [] => format!("People of every group may connect. {customers}"),
-        groups => format!(
-            "Only members of these groups may connect: {}. {customers}",
-            groups.join(", ")
-        ),
     }
 }
 
@@ -240,6 +247,7 @@ pub async fn decide(
     administering: &Administering,
     admin: &Admin,
     wish: Wish,
+    words: &Words,
 ) -> Result<SiteForAdmin, Error> {
     let vendor = administering.linking.customers;
     let (tenant, by) = (admin.tenant(), Actor::Admin(admin.account().clone()));
@@ -247,12 +255,10 @@ pub async fn decide(
     let store = administering.store();
     let acts_before = store.site_rule(tenant).await?.act_as;
     let rule = wish.rule(vendor, acts_before)?;
-    store
-        .decide(tenant, &rule, &by, &told(&rule, vendor), now)
-        .await?;
+    store.decide(tenant, &rule, &by, &rule.tell(), now).await?;
     tracing::info!(tenant = %tenant.client_key, admin = %admin.account(), "an admin has decided who may connect");
     learn_name(administering, admin).await?;
-    site(administering, admin).await
+    site(administering, admin, words).await
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ use crate::outbound::{Outbound, SIZE_LIMIT};
 use crate::secret::Secret;
 use crate::sites::Sites;
 use crate::store::{Arrived, Store};
+use crate::words::Words;
 
 use super::{Rejected, Viewer, site};
 use invocation::{By, Invocation, Unverified};
@@ -60,29 +61,12 @@ impl ForgeApp {
 }
 
 /// The scopes of the manifest, each with its reason in words for an admin (docs/forge-scopes.md).
-pub const SCOPES: &[(&str, &str)] = &[
-    (
-        "read:jira-user",
-        "To read a person's name, whether the account is active, and their key; which groups they are in, if you \
-         choose groups.",
-    ),
-    (
-        "read:jira-work",
-        "To ask Jira whether somebody who opens this page is a Jira admin. No issue is read.",
-    ),
-    (
-        "write:jira-work",
-        "To put the key into one user property of each connected person, and to delete it. Atlassian has no narrower \
-         scope for that; no issue is written.",
-    ),
-    (
-        "read:app-system-token",
-        "To call Jira as the app while nobody looks at an issue.",
-    ),
-    (
-        "report:personal-data",
-        "To ask Atlassian which of the stored accounts were closed, and to erase those.",
-    ),
+pub const SCOPES: &[(&str, fn(&Words) -> String)] = &[
+    ("read:jira-user", Words::scope_read_jira_user),
+    ("read:jira-work", Words::scope_read_jira_work),
+    ("write:jira-work", Words::scope_write_jira_work),
+    ("read:app-system-token", Words::scope_read_app_system_token),
+    ("report:personal-data", Words::scope_report_personal_data),
 ];
 
 const APP: &str = "ari:cloud:ecosystem::app/";

@@ -22,6 +22,7 @@ use crate::secret::{Secret, same};
 use crate::service::failures::Brought;
 use crate::service::{PersonsPass, Service};
 use crate::store::{Claim, LEASE, Lease};
+use crate::words::Words;
 use crate::{grant, publishing};
 
 use super::{Failed, Linking, ask_about};
@@ -209,6 +210,8 @@ pub struct Introduction {
     pub may_choose: bool,
     /// Whether they have logged in at the service, and Jira has not named them yet.
     pub awaits_jira: bool,
+    /// The number of this page among those of the attempt.
+    pub shown: i64,
 }
 
 /// Both accounts, for the person to look at before they are linked.
@@ -244,6 +247,8 @@ pub struct Over {
     pub link: Option<LinkStatus>,
     /// The attempt with which the person began again, if this browser began that one too.
     pub newest: Option<AttemptId>,
+    /// Whether a later attempt of the person became a link.
+    pub connected_since: bool,
     /// Where the person came from.
     pub back: String,
     /// The issue they came from.
@@ -251,7 +256,7 @@ pub struct Over {
 }
 
 /// What the address of an attempt shows. The first look after the proof redeems the code; `begun` are all
-/// attempts of this browser.
+/// attempts of this browser. Reasons in what it answers are in these `words`.
 ///
 /// # Errors
 /// [`Error::TimedOut`], and every error of redeeming a code. Where trying again may help, the attempt
@@ -260,13 +265,14 @@ pub async fn look(
     linking: &Arc<Linking>,
     id: &AttemptId,
     begun: &[AttemptId],
+    words: &Words,
 ) -> Result<View, Failed> {
     let (now, store) = (linking.now(), linking.store());
     let Some((tenant, attempt)) = store.attempt(id, now).await? else {
         let Some((tenant, ended)) = store.attempt_end(id, now).await? else {
             return Err(Error::TimedOut("its time is over").into());
         };
-        let over = over(linking, &tenant, ended, begun).await?;
+        let over = over(linking, &tenant, ended, begun, words).await?;
         return Ok(View::Over(Box::new(over)));
     };
     let failed = |error| Failed::of(error, &tenant, attempt.issue.as_ref());
@@ -302,21 +308,61 @@ async fn over(
     tenant: &Tenant,
     ended: Ended,
     begun: &[AttemptId],
+    words: &Words,
 ) -> Result<Over, Error> {
     let (now, store) = (linking.now(), linking.store());
     let account = &ended.account_id;
     let link = store.link(tenant, account).await?;
     let newest = store.attempt_of_person(tenant, account, now).await?;
+    let newest = newest.map(|newest| newest.id);
     Ok(Over {
+        connected_since: store.connected_since(tenant, account, ended.at).await?,
         how: ended.how,
         link: link.map(|link| {
             let meanwhile = linking.keeps_waiting(tenant);
-            LinkStatus::of(&link, tenant, linking.parts.service.name(), meanwhile, now)
+            LinkStatus::of(&link, tenant, words, meanwhile, now)
         }),
         newest: newest.filter(|newest| begun.contains(newest)),
         back: tenant.back(ended.issue.as_ref()),
         issue: ended.issue,
     })
+}
+
+/// Whether an attempt that this browser does not carry was replaced by one of the same person that it does carry.
+///
+/// Two attempts that begin at the same moment each set a session cookie, and the browser keeps the one that arrives
+/// last. The other tab is then told that a newer attempt replaced it, and not that the page belongs to another browser.
+/// That is safe: the browser carries an attempt of the same person, and a replaced attempt can do nothing any more.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn was_replaced(
+    linking: &Linking,
+    id: &AttemptId,
+    begun: &[AttemptId],
+) -> Result<bool, Error> {
+    let (now, store) = (linking.now(), linking.store());
+    let Some((tenant, ended)) = store.attempt_end(id, now).await? else {
+        return Ok(false);
+    };
+    if ended.how != Ending::Replaced {
+        return Ok(false);
+    }
+    for own in begun {
+        let whose = match store.attempt(own, now).await? {
+            Some((tenant, attempt)) => Some((tenant, attempt.account_id)),
+            None => {
+                let ended = store.attempt_end(own, now).await?;
+                ended.map(|(tenant, ended)| (tenant, ended.account_id))
+            }
+        };
+        if whose.is_some_and(|(of, account)| {
+            of.client_key == tenant.client_key && account == ended.account_id
+        }) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The person's name in Jira, or their account id if Jira has not told the name.
@@ -348,6 +394,7 @@ async fn introduction(
         // It is only a hint on the page, which must not fail because of it.
         may_choose: matters && linking.parts.service.lets_choose().await.unwrap_or(false),
         awaits_jira: matches!(attempt.phase, Phase::Returned(_)),
+        shown: linking.store().attempt_shown(&attempt.id).await?,
     })
 }
 

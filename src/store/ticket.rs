@@ -3,7 +3,7 @@
 
 use crate::clock::Seconds;
 use crate::error::Error;
-use crate::model::{AccountId, ClientKey, IssueKey, Tenant};
+use crate::model::{AccountId, ClientKey, IssueKey, Look, Tenant};
 use crate::secret::Secret;
 use crate::vault::Place;
 
@@ -13,7 +13,7 @@ use super::statement::statements;
 
 statements! {
     TICKET_KEEP = "insert into ticket (ticket_hash, client_key, installation, account_id, issue, another, sealed, \
-        expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8)";
+        expires_at, language, color_mode) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     /// Of two who come with it, one gets it.
     TICKET_TAKE = "delete from ticket where ticket_hash = $1 returning {ticket}";
 }
@@ -27,6 +27,8 @@ pub struct Ticket {
     pub issue: Option<IssueKey>,
     /// Whether they want another account at the service.
     pub another: bool,
+    /// How its pages look.
+    pub look: Look,
 }
 
 #[derive(sqlx::FromRow)]
@@ -39,6 +41,8 @@ struct TicketRow {
     another: bool,
     sealed: String,
     expires_at: i64,
+    language: Option<String>,
+    color_mode: Option<String>,
 }
 
 readable_rows!(TicketRow);
@@ -49,6 +53,7 @@ impl TicketRow {
         let (installation, another) = (self.installation.to_string(), self.another.to_string());
         let mut bound = vec![self.account_id.as_str(), &installation, &another];
         bound.extend(self.issue.as_deref());
+        // Language and theme decide nothing, so they are not bound.
         use_it(Place {
             column: "ticket.sealed",
             tenant: &self.client_key,
@@ -80,6 +85,11 @@ impl Store {
             another: ticket.another,
             sealed: String::new(),
             expires_at,
+            language: ticket
+                .look
+                .language
+                .map(|language| language.tag().to_owned()),
+            color_mode: ticket.look.color_mode.map(|mode| mode.as_str().to_owned()),
         };
         let vault = &self.sealer.vault;
         let nothing = Secret::new(String::new());
@@ -92,7 +102,9 @@ impl Store {
             .bind(&row.issue)
             .bind(row.another)
             .bind(sealed)
-            .bind(row.expires_at);
+            .bind(row.expires_at)
+            .bind(&row.language)
+            .bind(&row.color_mode);
         self.connections.execute(keep).await?;
         Ok(())
     }
@@ -123,6 +135,7 @@ impl Store {
                 account: AccountId(row.account_id),
                 issue: row.issue.as_deref().and_then(IssueKey::parse),
                 another: row.another,
+                look: Look::parse(row.language.as_deref(), row.color_mode.as_deref()),
             };
             (tenant, ticket)
         }))

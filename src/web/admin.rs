@@ -17,6 +17,7 @@ use crate::app::App;
 use crate::atlassian::Admin;
 use crate::error::Error;
 use crate::model::LinkId;
+use crate::words::Words;
 
 /// Where a page begins, from the page before. An empty one is none.
 fn after(query: &Query) -> Option<String> {
@@ -24,8 +25,12 @@ fn after(query: &Query) -> Option<String> {
 }
 
 /// `GET /api/admin/site`.
-pub async fn site(State(app): State<Arc<App>>, admin: Admin) -> Result<Json<SiteForAdmin>, Error> {
-    administering::site(&app.administering, &admin)
+pub async fn site(
+    State(app): State<Arc<App>>,
+    admin: Admin,
+    words: Words,
+) -> Result<Json<SiteForAdmin>, Error> {
+    administering::site(&app.administering, &admin, &words)
         .await
         .map(Json)
 }
@@ -34,10 +39,11 @@ pub async fn site(State(app): State<Arc<App>>, admin: Admin) -> Result<Json<Site
 pub async fn decide(
     State(app): State<Arc<App>>,
     admin: Admin,
+    words: Words,
     body: SmallBody,
 ) -> Result<Json<SiteForAdmin>, Error> {
     let wish: Wish = json(&body)?;
-    administering::decide(&app.administering, &admin, wish)
+    administering::decide(&app.administering, &admin, wish, &words)
         .await
         .map(Json)
 }
@@ -46,6 +52,7 @@ pub async fn decide(
 pub async fn links(
     State(app): State<Arc<App>>,
     admin: Admin,
+    words: Words,
     query: Query,
 ) -> Result<Json<LinksPage>, Error> {
     let question = Question {
@@ -53,7 +60,7 @@ pub async fn links(
         state: query.only("state"),
         after: after(&query),
     };
-    administering::links(&app.administering, &admin, question)
+    administering::links(&app.administering, &admin, question, &words)
         .await
         .map(Json)
 }
@@ -87,9 +94,10 @@ pub async fn end_all(
 pub async fn left(
     State(app): State<Arc<App>>,
     admin: Admin,
+    words: Words,
     query: Query,
 ) -> Result<Json<LeftPage>, Error> {
-    administering::left(&app.administering, &admin, after(&query), false)
+    administering::left(&app.administering, &admin, after(&query), false, &words)
         .await
         .map(Json)
 }
@@ -98,9 +106,10 @@ pub async fn left(
 pub async fn end_left(
     State(app): State<Arc<App>>,
     admin: Admin,
+    words: Words,
     query: Query,
 ) -> Result<Json<LeftPage>, Error> {
-    administering::left(&app.administering, &admin, after(&query), true)
+    administering::left(&app.administering, &admin, after(&query), true, &words)
         .await
         .map(Json)
 }
@@ -110,17 +119,18 @@ pub async fn end_left(
 pub async fn events(
     State(app): State<Arc<App>>,
     admin: Admin,
+    words: Words,
     headers: HeaderMap,
     query: Query,
 ) -> Result<Response, Error> {
     let after = after(&query);
     let after = after.as_deref();
     let Some(format) = query.only("format") else {
-        let events = administering::events(&app.administering, &admin, after);
+        let events = administering::events(&app.administering, &admin, after, &words);
         return Ok(Json(events.await?).into_response());
     };
     let format = Format::parse(&format)?;
-    let export = administering::export(&app.administering, &admin, after, format).await?;
+    let export = administering::export(&app.administering, &admin, after, format, &words).await?;
     if is_of_forge(&headers) || takes_json(&headers) {
         return Ok(Json(export).into_response());
     }

@@ -14,14 +14,18 @@ use crate::atlassian::Viewer;
 use crate::error::Error;
 use crate::linking;
 use crate::model::LinkStatus;
+use crate::words::Words;
 
 /// `GET /api/link`.
 pub async fn status(
     State(app): State<Arc<App>>,
     viewer: Viewer,
+    words: Words,
 ) -> Result<Json<LinkStatus>, Error> {
     app.limits.look(viewer.tenant(), viewer.account())?;
-    linking::status(&app.linking, &viewer).await.map(Json)
+    linking::status(&app.linking, &viewer, &words)
+        .await
+        .map(Json)
 }
 
 /// Says what a disconnect has not ended yet, with one of the words of [`crate::model::Left`].
@@ -34,6 +38,12 @@ pub async fn unlink(
 ) -> Result<(StatusCode, [(HeaderName, &'static str); 1]), Error> {
     let left = linking::unlink(&app.linking, &viewer).await?;
     Ok((StatusCode::NO_CONTENT, [(LEFT, left.as_str())]))
+}
+
+/// `DELETE /api/link/attempt`: ends what the person has begun, wherever its tab is.
+pub async fn abandon(State(app): State<Arc<App>>, viewer: Viewer) -> Result<StatusCode, Error> {
+    linking::abandon(&app.linking, &viewer).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// `POST /api/link/renew`.

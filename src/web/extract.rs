@@ -10,9 +10,9 @@ use axum::body::{Body, HttpBody as _};
 use axum::extract::{FromRequest, FromRequestParts, OriginalUri, Request};
 use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, ORIGIN, USER_AGENT};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method};
-use serde::Deserialize;
+use axum::http::{HeaderMap, Method, Uri};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use tower_sessions::Session;
 use url::form_urlencoded;
 
@@ -25,7 +25,8 @@ use crate::atlassian::forge::Endpoint;
 use crate::atlassian::{Admin, Viewer};
 use crate::error::Error;
 use crate::events::Event;
-use crate::model::{AttemptId, Tenant, Whereabouts};
+use crate::linking;
+use crate::model::{AttemptId, Look, Tenant, Whereabouts};
 use crate::secret::{Secret, fingerprint};
 
 /// How long a body may take to arrive where the server does not say.
@@ -33,6 +34,8 @@ const SLOWEST_BODY: Duration = Duration::from_secs(10);
 
 /// Where a session keeps its attempts.
 const ATTEMPTS: &str = "attempts";
+/// Where it keeps how its pages look.
+const LOOK: &str = "look";
 /// How many attempts a session carries. The oldest makes room.
 const CARRIED: usize = 8;
 
@@ -199,9 +202,14 @@ impl FromRequestParts<Arc<App>> for FromAtlassian {
 pub struct Query(Vec<(String, String)>);
 
 impl Query {
-    /// Takes a query apart.
+    /// Takes the query of a request apart.
     pub fn of(parts: &Parts) -> Self {
-        let query = parts.uri.query().unwrap_or_default();
+        Self::of_address(&parts.uri)
+    }
+
+    /// Takes the query of an address apart.
+    pub fn of_address(address: &Uri) -> Self {
+        let query = address.query().unwrap_or_default();
         Self(
             form_urlencoded::parse(query.as_bytes())
                 .into_owned()
@@ -268,8 +276,9 @@ fn posted_by(parts: &Parts, app: &App, sites: &[&[u8]]) -> Result<(), Error> {
 
 /// The browser of a request, by its session cookie.
 ///
-/// Its session holds one thing, the ids of the attempts that began last in this browser. There may be a few, of
-/// different people or sites, so that an attempt that an attacker planted does not end an honest one.
+/// Its session holds the ids of the attempts that began last in this browser, and how Jira looked where the newest of
+/// them began. There may be a few attempts, of different people or sites, so that one that an attacker planted does not
+/// end an honest one.
 pub struct Browser(Session);
 
 impl<S: Send + Sync> FromRequestParts<S> for Browser {
@@ -283,7 +292,29 @@ impl<S: Send + Sync> FromRequestParts<S> for Browser {
     }
 }
 
+/// A look as a session keeps it.
+#[derive(Default, Serialize, Deserialize)]
+struct KeptLook {
+    language: Option<String>,
+    color_mode: Option<String>,
+}
+
 impl Browser {
+    /// The browser of a session.
+    pub fn of(session: Session) -> Self {
+        Self(session)
+    }
+
+    /// How Jira looked where the newest attempt of this browser began.
+    pub async fn look(&self) -> Result<Look, Error> {
+        let kept = self.0.get::<KeptLook>(LOOK).await.map_err(unavailable)?;
+        let KeptLook {
+            language,
+            color_mode,
+        } = kept.unwrap_or_default();
+        Ok(Look::parse(language.as_deref(), color_mode.as_deref()))
+    }
+
     /// The attempts that began in this browser, the newest last.
     pub async fn attempts(&self) -> Result<Vec<AttemptId>, Error> {
         let ids = self.0.get::<Vec<String>>(ATTEMPTS).await;
@@ -291,12 +322,16 @@ impl Browser {
         Ok(ids.into_iter().map(AttemptId).collect())
     }
 
-    /// The attempt in the address, if it began in this browser, and all attempts that did.
+    /// The attempt in the address, if it began in this browser or was replaced by one that did, and all that did.
     pub async fn own(&self, app: &App, id: String) -> Result<(AttemptId, Vec<AttemptId>), Error> {
         let begun = self.attempts().await?;
         match begun.iter().find(|own| own.as_str() == id) {
             Some(own) => Ok((own.clone(), begun)),
             None => {
+                let id = AttemptId(id);
+                if linking::was_replaced(&app.linking, &id, &begun).await? {
+                    return Ok((id, begun));
+                }
                 app.events.record(Event::WrongBrowser);
                 Err(Error::WrongBrowser)
             }
@@ -305,7 +340,7 @@ impl Browser {
 
     /// Adds an attempt that begins here, under a new session id: an attacker may know the id with which the
     /// browser came.
-    pub async fn begins(&self, attempt: &AttemptId) -> Result<(), Error> {
+    pub async fn begins(&self, attempt: &AttemptId, look: Look) -> Result<(), Error> {
         let Self(session) = self;
         let begun = self.attempts().await?;
         let mut ids: Vec<String> = begun.into_iter().map(|id| id.0).collect();
@@ -315,7 +350,12 @@ impl Browser {
         // Not `flush`: it deletes the row, but the next insert would use the same id.
         session.clear().await;
         session.cycle_id().await.map_err(unavailable)?;
-        session.insert(ATTEMPTS, ids).await.map_err(unavailable)
+        session.insert(ATTEMPTS, ids).await.map_err(unavailable)?;
+        let kept = KeptLook {
+            language: look.language.map(|language| language.tag().to_owned()),
+            color_mode: look.color_mode.map(|mode| mode.as_str().to_owned()),
+        };
+        session.insert(LOOK, kept).await.map_err(unavailable)
     }
 }
 

@@ -14,12 +14,15 @@ use crate::app::App;
 use crate::error::{Error, Refusal};
 use crate::linking;
 use crate::model::{AttemptId, IssueKey};
+use crate::words::{Html, Words};
 
 /// The glance in the issue.
 #[derive(Template)]
 #[template(path = "glance.html")]
 struct GlancePage {
     app_name: String,
+    words: Words,
+    texts: Html,
     service: String,
     connect_js: String,
     css: String,
@@ -35,6 +38,7 @@ struct GlancePage {
 pub async fn glance(
     State(app): State<Arc<App>>,
     Framed(token): Framed,
+    words: Words,
     query: Query,
 ) -> Result<Response, Error> {
     // Jira's bridge gives no token to an anonymous visitor, so the script could not explain this.
@@ -47,6 +51,8 @@ pub async fn glance(
     let template = GlancePage {
         app_name: app.appearance.app_name.clone(),
         service: app.parts.service.name().to_owned(),
+        texts: words.for_scripts(&["frame.js", "door-connect.js", "glance.js"]),
+        words,
         connect_js: app.appearance.connect_js.to_string(),
         css: asset(&app, "latchkey.css"),
         icon: asset(&app, "icon.svg"),
@@ -56,7 +62,11 @@ pub async fn glance(
         base: app.connect.base_url.path().to_owned(),
         issue: issue.map(|issue| issue.to_string()).unwrap_or_default(),
     };
-    page(&template, &headers::framed_by(&app, token.tenant()))
+    page(
+        &template,
+        &template.words,
+        &headers::framed_by(&app, token.tenant()),
+    )
 }
 
 /// The page for the admins of a site.
@@ -64,7 +74,8 @@ pub async fn glance(
 #[template(path = "admin.html")]
 struct AdminPage {
     app_name: String,
-    service: String,
+    words: Words,
+    texts: Html,
     connect_js: String,
     css: String,
     icon: String,
@@ -75,13 +86,18 @@ struct AdminPage {
 }
 
 /// `GET /connect/admin`. It holds nothing of the site: its script asks for that, and each answer takes an admin.
-pub async fn admin(State(app): State<Arc<App>>, Framed(token): Framed) -> Result<Response, Error> {
+pub async fn admin(
+    State(app): State<Arc<App>>,
+    Framed(token): Framed,
+    words: Words,
+) -> Result<Response, Error> {
     if token.is_anonymous() {
         return Err(Error::NotAllowed(Refusal::Anonymous));
     }
     let template = AdminPage {
         app_name: app.appearance.app_name.clone(),
-        service: app.parts.service.name().to_owned(),
+        texts: words.for_scripts(&["frame.js", "door-connect.js", "admin.js"]),
+        words,
         connect_js: app.appearance.connect_js.to_string(),
         css: asset(&app, "latchkey.css"),
         icon: asset(&app, "icon.svg"),
@@ -90,7 +106,11 @@ pub async fn admin(State(app): State<Arc<App>>, Framed(token): Framed) -> Result
         js: asset(&app, "admin.js"),
         base: app.connect.base_url.path().to_owned(),
     };
-    page(&template, &headers::framed_by(&app, token.tenant()))
+    page(
+        &template,
+        &template.words,
+        &headers::framed_by(&app, token.tenant()),
+    )
 }
 
 /// The page in Jira that proves who came back, and leads on.
@@ -98,6 +118,8 @@ pub async fn admin(State(app): State<Arc<App>>, Framed(token): Framed) -> Result
 #[template(path = "finish.html")]
 struct FinishPage {
     app_name: String,
+    words: Words,
+    texts: Html,
     service: String,
     connect_js: String,
     css: String,
@@ -119,6 +141,7 @@ struct FinishPage {
 pub async fn finish(
     State(app): State<Arc<App>>,
     Framed(token): Framed,
+    words: Words,
     query: Query,
 ) -> Result<Response, Error> {
     let tenant = token.tenant();
@@ -138,6 +161,8 @@ pub async fn finish(
     let template = FinishPage {
         app_name: app.appearance.app_name.clone(),
         service: app.parts.service.name().to_owned(),
+        texts: words.for_scripts(&["frame.js", "door-connect.js", "finish.js"]),
+        words,
         connect_js: app.appearance.connect_js.to_string(),
         css: asset(&app, "latchkey.css"),
         icon: asset(&app, "icon.svg"),
@@ -152,5 +177,9 @@ pub async fn finish(
         person,
         site: tenant.site().to_owned(),
     };
-    page(&template, &headers::framed_by(&app, tenant))
+    page(
+        &template,
+        &template.words,
+        &headers::framed_by(&app, tenant),
+    )
 }

@@ -15,15 +15,17 @@ use super::extract::{
     Browser, Form, Handle, Opened, OwnForm, Query, SameSite, SmallBody, is_of_forge, json,
 };
 use super::headers;
+use super::look::Top;
 use super::pages::{address, asset, initials, page};
 use crate::app::App;
 use crate::atlassian::Viewer;
 use crate::error::Error;
 use crate::events::Event;
 use crate::linking::{self, BothAccounts, Failed, Introduction, Over, Travelled, View, WayOn};
-use crate::model::{AttemptId, Ending, Identity, IssueKey, LinkStatus, Whereabouts};
+use crate::model::{AttemptId, Ending, Identity, IssueKey, LinkStatus, Look, Whereabouts};
 use crate::secret::Secret;
 use crate::service::provider::CallbackQuery;
+use crate::words::{Message, Words};
 
 /// How often a browser looks whether a code has been redeemed by another request.
 const LOOK_AGAIN: (HeaderName, &str) = (HeaderName::from_static("refresh"), "2");
@@ -40,13 +42,19 @@ pub async fn begin(
     body: SmallBody,
 ) -> Result<Response, Failed> {
     let form = Form::of(&body);
+    let (language, color_mode) = (form.only("language"), form.only("color_mode"));
+    let look = Look::parse(language.as_deref(), color_mode.as_deref());
     let beginning = Beginning {
         token: form.only("jwt"),
         issue: form.only("issue"),
         another: form.only("another").is_some_and(|value| !value.is_empty()),
         travelled: Travelled::InForm,
+        look,
     };
-    start(&app, &browser, beginning).await
+    let mut response = start(&app, &browser, beginning).await.into_response();
+    // The page of an error looks as the one that was asked for would have.
+    response.extensions_mut().insert(look);
+    Ok(response)
 }
 
 /// `GET /link?jwt=`, for callers that can only open an address.
@@ -64,6 +72,7 @@ pub async fn begin_by_address(
         issue: query.only("issue"),
         another: query.only("another").is_some_and(|value| !value.is_empty()),
         travelled: Travelled::InAddress,
+        look: Look::default(),
     };
     start(&app, &browser, beginning).await
 }
@@ -80,16 +89,19 @@ pub async fn ticket(
     struct Wish {
         issue: Option<String>,
         another: bool,
+        language: Option<String>,
+        color_mode: Option<String>,
     }
     if !is_of_forge(&headers) {
         return Err(Error::WrongCaller);
     }
-    let Wish { issue, another } = match body.0.is_empty() {
+    let wish: Wish = match body.0.is_empty() {
         true => Wish::default(),
         false => json(&body)?,
     };
-    let issue = issue.as_deref().and_then(IssueKey::parse);
-    let ticket = linking::ticket(&app.linking, &viewer, issue, another).await?;
+    let issue = wish.issue.as_deref().and_then(IssueKey::parse);
+    let look = Look::parse(wish.language.as_deref(), wish.color_mode.as_deref());
+    let ticket = linking::ticket(&app.linking, &viewer, issue, wish.another, look).await?;
     let url = format!("{}/link/t/{}", app.connect.base_url.full(), ticket.expose());
     Ok(Json(json_value!({ "url": url })))
 }
@@ -104,8 +116,8 @@ pub async fn begin_by_ticket(
     if matches!(opened, Opened::HeadOnly) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let id = linking::begin_by_ticket(&app.linking, &Secret::new(ticket)).await?;
-    browser.begins(&id).await?;
+    let (id, look) = linking::begin_by_ticket(&app.linking, &Secret::new(ticket)).await?;
+    browser.begins(&id, look).await?;
     Ok(see_other(&address(&app, &id)))
 }
 
@@ -115,6 +127,7 @@ struct Beginning {
     issue: Option<String>,
     another: bool,
     travelled: Travelled,
+    look: Look,
 }
 
 async fn start(app: &App, browser: &Browser, beginning: Beginning) -> Result<Response, Failed> {
@@ -124,7 +137,12 @@ async fn start(app: &App, browser: &Browser, beginning: Beginning) -> Result<Res
     let token = app.connect.context(&token).await?;
     let issue = beginning.issue.as_deref().and_then(IssueKey::parse);
     let back = token.tenant().back(issue.as_ref());
-    let (travelled, another) = (beginning.travelled, beginning.another);
+    let Beginning {
+        travelled,
+        another,
+        look,
+        ..
+    } = beginning;
     let id = linking::begin(&app.linking, token, travelled, issue, another)
         .await
         .map_err(|error| Failed {
@@ -132,7 +150,7 @@ async fn start(app: &App, browser: &Browser, beginning: Beginning) -> Result<Res
             back: error.has_reference().then_some(back),
             ..Failed::from(error)
         })?;
-    browser.begins(&id).await?;
+    browser.begins(&id, look).await?;
     Ok(see_other(&address(app, &id)))
 }
 
@@ -141,42 +159,52 @@ pub async fn look(
     State(app): State<Arc<App>>,
     opened: Opened,
     browser: Browser,
+    top: Top,
     Path(id): Path<String>,
 ) -> Result<Response, Failed> {
     let (id, begun) = browser.own(&app, id).await?;
     if matches!(opened, Opened::HeadOnly) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    match linking::look(&app.linking, &id, &begun).await? {
-        View::Introduction(introduction) => Ok(introduce(&app, &id, introduction)?),
+    match linking::look(&app.linking, &id, &begun, &top.words).await? {
+        View::Introduction(introduction) => Ok(introduce(&app, top, &id, introduction)?),
         View::Redeeming { site } => {
             let template = WaitingPage {
                 app_name: app.appearance.app_name.clone(),
-                service: app.parts.service.name().to_owned(),
                 css: asset(&app, "latchkey.css"),
                 icon: asset(&app, "icon.svg"),
+                color_mode: top.color_mode,
+                words: top.words,
                 site,
             };
-            let page = page(&template, &headers::top_level(&app))?;
+            let page = page(&template, &template.words, &headers::top_level(&app))?;
             Ok(([LOOK_AGAIN], page).into_response())
         }
-        View::BothAccounts(both) => Ok(show_both(&app, &id, *both)?),
+        View::BothAccounts(both) => Ok(show_both(&app, top, &id, *both)?),
         View::Over(outcome) => {
             let newest = outcome.newest.as_ref().map(|id| address(&app, id));
-            let template = OverPage::of(&app, *outcome, newest);
+            let template = OverPage::of(&app, top, *outcome, newest);
             let (status, policy) = (template.status(), headers::top_level(&app));
-            Ok((status, page(&template, &policy)?).into_response())
+            Ok((status, page(&template, &template.words, &policy)?).into_response())
         }
     }
 }
 
-fn introduce(app: &App, id: &AttemptId, introduction: Introduction) -> Result<Response, Error> {
-    let service = app.parts.service.name().to_owned();
+fn introduce(
+    app: &App,
+    top: Top,
+    id: &AttemptId,
+    introduction: Introduction,
+) -> Result<Response, Error> {
     let linked = introduction.linked_as.is_some();
     let template = LinkPage {
         app_name: app.appearance.app_name.clone(),
         css: asset(app, "latchkey.css"),
         icon: asset(app, "icon.svg"),
+        color_mode: top.color_mode,
+        browsers: top.browsers,
+        js: asset(app, "link.js"),
+        shown: introduction.shown,
         avatar_initials: initials(&introduction.person),
         site: introduction.site,
         person: introduction.person,
@@ -187,15 +215,19 @@ fn introduce(app: &App, id: &AttemptId, introduction: Introduction) -> Result<Re
         offers_another: linked && introduction.may_choose && !introduction.another,
         log_out_first: (introduction.another || linked) && !introduction.may_choose,
         awaits_jira: introduction.awaits_jira,
-        notice: introduction.linked_as.map(|name| {
-            format!("You are connected to {service} as {name}. That stays until you connect another account.")
-        }),
-        service,
+        notice: introduction
+            .linked_as
+            .map(|name| top.words.link_connected_as(&name)),
+        words: top.words,
     };
-    page(&template, &headers::top_level(app))
+    page(
+        &template,
+        &template.words,
+        &headers::top_level_that_tells(app),
+    )
 }
 
-fn show_both(app: &App, id: &AttemptId, both: BothAccounts) -> Result<Response, Error> {
+fn show_both(app: &App, top: Top, id: &AttemptId, both: BothAccounts) -> Result<Response, Error> {
     let action = address(app, id);
     let template = BothPage {
         app_name: app.appearance.app_name.clone(),
@@ -203,17 +235,24 @@ fn show_both(app: &App, id: &AttemptId, both: BothAccounts) -> Result<Response, 
         css: asset(app, "latchkey.css"),
         icon: asset(app, "icon.svg"),
         js: asset(app, "confirm.js"),
+        color_mode: top.color_mode,
+        browsers: top.browsers,
+        words: top.words,
         confirm: format!("{action}/confirm"),
         action,
         person_initials: initials(&both.person),
         service_initials: initials(&both.identity.display_name),
         both,
     };
-    page(&template, &headers::top_level_with_script(app))
+    page(
+        &template,
+        &template.words,
+        &headers::top_level_with_script(app),
+    )
 }
 
 /// `POST /link/{id}`: on to the service, by one button to choose another account there; or an end to it,
-/// at any step.
+/// at any step; or the word of the page that it was closed.
 pub async fn authorize(
     State(app): State<Arc<App>>,
     _: SameSite,
@@ -223,6 +262,11 @@ pub async fn authorize(
 ) -> Result<Response, Failed> {
     let (id, _) = browser.own(&app, id).await?;
     let form = Form::of(&body);
+    if let Some(shown) = form.only("left") {
+        let shown = shown.parse().unwrap_or_default();
+        linking::leave(&app.linking, &id, shown).await?;
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
     if form.only("cancel").is_some() {
         linking::turn_back(&app.linking, &id).await?;
         return Ok(see_other(&address(&app, &id)));
@@ -335,16 +379,20 @@ pub async fn cancel(
 #[derive(Template)]
 #[template(path = "link.html")]
 struct LinkPage {
+    words: Words,
+    browsers: Option<Words>,
+    color_mode: Option<&'static str>,
     app_name: String,
-    service: String,
     css: String,
     icon: String,
+    js: String,
+    shown: i64,
     site: String,
     person: String,
     avatar_initials: String,
     action: String,
     issue: Option<String>,
-    notice: Option<String>,
+    notice: Option<Message>,
     another: bool,
     offers_another: bool,
     log_out_first: bool,
@@ -355,6 +403,9 @@ struct LinkPage {
 #[derive(Template)]
 #[template(path = "both.html")]
 struct BothPage {
+    words: Words,
+    browsers: Option<Words>,
+    color_mode: Option<&'static str>,
     app_name: String,
     service: String,
     css: String,
@@ -368,6 +419,22 @@ struct BothPage {
 }
 
 impl BothPage {
+    /// That other people are connected to the same account.
+    fn shared(&self) -> Option<Message> {
+        Some(match self.both.also_linked_by.as_slice() {
+            [] => return None,
+            [one] => self.words.both_shared_one(one),
+            [one, two] => self.words.both_shared_two(one, two),
+            [one, two, three, ..] => self.words.both_shared_three(one, two, three),
+        })
+    }
+
+    /// That the account that is connected now will be replaced.
+    fn replacement(&self, replaced: &Identity) -> Message {
+        let (old, new) = (self.full(replaced), self.full(&self.both.identity));
+        self.words.both_replaces(&old, &new)
+    }
+
     /// Two accounts may share a display name; then the subject tells old from new.
     fn full(&self, identity: &Identity) -> String {
         let same = self
@@ -386,8 +453,9 @@ impl BothPage {
 #[derive(Template)]
 #[template(path = "waiting.html")]
 struct WaitingPage {
+    words: Words,
+    color_mode: Option<&'static str>,
     app_name: String,
-    service: String,
     css: String,
     icon: String,
     site: String,
@@ -397,40 +465,48 @@ struct WaitingPage {
 #[derive(Template)]
 #[template(path = "over.html")]
 struct OverPage {
+    words: Words,
+    color_mode: Option<&'static str>,
     app_name: String,
     css: String,
     icon: String,
     /// Shown with a check mark.
     connected: bool,
-    title: String,
-    lines: Vec<String>,
+    title: Message,
+    lines: Vec<Message>,
     code: Option<&'static str>,
     /// An attempt of this browser that goes on.
     newest: Option<String>,
     back: String,
-    back_label: String,
+    back_label: Message,
 }
 
 impl OverPage {
     /// In words, of the current state.
-    fn of(app: &App, outcome: Over, newest: Option<String>) -> Self {
-        let service = app.parts.service.name();
+    fn of(app: &App, top: Top, outcome: Over, newest: Option<String>) -> Self {
+        let words = top.words;
         let (how, link) = (outcome.how, outcome.link.as_ref());
         let works = link.filter(|link| link.state != "reconnect");
+        // The newer attempt that replaced this one may have become the link that there is now.
+        let how = match how {
+            Ending::Replaced if outcome.connected_since => Ending::Connected,
+            how => how,
+        };
         let (title, lines) = match (how, works, link) {
-            (Ending::Connected, Some(link), _) => connected(app, link, outcome.issue.as_ref()),
-            (Ending::Connected, None, lost) => connected_once(service, lost),
-            (how, works, _) => not_connected(how, service, works),
+            (Ending::Connected, Some(link), _) => connected(&words, link, outcome.issue.as_ref()),
+            (Ending::Connected, None, lost) => connected_once(&words, lost),
+            (how, works, _) => not_connected(how, &words, works),
         };
         let done_by_the_person = matches!(how, Ending::Connected | Ending::Cancelled);
         let back_label = match &outcome.issue {
-            Some(issue) => format!("Back to {issue}"),
-            None => "Back to Jira".to_owned(),
+            Some(issue) => words.back_to_issue(issue.as_str()),
+            None => words.back_to_jira().into(),
         };
         Self {
             app_name: app.appearance.app_name.clone(),
             css: asset(app, "latchkey.css"),
             icon: asset(app, "icon.svg"),
+            color_mode: top.color_mode,
             connected: how == Ending::Connected && works.is_some_and(|link| link.reason.is_none()),
             title,
             lines,
@@ -438,6 +514,7 @@ impl OverPage {
             newest: newest.filter(|_| how == Ending::Replaced),
             back: outcome.back,
             back_label,
+            words,
         }
     }
 
@@ -451,94 +528,78 @@ impl OverPage {
 }
 
 /// A title, and the lines below it.
-type Wording = (String, Vec<String>);
+type Wording = (Message, Vec<Message>);
 
 fn name(link: &LinkStatus) -> &str {
     link.display_name.as_deref().unwrap_or_default()
 }
 
-fn connected(app: &App, link: &LinkStatus, issue: Option<&IssueKey>) -> Wording {
-    let where_to = match issue {
-        Some(issue) => format!("{issue} or any other issue"),
-        None => "any issue".to_owned(),
-    };
-    let waits = (link.state == "linking").then(|| {
-        "Jira hasn't taken the key yet. Retrying automatically. The issue shows when it is there."
-            .to_owned()
-    });
+fn connected(words: &Words, link: &LinkStatus, issue: Option<&IssueKey>) -> Wording {
+    let waits = (link.state == "linking").then(|| words.over_jira_waits());
     // While there is no valid key, the link says why.
-    let waits = link.reason.clone().or(waits);
-    let renews = format!(
-        "{} renews your key until you disconnect, which you can do in {where_to}.",
-        app.appearance.app_name
-    );
+    let waits = link.reason.clone().or(waits).map(Message::from);
+    let renews = match issue {
+        Some(issue) => words.over_renews_issue(issue.as_str()),
+        None => words.over_renews().into(),
+    };
     let lines = waits.into_iter().chain([renews]).collect();
     let title = match link.has_run_out {
-        true => format!("Your {} key has run out", link.service),
-        false => format!("Connected as {}", name(link)),
+        true => words.key_expired_title().into(),
+        false => words.connected_as(name(link)),
     };
     (title, lines)
 }
 
 /// The attempt connected an account; its link needs its person now, or is gone.
-fn connected_once(service: &str, lost: Option<&LinkStatus>) -> Wording {
+fn connected_once(words: &Words, lost: Option<&LinkStatus>) -> Wording {
     match lost {
-        Some(link) => (
-            format!("Reconnect {service}"),
-            vec![
-                link.reason.clone().unwrap_or_default(),
-                "Open an issue in Jira and select Reconnect there.".to_owned(),
-            ],
-        ),
-        None => (
-            format!("You have disconnected {service}"),
-            vec!["This connected your account, and it was disconnected since. To connect it again, open an issue in Jira and select Connect.".to_owned()],
-        ),
+        Some(link) => {
+            let reason = link.reason.clone().unwrap_or_default();
+            let lines = vec![reason.into(), words.over_reconnect().into()];
+            (words.reconnect_title().into(), lines)
+        }
+        None => {
+            let lines = vec![words.over_disconnected().into()];
+            (words.over_disconnected_title().into(), lines)
+        }
     }
 }
 
-fn not_connected(how: Ending, service: &str, works: Option<&LinkStatus>) -> Wording {
+fn not_connected(how: Ending, words: &Words, works: Option<&LinkStatus>) -> Wording {
     let holds = match works {
-        Some(link) => {
-            let name = name(link);
-            let holds = format!("You are still connected to {service} as {name}.");
-            // While there is no valid key, the link says why.
-            match &link.reason {
-                Some(reason) => format!("{holds} {reason}"),
-                None => holds,
-            }
-        }
-        None => "Nothing was connected.".to_owned(),
+        Some(link) => words.still_connected(name(link)),
+        None => words.nothing_connected().into(),
     };
-    let ended = "That ended this attempt.".to_owned();
-    let (title, lines) = match how {
-        Ending::Connected | Ending::Cancelled => ("Cancelled", vec![holds]),
+    // While there is no valid key, the link says why.
+    let reason = works.and_then(|link| link.reason.clone());
+    let (title, before, after) = match how {
+        Ending::Connected | Ending::Cancelled => (words.over_cancelled_title(), None, None),
         Ending::Replaced => (
-            "You began again in another tab",
-            vec!["This page is the older one and can't be used any more.".to_owned(), holds],
+            words.over_replaced_title(),
+            Some(words.over_replaced()),
+            None,
         ),
-        Ending::Refused => (
-            "This attempt was stopped",
-            vec![
-                "It did not come back to Jira as it was started, so it was stopped for your safety.".to_owned(),
-                holds,
-            ],
-        ),
+        Ending::Refused => (words.over_refused_title(), Some(words.over_refused()), None),
         Ending::Failed => (
-            "This attempt is over",
-            vec![
-                format!("{service} did not complete it, or it took too long."),
-                holds,
-                "To try again, open an issue in Jira and select Connect.".to_owned(),
-            ],
+            words.over_failed_title(),
+            Some(words.over_failed()),
+            Some(words.over_failed_again()),
         ),
-        Ending::Disconnected => ("You disconnected meanwhile", vec![ended, holds]),
+        Ending::Disconnected => (
+            words.over_disconnected_meanwhile_title(),
+            Some(words.over_ended()),
+            None,
+        ),
         Ending::Uninstalled => (
-            "The app was installed again or removed meanwhile",
-            vec![ended, holds],
+            words.over_uninstalled_title(),
+            Some(words.over_ended()),
+            None,
         ),
     };
-    (title.to_owned(), lines)
+    let before = before.map(Message::from).into_iter();
+    let after = reason.into_iter().chain(after).map(Message::from);
+    let lines = before.chain([holds]).chain(after).collect();
+    (title.into(), lines)
 }
 
 /// The code of every attempt that is over.

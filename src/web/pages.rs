@@ -6,20 +6,23 @@ use askama::Template;
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::header::{
-    CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
+    CONNECTION, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER,
+    WWW_AUTHENTICATE,
 };
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::client::Client;
 use super::extract::{is_of_forge, refuse_large};
 use super::headers;
+use super::look::{self, Top};
 use crate::app::App;
 use crate::error::Error;
 use crate::linking::Failed;
-use crate::model::AttemptId;
+use crate::model::{AttemptId, Look};
+use crate::words::{Html, Message, Words};
 
 /// Names of problems begin with this.
 const PROBLEM: &str = "urn:latchkey:problem:";
@@ -43,6 +46,9 @@ pub enum Face {
 #[derive(Template)]
 #[template(path = "error.html")]
 struct ErrorPage {
+    words: Words,
+    color_mode: Option<&'static str>,
+    texts: Html,
     app_name: String,
     css: String,
     icon: String,
@@ -51,11 +57,11 @@ struct ErrorPage {
     frame_js: Option<String>,
     door_js: Option<String>,
     title: String,
-    message: String,
-    code: String,
+    message: Message,
+    code: &'static str,
     reference: Option<String>,
     /// The account that stays connected.
-    still: Option<String>,
+    still: Option<Message>,
     /// The address whose form begins the same attempt again.
     again: Option<String>,
     /// The page that shows the current state.
@@ -86,13 +92,18 @@ pub fn initials(name: &str) -> String {
 }
 
 /// Renders a page under its policy.
-pub fn page(template: &impl Template, policy: &str) -> Result<Response, Error> {
+pub fn page(template: &impl Template, words: &Words, policy: &str) -> Result<Response, Error> {
     let html = template
         .render()
         .map_err(|error| Error::Internal(format!("a page does not render: {error}")))?;
     let policy = HeaderValue::from_str(policy)
         .map_err(|_| Error::Internal("a policy is not a header".to_owned()))?;
-    Ok(([(CONTENT_SECURITY_POLICY, policy)], Html(html)).into_response())
+    let language = HeaderValue::from_static(words.language().tag());
+    let headers = [
+        (CONTENT_SECURITY_POLICY, policy),
+        (CONTENT_LANGUAGE, language),
+    ];
+    Ok((headers, axum::response::Html(html)).into_response())
 }
 
 /// An error on its way to [`give_face`].
@@ -150,6 +161,7 @@ pub async fn give_face(
 ) -> Response {
     let Client(client) = Client::of(request.extensions());
     let of_forge = matches!(face, Face::Call) && is_of_forge(request.headers());
+    let (asked, _) = look::of_request(&app, &request);
     let mut response = match refuse_large(&request) {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
@@ -168,10 +180,17 @@ pub async fn give_face(
         .has_reference()
         .then(|| format!("{:08x}", u32::from_le_bytes(app.parts.random.bytes())));
     failed.error.log(reference.as_deref().unwrap_or_default());
+    // Where the browser's session or the form says how its pages look, that counts more than the request.
+    let kept = response.extensions().get::<Look>().copied();
+    let kept = kept.unwrap_or_default();
+    let look = Look {
+        language: kept.language.or(asked.language),
+        ..kept
+    };
     let faced = match face {
-        Face::Problem | Face::Call => problem(&app, &failed.error, reference, of_forge),
-        Face::Page => error_page(&app, &failed, reference, false),
-        Face::FramedPage => error_page(&app, &failed, reference, true),
+        Face::Problem | Face::Call => problem(&app, look, &failed.error, reference, of_forge),
+        Face::Page => error_page(&app, look, &failed, reference, false),
+        Face::FramedPage => error_page(&app, look, &failed, reference, true),
     };
     let (mut parts, _) = response.into_parts();
     let (faced_parts, body) = faced.into_parts();
@@ -182,13 +201,20 @@ pub async fn give_face(
 }
 
 /// The bridge of Forge gives a page no other answer than `application/json`.
-fn problem(app: &App, error: &Error, reference: Option<String>, of_forge: bool) -> Response {
-    let words = error.words(app.parts.service.name());
+fn problem(
+    app: &App,
+    look: Look,
+    error: &Error,
+    reference: Option<String>,
+    of_forge: bool,
+) -> Response {
+    let Top { words, .. } = Top::of(app, look);
+    let said = error.said(&words);
     let mut body = json!({
-        "type": format!("{PROBLEM}{}", words.name),
-        "title": words.title,
+        "type": format!("{PROBLEM}{}", error.code()),
+        "title": said.title,
         "status": error.status().as_u16(),
-        "detail": words.detail,
+        "detail": said.detail.text(),
     });
     if let Some(reference) = reference {
         body["instance"] = json!(format!("{OCCURRENCE}{reference}"));
@@ -204,18 +230,29 @@ fn problem(app: &App, error: &Error, reference: Option<String>, of_forge: bool) 
         false => "application/problem+json",
     };
     (
-        [(CONTENT_TYPE, media_type)],
+        [
+            (CONTENT_TYPE, media_type),
+            (CONTENT_LANGUAGE, words.language().tag()),
+        ],
         Json(body).into_response().into_body(),
     )
         .into_response()
 }
 
-fn error_page(app: &App, failed: &Failed, reference: Option<String>, framed: bool) -> Response {
+fn error_page(
+    app: &App,
+    look: Look,
+    failed: &Failed,
+    reference: Option<String>,
+    framed: bool,
+) -> Response {
+    let Top {
+        words, color_mode, ..
+    } = Top::of(app, look);
     let in_old_panel = (framed && app.forge.is_some())
-        .then(|| failed.error.words_in_old_panel(&app.appearance.app_name));
-    let words = in_old_panel
-        .flatten()
-        .unwrap_or_else(|| failed.error.words(app.parts.service.name()));
+        .then(|| failed.error.said_in_old_panel(&words))
+        .flatten();
+    let said = in_old_panel.unwrap_or_else(|| failed.error.said(&words));
     let template = ErrorPage {
         app_name: app.appearance.app_name.clone(),
         css: asset(app, "latchkey.css"),
@@ -224,22 +261,26 @@ fn error_page(app: &App, failed: &Failed, reference: Option<String>, framed: boo
         connect_js: framed.then(|| app.appearance.connect_js.to_string()),
         frame_js: framed.then(|| asset(app, "frame.js")),
         door_js: framed.then(|| asset(app, "door-connect.js")),
-        title: words.title.to_owned(),
-        message: words.detail,
-        code: words.name.to_owned(),
+        title: said.title,
+        message: said.detail,
+        code: failed.error.code(),
         reference,
-        still: failed.still.as_ref().map(|name| {
-            let service = app.parts.service.name();
-            format!("You are still connected to {service} as {name}.")
-        }),
+        still: failed
+            .still
+            .as_ref()
+            .map(|name| words.still_connected(name)),
         again: failed.again.as_ref().map(|id| address(app, id)),
         look: failed.look.as_ref().map(|id| address(app, id)),
         back: failed.back.clone(),
+        color_mode: color_mode.filter(|_| !framed),
+        texts: words.for_scripts(&["frame.js", "door-connect.js"]),
+        words,
     };
     let policy = if framed {
         headers::framed_by_any_site(app)
     } else {
         headers::top_level(app)
     };
-    page(&template, &policy).unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+    page(&template, &template.words, &policy)
+        .unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }

@@ -7,7 +7,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::browser::{Browser, Theme};
-use crate::browsing::{Album, AtJira, ERROR_ANSWERS, beginning_of, comes_back, failed, way_back};
+use crate::browsing::{
+    Album, AtJira, ERROR_ANSWERS, beginning_of, choose, comes_back, failed, way_back,
+};
 use crate::on_both_databases;
 use crate::returning::{parameter, with_parameter};
 use crate::scene::{Answer, Begun, Db, Person, Scene, Setting, eventually};
@@ -66,7 +68,7 @@ async fn another_account_is_chosen_instead(db: Db) {
     omar.confirm(&wrong).await.is_page(410, "attempt-over");
     let page = linking_page(&omar, &begun).await;
     assert!(
-        page.contains("Next Acme Drive asks which account you want to use."),
+        page.contains("Next, Acme Drive asks which account to use."),
         "{page}"
     );
     assert!(!page.contains("log out at"), "{page}");
@@ -243,7 +245,7 @@ async fn another_user_of_the_account_is_named_and_loses_nothing(db: Db) {
 
     let (returned, named) = others(&omar).await;
     let same = "connected to the same account too. Both connections will work.";
-    let said = format!("Mia Chen at this site is {same}");
+    let said = format!("Mia Chen on this site is {same}");
     assert_eq!(named, Some(said));
     omar.confirm(&returned).await.leads_to();
     omar.recorded().await;
@@ -264,9 +266,9 @@ async fn another_user_of_the_account_is_named_and_loses_nothing(db: Db) {
         person.recorded().await;
         let named = named.expect("somebody is connected");
         let (names, _) = named
-            .split_once(" at this site are connected")
+            .split_once(" on this site are connected")
             .expect("there are several");
-        let names = names.replace(" and ", ", ");
+        let names = names.replace(", and ", ", ").replace(" and ", ", ");
         let mut names: Vec<String> = names.split(", ").map(str::to_owned).collect();
         names.sort();
         names
@@ -279,7 +281,7 @@ async fn another_user_of_the_account_is_named_and_loses_nothing(db: Db) {
     mia.asked_to_reconnect().await;
     let kim = scene.person("globex", MIA);
     let (_, named) = others(&kim).await;
-    let said = format!("Omar Haddad at this site is {same}");
+    let said = format!("Omar Haddad on this site is {same}");
     assert_eq!(named, Some(said), "at that site");
     scene.close().await;
 }
@@ -338,7 +340,7 @@ async fn an_ip_allowlist_makes_the_site_wait_and_says_so(db: Db) {
         page,
         502,
         "ip-allowlist",
-        "This Jira site keeps the app out",
+        "This Jira site blocks the app",
     );
     assert!(page.contains("IP allowlist"), "{page}");
     assert_eq!(jira.calls().len(), asked);
@@ -372,7 +374,7 @@ async fn an_ip_allowlist_makes_the_site_wait_and_says_so(db: Db) {
 /// Returns its text.
 #[track_caller]
 fn says(scene: &Scene, page: Answer, status: u16, code: &str, title: &str) -> String {
-    let text = page.text;
+    let text = page.text.replace("&#39;", "'");
     assert_eq!(page.status, status, "{code}: {text}");
     assert!(
         text.contains(&format!("<h1>{title}</h1>")),
@@ -393,7 +395,7 @@ fn says(scene: &Scene, page: Answer, status: u16, code: &str, title: &str) -> St
         assert!(own, "{code}: there is a way back: {text}");
     }
     assert!(
-        own || text.contains("the issue in Jira") || text.contains("Click Connect"),
+        own || text.contains("the issue in Jira") || text.contains("Select Connect"),
         "{code}: it says how to go on: {text}"
     );
     text
@@ -442,7 +444,7 @@ async fn each_way_to_fail_says_what_happened() {
     let begun = omar.begin().await;
     let path = format!("/link/{}", begun.id);
     let page = omar.with_cookie(Method::POST, &path, &begun.cookie).await;
-    let title = "The service cannot be reached";
+    let title = "Acme Drive can't be reached";
     let page = says(&scene, page, 503, "service-unreachable", title);
     assert!(referred(&page), "{page}");
     service.clear_faults();
@@ -451,36 +453,36 @@ async fn each_way_to_fail_says_what_happened() {
             "access_denied",
             403,
             "denied",
-            "You did not give permission",
-            "You said no at Acme Drive",
+            "You didn't allow access",
+            "You didn't allow access in Acme Drive",
         ),
         (
             "invalid_scope",
             400,
             "scope-refused",
-            "The service refuses what is asked for",
-            "Acme Drive refuses one of the permissions",
+            "Acme Drive doesn't allow what the app asks for",
+            "Acme Drive refused one of the permissions",
         ),
         (
             "unauthorized_client",
             400,
             "app-refused",
-            "The service does not accept this app",
-            "Tell them, with the code below",
+            "Acme Drive doesn't accept this app",
+            "contact support with the code below",
         ),
         (
             "temporarily_unavailable",
             400,
             "service-unreachable",
-            "The service cannot be reached",
-            "Acme Drive does not answer",
+            "Acme Drive can't be reached",
+            "Acme Drive doesn't answer at the moment",
         ),
         (
             "whatever",
             400,
             "service-refused",
-            "The service did not go along",
-            "did not accept",
+            "Acme Drive couldn't complete the request",
+            "accept the request",
         ),
     ] {
         let page = refused_at_the_service(&omar, error).await;
@@ -501,7 +503,7 @@ async fn each_way_to_fail_says_what_happened() {
             Kind::InvalidClient,
             502,
             "app-refused",
-            "The service does not accept this app",
+            "Acme Drive doesn't accept this app",
         ),
         (
             Kind::InvalidGrant,
@@ -513,13 +515,13 @@ async fn each_way_to_fail_says_what_happened() {
             Kind::Html200,
             502,
             "service-refused",
-            "The service did not go along",
+            "Acme Drive couldn't complete the request",
         ),
         (
             Kind::Down,
             503,
             "service-unreachable",
-            "The service cannot be reached",
+            "Acme Drive can't be reached",
         ),
     ] {
         let returned = omar.until_returned("u-100").await;
@@ -533,7 +535,7 @@ async fn each_way_to_fail_says_what_happened() {
     }
     let returned = omar.until_returned("u-100").await;
     let mia = scene.person("acme", MIA);
-    let title = "This connection was started by somebody else";
+    let title = "Somebody else started this connection";
     let problem = tells(
         &scene,
         &mia.prove(&returned).await,
@@ -544,13 +546,13 @@ async fn each_way_to_fail_says_what_happened() {
     assert_eq!(problem["signedInAs"], "Mia Chen");
     assert!(problem["instance"].is_string());
 
-    // A browser that keeps no cookies, and one that began more than an hour ago, look alike: one has no
+    // A browser that blocks cookies, and one that began more than an hour ago, look alike: one has no
     // session, the other has none any more. The page names both.
     let begun = omar.begin().await;
     let authorize = omar.go_on(&begun).await;
     let callback = service.approve(&authorize, "u-100").await;
     let linking = scene.address(&format!("/link/{}", begun.id));
-    let title = "This page does not belong to this browser";
+    let title = "This page doesn't belong to this browser";
     for address in [&linking, &callback] {
         let page = says(
             &scene,
@@ -559,7 +561,7 @@ async fn each_way_to_fail_says_what_happened() {
             "wrong-browser",
             title,
         );
-        assert!(page.contains("keeps no cookies"), "{page}");
+        assert!(page.contains("blocks cookies"), "{page}");
         assert!(page.contains("more than an hour ago"), "{page}");
         assert!(!referred(&page), "{page}");
     }
@@ -579,21 +581,21 @@ async fn each_way_to_fail_says_what_happened() {
             kept_out(),
             502,
             "ip-allowlist",
-            "This Jira site keeps the app out",
-            "Ask an admin of your Atlassian organisation",
+            "This Jira site blocks the app",
+            "Ask an admin of your Atlassian organization",
         ),
         (
             jira::Fault::status(500),
             503,
             "jira-unreachable",
-            "Jira cannot be reached",
-            "Jira does not answer",
+            "Jira can't be reached",
+            "Jira doesn't answer",
         ),
         (
             jira::Fault::rate_limited(None, Some("30")),
             503,
             "jira-busy",
-            "Jira asks this app to wait",
+            "Jira asks the app to wait",
             "Try again in a minute",
         ),
     ] {
@@ -612,7 +614,7 @@ async fn each_way_to_fail_says_what_happened() {
         page,
         403,
         "not-allowed",
-        "Portal customers cannot connect",
+        "Portal customers can't connect",
     );
     assert!(referred(&page), "{page}");
     // Clocks: which check a token has failed is told to nobody but the log.
@@ -626,10 +628,10 @@ async fn each_way_to_fail_says_what_happened() {
         page,
         401,
         "unauthorized",
-        "Jira did not confirm who you are",
+        "Jira didn't confirm who you are",
     );
     assert!(
-        page.contains("check the date and time of this computer"),
+        page.contains("check the date and time of your computer"),
         "{page}"
     );
     assert!(!referred(&page), "{page}");
@@ -770,7 +772,7 @@ async fn each_way_to_fail(theme: Theme) {
     at_jira.until_both("Robin Park").await;
     browser
         .wait_text(
-            "Mia Chen at this site is connected to the same account too. Both connections will work.",
+            "Mia Chen on this site is connected to the same account too. Both connections will work.",
         )
         .await;
     album.page("both-shared").await;
@@ -788,11 +790,11 @@ async fn each_way_to_fail(theme: Theme) {
     at_jira.wait_glance("linked").await;
     album.panel("glance-linked-another").await;
     at_jira
-        .in_frame(async || browser.click_text("Use another account").await)
+        .in_frame(async || choose(&browser, "#use-another").await)
         .await;
     browser.follow_new_tab().await;
     browser
-        .wait_text("Next Acme Drive asks which account you want to use.")
+        .wait_text("Next, Acme Drive asks which account to use.")
         .await;
     album.page("link-another").await;
     browser.click_text("Continue").await;

@@ -415,7 +415,7 @@ async fn a_code_that_ran_out_while_jira_was_read_is_begun_again_with_one_click()
     at_jira.wait_frame("proved").await;
     scene.advance(30);
     at_jira.go_on().await;
-    browser.click_text("Begin again").await;
+    browser.click_text("Start again").await;
     browser.wait_text("asks for access").await;
     browser.click_text("Allow").await;
     at_jira.connect_accounts("Robin Park").await;
@@ -456,7 +456,7 @@ async fn what_becomes_of_an_attempt(theme: Theme) {
     comes_back(&browser, &omar, "u-100").await;
     let returned = read_in_jira(&browser).await;
     browser.goto(&page_of(&returned.id)).await;
-    browser.wait_text("Jira has not yet said who you are").await;
+    browser.wait_text("confirmed who you are yet").await;
     album.wide_and_narrow("link-awaits-jira").await;
     omar.prove(&returned).await.is(200);
     browser.reload().await;
@@ -473,10 +473,8 @@ async fn what_becomes_of_an_attempt(theme: Theme) {
     browser.click_text("Connect accounts").await;
     browser.wait_text("Code: out-of-date").await;
     album.wide_and_narrow("error-out-of-date").await;
-    browser.click_text("Look again").await;
-    browser
-        .wait_text("You are connecting for this Jira account")
-        .await;
+    browser.click_text("Show the current page").await;
+    browser.wait_text("connecting for this Jira account").await;
 
     // The newest one of a person wins, and the older one leads on to it.
     browser.goto(&beginning_of(&omar).await).await;
@@ -484,7 +482,7 @@ async fn what_becomes_of_an_attempt(theme: Theme) {
     browser.goto(&beginning_of(&omar).await).await;
     let newer = browser.address().await;
     browser.goto(&older).await;
-    browser.wait_text("You began again in another tab").await;
+    browser.wait_text("You started again in another tab").await;
     album.wide_and_narrow("over-replaced").await;
     browser.click_text("Continue with the newer one").await;
     browser.wait_address(&newer).await;
@@ -573,7 +571,7 @@ async fn what_becomes_of_an_attempt(theme: Theme) {
     }
     long.disconnect().await;
     browser.reload().await;
-    browser.wait_text("You have disconnected Acme Drive").await;
+    browser.wait_text("disconnected Acme Drive").await;
     album.wide_and_narrow("over-disconnected").await;
     browser.assert_console_quiet(&[ERROR_ANSWERS]).await;
     browser.close().await;

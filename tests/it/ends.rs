@@ -203,7 +203,7 @@ async fn r30_what_is_no_refusal_asks_nobody_and_is_told(db: Db) {
         (Some(saying(500, "{}")), "doesn't answer"),
         (Some(saying(429, "{}")), "asked the app to wait"),
         (Some(Kind::InvalidClient), "refuses the app"),
-        (None, "Jira hasn't taken"),
+        (None, "Jira hasn't stored"),
     ] {
         let before = omar.recorded().await;
         match kind {
@@ -252,7 +252,7 @@ async fn r30_a_key_endpoint_that_refuses_an_account_asks_for_its_person(db: Db) 
     let refused = saying(403, r#"{"message":"this account has no licence"}"#);
     service.fault(Fault::always(Endpoint::Keys, refused));
     scene.advance(i64::try_from(LIFE).expect("it is short") + 1);
-    told(&omar, "gave no new key").await;
+    told(&omar, "didn't provide a new key").await;
     eventually("it is counted", async || {
         scene.advance(2);
         (in_row(&omar, "refusals").await > 0).then_some(())
@@ -411,7 +411,7 @@ async fn t20_a_disconnect_says_what_waits_for_another_site(db: Db) {
         person.recorded().await;
         let status = person.status().await;
         let says = status["onDisconnect"].as_str().expect("it says so");
-        assert!(says.contains("may work until it runs out"), "{says}");
+        assert!(says.contains("may work until it expires"), "{says}");
         assert!(says.contains("on another Jira site"), "{says}");
         assert!(
             says.contains("keeps the login until that connection ends"),

@@ -99,7 +99,7 @@ async fn by_forge_a_key_is_renewed_while_system_tokens_come(db: Db) {
     let status = omar.status().await;
     assert_eq!(status["state"], "linked", "{status}");
     let reason = status["reason"].as_str().expect("it says why");
-    assert!(reason.contains("Jira has not let the app in"), "{reason}");
+    assert!(reason.contains("Jira hasn't let the app in"), "{reason}");
     assert_eq!(omar.generation(), Some(generation));
     // The next one ends it.
     assert_eq!(jira.tick(FORGE_SITE).await.status, 204);
@@ -166,7 +166,7 @@ async fn by_forge_a_day_of_ticks_that_fail_costs_no_link(db: Db) {
     let status = scene.person(FORGE_SITE, OMAR).status().await;
     assert_eq!(status["state"], "linked", "{status}");
     let reason = status["reason"].as_str().expect("it says why");
-    assert!(reason.contains("Jira has not let the app in"), "{reason}");
+    assert!(reason.contains("Jira hasn't let the app in"), "{reason}");
     let ended = status["expiresAt"].as_str().expect("it says since when");
     assert!(ended < latchkey::clock::rfc3339(scene.clock.now()).as_str());
     // Disconnecting would need Jira, connecting too; nobody is asked to connect again.
@@ -334,6 +334,7 @@ async fn t31_a_call_belongs_to_its_route(db: Db) {
         ("GET", "/api/link"),
         ("DELETE", "/api/link"),
         ("POST", "/api/link/renew"),
+        ("DELETE", "/api/link/attempt"),
         ("POST", "/api/link/ticket"),
         ("GET", "/api/link/key"),
         ("GET", "/api/admin/site"),

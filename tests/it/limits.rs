@@ -489,7 +489,7 @@ async fn r9_renewals_keep_to_their_share_of_the_quota_and_people_to_the_rest(db:
     };
     assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(
-        refused.text.contains("Jira asks this app to wait"),
+        refused.text.contains("Jira asks the app to wait"),
         "{}",
         refused.text
     );
@@ -585,7 +585,7 @@ async fn r9_a_wait_that_jira_asks_for_holds_only_those_it_is_for(db: Db) {
     let person = scene.person("acme", &account);
     let refused = person.begin_with(&person.token()).await.is(503);
     assert!(
-        refused.text.contains("Jira asks this app to wait"),
+        refused.text.contains("Jira asks the app to wait"),
         "{}",
         refused.text
     );

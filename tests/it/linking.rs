@@ -109,7 +109,7 @@ async fn a_person_connects_and_disconnects(db: Db) {
     let confirmed = omar.confirm(&returned).await;
     assert_eq!(confirmed.leads_to(), format!("/link/{}", returned.id));
     let connected = omar.look(&returned).await.is(200);
-    assert!(connected.text.contains("Connected as Robin Park"));
+    assert!(connected.reads().contains("Connected as Robin Park"));
     let issue = format!("href=\"{host}/browse/KEY-1\"");
     assert!(connected.text.contains(&issue), "{}", connected.text);
     let property = omar.property().expect("the property is there");
@@ -191,7 +191,7 @@ async fn nothing_is_linked(person: &Person<'_>) {
 fn is_cancelled(answer: &Answer, holds: &str) {
     assert_eq!(answer.status.as_u16(), 200, "{}", answer.text);
     for words in ["<h1>Cancelled</h1>", holds] {
-        assert!(answer.text.contains(words), "{words}: {}", answer.text);
+        assert!(answer.reads().contains(words), "{words}: {}", answer.text);
     }
 }
 
@@ -281,11 +281,7 @@ async fn saying_no_at_the_service_links_nothing(db: Db) {
         403,
         "denied",
     );
-    assert!(
-        page.text.contains("You did not give permission"),
-        "{}",
-        page.text
-    );
+    assert!(page.text.contains("allow access"), "{}", page.text);
     let back = format!("href=\"{}/browse/KEY-1\"", scene.world.jira.url("acme"));
     assert!(page.text.contains(&back), "{}", page.text);
     nothing_is_linked(&omar).await;
@@ -631,7 +627,7 @@ async fn t13_simultaneous_requests_make_one_link(db: Db) {
     // Whatever was loaded again says what holds.
     omar.prove(&returned).await.is(200);
     let connected = omar.look(&returned).await.is(200);
-    assert!(connected.text.contains("Connected as Robin Park"));
+    assert!(connected.reads().contains("Connected as Robin Park"));
     let writes = scene.world.jira.property_writes();
     assert_eq!(writes.len(), 1, "one key is put, once");
     assert_eq!(writes[0].generation(), Some(1));
@@ -662,7 +658,7 @@ async fn t13_clicks_in_a_row_and_two_tabs_make_one_link(db: Db) {
             }),
             page => {
                 let page = is_page(page, 410, "attempt-over");
-                assert!(page.text.contains("You began again"), "{}", page.text);
+                assert!(page.text.contains("You started again"), "{}", page.text);
             }
         }
     }
@@ -697,7 +693,7 @@ async fn t13_clicks_in_a_row_and_two_tabs_make_one_link(db: Db) {
     );
     assert_eq!(sorted([&a, &b]), [303, 303]);
     let connected = omar.confirm(&one).await.is(200);
-    assert!(connected.text.contains("Connected as Robin Park"));
+    assert!(connected.reads().contains("Connected as Robin Park"));
     omar.prove(&one).await.is(200);
     assert_eq!(scene.world.jira.property_writes().len(), 1);
     assert_eq!(service.ledger().token_requests().len(), 1);
@@ -958,7 +954,7 @@ fn is_refused(answer: Answer, words: &str) {
     let answer = is_page(answer, 403, "not-allowed");
     assert_eq!(answer.cookie, None);
     assert_eq!(answer.location, None);
-    assert!(answer.text.contains(words), "{}", answer.text);
+    assert!(answer.reads().contains(words), "{}", answer.text);
 }
 
 async fn is_refused_everywhere(scene: &Scene, site: &'static str, account: &str, words: &str) {
@@ -973,7 +969,7 @@ async fn is_refused_everywhere(scene: &Scene, site: &'static str, account: &str,
 
 async fn t11_customers_are_refused_on_the_spot(db: Db) {
     let scene = Scene::start(db, Setting::default()).await;
-    let words = "Portal customers cannot connect";
+    let words = "Portal customers can't connect";
     is_refused_everywhere(&scene, "acme", PAT, words).await;
     assert_eq!(
         scene.world.jira.calls_to("GET", "/rest/api/3/user").len(),
@@ -1029,7 +1025,7 @@ async fn t11_accounts_that_are_not_people_are_refused(db: Db) {
             .map(|person| person.account_id.clone())
             .expect("an installed app has a user")
     });
-    is_refused_everywhere(&scene, "acme", &app, "Apps cannot connect").await;
+    is_refused_everywhere(&scene, "acme", &app, "Apps can't connect").await;
     // An account that Jira no longer knows, though its token has not run out.
     let token = scene.person("acme", MIA).token();
     scene.world.jira.remove_person("acme", MIA);
@@ -1126,7 +1122,7 @@ async fn t19_f23_cancelling_a_replacement_leaves_the_first(db: Db) {
         let returned = omar.until_returned(subject).await;
         omar.both(&returned).await;
         omar.cancel(&returned.id, &returned.cookie).await.leads_to();
-        let holds = "You are still connected to Acme Drive as Robin Park.";
+        let holds = "You're still connected to Acme Drive as Robin Park.";
         is_cancelled(&omar.look(&returned).await, holds);
         assert_eq!(omar.state().await, "linked");
         assert_eq!(omar.status().await["subject"], "u-100");

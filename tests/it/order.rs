@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[&[&str]] = &[
     &[
         "clock", "error", "lenient", "log", "names", "process", "random", "secret", "spans",
+        "words",
     ],
     &["model", "grant", "moments"],
     &[

@@ -614,7 +614,7 @@ async fn f_jira_403_both_ways_lets_the_link_rest(db: Db) {
     })
     .await;
     let reason = status["reason"].as_str().expect("it is in words");
-    assert!(reason.contains("Jira does not allow"), "{reason}");
+    assert!(reason.contains("Jira doesn't let"), "{reason}");
     // Connecting again would not help, so nobody is asked to.
     assert_eq!(status["state"], "linked");
 

@@ -739,6 +739,17 @@ impl Answer {
         answer
     }
 
+    /// The page with its texts as a person reads them, within its other markup.
+    pub fn reads(&self) -> String {
+        let text = self.text.replace("&#39;", "'").replace("</bdi>", "");
+        let mut pieces = text.split("<bdi ");
+        let first = pieces.next().unwrap_or_default().to_owned();
+        // Each begins with the rest of its tag.
+        let rest = pieces.filter_map(|piece| piece.split_once('>'));
+        let rest: String = rest.map(|(_, text)| text).collect();
+        format!("{first}{rest}")
+    }
+
     #[track_caller]
     pub fn leads_to(&self) -> &str {
         assert_eq!(self.status.as_u16(), 303, "{}", self.text);
@@ -798,9 +809,11 @@ impl Both {
             let (_, words) = element.split_once('>').expect("the tag ends");
             words.to_owned()
         };
-        let bold =
-            |what: &str| between(text, &format!("<bdi data-{what}>"), "</bdi>").map(str::to_owned);
-        let shared = between(text, "id=\"shared\">", "</div>");
+        let bold = |what: &str| {
+            between(text, &format!("<bdi data-value=\"{what}\">"), "</bdi>").map(str::to_owned)
+        };
+        let reads = answer.reads();
+        let shared = between(&reads, "id=\"shared\">", "</div>");
         Self {
             person: named("jira-name"),
             account_id: named("jira-account"),
@@ -810,8 +823,7 @@ impl Both {
             subject: named("service-subject"),
             replaces: bold("old").zip(bold("new")),
             shared: shared.map(|shared| {
-                let shared = shared.replace("<bdi>", "").replace("</bdi>", "");
-                between(&shared, "<p>", "</p>")
+                between(shared, "<p>", "</p>")
                     .unwrap_or_default()
                     .to_owned()
             }),
@@ -1095,7 +1107,7 @@ impl Person<'_> {
         assert!(self.confirm(&returned).await.leads_to().ends_with(&page));
         let connected = self.look(&returned).await.is(200);
         assert!(
-            connected.text.contains("Connected as"),
+            connected.reads().contains("Connected as"),
             "{}",
             connected.text
         );

@@ -354,18 +354,14 @@ async fn a_service_that_is_down_during_linking(db: Db) {
         .with_cookie(Method::POST, &format!("/link/{}", begun.id), &begun.cookie)
         .await
         .is(503);
-    assert!(
-        page.text.contains("Acme Drive does not answer"),
-        "{}",
-        page.text
-    );
+    assert!(page.text.contains("answer at the moment"), "{}", page.text);
     service.clear_faults();
     service.fault(Fault::once(Endpoint::Discovery, Kind::WrongIss));
     let page = omar
         .with_cookie(Method::POST, &format!("/link/{}", begun.id), &begun.cookie)
         .await
         .is(502);
-    assert!(page.text.contains("did not accept"), "{}", page.text);
+    assert!(page.text.contains("accept the request"), "{}", page.text);
     service.clear_faults();
     let authorize = omar.go_on(&begun).await;
     assert!(authorize.starts_with(service.issuer()));
@@ -399,7 +395,7 @@ async fn a_service_that_is_down_during_linking(db: Db) {
         assert!(page.text.contains("Acme Drive"), "{kind:?}: {}", page.text);
         service.clear_faults();
         // Where another try may help, one click begins it; a code is redeemed once, whatever comes of it.
-        let again = page.text.contains("Begin again");
+        let again = page.text.contains("Start again");
         let over = problem == "service-refused" || problem == "app-refused";
         assert_eq!(again, !over, "{kind:?}");
         let requests = service.ledger().token_requests().len();
@@ -454,10 +450,7 @@ async fn a_service_without_refresh_tokens_asks_to_reconnect_at_the_end(db: Db) {
 
     scene.advance(700);
     let reason = omar.asked_to_reconnect().await;
-    assert!(
-        reason.contains("did not allow it to be renewed"),
-        "{reason}"
-    );
+    assert!(reason.contains("allow it to be renewed"), "{reason}");
     assert_eq!(service.calls_to(Endpoint::Refresh), 0);
 
     omar.link("u-100").await;
@@ -491,10 +484,7 @@ async fn minted_keys_without_refresh_tokens_last_as_long_as_the_access_token(db:
     assert_eq!(service.ledger().opens_api(&last), Some("u-100"));
     scene.advance(600);
     let reason = omar.asked_to_reconnect().await;
-    assert!(
-        reason.contains("did not allow it to be renewed"),
-        "{reason}"
-    );
+    assert!(reason.contains("allow it to be renewed"), "{reason}");
     assert_eq!(omar.generation(), Some(3));
     scene.end().await;
 }

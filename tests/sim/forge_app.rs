@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use latchkey::words::{Language, Words};
 use serde_json::Value;
 
 /// What the pages are told about the app they belong to.
@@ -21,8 +22,9 @@ pub fn pages(naming: &Naming<'_>) -> BTreeMap<String, Vec<u8>> {
     let pages = known["pages"].as_object().expect("it lists the pages");
     let mut files = BTreeMap::new();
     for (name, page) in pages {
-        let markup = render(page, &known["values"], naming);
+        let markup = render(name, page, &known["values"], naming);
         files.insert(format!("{name}/index.html"), markup.into_bytes());
+        files.insert(format!("{name}/language.js"), language().into_bytes());
         files.insert(format!("{name}/page.js"), script(name).into_bytes());
         for file in ["latchkey.css", "icon.svg"] {
             let content = read(&format!("static/{file}"));
@@ -41,8 +43,11 @@ fn text(value: &Value) -> &str {
     value.as_str().expect("pages.json holds texts there")
 }
 
-/// The part of Askama's language that these templates use.
-fn render(page: &Value, values: &Value, naming: &Naming<'_>) -> String {
+/// Stands for the name of the service until a text is escaped.
+const SERVICE: &str = "\u{E000}";
+
+/// A page in English, with the same in each other language in a template element.
+fn render(name: &str, page: &Value, values: &Value, naming: &Naming<'_>) -> String {
     let mut source = read(text(&page["template"]));
     for change in page["changes"].as_array().expect("a list") {
         let find = text(&change["find"]);
@@ -50,23 +55,69 @@ fn render(page: &Value, values: &Value, naming: &Naming<'_>) -> String {
         assert_eq!(Some(times), change["times"].as_u64(), "{find}");
         source = source.replace(find, text(&change["put"]));
     }
+    let content = block_of(&source, "content");
+    let (before, inner) = content.split_once("<main ").expect("a page has a main");
+    let (opening, inner) = inner.split_once('>').expect("it has an end");
+    let (inner, after) = inner.split_once("</main>").expect("it has an end");
     let block = |name: &str| match name {
         "title" => "{{ app_name }}".to_owned(),
-        "scripts" => r#"<script defer src="page.js"></script>"#.to_owned(),
+        "scripts" => r#"<script defer src="language.js"></script>"#.to_owned(),
+        "content" => format!(
+            "{before}<main {opening} data-app=\"{{{{ app_name }}}}\" hidden>{inner}</main>{after}"
+        ),
+        "words" | "theme" => String::new(),
         name => block_of(&source, name).to_owned(),
     };
     let base = read("templates/base.html");
     let whole = each(&base, "{% block ", "{% endblock %}", |found| {
         block(found.split_once(" %}").expect("a block has a name").0)
     });
-    let whole = each(&whole, "{% include \"", "\" %}", |file| {
+    let whole = fill(&whole, Language::En, values, naming);
+    let scripts = ["frame.js", "door.js", &format!("{name}.js")];
+    let templates: String = Language::ALL
+        .iter()
+        .map(|&language| {
+            let (tag, direction) = (language.tag(), language.direction());
+            let words = Words::new(language, "{service}", "{app}").for_scripts(&scripts);
+            let words = escaped(&words.to_string());
+            let content = match language {
+                Language::En => String::new(),
+                language => fill(inner, language, values, naming),
+            };
+            format!(
+                "<template lang=\"{tag}\" dir=\"{direction}\" data-words=\"{words}\">{content}</template>\n"
+            )
+        })
+        .collect();
+    whole.replace("</body>", &format!("{templates}</body>"))
+}
+
+/// The part of Askama's language that these templates use, in one language.
+fn fill(source: &str, language: Language, values: &Value, naming: &Naming<'_>) -> String {
+    let words = Words::new(language, SERVICE, naming.app_name);
+    let whole = each(source, "{% include \"", "\" %}", |file| {
         read(&format!("templates/{file}")).trim_end().to_owned()
     });
     let whole = each(&whole, "{#", "#}\n", |_| String::new());
-    each(&whole, "{{ ", " }}", |name| match text(&values[name]) {
-        "{{ app_name }}" => escaped(naming.app_name),
-        "{{ base_url }}" => escaped(naming.base_url),
-        value => value.to_owned(),
+    each(&whole, "{{ ", " }}", |name| match name {
+        "words.language().tag()" => language.tag().to_owned(),
+        "words.language().direction()" => language.direction().to_owned(),
+        name => match name.strip_prefix("words.") {
+            Some(call) => {
+                let (function, _) = call.split_once('(').expect("it is a call");
+                let id = function.replace('_', "-");
+                let message = words.by_id(&id);
+                let message = message.unwrap_or_else(|| panic!("there is no message {id}"));
+                message
+                    .to_string()
+                    .replace(SERVICE, text(&values["service"]))
+            }
+            None => match text(&values[name]) {
+                "{{ app_name }}" => escaped(naming.app_name),
+                "{{ base_url }}" => escaped(naming.base_url),
+                value => value.to_owned(),
+            },
+        },
     })
 }
 
@@ -104,9 +155,15 @@ fn escaped(text: &str) -> String {
     made
 }
 
+/// The script that chooses the language, and then lets the page's own begin.
+fn language() -> String {
+    let bridge = include_str!("forge_bridge.js");
+    format!("{{\n{bridge}{}}}\n", read("forge/src/language.js"))
+}
+
 /// The scripts of a page in the order in which it imports them. Each keeps its names to itself, as a module does.
 fn script(page: &str) -> String {
-    let mut made = include_str!("forge_bridge.js").to_owned();
+    let mut made = String::new();
     let mut own = String::new();
     for line in read(&format!("forge/src/{page}.js")).lines() {
         let file = line

@@ -126,6 +126,8 @@ pub struct Site {
     pub theme: Theme,
     /// How long the bridge hands out the same context token.
     pub token_cache_seconds: u32,
+    /// The language in which its people have Jira.
+    pub language: String,
     pub app: Option<App>,
     /// Atlassian's id of the site, the same for every app.
     pub cloud_id: String,
@@ -460,6 +462,7 @@ impl Jira {
             app_is_admin: true,
             theme: Theme::Light,
             token_cache_seconds: 60,
+            language: "en-GB".to_owned(),
             app: None,
             cloud_id: tokens::random_uuid(),
             forge: None,

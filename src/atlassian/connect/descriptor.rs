@@ -6,6 +6,8 @@
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
+use crate::words::Words;
+
 /// Key of the module in the issue. Module keys take letters, digits and hyphens.
 pub const ISSUE_MODULE: &str = "latchkey-issue";
 /// Key of the page to which the person returns from the service.
@@ -18,25 +20,11 @@ pub const START_MODULE: &str = "latchkey-get-started";
 
 /// The scopes that the app asks for, each with its reason in words for an admin. DELETE implies WRITE, which implies
 /// READ; all three are named so that the consent screen lists them.
-pub const SCOPES: &[(&str, &str)] = &[
-    (
-        "READ",
-        "To read a person's name, and whether the account is active; which groups they are in, if you choose groups; \
-         and whether somebody who opens this page is a Jira admin.",
-    ),
-    (
-        "WRITE",
-        "To put the key into one user property of each connected person.",
-    ),
-    (
-        "DELETE",
-        "To delete that user property when a connection ends.",
-    ),
-    (
-        "ACT_AS_USER",
-        "To write that property as its own person where Jira doesn't let the app itself, for instance because its \
-         admin right was taken away.",
-    ),
+pub const SCOPES: &[(&str, fn(&Words) -> String)] = &[
+    ("READ", Words::scope_read),
+    ("WRITE", Words::scope_write),
+    ("DELETE", Words::scope_delete),
+    ("ACT_AS_USER", Words::scope_act_as_user),
 ];
 
 /// The Jira module that shows the link in an issue.

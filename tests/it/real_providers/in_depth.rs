@@ -126,7 +126,7 @@ async fn a_person_says_no_and_connects_after_all(db: Db) {
     let callback = provider.deny(&authorize, "u-200").await;
     let page = omar.come_back(&callback, &begun.cookie).await.is(403);
     assert!(
-        page.text.contains("You said no at Example ID"),
+        page.text.contains("allow access in Example ID"),
         "{}",
         page.text
     );

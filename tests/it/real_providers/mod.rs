@@ -378,7 +378,7 @@ async fn an_answer_lost_with_its_process_asks_to_reconnect<P: RealProvider>() {
     let begun = omar.begin().await;
     let callback = provider.visit(&omar.go_on(&begun).await, false).await;
     let page = omar.come_back(&callback, &begun.cookie).await.is(403);
-    assert!(page.text.contains("You said no at"), "{}", page.text);
+    assert!(page.text.contains("allow access in"), "{}", page.text);
 
     link(&omar, &provider).await;
     omar.recorded().await;
@@ -400,7 +400,7 @@ async fn an_answer_lost_with_its_process_asks_to_reconnect<P: RealProvider>() {
     let omar = scene.person("acme", OMAR);
     let reason = omar.asked_to_reconnect().await;
     assert!(
-        reason.contains("was lost while the key was renewed"),
+        reason.contains("was lost while the key was being renewed"),
         "{reason}"
     );
     let (status, refusal) = provider.refresh(&spent).await;

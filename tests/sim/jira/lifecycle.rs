@@ -392,16 +392,18 @@ impl Jira {
         path_and_query: &str,
         overrides: &Overrides,
     ) -> String {
-        let app = self.site(site).app.expect("the app was installed");
+        let site_now = self.site(site);
+        let app = site_now.app.expect("the app was installed");
         let joint = if path_and_query.contains('?') {
             '&'
         } else {
             '?'
         };
         let address = format!(
-            "{path_and_query}{joint}xdm_e={}&xdm_c=channel-{}&cp=&lic=none&cv=1001.0.0-SNAPSHOT",
+            "{path_and_query}{joint}xdm_e={}&xdm_c=channel-{}&cp=&loc={}&lic=none&cv=1001.0.0-SNAPSHOT",
             tokens::percent(origin),
             tokens::percent(&app.key),
+            tokens::percent(&site_now.language),
         );
         let token = self.iframe_token(site, account, "GET", &address, overrides);
         format!("{}{address}&jwt={token}", app.base_url)

@@ -208,7 +208,7 @@ fn frame(
             "environmentType": "PRODUCTION",
             "moduleKey": module,
             "siteUrl": at.origin,
-            "locale": "en_GB",
+            "locale": site.language.replace('-', "_"),
             "timezone": "UTC",
             "extension": extension,
         },
