@@ -33,6 +33,7 @@ use crate::renewal::Renewing;
 use crate::secret::Changing;
 use crate::service::Service;
 use crate::service::provider::Provider;
+use crate::service::registration::ServiceLooks;
 use crate::sites::Sites;
 use crate::store::{OpenError, Store};
 use crate::vault::Vault;
@@ -113,6 +114,8 @@ pub struct Appearance {
     pub issue_module: IssueModule,
     /// The Connect bridge.
     pub connect_js: url::Url,
+    /// What people see of the service.
+    pub service: ServiceLooks,
 }
 
 impl App {
@@ -216,6 +219,7 @@ impl App {
                 app_name: config.app_name,
                 issue_module: config.issue_module,
                 connect_js: config.connect_js_url,
+                service: config.looks,
             },
             leaving: AtomicBool::new(false),
         }))

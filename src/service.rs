@@ -254,6 +254,12 @@ impl Service {
         self.provider.name()
     }
 
+    /// The scopes that people are asked for.
+    #[must_use]
+    pub fn scopes(&self) -> Vec<&str> {
+        self.provider.scopes()
+    }
+
     /// Authenticates with this secret from now on.
     pub fn change_client_secret(&self, secret: Secret) {
         self.provider.change_client_secret(secret);

@@ -170,5 +170,7 @@
     new ResizeObserver(fit).observe(root);
   }).catch(() => {});
 
-  Object.assign(window.Latchkey, { call, openTab, arrival, leadTo, flag });
+  const openPage = (url) => window.open(url, "_blank", "noopener,noreferrer");
+
+  Object.assign(window.Latchkey, { call, openTab, openPage, arrival, leadTo, flag });
 })();

@@ -2,7 +2,7 @@
 // there, and leads on. It learns nothing of the account at the service, and it links nothing.
 (() => {
   "use strict";
-  const { root, part, text, phrase, name, call, arrival, leadTo, show, working } = window.Latchkey;
+  const { root, part, text, phrase, name, call, arrival, leadTo, show, help, working } = window.Latchkey;
   let attempt = "";
   let handle = "";
 
@@ -106,6 +106,7 @@
     part("code").textContent = problem.name;
     part("reference").textContent = problem.reference;
     part("reference-part").hidden = !problem.reference;
+    help(problem.support);
     part("failure-code").hidden = false;
     move("failed");
   }

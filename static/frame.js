@@ -60,6 +60,7 @@
       this.signedInAs = details.signedInAs ?? "";
       // By this the operator finds the one line of the log.
       this.reference = String(details.instance ?? "").split(OCCURRENCE)[1] ?? "";
+      this.support = details.support ?? "";
       this.retryAfter = details.retryAfter ?? null;
     }
   }
@@ -147,7 +148,20 @@
     }
   }
 
+  // Where people ask for help, if the vendor has said so. Nothing but an address of the web is a link.
+  function help(address) {
+    const url = URL.canParse(address ?? "") ? new URL(address) : null;
+    const isPage = url?.protocol === "https:" || url?.protocol === "http:";
+    if (!isPage) return;
+    part("support").href = url.href;
+    part("support-part").hidden = false;
+  }
+  part("support")?.addEventListener("click", (event) => {
+    event.preventDefault();
+    window.Latchkey.openPage(event.currentTarget.href);
+  });
+
   window.Latchkey = {
-    root, part, page, language, text, phrase, name, Problem, CALL_WAIT, answer, stillClicked, watchLeaving, show, say, working,
+    root, part, page, language, text, phrase, name, Problem, CALL_WAIT, answer, stillClicked, watchLeaving, show, say, help, working,
   };
 })();

@@ -1,7 +1,7 @@
 // The glance: shows what GET /api/link says about the person looking, and keeps itself up to date.
 (() => {
   "use strict";
-  const { root, part, text, Problem, call, openTab, flag, show, say, working } = window.Latchkey;
+  const { root, part, text, Problem, call, openTab, flag, show, say, help, working } = window.Latchkey;
   const form = part("begin");
 
   // What Jira says over the page, by what has become of the connection.
@@ -188,6 +188,12 @@
   function fill() {
     const name = link.displayName || link.subject || "";
     for (const element of root.querySelectorAll("[data-value=name]")) element.textContent = name;
+    for (const purpose of root.querySelectorAll("[data-purpose]")) {
+      if (!link.purpose) continue;
+      purpose.textContent = link.purpose;
+      purpose.hidden = false;
+    }
+    help(link.support);
     part("reconnect-as").hidden = !name;
     part("reason").textContent = link.reason || text("panel-reconnect-default");
     // Why there is no valid key just now, where the person can do nothing about it.
@@ -285,6 +291,7 @@
     part("code").textContent = problem.name;
     part("reference").textContent = problem.reference;
     part("reference-part").hidden = !problem.reference;
+    help(problem.support);
   }
 
   // No browser says that it did not open a tab. It is likely when the server knows of no new attempt and this page has

@@ -249,4 +249,6 @@ function flag({ title, text, good }) {
   }
 }
 
-Object.assign(window.Latchkey, { call, openTab, arrival, leadTo, flag });
+const openPage = (url) => leave(bridge().router.open, url).catch(() => {});
+
+Object.assign(window.Latchkey, { call, openTab, openPage, arrival, leadTo, flag });

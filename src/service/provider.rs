@@ -335,7 +335,7 @@ impl Provider {
         Ok(url.into())
     }
 
-    fn scopes(&self) -> Vec<&str> {
+    pub(crate) fn scopes(&self) -> Vec<&str> {
         let commas = self.known().scopes.value.separator == ",";
         self.config
             .scopes

@@ -8,7 +8,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::HeaderName;
 
+use serde::Serialize;
+
 use super::extract::SmallBody;
+use super::pages::support;
 use crate::app::App;
 use crate::atlassian::Viewer;
 use crate::error::Error;
@@ -16,16 +19,31 @@ use crate::linking;
 use crate::model::LinkStatus;
 use crate::words::Words;
 
+/// The status of a person's link, and what the operator wants people to see of the service.
+#[derive(Serialize)]
+pub struct Status {
+    #[serde(flatten)]
+    link: LinkStatus,
+    /// What connecting gives people, in one sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    purpose: Option<String>,
+    /// Where they ask for help.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    support: Option<String>,
+}
+
 /// `GET /api/link`.
 pub async fn status(
     State(app): State<Arc<App>>,
     viewer: Viewer,
     words: Words,
-) -> Result<Json<LinkStatus>, Error> {
+) -> Result<Json<Status>, Error> {
     app.limits.look(viewer.tenant(), viewer.account())?;
-    linking::status(&app.linking, &viewer, &words)
-        .await
-        .map(Json)
+    Ok(Json(Status {
+        link: linking::status(&app.linking, &viewer, &words).await?,
+        purpose: app.appearance.service.purpose.clone(),
+        support: support(&app),
+    }))
 }
 
 /// Says what a disconnect has not ended yet, with one of the words of [`crate::model::Left`].

@@ -48,8 +48,12 @@ pub fn top_level(app: &App) -> String {
     } else {
         ""
     };
+    let logo = match &app.appearance.service.logo {
+        Some(logo) => format!(" {}", logo.origin().ascii_serialization()),
+        None => String::new(),
+    };
     format!(
-        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; \
+        "default-src 'none'; style-src 'self'; img-src 'self'{logo}; base-uri 'none'; \
          form-action 'self' https:{loopback}; frame-ancestors 'none'"
     )
 }

@@ -25,6 +25,7 @@ use crate::linking::{self, BothAccounts, Failed, Introduction, Over, Travelled, 
 use crate::model::{AttemptId, Ending, Identity, IssueKey, LinkStatus, Look, Whereabouts};
 use crate::secret::Secret;
 use crate::service::provider::CallbackQuery;
+use crate::service::registration::ServiceLooks;
 use crate::words::{Message, Words};
 
 /// How often a browser looks whether a code has been redeemed by another request.
@@ -171,6 +172,7 @@ pub async fn look(
         View::Redeeming { site } => {
             let template = WaitingPage {
                 app_name: app.appearance.app_name.clone(),
+                step: Some(top.words.step_three()),
                 css: asset(&app, "latchkey.css"),
                 icon: asset(&app, "icon.svg"),
                 color_mode: top.color_mode,
@@ -199,6 +201,9 @@ fn introduce(
     let linked = introduction.linked_as.is_some();
     let template = LinkPage {
         app_name: app.appearance.app_name.clone(),
+        step: Some(top.words.step_one()),
+        looks: app.appearance.service.clone(),
+        allowed: allowed(&top.words, &app.parts.service.scopes()),
         css: asset(app, "latchkey.css"),
         icon: asset(app, "icon.svg"),
         color_mode: top.color_mode,
@@ -227,10 +232,38 @@ fn introduce(
     )
 }
 
+/// What the scopes that are asked for let the app do at the service, in words. One that is not known is named.
+fn allowed(words: &Words, scopes: &[&str]) -> Vec<Message> {
+    let mut lines: Vec<Message> = Vec::new();
+    for scope in scopes {
+        let line = match *scope {
+            // Those of OpenID Connect Core, sections 5.4 and 11, and what the known services call the same.
+            "openid" | "users:read" | "current_user:read" | "users.profile:read" | "read_user" => {
+                words.allow_identity().into()
+            }
+            "profile" => words.allow_profile().into(),
+            "email" => words.allow_email().into(),
+            "offline_access" => words.allow_offline().into(),
+            "read" => words.allow_read().into(),
+            other => words.allow_other(other),
+        };
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    if lines.is_empty() {
+        // The registration of the app at the service says what else.
+        lines.push(words.allow_identity().into());
+    }
+    lines
+}
+
 fn show_both(app: &App, top: Top, id: &AttemptId, both: BothAccounts) -> Result<Response, Error> {
     let action = address(app, id);
     let template = BothPage {
         app_name: app.appearance.app_name.clone(),
+        step: Some(top.words.step_three()),
+        looks: app.appearance.service.clone(),
         service: app.parts.service.name().to_owned(),
         css: asset(app, "latchkey.css"),
         icon: asset(app, "icon.svg"),
@@ -383,6 +416,10 @@ struct LinkPage {
     browsers: Option<Words>,
     color_mode: Option<&'static str>,
     app_name: String,
+    step: Option<String>,
+    looks: ServiceLooks,
+    /// What the person allows at the service.
+    allowed: Vec<Message>,
     css: String,
     icon: String,
     js: String,
@@ -407,6 +444,8 @@ struct BothPage {
     browsers: Option<Words>,
     color_mode: Option<&'static str>,
     app_name: String,
+    step: Option<String>,
+    looks: ServiceLooks,
     service: String,
     css: String,
     icon: String,
@@ -456,6 +495,7 @@ struct WaitingPage {
     words: Words,
     color_mode: Option<&'static str>,
     app_name: String,
+    step: Option<String>,
     css: String,
     icon: String,
     site: String,
@@ -468,6 +508,8 @@ struct OverPage {
     words: Words,
     color_mode: Option<&'static str>,
     app_name: String,
+    step: Option<String>,
+    looks: ServiceLooks,
     css: String,
     icon: String,
     /// Shown with a check mark.
@@ -504,6 +546,8 @@ impl OverPage {
         };
         Self {
             app_name: app.appearance.app_name.clone(),
+            step: None,
+            looks: app.appearance.service.clone(),
             css: asset(app, "latchkey.css"),
             icon: asset(app, "icon.svg"),
             color_mode: top.color_mode,

@@ -13,6 +13,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
+use url::Url;
 
 use super::client::Client;
 use super::extract::{is_of_forge, refuse_large};
@@ -67,11 +68,18 @@ struct ErrorPage {
     /// The page that shows the current state.
     look: Option<String>,
     back: Option<String>,
+    /// Where people ask for help.
+    support: Option<String>,
 }
 
 /// The address of an asset.
 pub fn asset(app: &App, name: &str) -> String {
     format!("{}/static/{name}", app.connect.base_url.path())
+}
+
+/// Where people ask for help, if the operator has said so.
+pub fn support(app: &App) -> Option<String> {
+    app.appearance.service.support.as_ref().map(Url::to_string)
 }
 
 /// The address of an attempt's pages.
@@ -216,6 +224,9 @@ fn problem(
         "status": error.status().as_u16(),
         "detail": said.detail.text(),
     });
+    if let Some(support) = support(app) {
+        body["support"] = json!(support);
+    }
     if let Some(reference) = reference {
         body["instance"] = json!(format!("{OCCURRENCE}{reference}"));
     }
@@ -272,6 +283,7 @@ fn error_page(
         again: failed.again.as_ref().map(|id| address(app, id)),
         look: failed.look.as_ref().map(|id| address(app, id)),
         back: failed.back.clone(),
+        support: support(app),
         color_mode: color_mode.filter(|_| !framed),
         texts: words.for_scripts(&["frame.js", "door-connect.js"]),
         words,

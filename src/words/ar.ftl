@@ -72,6 +72,22 @@ panel-flag-reconnect = اتصالك بـ { $service } يحتاج إليك. حد�
 panel-flag-expired = توضح اللوحة في هذه المهمة السبب.
 panel-flag-works = عاد اتصالك بـ { $service } إلى العمل
 
+## ما يظهر من الخدمة
+
+step-one = الخطوة 1 من 3
+step-two = الخطوة 2 من 3
+step-three = الخطوة 3 من 3
+link-allow-title = ما تسمح به لدى { $service }
+allow-identity = معرفة أي حساب هو حسابك
+allow-profile = قراءة اسمك وصورتك
+allow-email = قراءة عنوان بريدك الإلكتروني
+allow-offline = تجديد المفتاح في غيابك
+allow-read = قراءة ما يمكنك رؤيته هناك
+allow-other = الإذن { $scope }
+service-help = المساعدة
+service-privacy = الخصوصية
+contact-support = التواصل مع الدعم
+
 ## صفحة التوصيل
 
 link-title = توصيل { $service } بـ Jira

@@ -72,6 +72,22 @@ panel-flag-reconnect = Ihre Verbindung mit { $service } braucht Sie. Wählen Sie
 panel-flag-expired = Der Bereich in diesem Vorgang nennt den Grund.
 panel-flag-works = Ihre Verbindung mit { $service } funktioniert wieder
 
+## Was von dem Dienst zu sehen ist
+
+step-one = Schritt 1 von 3
+step-two = Schritt 2 von 3
+step-three = Schritt 3 von 3
+link-allow-title = Was Sie bei { $service } erlauben
+allow-identity = Erkennen, welches Konto Ihnen gehört
+allow-profile = Ihren Namen und Ihr Profilbild lesen
+allow-email = Ihre E-Mail-Adresse lesen
+allow-offline = Den Schlüssel erneuern, während Sie nicht da sind
+allow-read = Lesen, was Sie dort sehen können
+allow-other = Berechtigung { $scope }
+service-help = Hilfe
+service-privacy = Datenschutz
+contact-support = Support kontaktieren
+
 ## Verbindungsseite
 
 link-title = { $service } mit Jira verbinden

@@ -76,6 +76,22 @@ panel-flag-reconnect = Your connection to { $service } needs you. Select Reconne
 panel-flag-expired = The panel in this issue says why.
 panel-flag-works = Your connection to { $service } works again
 
+## What people see of the service
+
+step-one = Step 1 of 3
+step-two = Step 2 of 3
+step-three = Step 3 of 3
+link-allow-title = What you allow at { $service }
+allow-identity = Know which account is yours
+allow-profile = Read your name and picture
+allow-email = Read your email address
+allow-offline = Renew the key while you're away
+allow-read = Read what you can see there
+allow-other = Permission { $scope }
+service-help = Help
+service-privacy = Privacy
+contact-support = Contact support
+
 ## Linking page
 
 link-title = Connect { $service } to Jira

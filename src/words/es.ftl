@@ -72,6 +72,22 @@ panel-flag-reconnect = Tu conexión con { $service } te necesita. Selecciona «V
 panel-flag-expired = El panel de esta incidencia indica el motivo.
 panel-flag-works = Tu conexión con { $service } vuelve a funcionar
 
+## Lo que se muestra del servicio
+
+step-one = Paso 1 de 3
+step-two = Paso 2 de 3
+step-three = Paso 3 de 3
+link-allow-title = Lo que permites: { $service }
+allow-identity = Saber qué cuenta es la tuya
+allow-profile = Leer tu nombre y tu foto
+allow-email = Leer tu dirección de correo electrónico
+allow-offline = Renovar la clave cuando no estés
+allow-read = Leer lo que puedes ver allí
+allow-other = Permiso { $scope }
+service-help = Ayuda
+service-privacy = Privacidad
+contact-support = Contactar con soporte
+
 ## Página de conexión
 
 link-title = Conectar { $service } con Jira

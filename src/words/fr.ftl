@@ -72,6 +72,22 @@ panel-flag-reconnect = Votre connexion à { $service } a besoin de vous. Sélect
 panel-flag-expired = Le panneau de ce ticket en indique la raison.
 panel-flag-works = Votre connexion à { $service } fonctionne à nouveau
 
+## Ce qui est montré du service
+
+step-one = Étape 1 sur 3
+step-two = Étape 2 sur 3
+step-three = Étape 3 sur 3
+link-allow-title = Ce que vous autorisez : { $service }
+allow-identity = Savoir quel compte est le vôtre
+allow-profile = Lire votre nom et votre photo
+allow-email = Lire votre adresse e-mail
+allow-offline = Renouveler la clé en votre absence
+allow-read = Lire ce que vous pouvez y voir
+allow-other = Autorisation { $scope }
+service-help = Aide
+service-privacy = Confidentialité
+contact-support = Contacter l’assistance
+
 ## Page de connexion
 
 link-title = Connecter { $service } à Jira

@@ -72,6 +72,22 @@ panel-flag-reconnect = { $service } への接続には操作が必要です。�
 panel-flag-expired = 理由はこの課題のパネルで確認できます。
 panel-flag-works = { $service } への接続が復旧しました
 
+## サービスの表示
+
+step-one = ステップ 1/3
+step-two = ステップ 2/3
+step-three = ステップ 3/3
+link-allow-title = { $service } で許可する内容
+allow-identity = どのアカウントがあなたのものかを知る
+allow-profile = 名前と写真を読み取る
+allow-email = メール アドレスを読み取る
+allow-offline = あなたがいない間にキーを更新する
+allow-read = あなたが見られるものを読み取る
+allow-other = 権限 { $scope }
+service-help = ヘルプ
+service-privacy = プライバシー
+contact-support = サポートに問い合わせる
+
 ## 接続ページ
 
 link-title = { $service } を Jira に接続

@@ -72,6 +72,22 @@ panel-flag-reconnect = Sua conexão com o { $service } precisa de você. Selecio
 panel-flag-expired = O painel neste item informa o motivo.
 panel-flag-works = Sua conexão com o { $service } voltou a funcionar
 
+## O que se mostra do serviço
+
+step-one = Etapa 1 de 3
+step-two = Etapa 2 de 3
+step-three = Etapa 3 de 3
+link-allow-title = O que você permite: { $service }
+allow-identity = Saber qual conta é a sua
+allow-profile = Ler seu nome e sua foto
+allow-email = Ler seu endereço de e-mail
+allow-offline = Renovar a chave quando você não estiver presente
+allow-read = Ler o que você pode ver lá
+allow-other = Permissão { $scope }
+service-help = Ajuda
+service-privacy = Privacidade
+contact-support = Falar com o suporte
+
 ## Página de conexão
 
 link-title = Conectar o { $service } ao Jira
