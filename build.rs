@@ -370,11 +370,10 @@ fn of_scripts(scripts: &BTreeMap<String, BTreeSet<String>>, model: &Messages) ->
         let ids: Vec<_> = ids.iter().collect();
         _ = writeln!(rust, "    ({name:?}, &{ids:?}),");
     }
-    rust += "];\n\n/// What these messages take, and whether it is the number that chooses their form.\n\
-        const SCRIPT_VALUES: &[(&str, &[(&str, bool)])] = &[\n";
-    let ids: BTreeSet<&String> = scripts.values().flatten().collect();
-    for id in ids {
-        let variables = model[id].variables.iter();
+    rust += "];\n\n/// What each message takes, and whether it is the number that chooses its form.\n\
+        const VALUES: &[(&str, &[(&str, bool)])] = &[\n";
+    for (id, message) in model {
+        let variables = message.variables.iter();
         let variables: Vec<_> = variables
             .map(|(name, kind)| (name, *kind == Kind::Number))
             .collect();

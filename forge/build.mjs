@@ -99,6 +99,15 @@ function fill(template, source, tag) {
     .replace(/\{\{ words\.(\w+)\(\) \}\}/g, (_, name) => (
       escaped(format(tag, name.replaceAll("_", "-"), { service: SERVICE, app: "\u{E001}" })).replaceAll("\u{E001}", values.app_name)
     ))
+    // Its values are for the script to fill in.
+    .replace(/\{\{ words\.(\w+)\((?:"", )*""\)\.html\(\) \}\}/g, (_, name) => {
+      const id = name.replaceAll("_", "-");
+      const names = [...variables(languages.get(tag).getMessage(id).value).keys()];
+      const places = new Map(names.map((name, at) => [name, String.fromCodePoint(0xE010 + at)]));
+      let markup = escaped(format(tag, id, { service: SERVICE, app: "\u{E001}", ...Object.fromEntries(places) }));
+      for (const [name, place] of places) markup = markup.replaceAll(place, `<bdi data-value="${name}"></bdi>`);
+      return markup.replaceAll("\u{E001}", values.app_name);
+    })
     .replace(/\{\{ (\w+) \}\}/g, (_, name) => {
       if (!Object.hasOwn(values, name)) throw new Error(`${template}: no value for ${name}`);
       return values[name];

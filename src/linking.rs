@@ -37,9 +37,10 @@ use crate::store::{Store, Ticket};
 
 pub use finish::{
     BothAccounts, Introduction, Over, View, cancel, confirm, look, name_in_jira, prove,
+    was_replaced,
 };
+pub use linked::{abandon, renew, status, unlink};
 pub(crate) use linked::{end, end_later};
-pub use linked::{renew, status, unlink};
 
 /// What linking works with.
 pub struct Linking {
@@ -431,6 +432,17 @@ pub(crate) fn no_word(now: Seconds, error: JiraError) -> Error {
 /// When the store is unavailable.
 pub async fn turn_back(linking: &Linking, id: &AttemptId) -> Result<(), Error> {
     linking.end(id, Ending::Cancelled).await
+}
+
+/// Notes that the browser says that it has closed the linking page of this number. Nothing ends by that.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn leave(linking: &Linking, id: &AttemptId, number: i64) -> Result<(), Error> {
+    linking
+        .store()
+        .attempt_left(id, number, linking.now())
+        .await
 }
 
 /// The address at the service to which the person is sent. With `another`, or where the attempt began so,

@@ -739,6 +739,8 @@ impl Ending {
 /// An attempt that is over.
 #[derive(Clone)]
 pub struct Ended {
+    /// When it ended.
+    pub at: Seconds,
     /// The person who started it.
     pub account_id: AccountId,
     /// The issue that they came from.
@@ -1451,6 +1453,20 @@ words!(Left {
     SharedLogin = "shared-login",
 });
 
+/// An attempt that is under way, as the issue shows it. Its id stays with the browser that began it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnderWay {
+    /// Whether the person asked for another account at the service.
+    pub another: bool,
+    /// When it ends by itself, RFC 3339. By this the issue tells a newer attempt from the one before.
+    pub expires_at: String,
+    /// Whether the browser has said that the page of it was closed. Left out where it has not. Browsers may be
+    /// wrong, so the attempt goes on all the same.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub left: bool,
+}
+
 /// The answer of `GET /api/link`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -1471,6 +1487,9 @@ pub struct LinkStatus {
     /// When Jira took it, RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub renewed_at: Option<String>,
+    /// Counts the keys of this link.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation: Option<i64>,
     /// Why the person has to reconnect, or why there is no valid key just now, in words for them. It is there
     /// whenever the key has expired.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -1485,6 +1504,9 @@ pub struct LinkStatus {
     /// uses the same account there. Left out where nothing stays.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub on_disconnect: Option<String>,
+    /// The person's attempt that is under way, if there is one. It changes nothing of a link until it is confirmed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<UnderWay>,
     /// Whether the key has expired, for our own pages. Others compare `expiresAt`.
     #[serde(skip)]
     pub has_run_out: bool,
@@ -1493,18 +1515,23 @@ pub struct LinkStatus {
 impl LinkStatus {
     /// What a person without a link sees.
     #[must_use]
-    pub fn without_link(words: &Words, linking: bool) -> Self {
+    pub fn without_link(words: &Words, attempt: Option<UnderWay>) -> Self {
         Self {
-            state: if linking { "linking" } else { "unlinked" },
+            state: match attempt {
+                Some(_) => "linking",
+                None => "unlinked",
+            },
             service: words.service().to_owned(),
             subject: None,
             display_name: None,
             expires_at: None,
             renewed_at: None,
+            generation: None,
             reason: None,
             consent_ends_at: None,
             consent_ends_soon: false,
             on_disconnect: None,
+            attempt,
             has_run_out: false,
         }
     }
@@ -1581,10 +1608,12 @@ impl LinkStatus {
                 .published
                 .map(|published| rfc3339(published.expires_at)),
             renewed_at: link.published.map(|published| rfc3339(published.at)),
+            generation: link.published.map(|published| published.generation),
             reason,
             consent_ends_at: consent.ends_at.map(rfc3339),
             consent_ends_soon: consent.ends_soon(now),
             on_disconnect: None,
+            attempt: None,
             has_run_out: link.published.is_some() && !alive,
         }
     }

@@ -68,7 +68,7 @@ pub use accounts::{
     CYCLE, KnownAccount, ReportClaim, ReportState, ReportTrouble, report_all_beside,
 };
 pub use admin::{Listed, Sought, SoughtState, Summary};
-pub use attempt::END_REMEMBERED_FOR;
+pub use attempt::{END_REMEMBERED_FOR, OpenAttempt};
 pub use backup::{BackedUp, NoBackup, back_up};
 pub use checks::Unfit;
 pub use claim::{Claim, ClaimKind, LEASE, TURN, TenantsWith, Turn};

@@ -100,6 +100,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/link/{id}/prove", post(linking::prove))
         .route("/link/{id}/cancel", post(linking::cancel))
         .route("/api/link", get(api::status).delete(api::unlink))
+        .route("/api/link/attempt", delete(api::abandon))
         .route("/api/link/renew", post(api::renew))
         .route("/api/link/key", get(keys::of_viewer))
         .route("/api/admin/site", get(admin::site).put(admin::decide))
@@ -171,6 +172,7 @@ const SERVED: &[(&str, &[&str])] = &[
     ("/api/admin/links/{id}", &["DELETE"]),
     ("/api/admin/site", &["GET", "PUT"]),
     ("/api/link", &["GET", "DELETE"]),
+    ("/api/link/attempt", &["DELETE"]),
     ("/api/link/key", &["GET"]),
     ("/api/link/renew", &["POST"]),
     ("/api/link/ticket", &["POST"]),

@@ -213,11 +213,19 @@ impl Words {
         }
     }
 
-    /// A message that takes no values, by its id. For what renders templates outside of this crate.
+    /// A message by its id, as markup with an empty place for each value. For what renders templates outside of this
+    /// crate.
     #[must_use]
-    pub fn by_id(&self, id: &str) -> Option<String> {
-        let known = self.language.bundle().has_message(id);
-        known.then(|| self.text(id, &[]))
+    pub fn by_id(&self, id: &str) -> Option<Html> {
+        let (_, variables) = VALUES.iter().find(|(known, _)| *known == id)?;
+        let values: Vec<_> = variables
+            .iter()
+            .map(|(name, chooses)| match chooses {
+                true => (*name, Value::Number(0)),
+                false => (*name, Value::Text("")),
+            })
+            .collect();
+        Some(self.message(id, &values).html)
     }
 
     /// The messages that these scripts ask for, as the JSON in a `script` element. Where a message takes values it has
@@ -258,7 +266,7 @@ impl Words {
     }
 
     fn placeholders(&self, id: &str, number: i64) -> Vec<(&'static str, FluentValue<'static>)> {
-        let variables = SCRIPT_VALUES.iter().find(|(known, _)| *known == id);
+        let variables = VALUES.iter().find(|(known, _)| *known == id);
         let variables = variables.map_or(&[][..], |(_, variables)| variables);
         let variables = variables.iter().map(|(name, chooses)| {
             let placeholder = format!("{{{name}}}");

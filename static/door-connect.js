@@ -154,6 +154,15 @@
     part("go").action = url.href;
   }
 
+  // Shows a flag of Jira's over the page. The panel says the same, so nothing is lost where Jira shows none. Returns a
+  // function that closes the flag.
+  function flag({ title, text, good }) {
+    const shown = window.AP?.flag?.create?.({
+      title, body: text, type: good ? "success" : "warning", close: good ? "auto" : "manual",
+    });
+    return () => shown?.close?.();
+  }
+
   bridge().then((AP) => {
     // Theming may answer with a promise or with nothing; without it the page follows the browser.
     Promise.resolve(AP.theming?.initializeTheming?.()).catch(() => {});
@@ -161,5 +170,5 @@
     new ResizeObserver(fit).observe(root);
   }).catch(() => {});
 
-  Object.assign(window.Latchkey, { call, openTab, arrival, leadTo });
+  Object.assign(window.Latchkey, { call, openTab, arrival, leadTo, flag });
 })();

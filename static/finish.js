@@ -14,8 +14,8 @@
     unauthorized: () => [text("finish-unauthorized-title"), text("nothing-connected"), text("finish-unauthorized")],
     // The page of a Forge app is in Jira's menu too, and it keeps nothing when it is reloaded.
     "nothing-begun": () => [text("finish-nothing-title"), text("finish-nothing"), text("finish-look")],
-    "jira-unreachable": () => later(text("finish-jira-title")),
-    "too-many": () => later(text("finish-too-many-title"), text("finish-too-many")),
+    "jira-unreachable": () => later(text("jira-silent-title")),
+    "too-many": () => later(text("one-moment-title"), text("finish-too-many")),
     unavailable: () => later(text("finish-unavailable-title")),
     unreachable: () => later(text("finish-unreachable-title")),
     "no-bridge": () => later(text("finish-no-bridge-title"), text("finish-no-bridge")),
@@ -89,7 +89,7 @@
       detail = text("finish-late");
     }
     if (problem.name === "not-allowed") {
-      [title, detail, advice] = [text("finish-not-allowed-title"), problem.detail || problem.title, ""];
+      [title, detail, advice] = [text("not-allowed-title"), problem.detail || problem.title, ""];
     }
     if (problem.name === "wrong-person") {
       title = text("finish-wrong-person-title");

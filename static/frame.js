@@ -118,13 +118,12 @@
     (visible ? resting : heading())?.focus({ preventScroll: true });
   }
 
-  // Shows exactly the elements whose data-show lists one of the two states.
-  function show(state, also) {
+  // Shows exactly the elements whose data-show lists one of these states. The first is that of the page.
+  function show(state, ...also) {
     const changed = root.dataset.state !== state;
     root.dataset.state = state;
     for (const element of root.querySelectorAll("[data-show]")) {
-      const states = element.dataset.show.split(" ");
-      element.hidden = !states.includes(state) && !states.includes(also);
+      element.hidden = !element.dataset.show.split(" ").some((shown) => shown === state || also.includes(shown));
     }
     if (changed) say(heading()?.textContent ?? "");
     settle();

@@ -235,4 +235,18 @@ try {
   Promise.resolve(bridge().view.theme.enable()).catch(() => {});
 } catch { /* Without it the page follows the browser. */ }
 
-Object.assign(window.Latchkey, { call, openTab, arrival, leadTo });
+// Shows a flag of Jira's over the page. The panel says the same, so nothing is lost where Jira shows none. Returns a
+// function that closes the flag.
+let flags = 0;
+function flag({ title, text, good }) {
+  try {
+    const shown = bridge().showFlag({
+      id: `latchkey-${Date.now()}-${++flags}`, title, description: text, type: good ? "success" : "warning", isAutoDismiss: good,
+    });
+    return () => shown.close().catch(() => {});
+  } catch {
+    return () => {};
+  }
+}
+
+Object.assign(window.Latchkey, { call, openTab, arrival, leadTo, flag });

@@ -40,10 +40,12 @@ export async function startBackend() {
 
     const [, ticket] = pathname.match(/^\/link\/t\/(\w+)$/) ?? [];
     if (ticket) {
-      const good = state.tickets.get(ticket) > Date.now();
+      const { until, another } = state.tickets.get(ticket) ?? {};
+      const good = until > Date.now();
       state.tickets.delete(ticket);
       if (!good) return send(response, 404, "text/html", page("This address was used"));
-      state.link = { ...state.link, state: state.link.state === "linked" ? "linked" : "linking" };
+      const attempt = { another, expiresAt: at(10 * MINUTE) };
+      state.link = { ...state.link, state: state.link.state === "unlinked" ? "linking" : state.link.state, attempt };
       return response.writeHead(303, { location: `${base}/link/attempt-1` }).end();
     }
     if (route === "GET /link/attempt-1") return send(response, 200, "text/html", page("Linking page"));
@@ -55,12 +57,17 @@ export async function startBackend() {
     if (pathname.startsWith("/api/admin/")) return admin(route, new URL(request.url, base).searchParams, response);
     if (route === "POST /api/link/ticket") {
       const id = `t${++made}`;
-      state.tickets.set(id, Date.now() + MINUTE);
+      state.tickets.set(id, { until: Date.now() + MINUTE, another: asked.body.another });
       return json(response, 200, { url: state.elsewhere ?? `${base}/link/t/${id}` });
     }
     if (route === "DELETE /api/link") {
       state.link = { state: "unlinked", service: state.link.service };
       return response.writeHead(204, { "latchkey-left": state.left }).end();
+    }
+    if (route === "DELETE /api/link/attempt") {
+      const { attempt, ...rest } = state.link;
+      state.link = rest.state === "linking" ? { ...rest, state: "unlinked" } : rest;
+      return response.writeHead(204).end();
     }
     if (route === "POST /api/link/renew") {
       Object.assign(state.link, { renewedAt: at(0), expiresAt: at(60 * MINUTE) });

@@ -171,7 +171,7 @@ test("an address that is not the server's is not opened", async () => {
     await open(host.issueUrl);
     await shown("unlinked");
     await click("Connect");
-    await sees("That did not work. Try again in a moment.");
+    await sees("That didn't work. Try again in a moment.");
     assert.equal(await page.locator("dialog[open]").count(), 0);
   }
   await open(`${host.pageUrl("finish")}?attempt=attempt-1&handle=handle-1_A`);
@@ -187,9 +187,11 @@ test("connected: renew and disconnect, by keyboard as well", async () => {
   // Nobody is about to begin: no ticket is made.
   assert.equal(asked("POST", "/api/link/ticket").length, 0);
   await shot("linked");
+  await click("Manage");
   await click("Renew now");
   await until("a renewal", () => asked("POST", "/api/link/renew").length === 1);
-  await sees("just now");
+  await sees("The key was renewed.");
+  await click("Manage");
   await app.locator("#disconnect").focus();
   await page.keyboard.press("Enter");
   await sees("Disconnect Acme Drive?");
@@ -198,7 +200,7 @@ test("connected: renew and disconnect, by keyboard as well", async () => {
   await app.locator("#disconnect-yes").focus();
   await page.keyboard.press("Enter");
   await shown("unlinked");
-  await sees("Acme Drive or Jira hasn't confirmed yet that the last one is gone");
+  await sees("Acme Drive or Jira hasn't confirmed yet that the last key is gone");
   await shot("disconnected");
 });
 
@@ -218,11 +220,60 @@ test("connected: another account is asked for with the ticket", async () => {
   backend.state.link = backend.linked();
   await open(host.issueUrl);
   await shown("linked");
+  await click("Manage");
   await click("Use another account");
   const opens = context.waitForEvent("page");
   await page.getByRole("button", { name: "Leave" }).click();
   await (await opens).getByText("Linking page").waitFor();
   assert.deepEqual(asked("POST", "/api/link/ticket").map(({ body }) => body.another), [true]);
+});
+
+test("a double click opens one tab, and what it began is cancelled in the panel", async () => {
+  await open(host.issueUrl);
+  await shown("unlinked");
+  await app.getByRole("button", { name: "Connect", exact: true }).dblclick();
+  const opens = context.waitForEvent("page");
+  await page.getByRole("button", { name: "Leave" }).click();
+  await (await opens).getByText("Linking page").waitFor();
+  await shown("linking");
+  assert.equal(context.pages().length, 2);
+  assert.equal(await page.locator("dialog[open]").count(), 0);
+  await click("Cancel");
+  await shown("unlinked");
+  await sees("Cancelled. Nothing was connected.");
+  assert.equal(asked("DELETE", "/api/link/attempt").length, 1);
+});
+
+test("who moves to another account sees it, and that the first one stays", async () => {
+  backend.state.link = backend.linked({ attempt: { another: true, expiresAt: backend.at(MINUTE) } });
+  await open(host.issueUrl);
+  await shown("linked");
+  await sees("Connecting another account…");
+  await sees("stays connected until you finish.");
+  await shot("switching");
+  await click("Cancel");
+  await sees("Cancelled.");
+  await sees("stays connected.");
+  await app.getByText("Connecting another account…").waitFor({ state: "hidden" });
+});
+
+test("Jira says once that a connection needs its person, and that it works again", async () => {
+  backend.state.link = backend.linked();
+  await open(host.issueUrl);
+  await shown("linked");
+  assert.equal(await page.locator(".flag").count(), 0);
+  const works = backend.state.link;
+  backend.state.link = backend.linked({ state: "reconnect", reason: "Acme Drive has ended the login." });
+  const wake = () => app.locator("body").evaluate(() => { window.dispatchEvent(new Event("online")); });
+  await wake();
+  await page.locator(".flag", { hasText: "Reconnect Acme Drive" }).waitFor();
+  await wake();
+  await until("another look", () => asked("GET", "/api/link").length >= 3);
+  assert.equal(await page.locator(".flag").count(), 1);
+  backend.state.link = works;
+  await wake();
+  await page.locator(".flag", { hasText: "Your connection to Acme Drive works again" }).waitFor();
+  await page.locator(".flag", { hasText: "Reconnect Acme Drive" }).waitFor({ state: "detached" });
 });
 
 test("reconnect, and a key that ran out", async () => {
@@ -239,7 +290,7 @@ test("reconnect, and a key that ran out", async () => {
   backend.state.link = backend.linked({ expiresAt: at(-MINUTE), reason: "Acme Drive is out of reach." });
   await open(host.issueUrl);
   await shown("ran-out");
-  await sees("Your Acme Drive key has run out");
+  await sees("Your Acme Drive key has expired");
   await shot("ran-out");
 });
 
@@ -259,7 +310,7 @@ test("out of reach, too many, and not allowed have words, and go on", async () =
   backend.close();
   await open(host.issueUrl);
   await shown("unreachable");
-  await sees("Cannot reach Latchkey");
+  await sees("Can't reach Latchkey");
   await shot("unreachable");
 });
 
@@ -274,7 +325,7 @@ test("without Forge's half of the bridge the panel has words", async () => {
   await page.route("**/bridge.js", (route) => route.fulfill({ contentType: "text/javascript", body: "" }));
   await open(host.issueUrl);
   await shown("unreachable");
-  await sees("Jira does not answer this panel.");
+  await sees("Jira doesn't answer");
 });
 
 test("finish: proves, forgets the handle, says who is signed in, and Continue leads on", async () => {

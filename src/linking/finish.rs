@@ -207,6 +207,8 @@ pub struct Introduction {
     pub may_choose: bool,
     /// Whether they have logged in at the service, and Jira has not named them yet.
     pub awaits_jira: bool,
+    /// The number of this page among those of the attempt.
+    pub shown: i64,
 }
 
 /// Both accounts, for the person to look at before they are linked.
@@ -242,6 +244,8 @@ pub struct Over {
     pub link: Option<LinkStatus>,
     /// The attempt with which the person began again, if this browser began that one too.
     pub newest: Option<AttemptId>,
+    /// Whether a later attempt of the person became a link.
+    pub connected_since: bool,
     /// Where the person came from.
     pub back: String,
     /// The issue they came from.
@@ -307,7 +311,9 @@ async fn over(
     let account = &ended.account_id;
     let link = store.link(tenant, account).await?;
     let newest = store.attempt_of_person(tenant, account, now).await?;
+    let newest = newest.map(|newest| newest.id);
     Ok(Over {
+        connected_since: store.connected_since(tenant, account, ended.at).await?,
         how: ended.how,
         link: link.map(|link| {
             let meanwhile = linking.keeps_waiting(tenant);
@@ -317,6 +323,43 @@ async fn over(
         back: tenant.back(ended.issue.as_ref()),
         issue: ended.issue,
     })
+}
+
+/// Whether an attempt that this browser does not carry was replaced by one of the same person that it does carry.
+///
+/// Two attempts that begin at the same moment each set a session cookie, and the browser keeps the one that arrives
+/// last. The other tab is then told that a newer attempt replaced it, and not that the page belongs to another browser.
+/// That is safe: the browser carries an attempt of the same person, and a replaced attempt can do nothing any more.
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn was_replaced(
+    linking: &Linking,
+    id: &AttemptId,
+    begun: &[AttemptId],
+) -> Result<bool, Error> {
+    let (now, store) = (linking.now(), linking.store());
+    let Some((tenant, ended)) = store.attempt_end(id, now).await? else {
+        return Ok(false);
+    };
+    if ended.how != Ending::Replaced {
+        return Ok(false);
+    }
+    for own in begun {
+        let whose = match store.attempt(own, now).await? {
+            Some((tenant, attempt)) => Some((tenant, attempt.account_id)),
+            None => {
+                let ended = store.attempt_end(own, now).await?;
+                ended.map(|(tenant, ended)| (tenant, ended.account_id))
+            }
+        };
+        if whose.is_some_and(|(of, account)| {
+            of.client_key == tenant.client_key && account == ended.account_id
+        }) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The person's name in Jira, or their account id if Jira has not told the name.
@@ -348,6 +391,7 @@ async fn introduction(
         // It is only a hint on the page, which must not fail because of it.
         may_choose: matters && linking.parts.service.lets_choose().await.unwrap_or(false),
         awaits_jira: matches!(attempt.phase, Phase::Returned(_)),
+        shown: linking.store().attempt_shown(&attempt.id).await?,
     })
 }
 

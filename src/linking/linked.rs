@@ -1,19 +1,24 @@
-//! What a person sees and does in the issue: the status, Renew now, Disconnect.
+//! What a person sees and does in the issue: the status, Cancel, Renew now, Disconnect.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::atlassian::Viewer;
 use crate::cleanup;
-use crate::clock::Seconds;
+use crate::clock::{Seconds, rfc3339};
 use crate::error::Error;
-use crate::model::{AccountId, Actor, Left, LinkId, LinkStatus, SharedWith, Tenant};
+use crate::model::{
+    AccountId, Actor, Ending, Left, LinkId, LinkStatus, SharedWith, Tenant, UnderWay,
+};
 use crate::words::Words;
 
 use super::{Linking, refused, refused_by_id};
 
 /// How long a person who disconnects waits for the service and Jira. What takes longer goes on without them.
 const UNLINK_PATIENCE: Duration = Duration::from_secs(10);
+/// How long the page of an attempt has to be closed until the panel says so, in seconds. During a reload it is closed
+/// for a moment.
+const LEFT_FOR: Seconds = 10;
 /// How long the worker leaves to that request what it cleans up, in seconds.
 const HANDS_OFF: Seconds = 15;
 
@@ -28,17 +33,42 @@ pub async fn status(
 ) -> Result<LinkStatus, Error> {
     let (now, store) = (linking.now(), linking.store());
     let (tenant, account) = (viewer.tenant(), viewer.account());
+    let attempt = store.attempt_of_person(tenant, account, now).await?;
+    let attempt = attempt.map(|attempt| UnderWay {
+        another: attempt.another,
+        expires_at: rfc3339(attempt.expires_at),
+        left: attempt.left_at.is_some_and(|at| now >= at + LEFT_FOR),
+    });
     if let Some(link) = store.link(tenant, account).await? {
         let meanwhile = linking.keeps_waiting(tenant);
         let shared = store.shared_with(&link).await?;
         return Ok(LinkStatus {
             on_disconnect: shared.explain(words, key_ends_with(linking, shared)),
+            attempt,
             ..LinkStatus::of(&link, tenant, words, meanwhile, now)
         });
     }
     may_look(linking, viewer).await?;
-    let attempt = store.attempt_of_person(tenant, account, now).await?;
-    Ok(LinkStatus::without_link(words, attempt.is_some()))
+    Ok(LinkStatus::without_link(words, attempt))
+}
+
+/// Ends the person's attempt at any step, in any browser. What it brought is revoked; their link stays. Without an
+/// attempt nothing happens, because there is nothing to end.
+///
+/// The viewer's token is enough, because it names the person whose attempt ends. Somebody else's id or handle is of no
+/// use here.
+///
+/// # Errors
+/// [`Error::TooMany`], and when the store is unavailable.
+pub async fn abandon(linking: &Linking, viewer: &Viewer) -> Result<(), Error> {
+    let (tenant, account) = (viewer.tenant(), viewer.account());
+    linking.limits.act(tenant, account)?;
+    let store = linking.store();
+    let attempt = store.attempt_of_person(tenant, account, linking.now());
+    match attempt.await? {
+        Some(attempt) => linking.end(&attempt.id, Ending::Cancelled).await,
+        None => Ok(()),
+    }
 }
 
 /// Whether a key stops working when its link ends, although another link uses the same account.

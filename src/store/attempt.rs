@@ -35,14 +35,31 @@ statements! {
     /// Takes any attempt to its next phase. Each sealing gives another text, so of two equal steps the second
     /// finds no row.
     ATTEMPT_STEP = "update attempt set phase = $4, state_hash = $5, handle_hash = $6, handle_expires_at = $7, \
-        kept = $8 where id = $1 and kept = $2 and expires_at > $3";
+        kept = $8, left_at = null where id = $1 and kept = $2 and expires_at > $3";
+    ATTEMPT_SHOWN = "update attempt set shown = shown + 1, left_at = null where id = $1 returning shown";
+    ATTEMPT_LEFT = "update attempt set left_at = $3 where id = $1 and shown = $2 \
+        and phase in ('begun', 'authorizing', 'returned')";
     ATTEMPT_DELETE = "delete from attempt where id = $1 returning {attempt}";
     ATTEMPT_CONFIRM = "delete from attempt where id = $1 and kept = $2 and expires_at > $3 \
         and phase = 'redeemed' and client_key = $4 and account_id = $5 and installation = $6 returning {attempt}";
     ATTEMPT_END_ADD = "insert into attempt_end (id, client_key, installation, account_id, issue, how, state_hash, \
         handle_hash, handle_expires_at, expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
         on conflict (id) do nothing";
+    ATTEMPT_CONNECTED_SINCE = "select count(*) from attempt_end where client_key = $1 and account_id = $2 \
+        and how = 'connected' and expires_at >= $3";
     ATTEMPT_END_BY_ID = "select {attempt_end} from attempt_end where id = $1 and expires_at > $2";
+}
+
+/// A person's attempt in progress, for what only shows it or ends it. Nothing of it is opened.
+pub struct OpenAttempt {
+    /// Its id.
+    pub id: AttemptId,
+    /// Whether the person asked for another account at the service.
+    pub another: bool,
+    /// When it ends by itself.
+    pub expires_at: Seconds,
+    /// When the browser said that the page of it was closed, unless anything was done with it since.
+    pub left_at: Option<Seconds>,
 }
 
 /// Encodes a text that may be absent, so that absent and empty differ.
@@ -67,6 +84,7 @@ impl AttemptRow {
             kept: None,
             expires_at: attempt.expires_at,
             another: attempt.another,
+            left_at: None,
         }
     }
 
@@ -349,6 +367,7 @@ impl Store {
         };
         let handle = row.handle_hash.zip(row.handle_expires_at);
         let ended = Ended {
+            at: row.expires_at - END_REMEMBERED_FOR,
             account_id: AccountId(row.account_id),
             issue: row.issue.as_deref().and_then(IssueKey::parse),
             how: match tenant.installation == row.installation {
@@ -361,17 +380,37 @@ impl Store {
         Ok(Some((tenant, ended)))
     }
 
+    /// Whether an attempt of this person became a link at this time or later.
+    pub async fn connected_since(
+        &self,
+        tenant: &Tenant,
+        account: &AccountId,
+        since: Seconds,
+    ) -> Result<bool, Error> {
+        let connected = ATTEMPT_CONNECTED_SINCE
+            .bind(tenant.client_key.as_str())
+            .bind(account.as_str())
+            .bind(since + END_REMEMBERED_FOR);
+        let connected: i64 = self.connections.one(connected).await?;
+        Ok(connected > 0)
+    }
+
     /// A person's attempt in progress.
     pub async fn attempt_of_person(
         &self,
         tenant: &Tenant,
         account: &AccountId,
         now: Seconds,
-    ) -> Result<Option<AttemptId>, Error> {
+    ) -> Result<Option<OpenAttempt>, Error> {
         let row = self.attempt_row_of(tenant, account).await?;
         Ok(row
             .filter(|row| row.expires_at > now && row.installation == tenant.installation)
-            .map(|row| AttemptId(row.id)))
+            .map(|row| OpenAttempt {
+                id: AttemptId(row.id),
+                another: row.another,
+                expires_at: row.expires_at,
+                left_at: row.left_at,
+            }))
     }
 
     pub(super) async fn attempt_row_of(
@@ -437,6 +476,24 @@ impl Store {
             phase: next,
             sealed: kept,
         }))
+    }
+
+    /// Counts a page of an attempt that is shown, and returns its number.
+    pub async fn attempt_shown(&self, id: &AttemptId) -> Result<i64, Error> {
+        let shown = ATTEMPT_SHOWN.bind(id.as_str());
+        Ok(self.connections.optional(shown).await?.unwrap_or_default())
+    }
+
+    /// Notes that the page of this number was closed, if none was shown after it.
+    pub async fn attempt_left(
+        &self,
+        id: &AttemptId,
+        number: i64,
+        now: Seconds,
+    ) -> Result<(), Error> {
+        let left = ATTEMPT_LEFT.bind(id.as_str()).bind(number).bind(now);
+        self.connections.execute(left).await?;
+        Ok(())
     }
 
     /// Ends an attempt in any phase. Its tokens are revoked.

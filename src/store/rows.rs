@@ -94,6 +94,7 @@ pub(super) struct AttemptRow {
     pub(super) kept: Option<String>,
     pub(super) expires_at: i64,
     pub(super) another: bool,
+    pub(super) left_at: Option<i64>,
 }
 
 #[derive(FromRow)]
@@ -106,6 +107,7 @@ pub(super) struct AttemptEndRow {
     pub(super) state_hash: Option<String>,
     pub(super) handle_hash: Option<String>,
     pub(super) handle_expires_at: Option<i64>,
+    pub(super) expires_at: i64,
 }
 
 #[derive(FromRow)]

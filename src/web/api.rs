@@ -40,6 +40,12 @@ pub async fn unlink(
     Ok((StatusCode::NO_CONTENT, [(LEFT, left.as_str())]))
 }
 
+/// `DELETE /api/link/attempt`: ends what the person has begun, wherever its tab is.
+pub async fn abandon(State(app): State<Arc<App>>, viewer: Viewer) -> Result<StatusCode, Error> {
+    linking::abandon(&app.linking, &viewer).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// `POST /api/link/renew`.
 pub async fn renew(
     State(app): State<Arc<App>>,

@@ -26,6 +26,7 @@ assets! {
     "finish.js": JS,
     "admin.js": JS,
     "confirm.js": JS,
+    "link.js": JS,
     "icon.svg": SVG,
 }
 

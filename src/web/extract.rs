@@ -25,6 +25,7 @@ use crate::atlassian::forge::Endpoint;
 use crate::atlassian::{Admin, Viewer};
 use crate::error::Error;
 use crate::events::Event;
+use crate::linking;
 use crate::model::{AttemptId, Look, Tenant, Whereabouts};
 use crate::secret::{Secret, fingerprint};
 
@@ -321,12 +322,16 @@ impl Browser {
         Ok(ids.into_iter().map(AttemptId).collect())
     }
 
-    /// The attempt in the address, if it began in this browser, and all attempts that did.
+    /// The attempt in the address, if it began in this browser or was replaced by one that did, and all that did.
     pub async fn own(&self, app: &App, id: String) -> Result<(AttemptId, Vec<AttemptId>), Error> {
         let begun = self.attempts().await?;
         match begun.iter().find(|own| own.as_str() == id) {
             Some(own) => Ok((own.clone(), begun)),
             None => {
+                let id = AttemptId(id);
+                if linking::was_replaced(&app.linking, &id, &begun).await? {
+                    return Ok((id, begun));
+                }
                 app.events.record(Event::WrongBrowser);
                 Err(Error::WrongBrowser)
             }

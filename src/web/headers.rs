@@ -59,6 +59,11 @@ pub fn top_level_with_script(app: &App) -> String {
     format!("{}; script-src 'self'", top_level(app))
 }
 
+/// The same with a script that also tells the server something.
+pub fn top_level_that_tells(app: &App) -> String {
+    format!("{}; connect-src 'self'", top_level_with_script(app))
+}
+
 /// For a page that a tenant frames: only that tenant's hosts may.
 pub fn framed_by(app: &App, tenant: &Tenant) -> String {
     let hosts: Vec<&str> = std::iter::once(tenant.base_url.as_str())

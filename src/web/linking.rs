@@ -202,6 +202,9 @@ fn introduce(
         css: asset(app, "latchkey.css"),
         icon: asset(app, "icon.svg"),
         color_mode: top.color_mode,
+        browsers: top.browsers,
+        js: asset(app, "link.js"),
+        shown: introduction.shown,
         avatar_initials: initials(&introduction.person),
         site: introduction.site,
         person: introduction.person,
@@ -217,7 +220,11 @@ fn introduce(
             .map(|name| top.words.link_connected_as(&name)),
         words: top.words,
     };
-    page(&template, &template.words, &headers::top_level(app))
+    page(
+        &template,
+        &template.words,
+        &headers::top_level_that_tells(app),
+    )
 }
 
 fn show_both(app: &App, top: Top, id: &AttemptId, both: BothAccounts) -> Result<Response, Error> {
@@ -229,6 +236,7 @@ fn show_both(app: &App, top: Top, id: &AttemptId, both: BothAccounts) -> Result<
         icon: asset(app, "icon.svg"),
         js: asset(app, "confirm.js"),
         color_mode: top.color_mode,
+        browsers: top.browsers,
         words: top.words,
         confirm: format!("{action}/confirm"),
         action,
@@ -244,7 +252,7 @@ fn show_both(app: &App, top: Top, id: &AttemptId, both: BothAccounts) -> Result<
 }
 
 /// `POST /link/{id}`: on to the service, by one button to choose another account there; or an end to it,
-/// at any step.
+/// at any step; or the word of the page that it was closed.
 pub async fn authorize(
     State(app): State<Arc<App>>,
     _: SameSite,
@@ -254,6 +262,11 @@ pub async fn authorize(
 ) -> Result<Response, Failed> {
     let (id, _) = browser.own(&app, id).await?;
     let form = Form::of(&body);
+    if let Some(shown) = form.only("left") {
+        let shown = shown.parse().unwrap_or_default();
+        linking::leave(&app.linking, &id, shown).await?;
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
     if form.only("cancel").is_some() {
         linking::turn_back(&app.linking, &id).await?;
         return Ok(see_other(&address(&app, &id)));
@@ -367,10 +380,13 @@ pub async fn cancel(
 #[template(path = "link.html")]
 struct LinkPage {
     words: Words,
+    browsers: Option<Words>,
     color_mode: Option<&'static str>,
     app_name: String,
     css: String,
     icon: String,
+    js: String,
+    shown: i64,
     site: String,
     person: String,
     avatar_initials: String,
@@ -388,6 +404,7 @@ struct LinkPage {
 #[template(path = "both.html")]
 struct BothPage {
     words: Words,
+    browsers: Option<Words>,
     color_mode: Option<&'static str>,
     app_name: String,
     service: String,
@@ -470,6 +487,11 @@ impl OverPage {
         let words = top.words;
         let (how, link) = (outcome.how, outcome.link.as_ref());
         let works = link.filter(|link| link.state != "reconnect");
+        // The newer attempt that replaced this one may have become the link that there is now.
+        let how = match how {
+            Ending::Replaced if outcome.connected_since => Ending::Connected,
+            how => how,
+        };
         let (title, lines) = match (how, works, link) {
             (Ending::Connected, Some(link), _) => connected(&words, link, outcome.issue.as_ref()),
             (Ending::Connected, None, lost) => connected_once(&words, lost),
@@ -522,7 +544,7 @@ fn connected(words: &Words, link: &LinkStatus, issue: Option<&IssueKey>) -> Word
     };
     let lines = waits.into_iter().chain([renews]).collect();
     let title = match link.has_run_out {
-        true => words.over_key_expired().into(),
+        true => words.key_expired_title().into(),
         false => words.connected_as(name(link)),
     };
     (title, lines)
@@ -534,7 +556,7 @@ fn connected_once(words: &Words, lost: Option<&LinkStatus>) -> Wording {
         Some(link) => {
             let reason = link.reason.clone().unwrap_or_default();
             let lines = vec![reason.into(), words.over_reconnect().into()];
-            (words.over_reconnect_title().into(), lines)
+            (words.reconnect_title().into(), lines)
         }
         None => {
             let lines = vec![words.over_disconnected().into()];

@@ -25,15 +25,18 @@ use crate::words::{Language, Words};
 /// The query parameter in which Jira names its language to a framed page.
 const LOC: &str = "loc";
 
+/// The language that the browser likes best.
+fn accepted(headers: &HeaderMap) -> Option<Language> {
+    let values = headers.get_all(ACCEPT_LANGUAGE).iter();
+    let mut values = values.filter_map(|value| value.to_str().ok());
+    Language::accepted(values.next()?)
+}
+
 /// How a request wants its answer to look. The session of a browser comes first, where a layer has read it.
 fn of(extensions: &Extensions, uri: &Uri, headers: &HeaderMap) -> Look {
     let kept = extensions.get::<Look>().copied().unwrap_or_default();
     let named = || Language::parse(&Query::of_address(uri).only(LOC)?);
-    let accepted = || {
-        let values = headers.get_all(ACCEPT_LANGUAGE).iter();
-        let mut values = values.filter_map(|value| value.to_str().ok());
-        Language::accepted(values.next()?)
-    };
+    let accepted = || accepted(headers);
     Look {
         language: kept.language.or_else(named).or_else(accepted),
         ..kept
@@ -71,6 +74,9 @@ pub struct Top {
     pub words: Words,
     /// Its theme. None: the browser's.
     pub color_mode: Option<&'static str>,
+    /// The words in the language of the browser, where that is another one. A ticket names a language, and an
+    /// attacker may send one to a victim. So what warns the person is in the browser's language, too.
+    pub browsers: Option<Words>,
 }
 
 impl Top {
@@ -80,6 +86,7 @@ impl Top {
         Self {
             words,
             color_mode: look.color_mode.map(|mode| mode.as_str()),
+            browsers: None,
         }
     }
 }
@@ -88,10 +95,15 @@ impl FromRequestParts<Arc<App>> for Top {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
-        Ok(Self::of(
-            app,
-            of(&parts.extensions, &parts.uri, &parts.headers),
-        ))
+        let look = of(&parts.extensions, &parts.uri, &parts.headers);
+        let top = Self::of(app, look);
+        let browsers = accepted(&parts.headers);
+        Ok(Self {
+            browsers: browsers
+                .filter(|language| *language != top.words.language())
+                .map(|language| top.words.in_language(language)),
+            ..top
+        })
     }
 }
 

@@ -246,7 +246,9 @@ fn error_page(
     reference: Option<String>,
     framed: bool,
 ) -> Response {
-    let Top { words, color_mode } = Top::of(app, look);
+    let Top {
+        words, color_mode, ..
+    } = Top::of(app, look);
     let in_old_panel = (framed && app.forge.is_some())
         .then(|| failed.error.said_in_old_panel(&words))
         .flatten();

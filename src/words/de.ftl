@@ -17,6 +17,61 @@ nothing-connected = Es wurde nichts verbunden.
 nothing-connected-yet = Es wurde noch nichts verbunden. Versuchen Sie es gleich noch einmal.
 try-again-soon = Das hat nicht funktioniert. Versuchen Sie es gleich noch einmal.
 
+## Bereich im Vorgang
+
+button-connect = Verbinden
+button-reconnect = Neu verbinden
+panel-checking = Ihre Verbindung wird geprüft …
+panel-unreachable = { $app } ist nicht erreichbar
+panel-offline = Sie sind offline
+panel-retrying = Neuer Versuch erfolgt automatisch.
+panel-retry-at = Neuer Versuch um { $time }.
+panel-retry-online = Die Anzeige wird aktualisiert, sobald Sie wieder online sind.
+panel-retry-reload = Neuer Versuch erfolgt automatisch. Wenn das nicht hilft, laden Sie den Vorgang neu.
+panel-unfinished = Sie haben das Verbinden nicht abgeschlossen, daher wurde nichts verbunden.
+panel-unfinished-stays = Sie haben das Verbinden nicht abgeschlossen. { $name } bleibt verbunden.
+panel-unfinished-unchanged = Sie haben das Verbinden nicht abgeschlossen, daher hat sich nichts geändert.
+panel-cancelled = Abgebrochen. Es wurde nichts verbunden.
+panel-cancelled-stays = Abgebrochen. { $name } bleibt verbunden.
+panel-cancelled-unchanged = Abgebrochen. Es hat sich nichts geändert.
+panel-left-shared = Getrennt. Der Schlüssel wird nicht mehr erneuert. { $service } behält die Anmeldung, bis die andere Verbindung mit demselben Konto endet.
+panel-left-retried = Getrennt. Der Schlüssel wird nicht mehr erneuert. { $service } oder Jira hat noch nicht bestätigt, dass der letzte Schlüssel gelöscht ist. Neuer Versuch erfolgt automatisch.
+panel-connect-title = Verbinden Sie Ihr { $service }-Konto
+panel-connect = Verwenden Sie { $service } in Jira mit Ihrem eigenen Konto. { $app } hält einen befristeten Schlüssel in Ihrem Jira-Profil und erneuert ihn, bis Sie die Verbindung trennen.
+panel-connecting = Verbindung wird hergestellt …
+panel-finish-in-tab = Machen Sie in dem Tab weiter, der sich geöffnet hat: Melden Sie sich bei { $service } an, kommen Sie zu Jira zurück und bestätigen Sie dann.
+panel-tab-lost = Haben Sie den Tab geschlossen oder verloren? Beginnen Sie neu oder brechen Sie ab.
+panel-arriving = { $name } wird verbunden …
+panel-arriving-text = Jira hat Ihren Schlüssel noch nicht. Neuer Versuch erfolgt automatisch.
+panel-purpose = Sie können { $service } in Jira mit Ihrem eigenen Konto verwenden.
+panel-consent = Ihre Verbindung mit { $service } endet am { $date }. Verbinden Sie sie neu, um sie zu behalten.
+panel-account = Konto
+panel-expired-at = Abgelaufen
+panel-since = Der Schlüssel ist abgelaufen: { $time }.
+panel-was = Zuletzt verbunden als { $name }.
+panel-switching = Ein anderes Konto wird verbunden …
+panel-reconnecting = Wird neu verbunden …
+panel-stays = { $name } bleibt verbunden, bis Sie fertig sind.
+panel-switching-text = Machen Sie in dem Tab weiter, der sich geöffnet hat. Haben Sie ihn geschlossen oder verloren? Beginnen Sie neu oder brechen Sie ab.
+panel-not-installed-title = { $app } ist nicht richtig installiert
+panel-not-installed = Laden Sie den Vorgang neu. Wenn Sie das wieder sehen, bitten Sie einen Jira-Admin dieser Site, { $app } neu zu installieren.
+panel-renewing = Der Schlüssel wird erneuert …
+panel-renewed = Der Schlüssel wurde erneuert.
+panel-manage = Verwalten
+panel-renew-now = Jetzt erneuern
+panel-disconnect-ask = { $service } trennen?
+panel-details = Details
+panel-service = Dienst
+panel-renewed-at = Erneuert
+panel-key-number = Schlüsselnummer
+panel-blocked-title = Es wurde kein neuer Tab geöffnet.
+panel-blocked = Vielleicht hat Ihr Browser ihn blockiert. Suchen Sie nach einem Symbol in der Adressleiste, erlauben Sie Pop-ups für diese Jira-Site und wählen Sie die Schaltfläche noch einmal.
+panel-ask-admin = Wenden Sie sich an einen Jira-Admin dieser Site.
+panel-reconnect-default = Der Schlüssel konnte nicht erneuert werden. Verbinden Sie das Konto neu, um das zu beheben.
+panel-flag-reconnect = Ihre Verbindung mit { $service } braucht Sie. Wählen Sie in diesem Vorgang „Neu verbinden“.
+panel-flag-expired = Der Bereich in diesem Vorgang nennt den Grund.
+panel-flag-works = Ihre Verbindung mit { $service } funktioniert wieder
+
 ## Verbindungsseite
 
 link-title = { $service } mit Jira verbinden
@@ -59,11 +114,11 @@ waiting-text = Für { $site }. Diese Seite lädt automatisch neu. Es wird nichts
 
 ## Was aus einem Versuch geworden ist
 
-over-key-expired = Ihr { $service }-Schlüssel ist abgelaufen
+key-expired-title = Ihr { $service }-Schlüssel ist abgelaufen
 over-jira-waits = Jira hat den Schlüssel noch nicht gespeichert. Neuer Versuch erfolgt automatisch. Der Vorgang zeigt an, sobald er da ist.
 over-renews = { $app } erneuert Ihren Schlüssel, bis Sie die Verbindung trennen. Das können Sie in jedem Vorgang tun.
 over-renews-issue = { $app } erneuert Ihren Schlüssel, bis Sie die Verbindung trennen. Das können Sie in { $issue } oder in jedem anderen Vorgang tun.
-over-reconnect-title = { $service } neu verbinden
+reconnect-title = { $service } neu verbinden
 over-reconnect = Öffnen Sie einen Vorgang in Jira und wählen Sie „Neu verbinden“.
 over-disconnected-title = Sie haben die Verbindung mit { $service } getrennt
 over-disconnected = Ihr Konto wurde hier verbunden und inzwischen wieder getrennt. Um es erneut zu verbinden, öffnen Sie einen Vorgang in Jira und wählen Sie „Verbinden“.
@@ -82,7 +137,7 @@ over-newer = Mit dem neueren fortfahren
 
 ## Fehler
 
-error-start-again = Neu beginnen
+button-start-again = Neu beginnen
 error-look-again = Aktuelle Seite anzeigen
 error-unauthorized-title = Jira hat nicht bestätigt, wer Sie sind
 error-unauthorized = Laden Sie den Vorgang in Jira neu und versuchen Sie es noch einmal. Wenn das wieder passiert, prüfen Sie Datum und Uhrzeit Ihres Computers. Wenn beide stimmen, bitten Sie einen Jira-Admin, die App neu zu installieren.
@@ -278,8 +333,8 @@ finish-unauthorized-title = Jira konnte nicht bestätigen, wer Sie sind
 finish-unauthorized = Laden Sie diese Seite neu. Wenn Sie das wieder sehen, bitten Sie einen Jira-Admin dieser Site, die App neu zu installieren.
 finish-nothing-title = Hier gibt es nichts abzuschließen
 finish-nothing = Jira öffnet diese Seite, nachdem Sie sich bei { $service } angemeldet haben.
-finish-jira-title = Jira antwortet nicht
-finish-too-many-title = Einen Moment, bitte
+jira-silent-title = Jira antwortet nicht
+one-moment-title = Einen Moment, bitte
 finish-too-many = Es gab zu viele Anfragen auf einmal.
 finish-unavailable-title = Im Moment nicht verfügbar
 finish-unreachable-title = Keine Verbindung
@@ -288,7 +343,7 @@ finish-no-bridge = Diese Seite funktioniert nur innerhalb von Jira.
 finish-failed-title = Etwas ist schiefgelaufen
 finish-late-title = Das hat zu lange gedauert
 finish-late = Zu Ihrer Sicherheit endet ein Versuch nach zehn Minuten, und nach fünf, sobald Sie von { $service } zurück sind.
-finish-not-allowed-title = Sie können dieses Konto nicht verbinden
+not-allowed-title = Sie können dieses Konto nicht verbinden
 finish-wrong-person-title = Jemand anderes hat dies gestartet
 finish-wrong-person = Sie sind bei Jira als { $name } angemeldet, aber jemand anderes hat dies gestartet. Es wurde nichts verbunden.
 finish-wrong-person-unnamed = Sie sind bei Jira als eine andere Person angemeldet als die, die dies gestartet hat. Es wurde nichts verbunden.
@@ -357,7 +412,7 @@ admin-person = Person
 admin-account = { $service }-Konto
 admin-state = Status
 admin-since = Seit
-admin-valid-until = Schlüssel gültig bis
+key-valid-until = Schlüssel gültig bis
 admin-state-connected = Verbunden
 admin-state-connecting = Wird verbunden
 admin-state-expired = Schlüssel abgelaufen

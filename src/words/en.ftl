@@ -21,6 +21,61 @@ nothing-connected = Nothing was connected.
 nothing-connected-yet = Nothing was connected yet. Try again in a moment.
 try-again-soon = That didn't work. Try again in a moment.
 
+## Panel in an issue
+
+button-connect = Connect
+button-reconnect = Reconnect
+panel-checking = Checking your connection…
+panel-unreachable = Can't reach { $app }
+panel-offline = You're offline
+panel-retrying = Retrying automatically.
+panel-retry-at = Retrying at { $time }.
+panel-retry-online = This updates when you're back online.
+panel-retry-reload = Retrying automatically. If this doesn't help, reload the issue.
+panel-unfinished = You didn't finish connecting, so nothing was connected.
+panel-unfinished-stays = You didn't finish connecting. { $name } stays connected.
+panel-unfinished-unchanged = You didn't finish connecting, so nothing has changed.
+panel-cancelled = Cancelled. Nothing was connected.
+panel-cancelled-stays = Cancelled. { $name } stays connected.
+panel-cancelled-unchanged = Cancelled. Nothing has changed.
+panel-left-shared = Disconnected. The key isn't renewed anymore. { $service } keeps the login until the other connection to the same account ends.
+panel-left-retried = Disconnected. The key isn't renewed anymore. { $service } or Jira hasn't confirmed yet that the last key is gone. Retrying automatically.
+panel-connect-title = Connect your { $service } account
+panel-connect = Use { $service } from Jira as yourself. { $app } keeps an expiring key in your Jira profile and renews it until you disconnect.
+panel-connecting = Connecting…
+panel-finish-in-tab = Finish in the tab that opened: log in at { $service }, come back to Jira, then confirm.
+panel-tab-lost = Closed or lost the tab? Start again, or cancel.
+panel-arriving = Connecting { $name }…
+panel-arriving-text = Jira doesn't have your key yet. Retrying automatically.
+panel-purpose = You can use { $service } from Jira as yourself.
+panel-consent = Your connection to { $service } ends on { $date }. Reconnect to keep it.
+panel-account = Account
+panel-expired-at = Expired
+panel-since = The key has expired: { $time }.
+panel-was = It was connected as { $name }.
+panel-switching = Connecting another account…
+panel-reconnecting = Reconnecting…
+panel-stays = { $name } stays connected until you finish.
+panel-switching-text = Finish in the tab that opened. Closed or lost it? Start again, or cancel.
+panel-not-installed-title = { $app } isn't installed properly
+panel-not-installed = Reload the issue. If you see this again, ask a Jira admin of this site to reinstall { $app }.
+panel-renewing = Renewing the key…
+panel-renewed = The key was renewed.
+panel-manage = Manage
+panel-renew-now = Renew now
+panel-disconnect-ask = Disconnect { $service }?
+panel-details = Details
+panel-service = Service
+panel-renewed-at = Renewed
+panel-key-number = Key number
+panel-blocked-title = No new tab has opened.
+panel-blocked = Your browser may have blocked it. Look for a sign in its address bar, allow pop-ups for this Jira site, and select the button again.
+panel-ask-admin = Ask a Jira admin of this site.
+panel-reconnect-default = The key couldn't be renewed. Reconnect to fix this.
+panel-flag-reconnect = Your connection to { $service } needs you. Select Reconnect in this issue.
+panel-flag-expired = The panel in this issue says why.
+panel-flag-works = Your connection to { $service } works again
+
 ## Linking page
 
 link-title = Connect { $service } to Jira
@@ -63,11 +118,11 @@ waiting-text = For { $site }. This page reloads automatically. Nothing is connec
 
 ## What became of an attempt
 
-over-key-expired = Your { $service } key has expired
+key-expired-title = Your { $service } key has expired
 over-jira-waits = Jira hasn't stored the key yet. Retrying automatically. The issue shows when it's there.
 over-renews = { $app } renews your key until you disconnect, which you can do in any issue.
 over-renews-issue = { $app } renews your key until you disconnect, which you can do in { $issue } or any other issue.
-over-reconnect-title = Reconnect { $service }
+reconnect-title = Reconnect { $service }
 over-reconnect = Open an issue in Jira and select Reconnect.
 over-disconnected-title = You've disconnected { $service }
 over-disconnected = Your account was connected here and has been disconnected since. To connect it again, open an issue in Jira and select Connect.
@@ -86,7 +141,7 @@ over-newer = Continue with the newer one
 
 ## Errors: what happened, what still holds, what to do
 
-error-start-again = Start again
+button-start-again = Start again
 error-look-again = Show the current page
 error-unauthorized-title = Jira didn't confirm who you are
 error-unauthorized = Reload the issue in Jira and try again. If this happens again, check the date and time of your computer. If they're right, ask a Jira admin to reinstall the app.
@@ -282,8 +337,8 @@ finish-unauthorized-title = Jira couldn't confirm who you are
 finish-unauthorized = Reload this page. If you see this again, ask a Jira admin of this site to reinstall the app.
 finish-nothing-title = Nothing to finish here
 finish-nothing = Jira opens this page after you log in at { $service }.
-finish-jira-title = Jira doesn't answer
-finish-too-many-title = One moment, please
+jira-silent-title = Jira doesn't answer
+one-moment-title = One moment, please
 finish-too-many = There were too many requests at once.
 finish-unavailable-title = Not available at the moment
 finish-unreachable-title = No connection
@@ -292,7 +347,7 @@ finish-no-bridge = This page works only inside Jira.
 finish-failed-title = Something went wrong
 finish-late-title = This took too long
 finish-late = For your safety, an attempt ends after ten minutes, and after five once you're back from { $service }.
-finish-not-allowed-title = You can't connect this account
+not-allowed-title = You can't connect this account
 finish-wrong-person-title = Somebody else started this
 finish-wrong-person = You're signed in to Jira as { $name }, but somebody else started this. Nothing was connected.
 finish-wrong-person-unnamed = You're signed in to Jira as another person than the one who started this. Nothing was connected.
@@ -361,7 +416,7 @@ admin-person = Person
 admin-account = { $service } account
 admin-state = State
 admin-since = Since
-admin-valid-until = Key valid until
+key-valid-until = Key valid until
 admin-state-connected = Connected
 admin-state-connecting = Connecting
 admin-state-expired = Key has expired

@@ -7,7 +7,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::browser::{Browser, Theme};
-use crate::browsing::{Album, AtJira, ERROR_ANSWERS, beginning_of, comes_back, failed, way_back};
+use crate::browsing::{
+    Album, AtJira, ERROR_ANSWERS, beginning_of, choose, comes_back, failed, way_back,
+};
 use crate::on_both_databases;
 use crate::returning::{parameter, with_parameter};
 use crate::scene::{Answer, Begun, Db, Person, Scene, Setting, eventually};
@@ -788,7 +790,7 @@ async fn each_way_to_fail(theme: Theme) {
     at_jira.wait_glance("linked").await;
     album.panel("glance-linked-another").await;
     at_jira
-        .in_frame(async || browser.click_text("Use another account").await)
+        .in_frame(async || choose(&browser, "#use-another").await)
         .await;
     browser.follow_new_tab().await;
     browser

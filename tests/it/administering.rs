@@ -757,7 +757,7 @@ async fn an_admin_decides_that_portal_customers_stay_out(db: Db) {
     let problem = mia.refused(&answer, 400, "bad-request");
     assert_eq!(
         problem["detail"],
-        "The vendor of the app does not let portal customers connect."
+        "The vendor of the app doesn't let portal customers connect."
     );
     assert_eq!(mia.happened().await, []);
     drop(mia);
@@ -1188,7 +1188,7 @@ async fn a_link_that_does_not_open_names_nobody(db: Db) {
     assert!(
         link["trouble"]
             .as_str()
-            .is_some_and(|words| words.contains("cannot be read")),
+            .is_some_and(|words| words.contains("be read anymore")),
         "{link}"
     );
     // It can be ended all the same.
@@ -1268,7 +1268,7 @@ async fn an_admin_reads_how_the_app_is(db: Db) {
     let site = mia.sees("/api/admin/site").await;
     let words = site["waits"][0]["words"].as_str().expect("there are words");
     assert!(
-        words.contains("The IP allowlist of this site keeps the app out"),
+        words.contains("The IP allowlist of this site blocks the app"),
         "{words}"
     );
     assert!(site["waits"][0]["until"].is_string());

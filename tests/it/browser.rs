@@ -236,6 +236,53 @@ impl Browser {
         .await;
     }
 
+    /// Clicks twice as fast as a hand can, and once more.
+    pub async fn click_hastily(&self, css: &str) {
+        self.until(&format!("something to click at {css}"), async || {
+            let element = self.driver.find(By::Css(css)).await?;
+            if !element.is_displayed().await? || !element.is_enabled().await? {
+                return Ok(false);
+            }
+            let chain = self.driver.action_chain();
+            let twice = chain.double_click_element(&element);
+            twice.click().perform().await?;
+            Ok(true)
+        })
+        .await;
+    }
+
+    /// Holds Enter down on what has the focus until it has come so many times, and lets it go.
+    pub async fn hold_enter(&self, times: u32) {
+        let cdp = self.driver.cdp();
+        for time in 0..times {
+            let key = json!({
+                "type": "keyDown", "key": "Enter", "code": "Enter", "text": "\r",
+                "windowsVirtualKeyCode": 13, "autoRepeat": time > 0,
+            });
+            let held = cdp.send_raw("Input.dispatchKeyEvent", key).await;
+            held.expect("Enter is held down");
+        }
+        let up =
+            json!({"type": "keyUp", "key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13});
+        let up = cdp.send_raw("Input.dispatchKeyEvent", up).await;
+        up.expect("Enter is let go");
+    }
+
+    /// Nothing that axe knows of keeps anybody out of the page or frame the story is in: WCAG 2.2 at level AA, and what
+    /// is best practice.
+    pub async fn is_for_everybody(&self, what: &str) {
+        let axe =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("forge/node_modules/axe-core/axe.min.js");
+        let axe = std::fs::read_to_string(axe)
+            .expect("forge/node_modules is missing: run npm ci in forge/");
+        let run = "return axe.run(document, { preload: false }).then(({ violations, passes }) => ({ \
+            passes: passes.length, violations: violations.map(({ id, nodes }) => \
+            `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join(' | ')}`) }))";
+        let found = self.evaluate(&format!("{axe};{run}")).await;
+        assert_eq!(found["violations"], json!([]), "{what}");
+        assert!(found["passes"].as_u64() > Some(10), "{what}: {found}");
+    }
+
     /// Presses the mouse button at once on whatever stands where this element is, enabled or not, and lets
     /// it go. What the press takes away, the window itself for one, is no failure.
     pub async fn press_at(&self, css: &str) {
@@ -284,6 +331,15 @@ impl Browser {
     /// Presses Tab until the button or link with this text has the focus, then Enter. Works in the
     /// frame the story is in as well; the focus comes there through the page around it.
     pub async fn tab_to_and_enter(&self, text: &str) {
+        self.tab_to(text).await;
+        self.until("Enter to be pressed", async || {
+            self.press(Key::Enter).await.map(|()| true)
+        })
+        .await;
+    }
+
+    /// Presses Tab until the button or link with this text has the focus.
+    pub async fn tab_to(&self, text: &str) {
         let focused = "return document.hasFocus() ? document.activeElement.textContent.trim() : ''";
         self.until(&format!("{text:?} to have the focus"), async || {
             if self.driver.execute(focused, Vec::new()).await?.json() == text {
@@ -293,10 +349,10 @@ impl Browser {
             Ok(false)
         })
         .await;
-        self.until("Enter to be pressed", async || {
-            self.press(Key::Enter).await.map(|()| true)
-        })
-        .await;
+    }
+
+    pub async fn press_escape(&self) {
+        self.press(Key::Escape).await.expect("Escape is pressed");
     }
 
     async fn press(&self, key: Key) -> WebDriverResult<()> {

@@ -334,6 +334,7 @@ async fn t31_a_call_belongs_to_its_route(db: Db) {
         ("GET", "/api/link"),
         ("DELETE", "/api/link"),
         ("POST", "/api/link/renew"),
+        ("DELETE", "/api/link/attempt"),
         ("POST", "/api/link/ticket"),
         ("GET", "/api/link/key"),
         ("GET", "/api/admin/site"),

@@ -5,8 +5,8 @@ use serde_json::json;
 
 use crate::browser::{Browser, Options, Theme};
 use crate::browsing::{
-    Album, AtJira, comes_back, confirm, consent, failed, the_whole_way, token_requests, wait_page,
-    way_back,
+    Album, AtJira, choose, comes_back, confirm, consent, failed, the_whole_way, token_requests,
+    wait_page, way_back,
 };
 use crate::doors::Door;
 use crate::on_both_databases;
@@ -86,7 +86,7 @@ async fn by_forge_who_declines_jiras_question_goes_on_from_there(db: Db) {
     browser.switch_to(issue).await;
     at_jira.wait_glance("linked").await;
     at_jira
-        .in_frame(async || browser.click_css("#disconnect").await)
+        .in_frame(async || choose(&browser, "#disconnect").await)
         .await;
     album.panel("panel-disconnect").await;
     at_jira
@@ -169,7 +169,7 @@ async fn t6_by_forge_another_person_is_told_that_somebody_else_started_this(db: 
         .in_frame(async || {
             browser.wait_text("Somebody else started this").await;
             browser
-                .wait_text("You are signed in to Jira as Omar Haddad")
+                .wait_text("You're signed in to Jira as Omar Haddad")
                 .await;
         })
         .await;

@@ -7,10 +7,12 @@ use serde_json::json;
 
 use latchkey::words::{Language, Words};
 
+use crate::browser::{Browser, Options, Theme};
+use crate::browsing::{Album, AtJira, consent, wait_page};
 use crate::doors::Door;
-use crate::on_both_databases;
 use crate::scene::{Answer, Db, FORGE_SITE, Scene, Setting, between, cookie_of};
 use crate::sim::jira::{OMAR, PAT};
+use crate::{by_both_doors, on_both_databases};
 
 on_both_databases!(
     a_framed_page_is_in_jiras_language_or_else_in_the_browsers,
@@ -18,6 +20,117 @@ on_both_databases!(
     an_attempt_looks_as_jira_does_through_the_service,
     a_ticket_keeps_language_and_theme,
 );
+
+by_both_doors!(each_language_has_its_way_from_the_panel_to_the_link);
+
+/// The text of the button that a page is about, its language, and how much of it is wider than the window. No button is
+/// cut off, and each begins at the side where its language does.
+const LOOKS: &str = "const { lang, dir, scrollWidth } = document.documentElement; \
+    const shown = [...document.querySelectorAll('button, a.button')].filter((button) => button.checkVisibility()); \
+    const cut = shown.filter((button) => button.scrollWidth > button.clientWidth).map((button) => button.textContent); \
+    const heading = [...document.querySelectorAll('h1')].find((h1) => h1.checkVisibility()); \
+    const { left, right } = heading.getBoundingClientRect(); \
+    const range = document.createRange(); range.selectNodeContents(heading); \
+    const text = range.getBoundingClientRect(); \
+    const side = text.width > right - left - 8 ? 'both' : text.left - left <= right - text.right ? 'left' : 'right'; \
+    return { lang, dir, over: Math.max(scrollWidth - innerWidth, 0), cut, side, \
+        primary: document.querySelector('main .primary:not([hidden])')?.textContent ?? '' };";
+
+async fn each_language_has_its_way_from_the_panel_to_the_link(door: Door) {
+    let scene = Scene::start(Db::Sqlite, Setting::default()).await;
+    let site = door.open(&scene).await;
+    let jira = &scene.world.jira;
+    let browser = Browser::new(Options::default()).await;
+    let album = Album::at(&scene, site, &browser, Theme::Dark);
+    let at_jira = AtJira::at(&scene, &browser, site);
+    at_jira.sign_in(OMAR).await;
+    let issue = browser.tab().await;
+    let address = browser.address().await;
+    for language in Language::ALL {
+        let tag = language.tag();
+        jira.edit_site(site, |site| site.language = tag.to_owned());
+        let looks = async |what: &str, button: &str| {
+            album.page(&format!("{tag}-{what}")).await;
+            let looks = browser.evaluate(LOOKS).await;
+            let what = format!("{what} in {tag}: {looks}");
+            assert_eq!(
+                (&looks["lang"], &looks["dir"]),
+                (&json!(tag), &json!(language.direction())),
+                "{what}"
+            );
+            assert_eq!(looks["over"], 0, "{what}");
+            assert_eq!(looks["cut"], json!([]), "{what}");
+            let primary = looks["primary"].as_str().unwrap_or_default().trim();
+            let expected = text(*language, button);
+            let expected = expected.split("<bdi").next().unwrap_or_default();
+            assert!(primary.starts_with(expected), "{what}");
+            let other_side = match language.direction() {
+                "rtl" => "left",
+                _ => "right",
+            };
+            assert_ne!(looks["side"], other_side, "{what}");
+        };
+        browser.goto(&address).await;
+        browser.resize(NARROW, 900).await;
+        at_jira.wait_glance("unlinked").await;
+        at_jira
+            .in_frame(async || {
+                looks("panel", "button-connect").await;
+                browser.click_css("[data-show=unlinked] .primary").await;
+            })
+            .await;
+        at_jira.leave().await;
+        browser.follow_new_tab().await;
+        browser.wait_address("/link/").await;
+        looks("link", "button-continue").await;
+        let mode = browser
+            .evaluate("return document.documentElement.dataset.colorMode")
+            .await;
+        assert_eq!(mode, "dark", "the theme of Jira");
+        browser.click_css(".primary").await;
+        if *language == Language::ALL[0] {
+            consent(&browser, "Robin Park").await;
+        } else {
+            // Logged in there already.
+            browser.click_text("Allow").await;
+        }
+        browser.wait_address(&jira.url(site)).await;
+        at_jira.wait_frame("proved").await;
+        at_jira
+            .in_frame(async || {
+                looks("finish", "button-continue").await;
+                browser.click_css("#continue").await;
+            })
+            .await;
+        at_jira.leave().await;
+        browser.wait_address("/link/").await;
+        wait_page(&browser, "both").await;
+        looks("both", "both-connect").await;
+        browser.wait_enabled("#confirm").await;
+        browser.click_css("#confirm").await;
+        wait_page(&browser, "connected").await;
+        looks("connected", "back-to-issue").await;
+        browser.close_tab().await;
+        browser.switch_to(issue.clone()).await;
+        at_jira.wait_glance("linked").await;
+        at_jira
+            .in_frame(async || {
+                album.page(&format!("{tag}-linked")).await;
+                let said = browser.text().await;
+                let expected = Words::new(*language, "", "").by_id("connected-as");
+                let expected = expected.expect("it is there").to_string();
+                let (before, _) = expected.split_once("<bdi").expect("it has a name");
+                assert!(
+                    said.contains(&format!("{}Robin Park", before.replace("&#39;", "'"))),
+                    "{said}"
+                );
+            })
+            .await;
+        scene.person(site, OMAR).disconnect().await;
+    }
+    browser.close().await;
+    scene.close().await;
+}
 
 /// Language and direction of a page, and its header.
 #[track_caller]
@@ -28,8 +141,14 @@ fn is_in(answer: &Answer, language: Language) {
     assert_eq!(answer.headers[CONTENT_LANGUAGE], tag);
 }
 
-fn words(language: Language) -> Words {
-    Words::new(language, "Acme Drive", "Latchkey")
+/// The width in which everything has to fit (WCAG 2.2, 1.4.10).
+const NARROW: u32 = 320;
+
+/// A message without values.
+fn text(language: Language, id: &str) -> String {
+    let words = Words::new(language, "Acme Drive", "Latchkey");
+    let html = words.by_id(id).expect("it is there").to_string();
+    html.replace("&#39;", "'")
 }
 
 async fn a_framed_page_is_in_jiras_language_or_else_in_the_browsers(db: Db) {
@@ -82,17 +201,29 @@ async fn a_problem_document_is_in_the_language_of_the_page(db: Db) {
         let call = call.header(ACCEPT_LANGUAGE, language.tag());
         let answer = scene.send(call).await;
         let problem = answer.is_problem(404, "not-linked");
-        let of = |id: &str| words(*language).by_id(id).expect("it is there");
+        let of = |id: &str| text(*language, id);
         assert_eq!(problem["title"], of("error-not-linked-title"));
         assert_eq!(problem["detail"], of("error-not-linked"));
         assert_eq!(answer.headers[CONTENT_LANGUAGE], language.tag());
     }
-    let titles = Language::ALL.iter().map(|language| words(*language));
-    let titles: std::collections::BTreeSet<_> = titles
-        .map(|words| words.by_id("error-not-linked-title"))
+    let titles: std::collections::BTreeSet<_> = Language::ALL
+        .iter()
+        .map(|language| text(*language, "error-not-linked-title"))
         .collect();
     assert_eq!(titles.len(), Language::ALL.len(), "each has its own");
     scene.end().await;
+}
+
+/// The warning of a page in another language stands there in the browser's, too.
+#[track_caller]
+fn warns_in_english(page: &Answer, id: &str) {
+    let reads = page.reads();
+    let warning = between(&reads, " lang=\"en\" dir=\"ltr\">", "</p>");
+    let expected = text(Language::En, id);
+    assert!(
+        warning.is_some_and(|warning| warning.ends_with(&expected)),
+        "{reads}"
+    );
 }
 
 /// Begins by the form of the panel, with these fields beside the token. Answers with the page and the cookie.
@@ -127,6 +258,8 @@ async fn an_attempt_looks_as_jira_does_through_the_service(db: Db) {
     let page = look(Method::GET, &path).await.is(200);
     looks(&page);
     assert!(page.text.contains(">Weiter<"), "{}", page.text);
+    // Somebody may have sent this person here, in a language that they don't read.
+    warns_in_english(&page, "link-not-you");
     let authorize = look(Method::POST, &path).await.leads_to().to_owned();
     // What comes back from the service wrong is told in German.
     let wrong = look(Method::GET, "/link/callback?state=wrong").await;
@@ -138,6 +271,7 @@ async fn an_attempt_looks_as_jira_does_through_the_service(db: Db) {
     let both = look(Method::GET, &path).await.is(200);
     looks(&both);
     assert!(both.text.contains(">Konten verbinden<"), "{}", both.text);
+    warns_in_english(&both, "both-not-yours");
     let stale = omar.confirm_page(&returned, "another page").await;
     looks(&stale.is_page(409, "out-of-date"));
     omar.confirm(&returned).await.leads_to();

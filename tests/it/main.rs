@@ -49,6 +49,7 @@ mod mutations;
 mod odd;
 mod opening;
 mod order;
+mod panel;
 mod pooled;
 mod postgres;
 mod proving;

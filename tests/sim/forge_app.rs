@@ -104,10 +104,13 @@ fn fill(source: &str, language: Language, values: &Value, naming: &Naming<'_>) -
         "words.language().direction()" => language.direction().to_owned(),
         name => match name.strip_prefix("words.") {
             Some(call) => {
-                let id = call.trim_end_matches("()").replace('_', "-");
+                let (function, _) = call.split_once('(').expect("it is a call");
+                let id = function.replace('_', "-");
                 let message = words.by_id(&id);
                 let message = message.unwrap_or_else(|| panic!("there is no message {id}"));
-                escaped(&message).replace(SERVICE, text(&values["service"]))
+                message
+                    .to_string()
+                    .replace(SERVICE, text(&values["service"]))
             }
             None => match text(&values[name]) {
                 "{{ app_name }}" => escaped(naming.app_name),
