@@ -598,7 +598,7 @@ async fn the_person_ends_their_attempt_at_any_step_and_keeps_their_link(db: Db) 
     assert!(is_over().await);
     let path = format!("/link/{}", begun.id);
     let page = omar.with_cookie(Method::GET, &path, &begun.cookie).await;
-    let page = page.is(200).text;
+    let page = page.is(200).reads();
     for shown in [
         "Cancelled",
         "You're still connected to Acme Drive as Robin Park.",
