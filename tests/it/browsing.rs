@@ -1183,7 +1183,7 @@ async fn every_page_on_the_way(theme: Theme) {
     // Who is connected can connect another account.
     browser.goto(&beginning_of(&omar).await).await;
     browser
-        .wait_text("connected to Acme Drive as to Acme Drive as Robin Park")
+        .wait_text("connected to Acme Drive as Robin Park")
         .await;
     album.page("link-again").await;
     comes_back(&browser, &omar, "u-200").await;
