@@ -12,6 +12,7 @@ use crate::browsing::{Album, AtJira, consent, wait_page};
 use crate::doors::Door;
 use crate::scene::{Answer, Db, FORGE_SITE, Scene, Setting, between, cookie_of};
 use crate::sim::jira::{OMAR, PAT};
+use crate::sim::service::Person as Account;
 use crate::{by_both_doors, on_both_databases};
 
 on_both_databases!(
@@ -21,7 +22,11 @@ on_both_databases!(
     a_ticket_keeps_language_and_theme,
 );
 
-by_both_doors!(each_language_has_its_way_from_the_panel_to_the_link);
+by_both_doors!(
+    each_language_has_its_way_from_the_panel_to_the_link_in_light,
+    each_language_has_its_way_from_the_panel_to_the_link_in_dark,
+    the_service_is_recognised_and_help_is_near,
+);
 
 /// The text of the button that a page is about, its language, and how much of it is wider than the window. No button is
 /// cut off, and each begins at the side where its language does.
@@ -36,12 +41,37 @@ const LOOKS: &str = "const { lang, dir, scrollWidth } = document.documentElement
     return { lang, dir, over: Math.max(scrollWidth - innerWidth, 0), cut, side, \
         primary: document.querySelector('main .primary:not([hidden])')?.textContent ?? '' };";
 
-async fn each_language_has_its_way_from_the_panel_to_the_link(door: Door) {
-    let scene = Scene::start(Db::Sqlite, Setting::default()).await;
+async fn each_language_has_its_way_from_the_panel_to_the_link_in_light(door: Door) {
+    each_language_has_its_way(door, Theme::Light).await;
+}
+
+async fn each_language_has_its_way_from_the_panel_to_the_link_in_dark(door: Door) {
+    each_language_has_its_way(door, Theme::Dark).await;
+}
+
+/// The service as an operator may show it. Its people are those of Jira, so that a picture of a good link looks right.
+fn shown() -> Setting {
+    let mut setting = Setting::default()
+        .with(
+            "LATCHKEY_PROVIDER_PURPOSE",
+            "See and attach your files without leaving the issue.",
+        )
+        .with("LATCHKEY_PROVIDER_LOGO_URL", "{service}/logo.svg")
+        .with("LATCHKEY_PROVIDER_SUPPORT_URL", "{service}/help?from=jira")
+        .with("LATCHKEY_PROVIDER_PRIVACY_URL", "{service}/privacy");
+    setting.service.people = vec![
+        Account::new("u-100", 100, "omar", "Omar Haddad"),
+        Account::new("u-200", 200, "omar.private", "A private account"),
+    ];
+    setting
+}
+
+async fn each_language_has_its_way(door: Door, theme: Theme) {
+    let scene = Scene::start(Db::Sqlite, shown()).await;
     let site = door.open(&scene).await;
     let jira = &scene.world.jira;
-    let browser = Browser::new(Options::default()).await;
-    let album = Album::at(&scene, site, &browser, Theme::Dark);
+    let browser = Browser::themed(theme).await;
+    let album = Album::at(&scene, site, &browser, theme);
     let at_jira = AtJira::at(&scene, &browser, site);
     at_jira.sign_in(OMAR).await;
     let issue = browser.tab().await;
@@ -49,7 +79,7 @@ async fn each_language_has_its_way_from_the_panel_to_the_link(door: Door) {
     for language in Language::ALL {
         let tag = language.tag();
         jira.edit_site(site, |site| site.language = tag.to_owned());
-        let looks = async |what: &str, button: &str| {
+        let fits = async |what: &str| {
             album.page(&format!("{tag}-{what}")).await;
             let looks = browser.evaluate(LOOKS).await;
             let what = format!("{what} in {tag}: {looks}");
@@ -60,15 +90,23 @@ async fn each_language_has_its_way_from_the_panel_to_the_link(door: Door) {
             );
             assert_eq!(looks["over"], 0, "{what}");
             assert_eq!(looks["cut"], json!([]), "{what}");
-            let primary = looks["primary"].as_str().unwrap_or_default().trim();
-            let expected = text(*language, button);
-            let expected = expected.split("<bdi").next().unwrap_or_default();
-            assert!(primary.starts_with(expected), "{what}");
             let other_side = match language.direction() {
                 "rtl" => "left",
                 _ => "right",
             };
             assert_ne!(looks["side"], other_side, "{what}");
+            browser.is_for_everybody(&what).await;
+            looks["primary"]
+                .as_str()
+                .unwrap_or_default()
+                .trim()
+                .to_owned()
+        };
+        let looks = async |what: &str, button: &str| {
+            let primary = fits(what).await;
+            let expected = text(*language, button);
+            let expected = expected.split("<bdi").next().unwrap_or_default();
+            assert!(primary.starts_with(expected), "{what} in {tag}: {primary}");
         };
         browser.goto(&address).await;
         browser.resize(NARROW, 900).await;
@@ -86,10 +124,14 @@ async fn each_language_has_its_way_from_the_panel_to_the_link(door: Door) {
         let mode = browser
             .evaluate("return document.documentElement.dataset.colorMode")
             .await;
-        assert_eq!(mode, "dark", "the theme of Jira");
+        let expected = match theme {
+            Theme::Light => "light",
+            Theme::Dark => "dark",
+        };
+        assert_eq!(mode, expected, "the theme of Jira");
         browser.click_css(".primary").await;
         if *language == Language::ALL[0] {
-            consent(&browser, "Robin Park").await;
+            consent(&browser, "Omar Haddad").await;
         } else {
             // Logged in there already.
             browser.click_text("Allow").await;
@@ -121,11 +163,55 @@ async fn each_language_has_its_way_from_the_panel_to_the_link(door: Door) {
                 let expected = expected.expect("it is there").to_string();
                 let (before, _) = expected.split_once("<bdi").expect("it has a name");
                 assert!(
-                    said.contains(&format!("{}Robin Park", before.replace("&#39;", "'"))),
+                    said.contains(&format!("{}Omar Haddad", before.replace("&#39;", "'"))),
                     "{said}"
                 );
+                browser.click_css("summary").await;
+                browser.click_css("#manage").await;
+                fits("managed").await;
+                browser.click_css("#disconnect").await;
+                fits("disconnect").await;
+                browser.click_css("#disconnect-no").await;
             })
             .await;
+        if *language == Language::En {
+            browser.resize(1280, 900).await;
+            at_jira
+                .in_frame(async || browser.click_css("summary").await)
+                .await;
+            album.page("issue").await;
+            browser.resize(NARROW, 900).await;
+        }
+        // The service has ended it, and the person does not go through with another try.
+        scene
+            .execute("update link set state = 'reconnect', reason = 'revoked'")
+            .await;
+        at_jira.wake_glance().await;
+        at_jira.wait_glance("reconnect").await;
+        at_jira
+            .in_frame(async || {
+                fits("reconnect").await;
+            })
+            .await;
+        // In so low a frame the mouse does not reach everything.
+        browser.resize(1280, 900).await;
+        at_jira
+            .in_frame(async || browser.click_css("#actions .primary").await)
+            .await;
+        browser.resize(NARROW, 900).await;
+        at_jira.leave().await;
+        browser.follow_new_tab().await;
+        browser.wait_address("/link/").await;
+        fits("link-again").await;
+        browser.click_css("[name=cancel]").await;
+        wait_page(&browser, "over").await;
+        looks("cancelled", "back-to-issue").await;
+        let nowhere = format!("{}/link/nobodys", scene.base);
+        browser.goto(&nowhere).await;
+        wait_page(&browser, "error").await;
+        fits("error").await;
+        browser.close_tab().await;
+        browser.switch_to(issue.clone()).await;
         scene.person(site, OMAR).disconnect().await;
     }
     browser.close().await;
@@ -277,7 +363,7 @@ async fn an_attempt_looks_as_jira_does_through_the_service(db: Db) {
     omar.confirm(&returned).await.leads_to();
     let over = look(Method::GET, &path).await.is(200);
     looks(&over);
-    let name = "Verbunden als <bdi data-value=\"name\">Robin Park</bdi>";
+    let name = "Verbunden als <bdi data-value=\"name\">Omar Haddad</bdi>";
     assert!(over.text.contains(name), "{}", over.text);
     omar.disconnect().await;
 
@@ -327,5 +413,59 @@ async fn a_ticket_keeps_language_and_theme(db: Db) {
         let shown = between(&page.text, " data-color-mode=\"", "\"");
         assert_eq!(shown, theme);
     }
+    scene.close().await;
+}
+
+async fn the_service_is_recognised_and_help_is_near(door: Door) {
+    let scene = Scene::start(Db::Sqlite, shown()).await;
+    let site = door.open(&scene).await;
+    let browser = Browser::new(Options::default()).await;
+    let at_jira = AtJira::at(&scene, &browser, site);
+    at_jira.sign_in(OMAR).await;
+    at_jira.wait_glance("unlinked").await;
+    let purpose = "See and attach your files without leaving the issue.";
+    at_jira
+        .in_frame(async || {
+            browser.wait_text(purpose).await;
+            browser.click_css("[data-show=unlinked] .primary").await;
+        })
+        .await;
+    at_jira.leave().await;
+    browser.follow_new_tab().await;
+    browser.wait_address("/link/").await;
+    browser.wait_text(purpose).await;
+    for said in [
+        "Step 1 of 3",
+        "Know which account is yours",
+        "Renew the key while you're away",
+    ] {
+        browser.wait_text(said).await;
+    }
+    // The page's policy lets the picture in, and nothing else from there.
+    let drawn = "const logo = document.querySelector('.logo'); return logo.complete && logo.naturalWidth > 0";
+    assert_eq!(browser.evaluate(drawn).await, json!(true));
+    let links = "return [...document.querySelectorAll('.links a')].map(({ href, rel, target }) => [href, rel, target])";
+    let service = scene.world.service.issuer();
+    assert_eq!(
+        browser.evaluate(links).await,
+        json!([
+            [
+                format!("{service}/help?from=jira"),
+                "noopener noreferrer",
+                "_blank"
+            ],
+            [
+                format!("{service}/privacy"),
+                "noopener noreferrer",
+                "_blank"
+            ],
+        ])
+    );
+    browser.goto(&format!("{}/link/nobodys", scene.base)).await;
+    wait_page(&browser, "error").await;
+    let help = "return [...document.querySelectorAll('.code a')].map(({ href, textContent }) => [href, textContent])";
+    let expected = json!([[format!("{service}/help?from=jira"), "Contact support"]]);
+    assert_eq!(browser.evaluate(help).await, expected);
+    browser.close().await;
     scene.close().await;
 }
