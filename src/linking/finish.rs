@@ -247,7 +247,7 @@ pub struct Over {
     pub link: Option<LinkStatus>,
     /// The attempt with which the person began again, if this browser began that one too.
     pub newest: Option<AttemptId>,
-    /// Whether a later attempt of the person became a link.
+    /// Whether a later attempt of the person became a link, and none is under way.
     pub connected_since: bool,
     /// Where the person came from.
     pub back: String,
@@ -316,7 +316,10 @@ async fn over(
     let newest = store.attempt_of_person(tenant, account, now).await?;
     let newest = newest.map(|newest| newest.id);
     Ok(Over {
-        connected_since: store.connected_since(tenant, account, ended.at).await?,
+        // While a newer attempt is under way, none has become the link. Times are whole seconds, and an attempt before this
+        // one may have been confirmed in the same second.
+        connected_since: newest.is_none()
+            && store.connected_since(tenant, account, ended.at).await?,
         how: ended.how,
         link: link.map(|link| {
             let meanwhile = linking.keeps_waiting(tenant);

@@ -156,8 +156,12 @@ async fn the_starter_gets_nothing_else(scene: Scene, site: &'static str) {
     // The attacker asks again, and learns nothing of what the page shows.
     let again = proves_from_elsewhere(&attacker, &returned).await.is(200);
     assert_eq!(again.json(), said);
-    let status = attacker.status().await;
-    assert_eq!(status, json!({"state": "linking", "service": "Acme Drive"}));
+    let mut status = attacker.status().await;
+    let attempt = status["attempt"].take();
+    let nothing = json!({"state": "linking", "service": "Acme Drive", "attempt": null});
+    assert_eq!(status, nothing);
+    let fields = attempt.as_object().expect("an attempt is under way").keys();
+    assert!(fields.eq(["another", "expiresAt"]), "{attempt}");
     assert_eq!(attacker.property(), None);
     attacker
         .cancel(&returned.id, &returned.cookie)
