@@ -104,6 +104,9 @@ fn shown_as(number: i64, text: &str) -> FluentValue<'static> {
     })
 }
 
+/// Which text, whatever the language.
+pub type Text = fn(&Words) -> String;
+
 /// A value of a message.
 #[derive(Debug, Clone, Copy)]
 enum Value<'a> {

@@ -25,7 +25,7 @@ use crate::outbound::{Outbound, SIZE_LIMIT};
 use crate::secret::Secret;
 use crate::sites::Sites;
 use crate::store::{Arrived, Store};
-use crate::words::Words;
+use crate::words::{Text, Words};
 
 use super::{Rejected, Viewer, site};
 use invocation::{By, Invocation, Unverified};
@@ -61,7 +61,7 @@ impl ForgeApp {
 }
 
 /// The scopes of the manifest, each with its reason in words for an admin (docs/forge-scopes.md).
-pub const SCOPES: &[(&str, fn(&Words) -> String)] = &[
+pub const SCOPES: &[(&str, Text)] = &[
     ("read:jira-user", Words::scope_read_jira_user),
     ("read:jira-work", Words::scope_read_jira_work),
     ("write:jira-work", Words::scope_write_jira_work),

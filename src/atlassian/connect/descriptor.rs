@@ -6,7 +6,7 @@
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use crate::words::Words;
+use crate::words::{Text, Words};
 
 /// Key of the module in the issue. Module keys take letters, digits and hyphens.
 pub const ISSUE_MODULE: &str = "latchkey-issue";
@@ -20,7 +20,7 @@ pub const START_MODULE: &str = "latchkey-get-started";
 
 /// The scopes that the app asks for, each with its reason in words for an admin. DELETE implies WRITE, which implies
 /// READ; all three are named so that the consent screen lists them.
-pub const SCOPES: &[(&str, fn(&Words) -> String)] = &[
+pub const SCOPES: &[(&str, Text)] = &[
     ("READ", Words::scope_read),
     ("WRITE", Words::scope_write),
     ("DELETE", Words::scope_delete),
