@@ -24,27 +24,27 @@ button-reconnect = Neu verbinden
 panel-checking = Ihre Verbindung wird geprüft …
 panel-unreachable = { $app } ist nicht erreichbar
 panel-offline = Sie sind offline
-panel-retrying = Neuer Versuch erfolgt automatisch.
+panel-retrying = Der Versuch wird automatisch wiederholt.
 panel-retry-at = Neuer Versuch um { $time }.
 panel-retry-online = Die Anzeige wird aktualisiert, sobald Sie wieder online sind.
-panel-retry-reload = Neuer Versuch erfolgt automatisch. Wenn das nicht hilft, laden Sie den Vorgang neu.
+panel-retry-reload = Der Versuch wird automatisch wiederholt. Wenn das nicht hilft, laden Sie den Vorgang neu.
 panel-unfinished = Sie haben das Verbinden nicht abgeschlossen, daher wurde nichts verbunden.
 panel-unfinished-stays = Sie haben das Verbinden nicht abgeschlossen. { $name } bleibt verbunden.
 panel-unfinished-unchanged = Sie haben das Verbinden nicht abgeschlossen, daher hat sich nichts geändert.
 panel-cancelled = Abgebrochen. Es wurde nichts verbunden.
 panel-cancelled-stays = Abgebrochen. { $name } bleibt verbunden.
 panel-cancelled-unchanged = Abgebrochen. Es hat sich nichts geändert.
-panel-left-shared = Getrennt. Der Schlüssel wird nicht mehr erneuert. { $service } behält die Anmeldung, bis die andere Verbindung mit demselben Konto endet.
-panel-left-retried = Getrennt. Der Schlüssel wird nicht mehr erneuert. { $service } oder Jira hat noch nicht bestätigt, dass der letzte Schlüssel gelöscht ist. Neuer Versuch erfolgt automatisch.
+panel-left-shared = Getrennt. Der Schlüssel wird nicht mehr erneuert. Die Anmeldung bei { $service } bleibt bestehen, bis die andere Verbindung mit demselben Konto endet.
+panel-left-retried = Getrennt. Der Schlüssel wird nicht mehr erneuert. { $service } oder Jira hat noch nicht bestätigt, dass der letzte Schlüssel gelöscht ist. Der Versuch wird automatisch wiederholt.
 panel-connect-title = Verbinden Sie Ihr { $service }-Konto
-panel-connect = Verwenden Sie { $service } in Jira mit Ihrem eigenen Konto. { $app } hält einen befristeten Schlüssel in Ihrem Jira-Profil und erneuert ihn, bis Sie die Verbindung trennen.
+panel-connect = Verwenden Sie { $service } in Jira mit Ihrem eigenen Konto. { $app } speichert einen befristeten Schlüssel in Ihrem Jira-Profil und erneuert ihn, bis Sie die Verbindung trennen.
 panel-connecting = Verbindung wird hergestellt …
 panel-finish-in-tab = Machen Sie in dem Tab weiter, der sich geöffnet hat: Melden Sie sich bei { $service } an, kommen Sie zu Jira zurück und bestätigen Sie dann.
 panel-tab-lost = Haben Sie den Tab geschlossen oder verloren? Beginnen Sie neu oder brechen Sie ab.
 panel-arriving = { $name } wird verbunden …
-panel-arriving-text = Jira hat Ihren Schlüssel noch nicht. Neuer Versuch erfolgt automatisch.
+panel-arriving-text = Jira hat Ihren Schlüssel noch nicht. Der Versuch wird automatisch wiederholt.
 panel-purpose = Sie können { $service } in Jira mit Ihrem eigenen Konto verwenden.
-panel-consent = Ihre Verbindung mit { $service } endet am { $date }. Verbinden Sie sie neu, um sie zu behalten.
+panel-consent = Ihre Verbindung mit { $service } endet am { $date }. Verbinden Sie Ihr Konto neu, damit sie bestehen bleibt.
 panel-account = Konto
 panel-expired-at = Abgelaufen
 panel-since = Der Schlüssel ist abgelaufen: { $time }.
@@ -59,16 +59,16 @@ panel-renewing = Der Schlüssel wird erneuert …
 panel-renewed = Der Schlüssel wurde erneuert.
 panel-manage = Verwalten
 panel-renew-now = Jetzt erneuern
-panel-disconnect-ask = { $service } trennen?
+panel-disconnect-ask = Verbindung mit { $service } trennen?
 panel-details = Details
 panel-service = Dienst
 panel-renewed-at = Erneuert
 panel-key-number = Schlüsselnummer
 panel-blocked-title = Es wurde kein neuer Tab geöffnet.
-panel-blocked = Vielleicht hat Ihr Browser ihn blockiert. Suchen Sie nach einem Symbol in der Adressleiste, erlauben Sie Pop-ups für diese Jira-Site und wählen Sie die Schaltfläche noch einmal.
+panel-blocked = Vielleicht hat Ihr Browser ihn blockiert. Suchen Sie nach einem Symbol in der Adressleiste, erlauben Sie Pop-ups für diese Jira-Site und klicken Sie noch einmal auf die Schaltfläche.
 panel-ask-admin = Wenden Sie sich an einen Jira-Admin dieser Site.
-panel-reconnect-default = Der Schlüssel konnte nicht erneuert werden. Verbinden Sie das Konto neu, um das zu beheben.
-panel-flag-reconnect = Ihre Verbindung mit { $service } braucht Sie. Wählen Sie in diesem Vorgang „Neu verbinden“.
+panel-reconnect-default = Der Schlüssel konnte nicht erneuert werden. Verbinden Sie Ihr Konto neu, um das zu beheben.
+panel-flag-reconnect = Damit Ihre Verbindung mit { $service } wieder funktioniert, wählen Sie in diesem Vorgang „Neu verbinden“.
 panel-flag-expired = Der Bereich in diesem Vorgang nennt den Grund.
 panel-flag-works = Ihre Verbindung mit { $service } funktioniert wieder
 
@@ -96,7 +96,7 @@ link-connected-as = Sie sind als { $name } mit { $service } verbunden. Das bleib
 link-awaits-jira-title = Sie haben sich bei { $service } angemeldet, aber Jira hat noch nicht bestätigt, wer Sie sind.
 link-awaits-jira = Wenn die Jira-Seite noch in einem anderen Tab geöffnet ist, machen Sie dort weiter. Wählen Sie andernfalls „Weiter“, um sich erneut anzumelden.
 link-for = Sie verbinden dieses Jira-Konto
-link-not-you = Nicht Ihr Konto oder nicht Ihre Site? Dann hat jemand anderes dies gestartet. Wählen Sie „Abbrechen“.
+link-not-you = Nicht Ihr Konto oder nicht Ihre Site? Dann hat jemand anderes diese Verbindung gestartet. Wählen Sie „Abbrechen“.
 link-shared-title = Was geteilt wird
 link-shared-key = Ein befristeter Schlüssel für { $service } wird in Ihrem Jira-Profil auf dieser Site gespeichert.
 link-shared-readers = Sie, die Admins dieser Site und Apps mit Admin-Berechtigungen können ihn dort lesen.
@@ -119,19 +119,19 @@ both-shared-one = { $first } ist auf dieser Site ebenfalls mit diesem Konto verb
 both-shared-two = { $first } und { $second } sind auf dieser Site ebenfalls mit diesem Konto verbunden. Alle Verbindungen funktionieren.
 both-shared-three = { $first }, { $second } und { $third } sind auf dieser Site ebenfalls mit diesem Konto verbunden. Alle Verbindungen funktionieren.
 both-stored = { $app } speichert einen befristeten Schlüssel für { $service } in diesem Jira-Profil. Die Admins der Site können ihn dort lesen.
-both-not-yours = Nicht Ihr Jira-Konto oder nicht Ihre Site? Dann hat jemand anderes dies gestartet. Wählen Sie „Abbrechen“.
+both-not-yours = Nicht Ihr Jira-Konto oder nicht Ihre Site? Dann hat jemand anderes diese Verbindung gestartet. Wählen Sie „Abbrechen“.
 both-log-out = Um ein anderes Konto zu verwenden, melden Sie sich zuerst in einem anderen Tab bei { $service } ab. Andernfalls verwendet { $service } das Konto, mit dem Sie angemeldet sind.
-both-no-script = Erlauben Sie JavaScript auf dieser Seite, um die Konten zu verbinden. So wird sichergestellt, dass Sie diese Seite sehen, bevor Sie „Konten verbinden“ wählen.
+both-no-script = Lassen Sie JavaScript auf dieser Seite zu, um die Konten zu verbinden. Es stellt sicher, dass Sie diese Seite sehen, bevor Sie „Konten verbinden“ wählen.
 
 ## Während der Dienst gefragt wird
 
 waiting-title = { $service } wird gefragt, wer Sie sind …
-waiting-text = Für { $site }. Diese Seite lädt automatisch neu. Es wird nichts verbunden, bis Sie bestätigen.
+waiting-text = Für { $site }. Diese Seite wird automatisch neu geladen. Es wird nichts verbunden, bis Sie bestätigen.
 
 ## Was aus einem Versuch geworden ist
 
 key-expired-title = Ihr { $service }-Schlüssel ist abgelaufen
-over-jira-waits = Jira hat den Schlüssel noch nicht gespeichert. Neuer Versuch erfolgt automatisch. Der Vorgang zeigt an, sobald er da ist.
+over-jira-waits = Jira hat den Schlüssel noch nicht gespeichert. Der Versuch wird automatisch wiederholt. Sobald der Schlüssel da ist, sehen Sie das im Vorgang.
 over-renews = { $app } erneuert Ihren Schlüssel, bis Sie die Verbindung trennen. Das können Sie in jedem Vorgang tun.
 over-renews-issue = { $app } erneuert Ihren Schlüssel, bis Sie die Verbindung trennen. Das können Sie in { $issue } oder in jedem anderen Vorgang tun.
 reconnect-title = { $service } neu verbinden
@@ -149,7 +149,7 @@ over-failed-again = Um es erneut zu versuchen, öffnen Sie einen Vorgang in Jira
 over-ended = Dadurch wurde dieser Versuch beendet.
 over-disconnected-meanwhile-title = Sie haben die Verbindung inzwischen getrennt
 over-uninstalled-title = Die App wurde inzwischen entfernt oder neu installiert
-over-newer = Mit dem neueren fortfahren
+over-newer = Zum neueren Versuch
 
 ## Fehler
 
@@ -170,7 +170,7 @@ error-wrong-person-title = Jemand anderes hat diese Verbindung gestartet
 error-wrong-person = Jemand anderes hat begonnen, ein Konto zu verbinden. Es wurde nichts verbunden. Um Ihr eigenes Konto zu verbinden, öffnen Sie einen Vorgang und wählen Sie „Verbinden“.
 error-wrong-person-name = Sie sind bei Jira als { $name } angemeldet, aber jemand anderes hat begonnen, ein Konto zu verbinden. Es wurde nichts verbunden. Um Ihr eigenes Konto zu verbinden, öffnen Sie einen Vorgang und wählen Sie „Verbinden“.
 error-wrong-browser-title = Diese Seite gehört nicht zu diesem Browser
-error-wrong-browser = Sie wurde in einem anderen Browser oder vor mehr als einer Stunde geöffnet, oder Ihr Browser blockiert Cookies für diese Site. Es wurde nichts verbunden. Lassen Sie Cookies hier zu, falls Sie sie blockieren, öffnen Sie dann den Vorgang in Jira und wählen Sie erneut „Verbinden“.
+error-wrong-browser = Die Seite wurde in einem anderen Browser oder vor mehr als einer Stunde geöffnet, oder Ihr Browser blockiert Cookies für diese Website. Es wurde nichts verbunden. Lassen Sie Cookies hier zu, falls Sie sie blockieren, öffnen Sie dann den Vorgang in Jira und wählen Sie erneut „Verbinden“.
 error-denied-title = Sie haben den Zugriff nicht erlaubt
 error-denied = Sie haben den Zugriff bei { $service } nicht erlaubt, daher wurde nichts verbunden. Wenn das ein Versehen war, öffnen Sie den Vorgang in Jira und wählen Sie erneut „Verbinden“.
 error-cross-site-title = Diese Anfrage kam von einer anderen Website
@@ -178,7 +178,7 @@ error-cross-site = Es wurde nichts geändert. Öffnen Sie den Vorgang in Jira un
 error-attempt-over-title = Dieser Verbindungsversuch ist beendet
 error-attempt-over = Er wurde abgeschlossen, abgebrochen oder an anderer Stelle neu begonnen, oder er hat zu lange gedauert. Wenn der Vorgang in Jira Sie nicht als verbunden anzeigt, wählen Sie dort erneut „Verbinden“.
 error-timed-out-title = Das hat zu lange gedauert
-error-timed-out = Zu Ihrer Sicherheit endet ein Verbindungsversuch nach zehn Minuten, und nach fünf, sobald Sie vom Dienst zurück sind. Dieser Versuch hat nichts verbunden. Wenn der Vorgang in Jira Sie nicht als verbunden anzeigt, wählen Sie dort „Verbinden“ und machen Sie ohne lange Pause weiter.
+error-timed-out = Zu Ihrer Sicherheit endet ein Verbindungsversuch nach zehn Minuten, nach der Rückkehr vom Dienst schon nach fünf. Dieser Versuch hat nichts verbunden. Wenn der Vorgang in Jira Sie nicht als verbunden anzeigt, wählen Sie dort „Verbinden“ und machen Sie ohne lange Pause weiter.
 error-code-expired-title = Das hat zu lange gedauert
 error-code-expired = { $service } hält eine Anmeldung nur kurz bereit, und diese Zeit ist abgelaufen. Es wurde nichts verbunden. Beginnen Sie neu und machen Sie weiter, sobald Sie wieder in Jira sind.
 error-out-of-date-title = Diese Seite ist veraltet
@@ -189,7 +189,7 @@ error-not-linked-title = Es ist kein Konto verbunden
 error-not-linked = Es gibt keinen Schlüssel. Wählen Sie zuerst „Verbinden“.
 error-bad-request-title = Die Anfrage konnte nicht verstanden werden
 error-rule-customers = Der Anbieter der App erlaubt Portalkunden nicht, ein Konto zu verbinden.
-error-rule-long-group = Eine Gruppe hat höchstens 255 Zeichen in einer Zeile.
+error-rule-long-group = Der Name oder die ID einer Gruppe darf höchstens 255 Zeichen lang sein und muss in einer Zeile stehen.
 error-rule-many-groups = Sie können bis zu 50 Gruppen auswählen.
 error-not-found-title = Diese Seite gibt es nicht
 error-not-found = Gehen Sie zurück zu Jira und öffnen Sie den Vorgang, von dem Sie gekommen sind.
@@ -204,12 +204,12 @@ error-crowded-title = Zu viele Anfragen warten
 error-crowded = Es wurde nichts geändert. Warten Sie einen Moment und versuchen Sie es noch einmal.
 error-service-refused-title = { $service } konnte die Anfrage nicht abschließen
 error-service-refused = { $service } hat die Anfrage nicht angenommen. Es wurde nichts verbunden. Um es erneut zu versuchen, wählen Sie im Vorgang „Verbinden“.
-error-scope-refused-title = { $service } erlaubt nicht, worum die App bittet
-error-scope-refused = { $service } hat eine der Berechtigungen abgelehnt, um die die App bittet. Deshalb wurde nichts verbunden. Vielleicht erlaubt Ihre Organisation bei { $service } sie nicht, oder die App verlangt zu viel. Ein neuer Versuch hilft nicht: Wenden Sie sich mit dem Code unten an den Support.
+error-scope-refused-title = { $service } erlaubt nicht alles, was die App anfordert
+error-scope-refused = { $service } hat eine der Berechtigungen abgelehnt, die die App anfordert. Deshalb wurde nichts verbunden. Vielleicht erlaubt Ihre Organisation bei { $service } sie nicht, oder die App verlangt zu viel. Ein neuer Versuch hilft nicht: Wenden Sie sich mit dem Code unten an den Support.
 error-app-refused-title = { $service } akzeptiert diese App nicht
 error-app-refused = { $service } lehnt die App selbst ab, für alle. Es wurde nichts verbunden. Ein neuer Versuch hilft nicht, bis das behoben ist: Wenden Sie sich mit dem Code unten an den Support.
 error-key-too-large-title = Der Schlüssel ist zu groß für Jira
-error-key-too-large = Der Schlüssel von { $service } braucht { $size } Byte in Jira, und Jira nimmt { $most }. Es wurde nichts verbunden, und der Schlüssel ist widerrufen. Ein neuer Versuch hilft nicht: Wenden Sie sich mit dem Code unten an den Support.
+error-key-too-large = Der Schlüssel von { $service } braucht { $size } Byte in Jira, und Jira erlaubt höchstens { $most }. Es wurde nichts verbunden, und der Schlüssel ist widerrufen. Ein neuer Versuch hilft nicht: Wenden Sie sich mit dem Code unten an den Support.
 error-service-unreachable-title = { $service } ist nicht erreichbar
 error-service-unreachable = { $service } antwortet im Moment nicht. Versuchen Sie es in einer Minute noch einmal.
 error-jira-unreachable-title = Jira ist nicht erreichbar
@@ -246,19 +246,19 @@ refused-unknown-admin = Jira gibt nicht an, um was für ein Konto es sich handel
 refused-deactivated-title = Dieses Konto ist deaktiviert
 refused-deactivated = Laut Jira ist dieses Konto nicht aktiv. Wenden Sie sich an einen Jira-Admin.
 refused-deactivated-admin = Das Konto ist deaktiviert.
-refused-group-title = Ihr Admin lässt Sie noch kein Konto verbinden
+refused-group-title = Ihr Admin erlaubt Ihnen noch nicht, ein Konto zu verbinden
 refused-group = Die Admins dieser Jira-Site erlauben nur Mitgliedern bestimmter Gruppen, { $service } zu verbinden. Bitten Sie einen Jira-Admin, Sie zu einer dieser Gruppen hinzuzufügen.
 refused-group-admin = Die Person gehört zu keiner der Gruppen, deren Mitglieder Konten verbinden dürfen.
 
 ## Warum es keinen gültigen Schlüssel gibt, für die Person
 
-trouble-service-away = { $service } antwortet nicht, daher konnte der Schlüssel nicht erneuert werden. Neuer Versuch erfolgt automatisch.
-trouble-service-waits = { $service } hat die App gebeten, mit der Erneuerung des Schlüssels zu warten. Neuer Versuch erfolgt automatisch.
-trouble-refused = { $service } lehnt es ab, den Schlüssel zu erneuern, und nennt keinen Grund. Neuer Versuch erfolgt automatisch. Wenn die Ablehnung anhält, werden Sie gebeten, die Verbindung neu herzustellen.
-trouble-app-refused = { $service } lehnt die App ab, daher können Schlüssel erst erneuert werden, wenn das behoben ist. Neuer Versuch erfolgt automatisch.
-trouble-no-key = { $service } hat keinen neuen Schlüssel geliefert. Neuer Versuch erfolgt automatisch.
-trouble-jira-away = Jira hat den neuen Schlüssel noch nicht gespeichert. Neuer Versuch erfolgt automatisch.
-trouble-unknown = Der Schlüssel wurde noch nicht erneuert. Neuer Versuch erfolgt automatisch.
+trouble-service-away = { $service } antwortet nicht, daher konnte der Schlüssel nicht erneuert werden. Der Versuch wird automatisch wiederholt.
+trouble-service-waits = { $service } hat die App gebeten, mit der Erneuerung des Schlüssels zu warten. Der Versuch wird automatisch wiederholt.
+trouble-refused = { $service } lehnt es ab, den Schlüssel zu erneuern, und nennt keinen Grund. Der Versuch wird automatisch wiederholt. Wenn die Ablehnung anhält, werden Sie gebeten, Ihr Konto neu zu verbinden.
+trouble-app-refused = { $service } lehnt die App ab, daher können Schlüssel erst erneuert werden, wenn das behoben ist. Der Versuch wird automatisch wiederholt.
+trouble-no-key = { $service } hat keinen neuen Schlüssel geliefert. Der Versuch wird automatisch wiederholt.
+trouble-jira-away = Jira hat den neuen Schlüssel noch nicht gespeichert. Der Versuch wird automatisch wiederholt.
+trouble-unknown = Der Schlüssel wurde noch nicht erneuert. Der Versuch wird automatisch wiederholt.
 reconnect-revoked = { $service } akzeptiert diese Verbindung nicht mehr. Sie wurde dort beendet oder ist abgelaufen.
 reconnect-rotation-lost = Eine Antwort von { $service } ging beim Erneuern des Schlüssels verloren, und { $service } wiederholt sie nicht.
 reconnect-no-refresh-token = Der Schlüssel ist abgelaufen, und { $service } erlaubt nicht, ihn zu erneuern.
@@ -266,42 +266,42 @@ reconnect-consent-ended = { $service } fragt von Zeit zu Zeit, ob Sie noch einve
 reconnect-restored = Diese Verbindung wurde aus einer Sicherung wiederhergestellt, die älter als ihr letzter Schlüssel ist. Sie haben nichts falsch gemacht, und bei { $service } wurde nichts beendet.
 reconnect-keeps-refusing = Der Schlüssel ist abgelaufen, und { $service } hat seitdem jede Erneuerung ohne Angabe eines Grundes abgelehnt.
 aside-sealed = Die gespeicherten Daten dieser Verbindung können nicht mehr gelesen werden.
-aside-no-outcome = Der Schlüssel von { $service } konnte noch nicht erneuert werden. Neuer Versuch erfolgt automatisch.
+aside-no-outcome = Der Schlüssel von { $service } konnte noch nicht erneuert werden. Der Versuch wird automatisch wiederholt.
 aside-jira-refuses = Jira erlaubt der App nicht, den Schlüssel zu speichern. Ein Jira-Admin kann die Berechtigungen der App prüfen.
 aside-site-not-allowed = Der Anbieter der App für { $service } bedient diese Site nicht.
-aside-too-large = Der neueste Schlüssel von { $service } ist zu groß für Jira. Neu zu verbinden hilft nicht: Wenden Sie sich an den Support.
-aside-too-large-size = Der neueste Schlüssel von { $service } braucht { $size } Byte in Jira, und Jira nimmt { $most }. Neu zu verbinden hilft nicht: Wenden Sie sich an den Support.
-park-unauthorized = Jira akzeptiert die App im Moment nicht. Neuer Versuch erfolgt automatisch. Wenn das so bleibt, kann ein Jira-Admin die App neu installieren.
+aside-too-large = Der neueste Schlüssel von { $service } ist zu groß für Jira. Das Konto neu zu verbinden hilft nicht: Wenden Sie sich an den Support.
+aside-too-large-size = Der neueste Schlüssel von { $service } ist zu groß für Jira: Er braucht { $size } Byte, und Jira erlaubt höchstens { $most }. Das Konto neu zu verbinden hilft nicht: Wenden Sie sich an den Support.
+park-unauthorized = Jira akzeptiert die App im Moment nicht. Der Versuch wird automatisch wiederholt. Wenn das so bleibt, kann ein Jira-Admin die App neu installieren.
 park-quota = Jira nimmt in dieser Stunde keine Änderungen der App mehr an. Der Schlüssel folgt, sobald das wieder möglich ist.
 park-asked = Jira hat die App gebeten zu warten. Der Schlüssel folgt so bald wie möglich.
 park-ip-allowlist = Die IP-Zulassungsliste dieser Jira-Site blockiert die App. Bitten Sie einen Admin Ihrer Atlassian-Organisation, die Adresse der App hinzuzufügen. Danach folgt der Schlüssel.
-park-not-jira = Diese Jira-Site antwortet der App im Moment nicht. Der Schlüssel folgt, sobald sie es tut.
+park-not-jira = Diese Jira-Site antwortet der App im Moment nicht. Der Schlüssel folgt, sobald sie wieder antwortet.
 park-no-system-token = Jira hat die App seit einer Weile nicht zugelassen. Der Schlüssel folgt, sobald das wieder der Fall ist, meist innerhalb einer Stunde.
 disconnect-key-ends = Der Schlüssel wird aus Ihrem Jira-Profil gelöscht und funktioniert nicht mehr.
 disconnect-key-stays = Der Schlüssel wird aus Ihrem Jira-Profil gelöscht und nicht mehr erneuert. Eine Kopie davon kann funktionieren, bis er abläuft.
-disconnect-shared-others = Die Verbindung einer anderen Person verwendet dasselbe { $service }-Konto, und die Abmeldung würde beide beenden. Deshalb behält { $service } die Anmeldung, bis auch jene Verbindung endet.
-disconnect-shared-oneself = Ihre Verbindung auf einer anderen Jira-Site verwendet dasselbe { $service }-Konto, und die Abmeldung würde beide beenden. Deshalb behält { $service } die Anmeldung, bis auch jene Verbindung endet.
+disconnect-shared-others = Die Verbindung einer anderen Person verwendet dasselbe { $service }-Konto, und mit der Anmeldung würden beide Verbindungen enden. Deshalb bleibt die Anmeldung bei { $service } bestehen, bis auch die andere Verbindung endet.
+disconnect-shared-oneself = Ihre Verbindung auf einer anderen Jira-Site verwendet dasselbe { $service }-Konto, und mit der Anmeldung würden beide Verbindungen enden. Deshalb bleibt die Anmeldung bei { $service } bestehen, bis auch die andere Verbindung endet.
 
 ## Dasselbe für die Admins einer Site
 
-reconnect-revoked-admin = { $service } hat die Verbindung beendet. Die Person kann sie neu herstellen. Wenn das bei vielen passiert, fragen Sie Ihren Admin bei { $service }, ob die App dort gesperrt wurde.
-reconnect-rotation-lost-admin = Ein Netzwerkfehler hat die Verbindung beendet. Die Person kann sie neu herstellen.
-reconnect-no-refresh-token-admin = { $service } lässt die Schlüssel dieser Person nicht erneuern. Die Person kann die Verbindung neu herstellen, jeweils für die Gültigkeit eines Schlüssels.
-reconnect-consent-ended-admin = { $service } fragt Personen von Zeit zu Zeit, ob sie noch einverstanden sind. Die Person wurde vorher informiert und kann die Verbindung neu herstellen.
-reconnect-restored-admin = Die Daten der App wurden aus einer Sicherung wiederhergestellt, die älter als der letzte Schlüssel dieser Verbindung ist. Die Person kann sie neu herstellen.
-reconnect-keeps-refusing-admin = { $service } lehnt es seit dem Ablauf ab, den Schlüssel dieser Person zu erneuern. Die Person kann die Verbindung neu herstellen. Wenn das bei vielen passiert, wenden Sie sich an den Anbieter der App.
-aside-sealed-admin = Die gespeicherten Daten dieser Verbindung können nicht mehr gelesen werden. Die Person kann sie neu herstellen.
-aside-no-outcome-admin = Die Erneuerung des Schlüssels von { $service } wurde dreimal in Folge unterbrochen. Neuer Versuch erfolgt automatisch. Sie müssen nichts tun.
+reconnect-revoked-admin = { $service } hat die Verbindung beendet. Die Person kann ihr Konto neu verbinden. Wenn das bei vielen passiert, fragen Sie Ihren Admin bei { $service }, ob die App dort gesperrt wurde.
+reconnect-rotation-lost-admin = Ein Netzwerkfehler hat die Verbindung beendet. Die Person kann ihr Konto neu verbinden.
+reconnect-no-refresh-token-admin = { $service } erlaubt nicht, die Schlüssel dieser Person zu erneuern. Die Person kann ihr Konto jeweils für die Gültigkeitsdauer eines Schlüssels neu verbinden.
+reconnect-consent-ended-admin = { $service } fragt Personen von Zeit zu Zeit, ob sie noch einverstanden sind. Die Person wurde vorher informiert und kann ihr Konto neu verbinden.
+reconnect-restored-admin = Die Daten der App wurden aus einer Sicherung wiederhergestellt, die älter als der letzte Schlüssel dieser Verbindung ist. Die Person kann ihr Konto neu verbinden.
+reconnect-keeps-refusing-admin = { $service } lehnt es ab, den Schlüssel dieser Person zu erneuern, seit er abgelaufen ist. Die Person kann ihr Konto neu verbinden. Wenn das bei vielen passiert, wenden Sie sich an den Anbieter der App.
+aside-sealed-admin = Die gespeicherten Daten dieser Verbindung können nicht mehr gelesen werden. Die Person kann ihr Konto neu verbinden.
+aside-no-outcome-admin = Die Erneuerung des Schlüssels von { $service } wurde dreimal in Folge unterbrochen. Der Versuch wird automatisch wiederholt. Sie müssen nichts tun.
 aside-jira-refuses-admin = Jira lässt die App die Benutzereigenschaft dieser Person nicht schreiben. Geben Sie dem Benutzer der App die globale Berechtigung „Jira verwalten“ oder erlauben Sie der App, im Namen von Benutzern zu handeln. Die Erneuerungen gehen innerhalb von 15 Minuten automatisch weiter.
-aside-site-not-allowed-admin = Die App für { $service } bedient die Adresse dieser Site nicht. Wenden Sie sich an den Anbieter der App. Danach gehen die Erneuerungen automatisch weiter.
-aside-too-large-admin = Die Schlüssel, die { $service } dieser Person gibt, sind größer, als Benutzereigenschaften in Jira erlauben. Wenden Sie sich an den Anbieter der App. Hier können Sie das nicht ändern.
+aside-site-not-allowed-admin = Die App für { $service } bedient die Adresse dieser Site nicht. Wenden Sie sich an den Anbieter der App. Sobald die App diese Adresse bedient, gehen die Erneuerungen automatisch weiter.
+aside-too-large-admin = Die Schlüssel, die { $service } dieser Person gibt, sind größer, als Jira es für Benutzereigenschaften erlaubt. Wenden Sie sich an den Anbieter der App. Hier können Sie das nicht ändern.
 park-unauthorized-admin = Jira lehnt die Token der App ab. Wenn die App noch installiert ist, installieren Sie sie neu: Sie erhält ein neues Geheimnis, und die Erneuerungen gehen weiter.
 park-global-quota-admin = Die App hat ihr stündliches Kontingent an Jira-Aufrufen für alle Sites verbraucht. Die Aufrufe gehen zur vollen Stunde automatisch weiter.
 park-tenant-quota-admin = Die App hat ihr stündliches Kontingent an Jira-Aufrufen für diese Site verbraucht. Die Aufrufe gehen automatisch weiter.
 park-burst-admin = Apps haben diese Site in kurzer Zeit zu oft aufgerufen. Die Aufrufe gehen automatisch weiter.
 park-asked-admin = Diese Site hat die App gebeten zu warten. Die Aufrufe gehen automatisch weiter.
 park-ip-allowlist-admin = Die IP-Zulassungsliste dieser Site blockiert die App. Ein Admin der Atlassian-Organisation muss die Adresse des App-Servers hinzufügen. Der Anbieter der App kennt sie. Die Aufrufe gehen innerhalb einer Minute automatisch weiter.
-park-not-jira-admin = Die App erreicht Jira unter der Adresse dieser Site nicht: Dort antwortet eine andere Seite oder ein anderer Server. Niemand wurde getrennt. Die Aufrufe gehen innerhalb von zwei Minuten automatisch weiter, sobald Jira wieder da ist. Wenn die Site eine neue Adresse hat, aktualisieren Sie die App in Jira, damit sie die Adresse erfährt.
+park-not-jira-admin = Die App erreicht Jira unter der Adresse dieser Site nicht: Dort antwortet eine andere Seite oder ein anderer Server. Es wurde keine Verbindung getrennt. Die Aufrufe gehen innerhalb von zwei Minuten automatisch weiter, sobald Jira wieder da ist. Wenn die Site eine neue Adresse hat, aktualisieren Sie die App in Jira, damit sie die Adresse erfährt.
 park-no-system-token-admin = Atlassian hat den Server der App seit einigen Stunden nicht aufgerufen, daher kann die App nicht auf diese Site schreiben. Die Aufrufe gehen mit dem nächsten stündlichen Aufruf automatisch weiter. Wenn nicht, wenden Sie sich an den Anbieter der App.
 
 ## Was auf einer Site passiert ist, für ihre Admins
@@ -312,7 +312,7 @@ event-disconnected-admin = Von einem Admin getrennt.
 event-disconnected-jira = Getrennt: Laut Jira ist das Konto deaktiviert oder nicht mehr vorhanden.
 event-disconnected-atlassian = Getrennt: Atlassian hat das Konto geschlossen.
 event-disconnected-service = Von { $service } getrennt.
-event-finished-by-another = Jemand anderes kam mit dem, was diese Person begonnen hatte, von { $service } zurück, oder aus einem anderen Browser. Es wurde nichts verbunden.
+event-finished-by-another = Jemand anderes kam mit dem Versuch dieser Person von { $service } zurück, oder die Person kam in einem anderen Browser zurück. Es wurde nichts verbunden.
 event-refused = Konnte kein Konto verbinden. { $why }
 event-moved-from-connect = Die Site ist mit allen Verbindungen von Atlassian Connect zu Forge gewechselt.
 event-moved = Eine neue Installation der App hat alle Verbindungen übernommen.
@@ -326,15 +326,15 @@ rule-acting-denied = Server von { $service } dürfen in Jira nicht im Namen von 
 
 ## Wozu die App ihre Berechtigungen hat
 
-scope-read = Um den Namen einer Person zu lesen und ob das Konto aktiv ist, zu welchen Gruppen sie gehört, falls Sie Gruppen auswählen, und ob jemand, der diese Seite öffnet, Jira-Admin ist.
+scope-read = Um zu lesen, wie eine Person heißt, ob ihr Konto aktiv ist und, falls Sie Gruppen auswählen, zu welchen Gruppen sie gehört, und um festzustellen, ob jemand, der diese Seite öffnet, Jira-Admin ist.
 scope-write = Um den Schlüssel in einer Benutzereigenschaft jeder verbundenen Person zu speichern.
 scope-delete = Um diese Benutzereigenschaft zu löschen, wenn eine Verbindung endet.
 scope-act-as-user = Um diese Eigenschaft im Namen der Person zu schreiben, wenn Jira es der App selbst nicht erlaubt, zum Beispiel weil ihre Admin-Berechtigung entfernt wurde.
-scope-read-jira-user = Um den Namen einer Person zu lesen, ob das Konto aktiv ist, ihren Schlüssel und zu welchen Gruppen sie gehört, falls Sie Gruppen auswählen.
+scope-read-jira-user = Um zu lesen, wie eine Person heißt, ob ihr Konto aktiv ist, welchen Schlüssel sie hat und, falls Sie Gruppen auswählen, zu welchen Gruppen sie gehört.
 scope-read-jira-work = Um Jira zu fragen, ob jemand, der diese Seite öffnet, Jira-Admin ist. Die App liest keine Vorgänge.
 scope-write-jira-work = Um den Schlüssel in einer Benutzereigenschaft jeder verbundenen Person zu speichern und zu löschen. Atlassian hat dafür keine engere Berechtigung. Die App schreibt keine Vorgänge.
 scope-read-app-system-token = Um Jira als App aufzurufen, während niemand einen Vorgang ansieht.
-scope-report-personal-data = Um Atlassian zu fragen, welche der gespeicherten Konten geschlossen wurden, und diese zu löschen.
+scope-report-personal-data = Um Atlassian zu fragen, welche der gespeicherten Konten geschlossen wurden, und deren Daten zu löschen.
 
 ## Abschlussseite in Jira
 
@@ -360,38 +360,38 @@ finish-no-bridge-title = Jira antwortet dieser Seite nicht
 finish-no-bridge = Diese Seite funktioniert nur innerhalb von Jira.
 finish-failed-title = Etwas ist schiefgelaufen
 finish-late-title = Das hat zu lange gedauert
-finish-late = Zu Ihrer Sicherheit endet ein Versuch nach zehn Minuten, und nach fünf, sobald Sie von { $service } zurück sind.
+finish-late = Zu Ihrer Sicherheit endet ein Versuch nach zehn Minuten, nach der Rückkehr von { $service } schon nach fünf.
 not-allowed-title = Sie können dieses Konto nicht verbinden
-finish-wrong-person-title = Jemand anderes hat dies gestartet
-finish-wrong-person = Sie sind bei Jira als { $name } angemeldet, aber jemand anderes hat dies gestartet. Es wurde nichts verbunden.
-finish-wrong-person-unnamed = Sie sind bei Jira als eine andere Person angemeldet als die, die dies gestartet hat. Es wurde nichts verbunden.
+finish-wrong-person-title = Jemand anderes hat diese Verbindung gestartet
+finish-wrong-person = Sie sind bei Jira als { $name } angemeldet, aber jemand anderes hat diese Verbindung gestartet. Es wurde nichts verbunden.
+finish-wrong-person-unnamed = Sie sind bei Jira nicht als die Person angemeldet, die diese Verbindung gestartet hat. Es wurde nichts verbunden.
 finish-wrong-person-advice = Wenn Sie jemand hierher geschickt hat, schließen Sie diesen Tab. Um Ihr eigenes Konto zu verbinden, wählen Sie in einem Jira-Vorgang „Verbinden“. Wenn Sie zwei Jira-Konten haben, melden Sie sich mit dem an, mit dem Sie begonnen haben, und wählen Sie dann erneut „Verbinden“.
 
 ## Was die Skripte aller Seiten in Jira sagen
 
-frame-slow = Das hat einen Moment gedauert. Wählen Sie die Schaltfläche noch einmal.
+frame-slow = Das hat einen Moment gedauert. Klicken Sie noch einmal auf die Schaltfläche.
 frame-clock-title = Eine Uhr geht falsch
 frame-clock-apart = { $minutes ->
-    [one] Die Uhren Ihres Computers und des App-Servers gehen um eine Minute auseinander. Prüfen Sie Datum, Uhrzeit und Zeitzone Ihres Computers und laden Sie die Seite neu. Wenn sie stimmen, wenden Sie sich an den Support.
-   *[other] Die Uhren Ihres Computers und des App-Servers gehen um { $minutes } Minuten auseinander. Prüfen Sie Datum, Uhrzeit und Zeitzone Ihres Computers und laden Sie die Seite neu. Wenn sie stimmen, wenden Sie sich an den Support.
+    [one] Die Uhren Ihres Computers und des App-Servers weichen um eine Minute voneinander ab. Prüfen Sie Datum, Uhrzeit und Zeitzone Ihres Computers und laden Sie die Seite neu. Wenn sie stimmen, wenden Sie sich an den Support.
+   *[other] Die Uhren Ihres Computers und des App-Servers weichen um { $minutes } Minuten voneinander ab. Prüfen Sie Datum, Uhrzeit und Zeitzone Ihres Computers und laden Sie die Seite neu. Wenn sie stimmen, wenden Sie sich an den Support.
 }
-frame-clock-other = Jiras Bestätigung, wer Sie sind, ist nach der Uhr des App-Servers abgelaufen, und Ihr Computer stimmt mit dieser Uhr überein. Laden Sie die Seite neu. Wenn das nicht hilft, wenden Sie sich an den Support.
-frame-not-left = Es wurde nichts geöffnet. Um fortzufahren, wählen Sie die Schaltfläche noch einmal und lassen Sie Jira { $host } öffnen.
+frame-clock-other = Nach der Uhr des App-Servers ist Jiras Bestätigung, wer Sie sind, abgelaufen. Die Uhr Ihres Computers stimmt mit der des App-Servers überein. Laden Sie die Seite neu. Wenn das nicht hilft, wenden Sie sich an den Support.
+frame-not-left = Es wurde nichts geöffnet. Um fortzufahren, klicken Sie noch einmal auf die Schaltfläche und lassen Sie Jira { $host } öffnen.
 
 ## Seite für Jira-Admins
 
 admin-loading = Jira wird gefragt, wer Sie sind …
 admin-refused-title = Diese Seite kann im Moment nicht angezeigt werden
 admin-refused = Der Server der App oder Jira antwortet nicht. Versuchen Sie es gleich noch einmal.
-admin-about = Personen verbinden ihr Jira-Konto in einem Vorgang mit ihrem { $service }-Konto. { $app } hält einen befristeten Schlüssel in ihrem Jira-Profil und erneuert ihn, bis die Verbindung endet.
+admin-about = Personen verbinden ihr Jira-Konto in einem Vorgang mit ihrem { $service }-Konto. { $app } speichert einen befristeten Schlüssel in ihrem Jira-Profil und erneuert ihn, bis die Verbindung endet.
 admin-start-title = Erste Schritte
 admin-start-connect = Öffnen Sie einen beliebigen Vorgang, suchen Sie daneben { $app } und wählen Sie „Verbinden“. Melden Sie sich bei { $service } an, kommen Sie zurück und bestätigen Sie.
 admin-start-decide = Legen Sie unten fest, wer Konten verbinden darf. Bis dahin dürfen es alle, die hier ein Jira-Konto haben.
-admin-start-allowlist = Wenn diese Site eine IP-Zulassungsliste hat, fügen Sie die Adressen unter „Zustand“ hinzu.
+admin-start-allowlist = Wenn diese Site eine IP-Zulassungsliste hat, nehmen Sie die unter „Zustand“ genannten Adressen darin auf.
 admin-health-title = Zustand
 admin-health-well = Funktioniert
 admin-health-ill = Handlungsbedarf
-admin-health-well-text = Nichts hindert die Schlüssel daran, erneuert zu werden.
+admin-health-well-text = Der Erneuerung der Schlüssel steht nichts im Weg.
 admin-health-waits = Einige Aufrufe warten:
 admin-health-disabled = Die App ist auf dieser Site deaktiviert. Aktivieren Sie sie unter „Apps verwalten“. Bis dahin werden keine Schlüssel erneuert.
 admin-health-next-try = Nächster Versuch: { $time }.
@@ -399,17 +399,17 @@ admin-site = Site
 admin-door = Installiert als
 admin-door-forge = Forge-App
 admin-door-connect = Atlassian-Connect-App
-admin-writes-as = Schlüssel werden gespeichert von
-admin-writes-as-person = Jeder Person selbst: Jira lässt den Benutzer der App die Eigenschaft nicht schreiben. Um das zu ändern, geben Sie diesem Benutzer die Berechtigung „Jira verwalten“.
-admin-writes-as-app = Dem Benutzer der App
+admin-writes-as = Wer Schlüssel speichert
+admin-writes-as-person = Jede Person selbst: Jira lässt den Benutzer der App die Eigenschaft nicht schreiben. Um das zu ändern, geben Sie diesem Benutzer die Berechtigung „Jira verwalten“.
+admin-writes-as-app = Der Benutzer der App
 admin-connections = Verbindungen
 admin-people = { $count ->
     [one] { $count } Person
    *[other] { $count } Personen
 }
 admin-reconnect-count = { $count ->
-    [one] { $count } muss neu verbinden
-   *[other] { $count } müssen neu verbinden
+    [one] { $count } muss das Konto neu verbinden
+   *[other] { $count } müssen ihr Konto neu verbinden
 }
 admin-expired-count = { $count ->
     [one] { $count } Schlüssel ist abgelaufen
@@ -424,7 +424,7 @@ admin-show = Anzeigen
 admin-show-all = Alle
 admin-show-connected = Verbunden
 admin-show-trouble = Verbunden, mit Problem
-admin-show-reconnect = Muss neu verbinden
+admin-show-reconnect = Muss Konto neu verbinden
 admin-links-table = Tabelle der verbundenen Personen
 admin-person = Person
 admin-account = { $service }-Konto
@@ -434,7 +434,7 @@ key-valid-until = Schlüssel gültig bis
 admin-state-connected = Verbunden
 admin-state-connecting = Wird verbunden
 admin-state-expired = Schlüssel abgelaufen
-admin-state-reconnect = Muss neu verbinden
+admin-state-reconnect = Muss Konto neu verbinden
 admin-links-none = Noch niemand hat ein Konto verbunden.
 admin-links-not-found = Keine Treffer.
 admin-links-found = { $count ->
@@ -442,8 +442,8 @@ admin-links-found = { $count ->
    *[other] { $count } Personen gefunden
 }
 admin-links-found-more = { $count ->
-    [one] { $count } Person gefunden, und weitere
-   *[other] { $count } Personen gefunden, und weitere
+    [one] Mehr als { $count } Person gefunden
+   *[other] Mehr als { $count } Personen gefunden
 }
 admin-links-of = { $count ->
     [one] { $shown } von { $count } Person
@@ -452,21 +452,21 @@ admin-links-of = { $count ->
 admin-first-page = Erste Seite
 admin-next-page = Nächste Seite
 admin-find-left = Ausgeschiedene Personen suchen
-admin-end-all = Alle trennen
+admin-end-all = Alle Verbindungen trennen
 admin-close = Schließen
-admin-ask-one = { $name } trennen?
-admin-ended-one = { $name } wurde getrennt.
+admin-ask-one = Verbindung von { $name } trennen?
+admin-ended-one = Die Verbindung von { $name } wurde getrennt.
 admin-ask-all = { $count ->
-    [one] Alle trennen? { $count } Verbindung endet endgültig. Der Schlüssel wird aus Jira gelöscht und funktioniert nicht mehr, und die Person muss ihr Konto neu verbinden.
-   *[other] Alle trennen? { $count } Verbindungen enden endgültig. Die Schlüssel werden aus Jira gelöscht und funktionieren nicht mehr, und jede Person muss ihr Konto neu verbinden.
+    [one] Alle Verbindungen trennen? { $count } Verbindung endet endgültig. Der Schlüssel wird aus Jira gelöscht und funktioniert nicht mehr, und die Person muss ihr Konto wieder verbinden.
+   *[other] Alle Verbindungen trennen? { $count } Verbindungen enden endgültig. Die Schlüssel werden aus Jira gelöscht und funktionieren nicht mehr, und jede Person muss ihr Konto wieder verbinden.
 }
 admin-ending-all = { $count ->
     [one] { $count } Verbindung ist beendet, { $left } verbleiben …
    *[other] { $count } Verbindungen sind beendet, { $left } verbleiben …
 }
 admin-ended-all = { $count ->
-    [one] Alle wurden getrennt: { $count } Verbindung.
-   *[other] Alle wurden getrennt: { $count } Verbindungen.
+    [one] Alle Verbindungen wurden getrennt: { $count } Verbindung.
+   *[other] Alle Verbindungen wurden getrennt: { $count } Verbindungen.
 }
 admin-checked = { $count ->
     [one] { $count } Person geprüft …
@@ -482,23 +482,23 @@ admin-left = { $count ->
 }
 admin-left-more = und { $count } weitere
 admin-end-left = { $count ->
-    [one] Diese Person trennen
-   *[other] Diese Personen trennen
+    [one] Verbindung dieser Person trennen
+   *[other] Verbindungen dieser Personen trennen
 }
 admin-ended-left = { $count ->
-    [one] { $count } ausgeschiedene Person wurde getrennt.
-   *[other] { $count } ausgeschiedene Personen wurden getrennt.
+    [one] Die Verbindung einer ausgeschiedenen Person wurde getrennt.
+   *[other] Die Verbindungen von { $count } ausgeschiedenen Personen wurden getrennt.
 }
 admin-rule-title = Wer Konten verbinden darf
 admin-customers = Portalkunden von Jira Service Management dürfen Konten verbinden
-admin-customers-note = Sie verwenden diese Site über ihr Hilfecenter und haben kein eigenes Jira-Konto.
+admin-customers-note = Portalkunden verwenden diese Site über das Hilfecenter und haben kein eigenes Jira-Konto.
 admin-act-as = Server von { $service } dürfen in Jira im Namen verbundener Personen handeln
-admin-act-as-note = Sie können nicht mehr als die Person selbst. Jedes Mal wird im Verlauf aufgeführt.
+admin-act-as-note = Sie können nicht mehr als die Person selbst. Jeder Zugriff wird unter „Verlauf“ aufgeführt.
 admin-groups = Nur Mitglieder dieser Gruppen
 admin-groups-note = Geben Sie eine Gruppe pro Zeile ein, mit Namen oder ID. Lassen Sie das Feld leer, damit alle Konten verbinden können. Die App fragt Jira bei jedem Versuch, und wer schon verbunden ist, bleibt verbunden.
 admin-save = Speichern
 admin-saved = Gespeichert.
-admin-events-title = Was passiert ist
+admin-events-title = Verlauf
 admin-events-days = { $days ->
     [one] Wird { $days } Tag aufbewahrt.
    *[other] Wird { $days } Tage aufbewahrt.
@@ -506,7 +506,7 @@ admin-events-days = { $days ->
 admin-events-table = Tabelle der Ereignisse
 admin-when = Wann
 admin-what = Was
-admin-by = Durch
+admin-by = Auslöser
 admin-by-person = Die Person
 admin-by-admin = Ein Admin
 admin-by-service = { $service }

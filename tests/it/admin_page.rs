@@ -233,7 +233,7 @@ async fn looks_round(door: Door, theme: Theme) {
         browser.type_into("#groups", "Drive Users\njira-admins").await;
         browser.click_css("#save").await;
         browser.wait_text("Saved.").await;
-        browser.wait_text("Only members of these groups may connect: Drive Users, jira-admins. Portal customers may not").await;
+        browser.wait_text("Only members of these groups may connect: Drive Users, jira-admins. Portal customers aren't allowed").await;
     })
     .await;
     omar.scene

@@ -258,7 +258,7 @@ async fn a_person_is_told_before_their_consent_ends(db: Db) {
                 break status["reason"].to_string();
             }
         };
-        assert!(reason.contains("asks from time to time"), "{reason}");
+        assert!(reason.contains("From time to time"), "{reason}");
         let metrics = scene.metrics().await;
         let counted = "latchkey_renewals_total{outcome=\"consent_ended\"} 1";
         assert!(metrics.contains(counted), "{metrics}");
@@ -273,7 +273,7 @@ async fn a_person_is_told_before_their_consent_ends(db: Db) {
         omar.recorded().await;
         scene.advance(LIFE + 6);
         let reason = omar.asked_to_reconnect().await;
-        assert!(reason.contains("asks from time to time"), "{reason}");
+        assert!(reason.contains("From time to time"), "{reason}");
         assert_eq!(service.ledger().opens_api(&omar.key()), Some("u-100"));
         omar.disconnect().await;
         scene.nothing_left().await;
