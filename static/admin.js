@@ -352,6 +352,7 @@
   function showRule({ customers, groups, actAs }) {
     // There is nothing to choose where the vendor has not allowed it.
     part("act-as-part").hidden = actAs.vendor === "off";
+    part("no-issue").hidden = actAs.vendor !== "off";
     part("act-as").checked = actAs.site === "allow";
     const may = customers.vendor === "allow";
     part("customers").checked = customers.site === "allow";

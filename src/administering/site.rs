@@ -204,7 +204,7 @@ pub struct Wish {
     /// Names or ids of groups.
     pub groups: Vec<String>,
     /// Whether the vendor's servers may act as people here. Left out: as before.
-    #[serde(default)]
+    #[serde(default, rename = "actAs")]
     pub act_as: Option<bool>,
 }
 

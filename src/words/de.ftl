@@ -331,8 +331,8 @@ scope-write = Um den Schlüssel in einer Benutzereigenschaft jeder verbundenen P
 scope-delete = Um diese Benutzereigenschaft zu löschen, wenn eine Verbindung endet.
 scope-act-as-user = Um diese Eigenschaft im Namen der Person zu schreiben, wenn Jira es der App selbst nicht erlaubt, zum Beispiel weil ihre Admin-Berechtigung entfernt wurde.
 scope-read-jira-user = Um zu lesen, wie eine Person heißt, ob ihr Konto aktiv ist, welchen Schlüssel sie hat und, falls Sie Gruppen auswählen, zu welchen Gruppen sie gehört.
-scope-read-jira-work = Um Jira zu fragen, ob jemand, der diese Seite öffnet, Jira-Admin ist. Die App liest keine Vorgänge.
-scope-write-jira-work = Um den Schlüssel in einer Benutzereigenschaft jeder verbundenen Person zu speichern und zu löschen. Atlassian hat dafür keine engere Berechtigung. Die App schreibt keine Vorgänge.
+scope-read-jira-work = Um Jira zu fragen, ob jemand, der diese Seite öffnet, Jira-Admin ist. Die App selbst liest keine Vorgänge.
+scope-write-jira-work = Um den Schlüssel in einer Benutzereigenschaft jeder verbundenen Person zu speichern und zu löschen. Atlassian hat dafür keine engere Berechtigung. Die App selbst schreibt keine Vorgänge.
 scope-read-app-system-token = Um Jira als App aufzurufen, während niemand einen Vorgang ansieht.
 scope-report-personal-data = Um Atlassian zu fragen, welche der gespeicherten Konten geschlossen wurden, und deren Daten zu löschen.
 

@@ -335,8 +335,8 @@ scope-write = To store the key in one user property of each connected person.
 scope-delete = To delete that user property when a connection ends.
 scope-act-as-user = To write that property as the person where Jira doesn't let the app itself, for example because its admin permission was removed.
 scope-read-jira-user = To read a person's name, whether the account is active, and their key, and which groups they're in if you choose groups.
-scope-read-jira-work = To ask Jira whether somebody who opens this page is a Jira admin. The app reads no issues.
-scope-write-jira-work = To store the key in one user property of each connected person, and to delete it. Atlassian has no narrower scope for that. The app writes no issues.
+scope-read-jira-work = To ask Jira whether somebody who opens this page is a Jira admin. The app itself reads no issues.
+scope-write-jira-work = To store the key in one user property of each connected person, and to delete it. Atlassian has no narrower scope for that. The app itself writes no issues.
 scope-read-app-system-token = To call Jira as the app while nobody looks at an issue.
 scope-report-personal-data = To ask Atlassian which of the stored accounts were closed, and to erase those.
 

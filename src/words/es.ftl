@@ -331,8 +331,8 @@ scope-write = Para guardar la clave en una propiedad de usuario de cada persona 
 scope-delete = Para eliminar esa propiedad de usuario cuando termina una conexión.
 scope-act-as-user = Para escribir esa propiedad en nombre de la persona cuando Jira no permite que lo haga la propia aplicación, por ejemplo, porque se le ha retirado el permiso de administrador.
 scope-read-jira-user = Para leer el nombre de una persona y su clave, y saber si su cuenta está activa y, si eliges grupos, a qué grupos pertenece.
-scope-read-jira-work = Para preguntar a Jira si quien abre esta página es administrador de Jira. La aplicación no lee incidencias.
-scope-write-jira-work = Para guardar la clave en una propiedad de usuario de cada persona con una cuenta conectada, y para eliminarla. Atlassian no ofrece un permiso más limitado para ello. La aplicación no modifica incidencias.
+scope-read-jira-work = Para preguntar a Jira si quien abre esta página es administrador de Jira. La propia aplicación no lee incidencias.
+scope-write-jira-work = Para guardar la clave en una propiedad de usuario de cada persona con una cuenta conectada, y para eliminarla. Atlassian no ofrece un permiso más limitado para ello. La propia aplicación no modifica incidencias.
 scope-read-app-system-token = Para llamar a Jira como aplicación cuando nadie está viendo una incidencia.
 scope-report-personal-data = Para preguntar a Atlassian cuáles de las cuentas guardadas se han cerrado y borrar esas cuentas.
 

@@ -331,8 +331,8 @@ scope-write = Pour enregistrer la clé dans une propriété utilisateur de chaqu
 scope-delete = Pour supprimer cette propriété utilisateur à la fin d’une connexion.
 scope-act-as-user = Pour écrire cette propriété au nom de la personne lorsque Jira ne le permet pas à l’app elle-même, par exemple parce que son autorisation d’administrateur a été retirée.
 scope-read-jira-user = Pour lire le nom d’une personne et sa clé, et savoir si son compte est actif et, si vous choisissez des groupes, à quels groupes elle appartient.
-scope-read-jira-work = Pour demander à Jira si quelqu’un qui ouvre cette page est administrateur Jira. L’app ne lit aucun ticket.
-scope-write-jira-work = Pour enregistrer la clé dans une propriété utilisateur de chaque personne dont le compte est connecté, et pour la supprimer. Atlassian ne propose pas d’autorisation plus restreinte pour cela. L’app ne modifie aucun ticket.
+scope-read-jira-work = Pour demander à Jira si quelqu’un qui ouvre cette page est administrateur Jira. L’app elle-même ne lit aucun ticket.
+scope-write-jira-work = Pour enregistrer la clé dans une propriété utilisateur de chaque personne dont le compte est connecté, et pour la supprimer. Atlassian ne propose pas d’autorisation plus restreinte pour cela. L’app elle-même ne modifie aucun ticket.
 scope-read-app-system-token = Pour appeler Jira en tant qu’app quand personne ne consulte de ticket.
 scope-report-personal-data = Pour demander à Atlassian lesquels des comptes enregistrés ont été fermés, et effacer ces derniers.
 

@@ -331,8 +331,8 @@ scope-write = Para armazenar a chave em uma propriedade de usuário de cada pess
 scope-delete = Para excluir essa propriedade de usuário quando uma conexão termina.
 scope-act-as-user = Para gravar essa propriedade em nome da pessoa quando o Jira não permite que o próprio app faça isso, por exemplo, porque a permissão de administrador dele foi removida.
 scope-read-jira-user = Para ler o nome de uma pessoa, se a conta está ativa, a chave dela e os grupos dela (se você escolher grupos).
-scope-read-jira-work = Para perguntar ao Jira se quem abre esta página é administrador do Jira. O app não lê itens.
-scope-write-jira-work = Para armazenar a chave em uma propriedade de usuário de cada pessoa com conta conectada e para excluí-la. A Atlassian não oferece um escopo mais restrito para isso. O app não grava em itens.
+scope-read-jira-work = Para perguntar ao Jira se quem abre esta página é administrador do Jira. O próprio app não lê itens.
+scope-write-jira-work = Para armazenar a chave em uma propriedade de usuário de cada pessoa com conta conectada e para excluí-la. A Atlassian não oferece um escopo mais restrito para isso. O próprio app não grava em itens.
 scope-read-app-system-token = Para chamar o Jira como app quando ninguém está vendo um item.
 scope-report-personal-data = Para perguntar à Atlassian quais das contas armazenadas foram encerradas e apagar os dados delas.
 

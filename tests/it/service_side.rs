@@ -309,14 +309,17 @@ async fn t34_a_server_acts_as_the_person_of_a_link_and_as_nobody_else(db: Db) {
     // The site's admins see each, and may end it.
     let acting = "select count(*) from site_event where kind = 'acting'";
     assert_eq!(scene.count(acting).await, 5);
-    scene.execute("delete from site_rule").await;
-    let client_key = scene.client_key("acme");
-    scene
-        .execute(&format!(
-            "insert into site_rule (client_key, customers, group_list, act_as, changed_at) \
-             values ('{client_key}', true, '', false, 1)"
-        ))
-        .await;
+    let mia = scene.person("acme", MIA);
+    let decide = async |rule: Value| {
+        let put = mia.call(Method::PUT, "/api/admin/site").json(&rule);
+        scene.send(put).await.is(200).json()
+    };
+    let rule = json!({"customers": "deny", "groups": [], "actAs": false});
+    let site = decide(rule).await;
+    assert_eq!(site["actAs"], json!({"vendor": "write", "site": "deny"}));
+    // A page that does not know of the switch leaves it as it is.
+    let site = decide(json!({"customers": "deny", "groups": []})).await;
+    assert_eq!(site["actAs"]["site"], "deny");
     refused(
         exchange(&scene, LINK, &id, &[]).await,
         "access_denied",
