@@ -84,10 +84,13 @@ function wordsOf(tag, scripts) {
       for (const [name, chooses] of takes) values[name] = chooses ? new Shown(number, `{${name}}`) : `{${name}}`;
       return [plural.select(number), format(tag, id, values)];
     }));
-    words[id] = new Set(Object.values(forms)).size === 1 ? Object.values(forms)[0] : forms;
+    words[id] = new Set(Object.values(forms)).size === 1 ? Object.values(forms)[0] : sorted(forms);
   }
-  return JSON.stringify(words);
+  // In the order in which the server writes them.
+  return JSON.stringify(sorted(words));
 }
+
+const sorted = (named) => Object.fromEntries(Object.entries(named).sort(([a], [b]) => (a < b ? -1 : 1)));
 
 // The part of Askama's language that these templates use; anything else ends the build.
 function fill(template, source, tag) {
@@ -130,7 +133,7 @@ function render(template, changes, scripts) {
   }
   const [, opening, inner] = blocks.get("content").match(/(<main[^>]*)>([^]*)<\/main>/);
   // Which language it is to speak is not known yet.
-  blocks.set("content", `${opening} data-app="{{ app_name }}" hidden>${inner}</main>`);
+  blocks.set("content", `\n${opening} data-app="{{ app_name }}" hidden>${inner}</main>\n`);
   blocks.set("title", values.app_name);
   blocks.set("scripts", '<script defer src="language.js"></script>');
   blocks.set("words", "");

@@ -7,6 +7,7 @@
 //! it. They are switched off: on a page a name stands in a `bdi` element, which does the same and is no part of the
 //! text. So what a program reads, or a person copies, is just the name.
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Display, Write as _};
 use std::sync::{Arc, LazyLock};
 
@@ -237,17 +238,19 @@ impl Words {
     #[must_use]
     pub fn for_scripts(&self, scripts: &[&str]) -> Html {
         let of_script = SCRIPTS.iter().filter(|(name, _)| scripts.contains(name));
-        let messages: Map<String, Json> = of_script
+        // Sorted, whatever the features of the JSON library say of the order.
+        let messages: BTreeMap<String, Json> = of_script
             .flat_map(|(_, ids)| ids.iter())
             .map(|id| ((*id).to_owned(), self.for_script(id)))
             .collect();
+        let messages: Map<String, Json> = messages.into_iter().collect();
         // Within a script element only `<` means something.
         Html(Json::Object(messages).to_string().replace('<', "\\u003c"))
     }
 
     fn for_script(&self, id: &str) -> Json {
         let rules = PluralRules::create(self.language.identifier(), PluralRuleType::CARDINAL);
-        let forms: Map<String, Json> = SAMPLES
+        let forms: BTreeMap<String, Json> = SAMPLES
             .iter()
             .map(|number| {
                 let category = rules.as_ref().map(|rules| rules.select(*number));
@@ -261,7 +264,7 @@ impl Words {
         let mut texts = forms.values();
         match (texts.next(), texts.next()) {
             (Some(first), Some(_)) if forms.values().any(|form| form != first) => {
-                Json::Object(forms)
+                Json::Object(forms.into_iter().collect())
             }
             (Some(only), _) => only.clone(),
             (None, _) => Json::Null,

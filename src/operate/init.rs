@@ -359,9 +359,10 @@ impl Draft {
             self.set("LATCHKEY_SEALING_KEYS", &format!("k1:{}", key.as_str()));
         }
         let signs = self.text("LATCHKEY_API_KEY_FROM") == "minted";
-        if signs && !self.has("LATCHKEY_INTROSPECTION_SECRET") {
+        let asked = ["LATCHKEY_SERVICE_SECRET", "LATCHKEY_INTROSPECTION_SECRET"];
+        if signs && !asked.iter().any(|name| self.has(name)) {
             let secret = secret();
-            self.set("LATCHKEY_INTROSPECTION_SECRET", &secret);
+            self.set("LATCHKEY_SERVICE_SECRET", &secret);
         }
         let listen = self.text("LATCHKEY_LISTEN");
         let is_local =
@@ -551,7 +552,9 @@ fn secret_of(name: &str, config: &Config) -> Option<&'static str> {
     match name {
         "LATCHKEY_SEALING_KEYS" => Some("sealing-keys"),
         "LATCHKEY_PROVIDER_CLIENT_SECRET" => Some("provider-client-secret"),
+        "LATCHKEY_SERVICE_SECRET" => Some("service-secret"),
         "LATCHKEY_INTROSPECTION_SECRET" => Some("introspection-secret"),
+        "LATCHKEY_OTLP_HEADERS" => Some("otlp-headers"),
         "LATCHKEY_DATABASE_URL" => {
             matches!(config.database, Database::Postgres(_)).then_some("database-url")
         }

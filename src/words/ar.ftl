@@ -231,7 +231,7 @@ error-not-ready-title = غير جاهز
 error-internal-title = حدث خطأ ما
 error-internal = لقد سجّلنا ما حدث. أعد المحاولة. إذا تكرر ذلك، فتواصل مع الدعم.
 error-unknown-caller-title = غير مصرّح به
-error-unknown-caller = أرسل قيمة LATCHKEY_INTROSPECTION_SECRET ككلمة مرور في HTTP Basic أو كرمز مميز من نوع Bearer.
+error-unknown-caller = أرسل قيمة LATCHKEY_SERVICE_SECRET ككلمة مرور في HTTP Basic أو كرمز مميز من نوع Bearer.
 
 ## من لا يمكنه الربط
 

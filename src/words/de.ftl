@@ -227,7 +227,7 @@ error-not-ready-title = Nicht bereit
 error-internal-title = Etwas ist schiefgelaufen
 error-internal = Wir haben aufgezeichnet, was passiert ist. Versuchen Sie es noch einmal. Wenn es wieder passiert, wenden Sie sich an den Support.
 error-unknown-caller-title = Nicht autorisiert
-error-unknown-caller = Senden Sie den Wert von LATCHKEY_INTROSPECTION_SECRET als Passwort von HTTP Basic oder als Bearer-Token.
+error-unknown-caller = Senden Sie den Wert von LATCHKEY_SERVICE_SECRET als Passwort von HTTP Basic oder als Bearer-Token.
 
 ## Wer kein Konto verbinden kann
 

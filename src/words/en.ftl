@@ -231,7 +231,7 @@ error-not-ready-title = Not ready
 error-internal-title = Something went wrong
 error-internal = We've recorded what happened. Try again. If it happens again, contact support.
 error-unknown-caller-title = Unauthorized
-error-unknown-caller = Send the value of LATCHKEY_INTROSPECTION_SECRET as the password of HTTP Basic or as a bearer token.
+error-unknown-caller = Send the value of LATCHKEY_SERVICE_SECRET as the password of HTTP Basic or as a bearer token.
 
 ## Who can't connect
 

@@ -227,7 +227,7 @@ error-not-ready-title = Aún no está listo
 error-internal-title = Se ha producido un error
 error-internal = Hemos registrado lo que ha pasado. Inténtalo de nuevo. Si vuelve a ocurrir, contacta con soporte.
 error-unknown-caller-title = No autorizado
-error-unknown-caller = Envía el valor de LATCHKEY_INTROSPECTION_SECRET como contraseña de HTTP Basic o como token Bearer.
+error-unknown-caller = Envía el valor de LATCHKEY_SERVICE_SECRET como contraseña de HTTP Basic o como token Bearer.
 
 ## Quién no puede conectar cuentas
 

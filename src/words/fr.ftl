@@ -227,7 +227,7 @@ error-not-ready-title = Pas encore prêt
 error-internal-title = Un problème est survenu
 error-internal = Nous avons enregistré ce qui s’est passé. Réessayez. Si cela se reproduit, contactez le support.
 error-unknown-caller-title = Non autorisé
-error-unknown-caller = Envoyez la valeur de LATCHKEY_INTROSPECTION_SECRET comme mot de passe HTTP Basic ou comme jeton Bearer.
+error-unknown-caller = Envoyez la valeur de LATCHKEY_SERVICE_SECRET comme mot de passe HTTP Basic ou comme jeton Bearer.
 
 ## Qui ne peut pas connecter de compte
 

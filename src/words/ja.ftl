@@ -224,7 +224,7 @@ error-not-ready-title = 準備ができていません
 error-internal-title = 問題が発生しました
 error-internal = 問題の内容を記録しました。もう一度お試しください。繰り返し発生する場合は、サポートにお問い合わせください。
 error-unknown-caller-title = 認証されていません
-error-unknown-caller = LATCHKEY_INTROSPECTION_SECRET の値を HTTP Basic のパスワードまたは Bearer トークンとして送信してください。
+error-unknown-caller = LATCHKEY_SERVICE_SECRET の値を HTTP Basic のパスワードまたは Bearer トークンとして送信してください。
 
 ## 接続できない人
 

@@ -227,7 +227,7 @@ error-not-ready-title = Ainda não está pronto
 error-internal-title = Algo deu errado
 error-internal = Registramos o que aconteceu. Tente novamente. Se isso se repetir, fale com o suporte.
 error-unknown-caller-title = Não autorizado
-error-unknown-caller = Envie o valor de LATCHKEY_INTROSPECTION_SECRET como senha de HTTP Basic ou como token Bearer.
+error-unknown-caller = Envie o valor de LATCHKEY_SERVICE_SECRET como senha de HTTP Basic ou como token Bearer.
 
 ## Quem não pode conectar
 

@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -18,6 +18,7 @@ use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, LOCATION
 use axum::routing::get;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use thirtyfour::common::command::{Command as DriverCommand, ExtensionCommand};
 use thirtyfour::prelude::*;
 use thirtyfour::{Capabilities, WindowHandle};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -198,6 +199,47 @@ impl Browser {
         );
         self.click(&format!("a button {text:?}"), By::XPath(xpath))
             .await;
+    }
+
+    /// Presses what a screen reader calls by this role and name, and finds nothing in any other way.
+    pub async fn press_named(&self, role: &str, name: &str) {
+        self.until(&format!("the {role} {name:?}"), async || {
+            for element in self.driver.find_all(By::Css("body *")).await? {
+                if self.computed(&element, "role").await? == role
+                    && self.computed(&element, "label").await? == name
+                    && element.is_enabled().await?
+                {
+                    element.send_keys(Key::Enter).await?;
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        })
+        .await;
+    }
+
+    /// Whether a screen reader meets something of this role and name.
+    pub async fn wait_named(&self, role: &str, name: &str) {
+        self.until(&format!("a {role} {name:?}"), async || {
+            for element in self.driver.find_all(By::Css("body *")).await? {
+                if self.computed(&element, "role").await? == role
+                    && self.computed(&element, "label").await? == name
+                {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        })
+        .await;
+    }
+
+    /// The role or the label of an element in the tree that a screen reader reads (WebDriver, sections 12.4.9 and 10).
+    async fn computed(&self, element: &WebElement, what: &'static str) -> WebDriverResult<String> {
+        let asked = Computed {
+            endpoint: format!("/element/{}/computed{what}", element.element_id()).into(),
+        };
+        let asked = DriverCommand::ExtensionCommand(Box::new(asked));
+        self.driver.handle().cmd(asked).await?.value()
     }
 
     pub async fn click_css(&self, css: &str) {
@@ -878,4 +920,24 @@ async fn a_story_finds_its_way_through_frames_tabs_and_themes() {
     browser.screenshot(&picture).await;
     let bytes = std::fs::read(&picture).expect("a picture");
     assert!(bytes.starts_with(b"\x89PNG"));
+}
+
+/// A question of WebDriver that the library has no function for.
+#[derive(Debug)]
+struct Computed {
+    endpoint: Arc<str>,
+}
+
+impl ExtensionCommand for Computed {
+    fn parameters_json(&self) -> Option<Value> {
+        None
+    }
+
+    fn method(&self) -> http::Method {
+        http::Method::GET
+    }
+
+    fn endpoint(&self) -> Arc<str> {
+        self.endpoint.clone()
+    }
 }

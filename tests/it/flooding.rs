@@ -998,7 +998,7 @@ async fn t23_a_slow_body_is_a_408_and_the_connection_is_closed() {
             answer.to_lowercase().contains("\r\nconnection: close\r\n"),
             "{answer}"
         );
-        assert!(answer.contains("takes too long"), "{answer}");
+        assert!(answer.contains("took too long"), "{answer}");
     }
     running.stop().await;
     scene.close().await;

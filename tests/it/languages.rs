@@ -26,6 +26,7 @@ by_both_doors!(
     each_language_has_its_way_from_the_panel_to_the_link_in_light,
     each_language_has_its_way_from_the_panel_to_the_link_in_dark,
     the_service_is_recognised_and_help_is_near,
+    the_way_is_found_by_role_and_name_alone,
 );
 
 /// The text of the button that a page is about, its language, and how much of it is wider than the window. No button is
@@ -185,7 +186,23 @@ async fn each_language_has_its_way(door: Door, theme: Theme) {
             album.page("issue").await;
             browser.resize(NARROW, 900).await;
         }
-        // The service has ended it, and the person does not go through with another try.
+        // The key has run out while another try goes on; then the service has ended it, and that try is cancelled.
+        scene
+            .execute("update link set published_expires_at = 1700000000, trouble = 'service_away'")
+            .await;
+        scene.person(site, OMAR).begin().await;
+        at_jira.wake_glance().await;
+        at_jira.wait_glance("ran-out").await;
+        at_jira
+            .in_frame(async || {
+                fits("ran-out").await;
+            })
+            .await;
+        browser.resize(1280, 900).await;
+        at_jira
+            .in_frame(async || browser.click_css("#switching [data-cancel]").await)
+            .await;
+        browser.resize(NARROW, 900).await;
         scene
             .execute("update link set state = 'reconnect', reason = 'revoked'")
             .await;
@@ -471,4 +488,74 @@ async fn the_service_is_recognised_and_help_is_near(door: Door) {
     assert_eq!(browser.evaluate(help).await, expected);
     browser.close().await;
     scene.close().await;
+}
+
+/// As a screen reader knows the pages: by what things are and how they are called.
+async fn the_way_is_found_by_role_and_name_alone(door: Door) {
+    let scene = Scene::start(Db::Sqlite, shown()).await;
+    let site = door.open(&scene).await;
+    let browser = Browser::new(Options::default()).await;
+    let at_jira = AtJira::at(&scene, &browser, site);
+    at_jira.sign_in(OMAR).await;
+    let issue = browser.tab().await;
+    at_jira.wait_glance("unlinked").await;
+    at_jira
+        .in_frame(async || {
+            browser
+                .wait_named("heading", "Connect your Acme Drive account")
+                .await;
+            browser.press_named("button", "Connect").await;
+        })
+        .await;
+    at_jira.leave().await;
+    browser.follow_new_tab().await;
+    browser.wait_address("/link/").await;
+    browser
+        .wait_named("heading", "Connect Acme Drive to Jira")
+        .await;
+    browser.wait_named("region", "Your Jira account").await;
+    browser.press_named("button", "Continue").await;
+    consent(&browser, "Omar Haddad").await;
+    browser.wait_address(&scene.world.jira.url(site)).await;
+    at_jira.wait_frame("proved").await;
+    at_jira
+        .in_frame(async || {
+            browser.wait_named("heading", "You're back in Jira").await;
+            browser.press_named("button", "Continue").await;
+        })
+        .await;
+    at_jira.leave().await;
+    browser.wait_address("/link/").await;
+    wait_page(&browser, "both").await;
+    browser
+        .wait_named("heading", "Connect these two accounts?")
+        .await;
+    for region in ["Jira", "Acme Drive"] {
+        browser.wait_named("region", region).await;
+    }
+    browser.press_named("button", "Connect accounts").await;
+    browser
+        .wait_named("heading", "Connected as Omar Haddad")
+        .await;
+    browser.wait_named("link", "Back to KEY-1").await;
+    browser.close_tab().await;
+    browser.switch_to(issue).await;
+    at_jira.wait_glance("linked").await;
+    at_jira
+        .in_frame(async || {
+            browser
+                .wait_named("heading", "Connected as Omar Haddad")
+                .await;
+            browser.press_named("button", "Manage").await;
+            browser.press_named("button", "Disconnect").await;
+            browser.wait_named("button", "Cancel").await;
+            browser.press_named("button", "Disconnect").await;
+            browser
+                .wait_named("heading", "Connect your Acme Drive account")
+                .await;
+        })
+        .await;
+    assert_eq!(scene.person(site, OMAR).property(), None);
+    browser.close().await;
+    scene.end().await;
 }
