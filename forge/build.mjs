@@ -84,7 +84,9 @@ function wordsOf(tag, scripts) {
       for (const [name, chooses] of takes) values[name] = chooses ? new Shown(number, `{${name}}`) : `{${name}}`;
       return [plural.select(number), format(tag, id, values)];
     }));
-    words[id] = new Set(Object.values(forms)).size === 1 ? Object.values(forms)[0] : sorted(forms);
+    // A category that looks like `other` is left out: which ones there are depends on the age of the rules.
+    const special = Object.entries(forms).filter(([name, form]) => name === "other" || form !== forms.other);
+    words[id] = special.length === 1 ? forms.other : sorted(Object.fromEntries(special));
   }
   // In the order in which the server writes them.
   return JSON.stringify(sorted(words));

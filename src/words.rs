@@ -249,7 +249,10 @@ impl Words {
     }
 
     fn for_script(&self, id: &str) -> Json {
-        let rules = PluralRules::create(self.language.identifier(), PluralRuleType::CARDINAL);
+        // The rules are of languages, not of regions.
+        let mut language = self.language.identifier();
+        language.region = None;
+        let rules = PluralRules::create(language, PluralRuleType::CARDINAL);
         let forms: BTreeMap<String, Json> = SAMPLES
             .iter()
             .map(|number| {
@@ -261,13 +264,17 @@ impl Words {
                 )
             })
             .collect();
-        let mut texts = forms.values();
-        match (texts.next(), texts.next()) {
-            (Some(first), Some(_)) if forms.values().any(|form| form != first) => {
-                Json::Object(forms.into_iter().collect())
-            }
-            (Some(only), _) => only.clone(),
-            (None, _) => Json::Null,
+        // A category that looks like `other` is left out: which ones there are depends on the age of the rules.
+        let other = forms.get("other").cloned().unwrap_or_default();
+        let special = |(name, form): &(&String, &Json)| *name == "other" || **form != other;
+        let kept: Map<String, Json> = forms
+            .iter()
+            .filter(special)
+            .map(|(name, form)| (name.clone(), form.clone()))
+            .collect();
+        match kept.len() {
+            1 => other,
+            _ => Json::Object(kept),
         }
     }
 

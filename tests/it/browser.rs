@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -18,7 +18,6 @@ use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, LOCATION
 use axum::routing::get;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use thirtyfour::common::command::{Command as DriverCommand, ExtensionCommand};
 use thirtyfour::prelude::*;
 use thirtyfour::{Capabilities, WindowHandle};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -204,42 +203,41 @@ impl Browser {
     /// Presses what a screen reader calls by this role and name, and finds nothing in any other way.
     pub async fn press_named(&self, role: &str, name: &str) {
         self.until(&format!("the {role} {name:?}"), async || {
-            for element in self.driver.find_all(By::Css("body *")).await? {
-                if self.computed(&element, "role").await? == role
-                    && self.computed(&element, "label").await? == name
-                    && element.is_enabled().await?
-                {
-                    element.send_keys(Key::Enter).await?;
-                    return Ok(true);
-                }
+            if !self.is_named(role, name).await {
+                return Ok(false);
             }
-            Ok(false)
+            self.driver
+                .active_element()
+                .await?
+                .send_keys(Key::Enter)
+                .await?;
+            Ok(true)
         })
         .await;
     }
 
-    /// Whether a screen reader meets something of this role and name.
+    /// Waits until a screen reader meets something of this role and name.
     pub async fn wait_named(&self, role: &str, name: &str) {
         self.until(&format!("a {role} {name:?}"), async || {
-            for element in self.driver.find_all(By::Css("body *")).await? {
-                if self.computed(&element, "role").await? == role
-                    && self.computed(&element, "label").await? == name
-                {
-                    return Ok(true);
-                }
-            }
-            Ok(false)
+            Ok(self.is_named(role, name).await)
         })
         .await;
     }
 
-    /// The role or the label of an element in the tree that a screen reader reads (WebDriver, sections 12.4.9 and 10).
-    async fn computed(&self, element: &WebElement, what: &'static str) -> WebDriverResult<String> {
-        let asked = Computed {
-            endpoint: format!("/element/{}/computed{what}", element.element_id()).into(),
-        };
-        let asked = DriverCommand::ExtensionCommand(Box::new(asked));
-        self.driver.handle().cmd(asked).await?.value()
+    /// Whether something visible has this role and this accessible name, as axe computes them; it gets the focus if it
+    /// takes one. The driver itself answers this for no frame of another origin.
+    async fn is_named(&self, role: &str, name: &str) -> bool {
+        let find = format!(
+            "axe.setup(document.documentElement); \
+             const found = [...document.querySelectorAll('body *')].find((element) => \
+                 element.checkVisibility() && !element.disabled && axe.commons.aria.getRole(element) === {} && \
+                 axe.commons.text.accessibleText(element).trim() === {}); \
+             axe.teardown(); found?.focus(); return Boolean(found)",
+            json!(role),
+            json!(name)
+        );
+        let found = self.evaluate(&format!("{};{find}", axe())).await;
+        found == json!(true)
     }
 
     pub async fn click_css(&self, css: &str) {
@@ -313,10 +311,7 @@ impl Browser {
     /// Nothing that axe knows of keeps anybody out of the page or frame the story is in: WCAG 2.2 at level AA, and what
     /// is best practice.
     pub async fn is_for_everybody(&self, what: &str) {
-        let axe =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("forge/node_modules/axe-core/axe.min.js");
-        let axe = std::fs::read_to_string(axe)
-            .expect("forge/node_modules is missing: run npm ci in forge/");
+        let axe = axe();
         let run = "return axe.run(document, { preload: false }).then(({ violations, passes }) => ({ \
             passes: passes.length, violations: violations.map(({ id, nodes }) => \
             `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join(' | ')}`) }))";
@@ -922,22 +917,8 @@ async fn a_story_finds_its_way_through_frames_tabs_and_themes() {
     assert!(bytes.starts_with(b"\x89PNG"));
 }
 
-/// A question of WebDriver that the library has no function for.
-#[derive(Debug)]
-struct Computed {
-    endpoint: Arc<str>,
-}
-
-impl ExtensionCommand for Computed {
-    fn parameters_json(&self) -> Option<Value> {
-        None
-    }
-
-    fn method(&self) -> http::Method {
-        http::Method::GET
-    }
-
-    fn endpoint(&self) -> Arc<str> {
-        self.endpoint.clone()
-    }
+/// The library that knows what keeps people out of a page.
+fn axe() -> String {
+    let axe = Path::new(env!("CARGO_MANIFEST_DIR")).join("forge/node_modules/axe-core/axe.min.js");
+    std::fs::read_to_string(axe).expect("forge/node_modules is missing: run npm ci in forge/")
 }

@@ -760,7 +760,7 @@ async fn a_tenant_left_alone_says_why_and_comes_back_by_itself(db: Db) {
             .await;
             assert_eq!(status["state"], "linked");
             let words = status["reason"].as_str().expect("it is in words");
-            assert!(words.contains("Jira does not accept the app"), "{words}");
+            assert!(words.contains("Jira doesn't accept the app"), "{words}");
         }
         jira.clear_faults();
         eventually("the key is in Jira", async || {

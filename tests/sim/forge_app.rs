@@ -44,7 +44,7 @@ fn text(value: &Value) -> &str {
 }
 
 /// Stands for the name of the service until a text is escaped.
-const SERVICE: &str = "\u{E000}";
+const SERVICE: &str = "\u{F8FF}";
 
 /// A page in English, with the same in each other language in a template element.
 fn render(name: &str, page: &Value, values: &Value, naming: &Naming<'_>) -> String {

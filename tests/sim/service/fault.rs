@@ -47,7 +47,8 @@ impl Endpoint {
             "/authorize" => Self::Authorize,
             "/login" => Self::Login,
             "/consent" => Self::Consent,
-            "/" | "/logout" | "/apps/remove" | "/favicon.ico" => Self::Account,
+            "/" | "/logout" | "/apps/remove" | "/favicon.ico" | "/logo.svg" | "/help"
+            | "/privacy" => Self::Account,
             "/token" => Self::Token,
             "/revoke" => Self::Revoke,
             "/introspect" => Self::Introspect,
