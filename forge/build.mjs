@@ -107,7 +107,8 @@ function fill(template, source, tag) {
     // Its values are for the script to fill in.
     .replace(/\{\{ words\.(\w+)\((?:"", )*""\)\.html\(\) \}\}/g, (_, name) => {
       const id = name.replaceAll("_", "-");
-      const names = [...variables(languages.get(tag).getMessage(id).value).keys()];
+      const takes = variables(languages.get(tag).getMessage(id).value);
+      const names = [...takes.keys()].filter((name) => name !== "service" && name !== "app");
       const places = new Map(names.map((name, at) => [name, String.fromCodePoint(0xE010 + at)]));
       let markup = escaped(format(tag, id, { service: SERVICE, app: "\u{E001}", ...Object.fromEntries(places) }));
       for (const [name, place] of places) markup = markup.replaceAll(place, `<bdi data-value="${name}"></bdi>`);

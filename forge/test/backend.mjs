@@ -95,7 +95,7 @@ export async function startBackend() {
         site: "acme.atlassian.net", service: "Acme Drive", door: "forge", enabled: true, writesAs: "app",
         scopes: [{ scope: "read:jira-work", why: "To ask Jira whether somebody who opens this page is a Jira admin." }],
         outboundAddresses: [], waits: [], links: { total: links.length, reconnect: 0, runOut: 0 },
-        customers: { vendor: "deny", site: "deny" }, groups: [], eventsDays: 90,
+        customers: { vendor: "deny", site: "deny" }, groups: [], actAs: { vendor: "off", site: "allow" }, eventsDays: 90,
       });
     }
     if (route === "GET /api/admin/links") return json(response, 200, { service: "Acme Drive", total: links.length, links });

@@ -451,7 +451,7 @@ async fn t34_a_row_that_was_changed_names_nobody(db: Db) {
         let before = format!("select count(*) from link where {column} is not null");
         assert_eq!(scene.count(&before).await, 1);
         scene
-            .execute(&format!("create table kept as select * from link"))
+            .execute("create table kept as select * from link")
             .await;
         scene.execute(&format!("update link set {change}")).await;
         for subject in ["u-100", "u-200"] {

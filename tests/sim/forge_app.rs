@@ -73,7 +73,12 @@ fn render(name: &str, page: &Value, values: &Value, naming: &Naming<'_>) -> Stri
         block(found.split_once(" %}").expect("a block has a name").0)
     });
     let whole = fill(&whole, Language::En, values, naming);
-    let scripts = ["frame.js", "door.js", &format!("{name}.js")];
+    // The page in the issue runs the script of the glance.
+    let script = match name {
+        "issue" => "glance.js".to_owned(),
+        name => format!("{name}.js"),
+    };
+    let scripts = ["frame.js", "door.js", &script];
     let templates: String = Language::ALL
         .iter()
         .map(|&language| {
