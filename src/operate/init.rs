@@ -586,11 +586,11 @@ fn next_steps(draft: &Draft, config: &Config, out: &Path, say: &mut (dyn FnMut(S
     }
     if draft.text("LATCHKEY_API_KEY_FROM") == "minted" {
         let place = match draft.keeps_secrets_apart() {
-            true => "secrets/introspection-secret",
+            true => "secrets/service-secret",
             false => "latchkey.env",
         };
         lines.push(format!(
-            "Your service asks about keys with the introspection secret in {place}."
+            "Your servers ask about keys and links with the service secret in {place}."
         ));
     }
     lines.push("Keep a copy of the sealing key apart from the database: without it the database is worth nothing.".to_owned());

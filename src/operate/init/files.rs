@@ -289,7 +289,7 @@ mod tests {
             "LoadCredential=sealing-keys:/srv/latchkey/secrets/sealing-keys",
             "LoadCredential=database-url:/srv/latchkey/secrets/database-url",
             "Environment=LATCHKEY_DATABASE_URL_FILE=%d/database-url",
-            "#LoadCredential=introspection-secret:/srv/latchkey/secrets/introspection-secret",
+            "#LoadCredential=service-secret:/srv/latchkey/secrets/service-secret",
         ] {
             assert!(
                 unit.lines().any(|known| known == line),
