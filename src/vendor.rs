@@ -63,7 +63,7 @@ pub struct VendorsServer(());
 
 /// What names the person to act as.
 pub enum Subject {
-    /// A key that is signed here. Whoever reads the property has it; the secret of the caller makes the difference.
+    /// A key that is signed here. All who can read the property have it; the secret of the caller makes the difference.
     Key(Secret),
     /// The id of a link.
     Link(LinkId),
