@@ -7,9 +7,9 @@
 //! it. They are switched off: on a page a name stands in a `bdi` element, which does the same and is no part of the
 //! text. So what a program reads, or a person copies, is just the name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::{self, Display, Write as _};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::types::{FluentNumber, FluentNumberOptions};
@@ -122,6 +122,8 @@ pub struct Words {
     language: Language,
     service: Arc<str>,
     app: Arc<str>,
+    /// What scripts got, by language and scripts: the same for everybody, and on every framed page.
+    of_scripts: Arc<Mutex<HashMap<(usize, String), Html>>>,
 }
 
 impl Words {
@@ -132,6 +134,7 @@ impl Words {
             language,
             service: service.into(),
             app: app.into(),
+            of_scripts: Arc::default(),
         }
     }
 
@@ -237,6 +240,17 @@ impl Words {
     /// category.
     #[must_use]
     pub fn for_scripts(&self, scripts: &[&str]) -> Html {
+        let wanted = (self.language as usize, scripts.join(" "));
+        let mut made = self
+            .of_scripts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        made.entry(wanted)
+            .or_insert_with(|| self.write_for_scripts(scripts))
+            .clone()
+    }
+
+    fn write_for_scripts(&self, scripts: &[&str]) -> Html {
         let of_script = SCRIPTS.iter().filter(|(name, _)| scripts.contains(name));
         // Sorted, whatever the features of the JSON library say of the order.
         let messages: BTreeMap<String, Json> = of_script
