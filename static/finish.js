@@ -75,7 +75,10 @@
       if (data?.state === "linked" && who) {
         part("holds").replaceChildren(...phrase("still-connected", { name: name(who) }));
       }
-    } catch { /* Nothing was connected by this attempt, and that is what the page says. */ }
+    } catch {
+      // That it is cancelled is all that is known then.
+      part("holds").hidden = true;
+    }
     move("cancelled");
   }
 

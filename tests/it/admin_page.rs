@@ -3,6 +3,8 @@
 
 use serde_json::{Value, json};
 
+use latchkey::words::Language;
+
 use crate::administering::seed;
 use crate::browser::{Browser, Options, Theme};
 use crate::browsing::{Album, AtJira, ERROR_ANSWERS};
@@ -12,8 +14,8 @@ use crate::scene::{Db, PROPERTY, Person, Scene, Setting, eventually};
 use crate::sim::jira::{self, Fault, MIA, OMAR};
 
 by_both_doors!(
-    an_admin_looks_round_and_ends_a_connection_in_light,
-    an_admin_looks_round_and_ends_a_connection_in_dark,
+    an_admin_looks_round_and_ends_a_connection,
+    an_admin_reads_it_in_each_language,
     an_admin_gets_round_with_the_keyboard_alone,
     an_admin_ends_what_has_left_and_then_everything,
     who_is_no_admin_any_more_sees_nothing_any_more,
@@ -112,12 +114,59 @@ async fn picture(room: &Room<'_>, album: &Album<'_>, name: &str) {
     room.browser.resize(1280, 900).await;
 }
 
-async fn an_admin_looks_round_and_ends_a_connection_in_light(door: Door) {
-    looks_round(door, Theme::Light).await;
+async fn an_admin_looks_round_and_ends_a_connection(door: Door) {
+    for theme in Album::themes() {
+        looks_round(door, *theme).await;
+    }
 }
 
-async fn an_admin_looks_round_and_ends_a_connection_in_dark(door: Door) {
-    looks_round(door, Theme::Dark).await;
+async fn an_admin_reads_it_in_each_language(door: Door) {
+    let scene = start().await;
+    let site = door.open(&scene).await;
+    let browser = Browser::new(Options::default()).await;
+    let album = Album::at(&scene, site, &browser, Theme::Light);
+    scene.person(site, OMAR).link("u-100").await;
+    let people = scene.crowd(site, 2);
+    for (account, subject) in &people {
+        let person = scene.person(site, account);
+        person.link(subject).await;
+        person.recorded().await;
+    }
+    scene
+        .execute("update link set state = 'reconnect', reason = 'revoked' where subject = 'u-crowd-0001'")
+        .await;
+    scene
+        .execute("update link set published_expires_at = 1700000000 where subject = 'u-crowd-0002'")
+        .await;
+    let room = Room::enter(&scene, &browser, site).await;
+    for language in Language::ALL {
+        let tag = language.tag();
+        scene
+            .world
+            .jira
+            .edit_site(site, |site| site.language = tag.to_owned());
+        room.open().await;
+        let shown = room
+            .evaluate("return [document.documentElement.lang, document.documentElement.dir]")
+            .await;
+        assert_eq!(shown, json!([tag, language.direction()]));
+        picture(&room, &album, &format!("admin-{tag}")).await;
+        browser.resize(320, 900).await;
+        room.fits(tag).await;
+        room.is_for_everybody(tag).await;
+        // And what only a question or trouble shows.
+        room.inside(async || browser.show_everything().await).await;
+        room.fits(tag).await;
+        room.is_for_everybody(tag).await;
+        browser.resize(1280, 900).await;
+    }
+    browser.assert_console_quiet(&[]).await;
+    browser.close().await;
+    for (account, _) in &people {
+        scene.person(site, account).disconnect().await;
+    }
+    scene.person(site, OMAR).disconnect().await;
+    scene.end().await;
 }
 
 async fn looks_round(door: Door, theme: Theme) {

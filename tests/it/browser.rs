@@ -45,6 +45,8 @@ pub struct Options {
     pub height: u32,
     /// Only the check that blocking works turns this on.
     pub third_party_cookies: bool,
+    /// Frames of other sites are in the process of their page, where what is emulated holds for them too.
+    pub one_process: bool,
 }
 
 impl Default for Options {
@@ -54,8 +56,38 @@ impl Default for Options {
             width: 1280,
             height: 900,
             third_party_cookies: false,
+            one_process: false,
         }
     }
+}
+
+/// All rules in the theme of the page, those of colours in the other. A colour on its way to another is none yet. Letters
+/// that are joined are signs to axe, whose colours it leaves alone: they are those of the other languages.
+const EVERYBODY: &str = "const { dataset, lang } = document.documentElement; \
+    const joined = lang === 'ar'; \
+    const had = dataset.colorMode; \
+    const dark = had ? had === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches; \
+    const run = async (mode, options) => { \
+        if (mode) dataset.colorMode = mode; \
+        for (const way of document.getAnimations()) if (way instanceof CSSTransition) way.finish(); \
+        const { violations, passes } = await axe.run(document, { preload: false, ...options }); \
+        return { passes: passes.map(({ id }) => id), violations: violations.map(({ id, nodes }) => \
+            `${mode} ${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join(' | ')}`) }; \
+    }; \
+    return (async () => { \
+        const all = await run(had, {}); \
+        const colours = await run(dark ? 'light' : 'dark', { runOnly: ['color-contrast', 'link-in-text-block'] }); \
+        if (had) dataset.colorMode = had; else delete dataset.colorMode; \
+        for (const way of document.getAnimations()) if (way instanceof CSSTransition) way.finish(); \
+        return { passes: all.passes.length, violations: [...all.violations, ...colours.violations], \
+            coloured: joined || [all, colours].every(({ passes }) => passes.includes('color-contrast')) }; \
+    })();";
+
+/// How something was found that was pressed.
+#[derive(Debug, Clone)]
+enum Press {
+    Click(By),
+    Named { role: String, name: String },
 }
 
 /// One person's browser, with nothing in it at first.
@@ -64,6 +96,8 @@ pub struct Browser {
     /// The frames a story is inside of, by selector, to find back in when a page was replaced.
     frames: RefCell<Vec<String>>,
     known_tabs: RefCell<HashSet<WindowHandle>>,
+    /// What was pressed last.
+    pressed: RefCell<Option<Press>>,
     // Last, so that the driver has let go of them before they are removed or given on.
     profile: TempDir,
     _seat: SemaphorePermit<'static>,
@@ -119,6 +153,7 @@ impl Browser {
             driver,
             frames: RefCell::default(),
             known_tabs: RefCell::new(HashSet::from([first])),
+            pressed: RefCell::default(),
             profile,
             _seat: seat,
         };
@@ -202,6 +237,10 @@ impl Browser {
 
     /// Presses what a screen reader calls by this role and name, and finds nothing in any other way.
     pub async fn press_named(&self, role: &str, name: &str) {
+        self.pressed.replace(Some(Press::Named {
+            role: role.to_owned(),
+            name: name.to_owned(),
+        }));
         self.until(&format!("the {role} {name:?}"), async || {
             if !self.is_named(role, name).await {
                 return Ok(false);
@@ -236,8 +275,7 @@ impl Browser {
             json!(role),
             json!(name)
         );
-        let found = self.evaluate(&format!("{};{find}", axe())).await;
-        found == json!(true)
+        self.with_axe(&find).await == json!(true)
     }
 
     pub async fn click_css(&self, css: &str) {
@@ -262,7 +300,17 @@ impl Browser {
         .await;
     }
 
+    /// Presses once more what was pressed last.
+    pub async fn press_again(&self) {
+        let pressed = self.pressed.borrow().clone();
+        match pressed.expect("something was pressed") {
+            Press::Click(by) => self.click("the button again", by).await,
+            Press::Named { role, name } => self.press_named(&role, &name).await,
+        }
+    }
+
     async fn click(&self, what: &str, by: By) {
+        self.pressed.replace(Some(Press::Click(by.clone())));
         // A click that meets a page in motion is refused by the driver; the next try finds it still.
         self.until(what, async || {
             for element in self.driver.find_all(by.clone()).await? {
@@ -278,6 +326,8 @@ impl Browser {
 
     /// Clicks twice as fast as a hand can, and once more.
     pub async fn click_hastily(&self, css: &str) {
+        self.pressed
+            .replace(Some(Press::Click(By::Css(css.to_owned()))));
         self.until(&format!("something to click at {css}"), async || {
             let element = self.driver.find(By::Css(css)).await?;
             if !element.is_displayed().await? || !element.is_enabled().await? {
@@ -309,15 +359,76 @@ impl Browser {
     }
 
     /// Nothing that axe knows of keeps anybody out of the page or frame the story is in: WCAG 2.2 at level AA, and what
-    /// is best practice.
+    /// is best practice. Its colours are looked at in the other theme, too.
     pub async fn is_for_everybody(&self, what: &str) {
-        let axe = axe();
-        let run = "return axe.run(document, { preload: false }).then(({ violations, passes }) => ({ \
-            passes: passes.length, violations: violations.map(({ id, nodes }) => \
-            `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join(' | ')}`) }))";
-        let found = self.evaluate(&format!("{axe};{run}")).await;
+        let found = self.with_axe(EVERYBODY).await;
         assert_eq!(found["violations"], json!([]), "{what}");
         assert!(found["passes"].as_u64() > Some(10), "{what}: {found}");
+        assert_eq!(found["coloured"], json!(true), "{what}: {found}");
+    }
+
+    /// What a script returns that makes use of axe.
+    async fn with_axe(&self, script: &str) -> Value {
+        if self.evaluate("return typeof axe").await == "undefined" {
+            // What a browser never sees of a page of ours again until it loads.
+            self.evaluate(&format!("{}; window.axe = axe; return null", axe()))
+                .await;
+        }
+        self.evaluate(script).await
+    }
+
+    /// Shows at once what the page or frame shows only sometimes, those places too that only trouble fills.
+    pub async fn show_everything(&self) {
+        self.evaluate(
+            "const places = 'h1, h2, p, a, dd, dt, span, time, code, button, bdi'; \
+            window.unseen = [...document.querySelectorAll('main [hidden]')]; \
+            for (const element of window.unseen) element.hidden = false; \
+            window.empty = [...document.querySelectorAll('main [id]')].filter((it) => \
+                it.matches(places) && !it.matches('.unseen') && !it.querySelector('svg') && it.textContent.trim() === ''); \
+            for (const element of window.empty) element.textContent = 'Acme Drive'; return null",
+        )
+        .await;
+    }
+
+    pub async fn show_as_before(&self) {
+        self.evaluate(
+            "for (const element of window.unseen) element.hidden = true; \
+            for (const element of window.empty) element.textContent = ''; return null",
+        )
+        .await;
+    }
+
+    /// Changes what pages are told of their reader: `prefers-reduced-motion` and the like. As a reader of paper with
+    /// `print`.
+    pub async fn emulate(&self, media: &str, features: &[(&str, &str)]) {
+        let features: Vec<_> = features
+            .iter()
+            .map(|(name, value)| json!({"name": name, "value": value}))
+            .collect();
+        let wish = json!({"media": media, "features": features});
+        let cdp = self.driver.cdp();
+        let done = cdp.send_raw("Emulation.setEmulatedMedia", wish).await;
+        done.expect("the page is told");
+    }
+
+    /// Zooms the page in a window of 1280 by 900 points, or no more.
+    pub async fn zoom(&self, by: Option<f64>) {
+        let cdp = self.driver.cdp();
+        let done = match by {
+            Some(by) => {
+                let size = json!({
+                    "width": (1280.0 / by) as u32, "height": (900.0 / by) as u32,
+                    "deviceScaleFactor": by, "mobile": false,
+                });
+                cdp.send_raw("Emulation.setDeviceMetricsOverride", size)
+                    .await
+            }
+            None => {
+                cdp.send_raw("Emulation.clearDeviceMetricsOverride", json!({}))
+                    .await
+            }
+        };
+        done.expect("the page is zoomed");
     }
 
     /// Presses the mouse button at once on whatever stands where this element is, enabled or not, and lets
@@ -489,9 +600,7 @@ impl Browser {
     pub async fn follow_new_tab(&self) {
         let tab = RefCell::new(None);
         self.until("a new tab", async || {
-            let tabs = self.driver.windows().await?;
-            let known = self.known_tabs.borrow();
-            *tab.borrow_mut() = tabs.into_iter().find(|tab| !known.contains(tab));
+            tab.replace(self.new_tab().await?);
             Ok(tab.borrow().is_some())
         })
         .await;
@@ -499,6 +608,16 @@ impl Browser {
             self.known_tabs.borrow_mut().insert(tab.clone());
             self.switch_to(tab).await;
         }
+    }
+
+    pub async fn has_new_tab(&self) -> bool {
+        self.new_tab().await.expect("tabs are listed").is_some()
+    }
+
+    async fn new_tab(&self) -> WebDriverResult<Option<WindowHandle>> {
+        let tabs = self.driver.windows().await?;
+        let known = self.known_tabs.borrow();
+        Ok(tabs.into_iter().find(|tab| !known.contains(tab)))
     }
 
     /// Follows a link to this address into a tab of its own. One that the driver opens has no focus.
@@ -683,6 +802,10 @@ fn capabilities(options: &Options, profile: &Path) -> Capabilities {
         ]
         .map(str::to_owned),
     );
+    if options.one_process {
+        arguments.push("--disable-site-isolation-trials".to_owned());
+        arguments.push("--disable-features=IsolateOrigins,site-per-process".to_owned());
+    }
     let we_are_root = std::fs::metadata("/proc/self")
         .is_ok_and(|process| std::os::unix::fs::MetadataExt::uid(&process) == 0);
     if we_are_root {

@@ -11,6 +11,8 @@ use reqwest::Method;
 use serde_json::json;
 use tokio::net::TcpListener;
 
+use latchkey::words::{Language, Words};
+
 use crate::browser::{Browser, Options, Theme};
 use crate::doors::Door;
 use crate::on_both_databases;
@@ -27,6 +29,11 @@ on_both_databases!(a_person_connects_and_sees_it_renewed_and_disconnects);
 /// The app's frame in a page of Jira.
 pub const FRAME: &str = "iframe.app-frame";
 pub const SESSION_COOKIE: &str = "__Host-latchkey";
+/// Whether Jira asks before it leads away.
+const ASKS: &str = "return document.querySelector('dialog.leaving') !== null";
+/// What the panel complains of.
+const TROUBLE: &str = "const trouble = document.getElementById('trouble'); \
+    return trouble && !trouble.hidden ? trouble.textContent : ''";
 /// What Chromium's console says of an answer that is an error, whoever expected it.
 pub const ERROR_ANSWERS: &str = "Failed to load resource";
 
@@ -83,31 +90,37 @@ impl<'a> AtJira<'a> {
         self.wait_glance("unlinked").await;
         self.in_frame(async || self.browser.click_text("Connect").await)
             .await;
-        if self.jira.has_forge(self.site) {
-            self.is_asked("Connect").await;
-        }
-        self.leave().await;
-        self.browser.follow_new_tab().await;
+        self.follow().await;
     }
 
-    /// Waits until Jira asks. Where a slow machine made a click wait, it is no click to the browser any more, and
-    /// the panel wants another.
-    async fn is_asked(&self, button: &str) {
-        let asks = "return document.querySelector('dialog.leaving') !== null";
-        let once_more = "return document.getElementById('latchkey')?.textContent.includes('Select the button again')";
-        eventually("Jira asks before it leads away", async || {
-            if self.browser.evaluate(asks).await == true {
+    /// Goes on in the tab that the button just pressed in the panel opens. Where a slow machine made a press wait, it is
+    /// none to the browser any more, and the panel asks for another.
+    pub async fn follow(&self) {
+        let once_more: Vec<_> = Language::ALL
+            .iter()
+            .filter_map(|language| Words::new(*language, "", "").by_id("frame-slow"))
+            .map(|words| words.to_string().replace("&#39;", "'"))
+            .collect();
+        assert_eq!(once_more.len(), Language::ALL.len());
+        eventually("a tab opens", async || {
+            if self.browser.has_new_tab().await {
                 return Some(());
             }
+            if self.jira.has_forge(self.site) && self.browser.evaluate(ASKS).await == true {
+                self.leave().await;
+                return None;
+            }
             self.in_frame(async || {
-                if self.browser.evaluate(once_more).await == true {
-                    self.browser.click_text(button).await;
+                let trouble = self.browser.evaluate(TROUBLE).await;
+                if once_more.iter().any(|words| trouble == words.as_str()) {
+                    self.browser.press_again().await;
                 }
             })
             .await;
             None
         })
         .await;
+        self.browser.follow_new_tab().await;
     }
 
     /// Where Jira asks before it leads away, which it does for Forge: yes.

@@ -23,8 +23,7 @@ on_both_databases!(
 );
 
 by_both_doors!(
-    each_language_has_its_way_from_the_panel_to_the_link_in_light,
-    each_language_has_its_way_from_the_panel_to_the_link_in_dark,
+    each_language_has_its_way_from_the_panel_to_the_link,
     the_service_is_recognised_and_help_is_near,
     the_way_is_found_by_role_and_name_alone,
 );
@@ -42,12 +41,36 @@ const LOOKS: &str = "const { lang, dir, scrollWidth } = document.documentElement
     return { lang, dir, over: Math.max(scrollWidth - innerWidth, 0), cut, side, \
         primary: document.querySelector('main .primary:not([hidden])')?.textContent ?? '' };";
 
-async fn each_language_has_its_way_from_the_panel_to_the_link_in_light(door: Door) {
-    each_language_has_its_way(door, Theme::Light).await;
+/// Puts a picture of the page in its place, which no script changes any more.
+const STANDS_STILL: &str = "const root = document.getElementById('latchkey'); \
+    root.replaceWith(root.cloneNode(true)); return null";
+
+/// Whatever the panel asks from now on is answered by this status, or by none. Stories elsewhere bring each about for
+/// real; here it is the words that matter.
+fn answers(status: Option<u16>) -> String {
+    format!(
+        "const status = {}; const come = () => {{ if (!status) throw new TypeError('no network'); }}; \
+        window.fetch = async () => {{ come(); return new Response(null, {{ status }}); }}; \
+        const invokeRemote = async () => {{ come(); return {{ status, headers: {{}} }}; }}; \
+        if (window.forgeBridge) window.forgeBridge = {{ ...window.forgeBridge, invokeRemote }}; return null",
+        json!(status)
+    )
 }
 
-async fn each_language_has_its_way_from_the_panel_to_the_link_in_dark(door: Door) {
-    each_language_has_its_way(door, Theme::Dark).await;
+/// The theme of Jira is another by each door, and each page is looked at in both.
+async fn each_language_has_its_way_from_the_panel_to_the_link(door: Door) {
+    let own = match door {
+        Door::Connect => Theme::Light,
+        Door::Forge => Theme::Dark,
+    };
+    match Album::themes() {
+        [_] => each_language_has_its_way(door, own).await,
+        both => {
+            for theme in both {
+                each_language_has_its_way(door, *theme).await;
+            }
+        }
+    }
 }
 
 /// The service as an operator may show it. Its people are those of Jira, so that a picture of a good link looks right.
@@ -118,8 +141,7 @@ async fn each_language_has_its_way(door: Door, theme: Theme) {
                 browser.click_css("[data-show=unlinked] .primary").await;
             })
             .await;
-        at_jira.leave().await;
-        browser.follow_new_tab().await;
+        at_jira.follow().await;
         browser.wait_address("/link/").await;
         looks("link", "button-continue").await;
         let mode = browser
@@ -141,6 +163,9 @@ async fn each_language_has_its_way(door: Door, theme: Theme) {
         at_jira.wait_frame("proved").await;
         at_jira
             .in_frame(async || {
+                browser.show_everything().await;
+                fits("finish-all").await;
+                browser.show_as_before().await;
                 looks("finish", "button-continue").await;
                 browser.click_css("#continue").await;
             })
@@ -219,8 +244,7 @@ async fn each_language_has_its_way(door: Door, theme: Theme) {
             .in_frame(async || browser.click_css("#actions .primary").await)
             .await;
         browser.resize(NARROW, 900).await;
-        at_jira.leave().await;
-        browser.follow_new_tab().await;
+        at_jira.follow().await;
         browser.wait_address("/link/").await;
         fits("link-again").await;
         browser.click_css("[name=cancel]").await;
@@ -232,7 +256,44 @@ async fn each_language_has_its_way(door: Door, theme: Theme) {
         fits("error").await;
         browser.close_tab().await;
         browser.switch_to(issue.clone()).await;
-        scene.person(site, OMAR).disconnect().await;
+        let omar = scene.person(site, OMAR);
+        omar.disconnect().await;
+
+        let shows = async |state: &str, what: &str| {
+            at_jira.wake_glance().await;
+            at_jira.wait_glance(state).await;
+            at_jira.in_frame(async || fits(what).await).await;
+        };
+        omar.begin().await;
+        shows("linking", "begun").await;
+        browser.resize(1280, 900).await;
+        at_jira
+            .in_frame(async || {
+                browser.click_css("[data-show=begun] [data-cancel]").await;
+            })
+            .await;
+        browser.resize(NARROW, 900).await;
+        at_jira.wait_glance("unlinked").await;
+        at_jira
+            .in_frame(async || fits("nothing-connected").await)
+            .await;
+        for (status, state, what) in [
+            (None, "unreachable", "unreachable"),
+            (Some(401), "not-installed", "not-installed"),
+            (Some(403), "not-allowed", "not-allowed"),
+        ] {
+            at_jira
+                .in_frame(async || browser.evaluate(&answers(status)).await)
+                .await;
+            shows(state, what).await;
+        }
+        at_jira
+            .in_frame(async || {
+                browser.evaluate(STANDS_STILL).await;
+                browser.show_everything().await;
+                fits("panel-all").await;
+            })
+            .await;
     }
     browser.close().await;
     scene.close().await;
@@ -450,8 +511,7 @@ async fn the_service_is_recognised_and_help_is_near(door: Door) {
             browser.click_css("[data-show=unlinked] .primary").await;
         })
         .await;
-    at_jira.leave().await;
-    browser.follow_new_tab().await;
+    at_jira.follow().await;
     browser.wait_address("/link/").await;
     browser.wait_text(purpose).await;
     for said in [
@@ -507,8 +567,7 @@ async fn the_way_is_found_by_role_and_name_alone(door: Door) {
             browser.press_named("button", "Connect").await;
         })
         .await;
-    at_jira.leave().await;
-    browser.follow_new_tab().await;
+    at_jira.follow().await;
     browser.wait_address("/link/").await;
     browser
         .wait_named("heading", "Connect Acme Drive to Jira")

@@ -20,8 +20,8 @@ by_both_doors!(
     an_older_tab_says_what_has_become_of_the_newer_one,
     jira_says_once_that_a_connection_needs_its_person_and_that_it_works_again,
     the_panel_is_managed_by_keyboard_alone,
-    the_panel_is_for_everybody_in_light,
-    the_panel_is_for_everybody_in_dark,
+    the_panel_is_for_everybody,
+    the_panel_is_there_in_forced_colours_without_motion_zoomed_and_on_paper,
 );
 
 on_both_databases!(the_person_ends_their_attempt_at_any_step_and_keeps_their_link);
@@ -50,8 +50,7 @@ async fn one_press_opens_one_tab_whatever_the_mouse_does(door: Door) {
     let issue = browser.tab().await;
     let omar = scene.person(site, OMAR);
     let opens_one = async |what: &str| {
-        at_jira.leave().await;
-        browser.follow_new_tab().await;
+        at_jira.follow().await;
         browser.wait_text("Omar Haddad").await;
         assert_eq!(browser.tab_count().await, 2, "{what}");
         assert_eq!(attempts(&scene).await, (1, 0), "{what}");
@@ -130,8 +129,7 @@ async fn cancel_in_the_panel_ends_the_attempt_and_says_what_stays(door: Door) {
     at_jira
         .in_frame(async || choose(&browser, "#use-another").await)
         .await;
-    at_jira.leave().await;
-    browser.follow_new_tab().await;
+    at_jira.follow().await;
     browser
         .wait_text("You're connected to Acme Drive as Robin Park")
         .await;
@@ -255,8 +253,7 @@ async fn who_reconnects_sees_it_and_starts_again(door: Door) {
         at_jira
             .in_frame(async || browser.click_text(button).await)
             .await;
-        at_jira.leave().await;
-        browser.follow_new_tab().await;
+        at_jira.follow().await;
         browser.wait_text("Omar Haddad").await;
         browser.close_tab().await;
         browser.switch_to(issue.clone()).await;
@@ -448,12 +445,10 @@ async fn the_panel_is_managed_by_keyboard_alone(door: Door) {
     scene.end().await;
 }
 
-async fn the_panel_is_for_everybody_in_light(door: Door) {
-    is_for_everybody(door, Theme::Light).await;
-}
-
-async fn the_panel_is_for_everybody_in_dark(door: Door) {
-    is_for_everybody(door, Theme::Dark).await;
+async fn the_panel_is_for_everybody(door: Door) {
+    for theme in Album::themes() {
+        is_for_everybody(door, *theme).await;
+    }
 }
 
 async fn is_for_everybody(door: Door, theme: Theme) {
@@ -570,6 +565,81 @@ async fn is_for_everybody(door: Door, theme: Theme) {
     browser
         .assert_console_quiet(&[ERROR_ANSWERS, "net::ERR_"])
         .await;
+    browser.close().await;
+    scene.end().await;
+}
+
+/// For each button on view the colour of its edge, its own and that of the page. Edges have to be seen where colours
+/// are the reader's.
+const EDGES: &str = "const shown = [...document.querySelectorAll('.button')].filter((it) => it.checkVisibility()); \
+    return shown.map((button) => { const { borderTopColor, borderTopWidth, backgroundColor } = getComputedStyle(button); \
+        return [borderTopColor, borderTopWidth, backgroundColor]; });";
+
+async fn the_panel_is_there_in_forced_colours_without_motion_zoomed_and_on_paper(door: Door) {
+    let options = Options {
+        one_process: true,
+        ..Options::default()
+    };
+    let browser = Browser::new(options).await;
+    let (scene, site) = start(door, &browser).await;
+    let album = Album::at(&scene, site, &browser, Theme::Light);
+    let at_jira = AtJira::at(&scene, &browser, site);
+    let omar = scene.person(site, OMAR);
+    omar.begin().await;
+    at_jira.wake_glance().await;
+    at_jira.wait_glance("linking").await;
+    let turning = "return getComputedStyle(document.querySelector('.line .spinner')).animationName";
+    let inside = async |script: &str| {
+        at_jira
+            .in_frame(async || browser.evaluate(script).await)
+            .await
+    };
+    assert_eq!(inside(turning).await, "turn");
+    browser
+        .emulate("", &[("prefers-reduced-motion", "reduce")])
+        .await;
+    assert_eq!(inside(turning).await, "fade");
+    let slides = "return getComputedStyle(document.querySelector('.button')).transitionDuration";
+    assert_eq!(inside(slides).await, "0s");
+
+    omar.link("u-100").await;
+    omar.recorded().await;
+    at_jira.wake_glance().await;
+    at_jira.wait_glance("linked").await;
+    browser.emulate("", &[("forced-colors", "active")]).await;
+    at_jira
+        .in_frame(async || {
+            browser.click_css("#manage").await;
+            browser.click_css("#disconnect").await;
+        })
+        .await;
+    let edges = inside(EDGES).await;
+    let edges = edges.as_array().expect("a list");
+    assert!(edges.len() >= 2, "{edges:?}");
+    for edge in edges {
+        assert_eq!(edge[1], "1px", "{edge}");
+        assert_ne!(edge[0], edge[2], "{edge}");
+        assert_ne!(edge[0], "rgba(0, 0, 0, 0)", "{edge}");
+    }
+    album.panel("panel-forced-colours").await;
+    browser.emulate("", &[]).await;
+
+    // At 200 % a window has half as many pixels of the page's own each way.
+    browser.zoom(Some(2.0)).await;
+    let over = inside("return document.documentElement.scrollWidth - innerWidth").await;
+    assert!(over.as_i64() <= Some(0), "{over} too wide");
+    album.panel("panel-zoomed").await;
+    browser.zoom(None).await;
+
+    // On paper there is what holds, and nothing to press.
+    browser.emulate("print", &[]).await;
+    assert_eq!(inside(EDGES).await, serde_json::json!([]));
+    at_jira
+        .in_frame(async || browser.wait_text("Connected as Robin Park").await)
+        .await;
+    album.panel("panel-print").await;
+    browser.emulate("", &[]).await;
+    omar.disconnect().await;
     browser.close().await;
     scene.end().await;
 }
