@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::http::header::HeaderName;
+use axum::http::header::{CONTENT_LANGUAGE, HeaderName};
 
 use serde::Serialize;
 
@@ -37,13 +37,16 @@ pub async fn status(
     State(app): State<Arc<App>>,
     viewer: Viewer,
     words: Words,
-) -> Result<Json<Status>, Error> {
+) -> Result<([(HeaderName, &'static str); 1], Json<Status>), Error> {
     app.limits.look(viewer.tenant(), viewer.account())?;
-    Ok(Json(Status {
+    let status = Status {
         link: linking::status(&app.linking, &viewer, &words).await?,
         purpose: app.appearance.service.purpose.clone(),
         support: support(&app),
-    }))
+    };
+    // A reason is in words.
+    let language = [(CONTENT_LANGUAGE, words.language().tag())];
+    Ok((language, Json(status)))
 }
 
 /// Says what a disconnect has not ended yet, with one of the words of [`crate::model::Left`].

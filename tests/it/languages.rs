@@ -372,6 +372,10 @@ async fn a_problem_document_is_in_the_language_of_the_page(db: Db) {
         assert_eq!(problem["title"], of("error-not-linked-title"));
         assert_eq!(problem["detail"], of("error-not-linked"));
         assert_eq!(answer.headers[CONTENT_LANGUAGE], language.tag());
+        let look = omar.call(Method::GET, "/api/link");
+        let look = look.header(ACCEPT_LANGUAGE, language.tag());
+        let look = scene.send(look).await.is(200);
+        assert_eq!(look.headers[CONTENT_LANGUAGE], language.tag());
     }
     let titles: std::collections::BTreeSet<_> = Language::ALL
         .iter()
