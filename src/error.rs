@@ -4,6 +4,8 @@
 //! person looks (`web::pages`). The words never tell an attacker which check failed; the log does.
 
 use std::borrow::Cow;
+use std::io;
+use std::sync::Arc;
 
 use http::StatusCode;
 
@@ -282,6 +284,18 @@ pub struct Said {
 }
 
 impl Error {
+    /// What the store met, for one more who waited for the same read.
+    #[must_use]
+    pub fn for_another(self: &Arc<Self>) -> Self {
+        match &**self {
+            Self::Unavailable(_) => {
+                Self::Unavailable(sqlx::Error::Io(io::Error::other(self.clone())))
+            }
+            Self::Internal(what) => Self::Internal(what.clone()),
+            other => Self::Internal(other.to_string()),
+        }
+    }
+
     /// HTTP status.
     #[must_use]
     pub fn status(&self) -> StatusCode {

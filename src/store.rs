@@ -13,14 +13,17 @@ use std::sync::Arc;
 
 use crate::clock::{Clock, Millis};
 use crate::error::Error;
+use crate::model::ClientKey;
 use crate::random::Random;
 use crate::sites::Sites;
 use crate::vault::Vault;
 
 use batch::Writer;
 use connections::Connections;
+use joined::Joined;
 use opening::{own_file, restrict_all, saying};
 use sealer::Sealer;
+use tenant::FoundTenant;
 
 mod accounts;
 mod admin;
@@ -40,6 +43,7 @@ mod health;
 mod history;
 mod inspection;
 mod install_key;
+mod joined;
 mod life;
 mod lifecycle;
 mod link;
@@ -107,6 +111,8 @@ pub struct Store {
     written: health::Written,
     /// Collects the writes of renewals.
     writer: Writer,
+    /// The tenants that are read just now.
+    found: Arc<Joined<ClientKey, Result<FoundTenant, Arc<Error>>>>,
     /// Holds the locks of the file while the store is open.
     _lock: Option<Arc<[std::fs::File; 2]>>,
 }
@@ -164,6 +170,7 @@ impl Store {
             connections,
             sealer,
             sites,
+            found: Arc::default(),
             written: health::Written::default(),
             times: clock::Times::default(),
             _lock: lock,

@@ -19,6 +19,7 @@ mod metrics;
 mod pages;
 mod ready;
 mod session;
+mod shared;
 mod vendor;
 
 use std::sync::Arc;
@@ -69,7 +70,7 @@ pub fn router(app: Arc<App>) -> Router {
                 .route("/connect/enabled", post(lifecycle::enabled))
                 .route("/connect/disabled", post(lifecycle::disabled)),
             Router::new()
-                .route("/connect/glance", get(framed::glance))
+                .route("/connect/glance", get(framed::glance()))
                 .route("/connect/finish", get(framed::finish))
                 .route("/connect/admin", get(framed::admin)),
         ),

@@ -6,6 +6,7 @@
   // The address came with one-time secrets. They leave it before anything else happens, so that no
   // later Referer, reload or script finds them there.
   const address = new URL(location.href);
+  const issue = address.searchParams.get("issue");
   for (const name of ["jwt", "handle"]) address.searchParams.delete(name);
   history.replaceState(null, "", address);
 
@@ -122,6 +123,7 @@
     const left = watchLeaving();
     const field = form.elements.namedItem("jwt");
     field.value = jwt;
+    hand(form, "issue", issue);
     // The pages in the new tab look as Jira does.
     hand(form, "language", page);
     hand(form, "color_mode", document.documentElement.dataset.colorMode);

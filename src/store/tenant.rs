@@ -1,5 +1,7 @@
 //! Tenants: found, locked, made to wait, forgotten.
 
+use std::sync::Arc;
+
 use http::Method;
 
 use crate::clock::Seconds;
@@ -207,14 +209,27 @@ pub(super) fn open(vault: &Vault, sites: &Sites, row: TenantRow) -> Result<Tenan
     })
 }
 
+/// A tenant, if it is installed, or why it is set aside.
+pub(super) type FoundTenant = Option<Result<Tenant, AsideReason>>;
+
 impl Store {
-    /// The tenant of a client key, while it is installed.
+    /// The tenant of a client key, while it is installed. It is read after this was called, together with others who ask
+    /// for the same: a page of an issue that many open costs no more than one.
     ///
     /// # Errors
     /// [`Error::Internal`] for a tenant that does not open, [`Error::Unauthorized`] for one whose host is not
     /// allowed: another party may own it now.
     pub async fn tenant(&self, client_key: &ClientKey) -> Result<Option<Tenant>, Error> {
-        let found = self.find_tenant(client_key).await?;
+        let reader = || {
+            let (store, key) = (self.clone(), client_key.clone());
+            move || {
+                let (store, key) = (store.clone(), key.clone());
+                async move { store.find_tenant(&key).await.map_err(Arc::new) }
+            }
+        };
+        let found = self.found.ask(client_key, reader).await;
+        let found = found.ok_or_else(|| Error::Internal("a tenant was not read".to_owned()))?;
+        let found = found.map_err(|error| error.for_another())?;
         found.transpose().map_err(|why| match why {
             AsideReason::SiteNotAllowed => {
                 Error::Unauthorized("the host of the tenant's base URL is not allowed")
@@ -237,10 +252,7 @@ impl Store {
     }
 
     /// The tenant of a client key, while it is installed; or why it is set aside.
-    pub(super) async fn find_tenant(
-        &self,
-        client_key: &ClientKey,
-    ) -> Result<Option<Result<Tenant, AsideReason>>, Error> {
+    pub(super) async fn find_tenant(&self, client_key: &ClientKey) -> Result<FoundTenant, Error> {
         let row = self.tenant_row(client_key.as_str()).await?;
         Ok(row
             .filter(|row| row.installed)

@@ -1,20 +1,25 @@
 //! The pages that Jira frames. The only personal data on them is, on the finish page, the name of the person whom
 //! the frame's own token names. Their scripts ask for the rest with a context token of that person.
 
-use std::sync::Arc;
+use std::future::{Ready, ready};
+use std::sync::{Arc, OnceLock};
 
 use askama::Template;
 use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 
+use super::assets::Asset;
 use super::extract::{Framed, Query};
 use super::headers;
-use super::pages::{asset, initials, page};
+use super::pages::{asset, initials, page, render, under};
+use super::shared::Shared;
 use crate::app::App;
 use crate::error::{Error, Refusal};
 use crate::linking;
-use crate::model::{AttemptId, IssueKey};
-use crate::words::{Html, Words};
+use crate::model::AttemptId;
+use crate::words::{Html, Language, Words};
 
 /// The glance in the issue.
 #[derive(Template)]
@@ -27,46 +32,59 @@ struct GlancePage {
     connect_js: String,
     css: String,
     icon: String,
-    frame_js: String,
-    door_js: String,
     js: String,
     base: String,
-    issue: String,
+}
+
+/// The glance in each language. It holds nothing of its person or site, so it is made once.
+#[derive(Default)]
+struct Glances([OnceLock<Shared>; Language::ALL.len()]);
+
+impl Glances {
+    fn of(&self, app: &App, words: &Words) -> Result<&Shared, Error> {
+        let made = &self.0[words.language() as usize];
+        if let Some(made) = made.get() {
+            return Ok(made);
+        }
+        let template = GlancePage {
+            app_name: app.appearance.app_name.clone(),
+            service: app.parts.service.name().to_owned(),
+            texts: words.for_scripts(Asset::Glance.sources()),
+            words: words.clone(),
+            connect_js: app.appearance.connect_js.to_string(),
+            css: asset(app, Asset::Css),
+            icon: asset(app, Asset::Icon),
+            js: asset(app, Asset::Glance),
+            base: app.connect.base_url.path().to_owned(),
+        };
+        let page = Shared::new(render(&template)?.into_bytes());
+        Ok(made.get_or_init(|| page))
+    }
+
+    /// The answer to the token of a frame.
+    fn answer(
+        &self,
+        app: &App,
+        Framed(token): Framed,
+        words: &Words,
+        asked: &HeaderMap,
+    ) -> Result<Response, Error> {
+        // Jira's bridge gives no token to an anonymous visitor, so the script could not explain this.
+        if token.is_anonymous() {
+            return Err(Error::NotAllowed(Refusal::Anonymous));
+        }
+        let mut page = self.of(app, words)?.answer(asked);
+        let html = HeaderValue::from_static("text/html; charset=utf-8");
+        page.headers_mut().insert(CONTENT_TYPE, html);
+        under(&headers::framed_by(app, token.tenant()), words, page)
+    }
 }
 
 /// `GET /connect/glance`.
-pub async fn glance(
-    State(app): State<Arc<App>>,
-    Framed(token): Framed,
-    words: Words,
-    query: Query,
-) -> Result<Response, Error> {
-    // Jira's bridge gives no token to an anonymous visitor, so the script could not explain this.
-    if token.is_anonymous() {
-        return Err(Error::NotAllowed(Refusal::Anonymous));
-    }
-    let issue = query
-        .only("issue")
-        .and_then(|issue| IssueKey::parse(&issue));
-    let template = GlancePage {
-        app_name: app.appearance.app_name.clone(),
-        service: app.parts.service.name().to_owned(),
-        texts: words.for_scripts(&["frame.js", "door-connect.js", "glance.js"]),
-        words,
-        connect_js: app.appearance.connect_js.to_string(),
-        css: asset(&app, "latchkey.css"),
-        icon: asset(&app, "icon.svg"),
-        frame_js: asset(&app, "frame.js"),
-        door_js: asset(&app, "door-connect.js"),
-        js: asset(&app, "glance.js"),
-        base: app.connect.base_url.path().to_owned(),
-        issue: issue.map(|issue| issue.to_string()).unwrap_or_default(),
-    };
-    page(
-        &template,
-        &template.words,
-        &headers::framed_by(&app, token.tenant()),
-    )
+pub fn glance()
+-> impl Fn(State<Arc<App>>, Framed, Words, HeaderMap) -> Ready<Result<Response, Error>> + Clone {
+    let glances = Arc::new(Glances::default());
+    move |State(app), token, words, asked| ready(glances.answer(&app, token, &words, &asked))
 }
 
 /// The page for the admins of a site.
@@ -79,8 +97,6 @@ struct AdminPage {
     connect_js: String,
     css: String,
     icon: String,
-    frame_js: String,
-    door_js: String,
     js: String,
     base: String,
 }
@@ -96,14 +112,12 @@ pub async fn admin(
     }
     let template = AdminPage {
         app_name: app.appearance.app_name.clone(),
-        texts: words.for_scripts(&["frame.js", "door-connect.js", "admin.js"]),
+        texts: words.for_scripts(Asset::Admin.sources()),
         words,
         connect_js: app.appearance.connect_js.to_string(),
-        css: asset(&app, "latchkey.css"),
-        icon: asset(&app, "icon.svg"),
-        frame_js: asset(&app, "frame.js"),
-        door_js: asset(&app, "door-connect.js"),
-        js: asset(&app, "admin.js"),
+        css: asset(&app, Asset::Css),
+        icon: asset(&app, Asset::Icon),
+        js: asset(&app, Asset::Admin),
         base: app.connect.base_url.path().to_owned(),
     };
     page(
@@ -124,8 +138,6 @@ struct FinishPage {
     connect_js: String,
     css: String,
     icon: String,
-    frame_js: String,
-    door_js: String,
     js: String,
     base: String,
     attempt: String,
@@ -161,14 +173,12 @@ pub async fn finish(
     let template = FinishPage {
         app_name: app.appearance.app_name.clone(),
         service: app.parts.service.name().to_owned(),
-        texts: words.for_scripts(&["frame.js", "door-connect.js", "finish.js"]),
+        texts: words.for_scripts(Asset::Finish.sources()),
         words,
         connect_js: app.appearance.connect_js.to_string(),
-        css: asset(&app, "latchkey.css"),
-        icon: asset(&app, "icon.svg"),
-        frame_js: asset(&app, "frame.js"),
-        door_js: asset(&app, "door-connect.js"),
-        js: asset(&app, "finish.js"),
+        css: asset(&app, Asset::Css),
+        icon: asset(&app, Asset::Icon),
+        js: asset(&app, Asset::Finish),
         base: app.connect.base_url.path().to_owned(),
         attempt,
         handle: query.only("handle").unwrap_or_default(),

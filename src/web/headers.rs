@@ -20,8 +20,7 @@ const NOTHING: &str =
 pub async fn on_every_answer(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    let fixed: [(HeaderName, &'static str); 4] = [
-        (CACHE_CONTROL, "no-cache, no-store"),
+    let fixed: [(HeaderName, &'static str); 3] = [
         (REFERRER_POLICY, "no-referrer"),
         (
             STRICT_TRANSPORT_SECURITY,
@@ -35,6 +34,10 @@ pub async fn on_every_answer(request: Request, next: Next) -> Response {
     headers
         .entry(CONTENT_SECURITY_POLICY)
         .or_insert(HeaderValue::from_static(NOTHING));
+    // Only a file that is the same for everybody brings its own.
+    headers
+        .entry(CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-cache, no-store"));
     response
 }
 

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json as json_value};
 
+use super::assets::Asset;
 use super::extract::{
     Browser, Form, Handle, Opened, OwnForm, Query, SameSite, SmallBody, is_of_forge, json,
 };
@@ -173,8 +174,8 @@ pub async fn look(
             let template = WaitingPage {
                 app_name: app.appearance.app_name.clone(),
                 step: Some(top.words.step_three()),
-                css: asset(&app, "latchkey.css"),
-                icon: asset(&app, "icon.svg"),
+                css: asset(&app, Asset::Css),
+                icon: asset(&app, Asset::Icon),
                 color_mode: top.color_mode,
                 words: top.words,
                 site,
@@ -204,11 +205,11 @@ fn introduce(
         step: Some(top.words.step_one()),
         looks: app.appearance.service.clone(),
         allowed: allowed(&top.words, &app.parts.service.scopes()),
-        css: asset(app, "latchkey.css"),
-        icon: asset(app, "icon.svg"),
+        css: asset(app, Asset::Css),
+        icon: asset(app, Asset::Icon),
         color_mode: top.color_mode,
         browsers: top.browsers,
-        js: asset(app, "link.js"),
+        js: asset(app, Asset::Link),
         shown: introduction.shown,
         avatar_initials: initials(&introduction.person),
         site: introduction.site,
@@ -265,9 +266,9 @@ fn show_both(app: &App, top: Top, id: &AttemptId, both: BothAccounts) -> Result<
         step: Some(top.words.step_three()),
         looks: app.appearance.service.clone(),
         service: app.parts.service.name().to_owned(),
-        css: asset(app, "latchkey.css"),
-        icon: asset(app, "icon.svg"),
-        js: asset(app, "confirm.js"),
+        css: asset(app, Asset::Css),
+        icon: asset(app, Asset::Icon),
+        js: asset(app, Asset::Confirm),
         color_mode: top.color_mode,
         browsers: top.browsers,
         words: top.words,
@@ -548,8 +549,8 @@ impl OverPage {
             app_name: app.appearance.app_name.clone(),
             step: None,
             looks: app.appearance.service.clone(),
-            css: asset(app, "latchkey.css"),
-            icon: asset(app, "icon.svg"),
+            css: asset(app, Asset::Css),
+            icon: asset(app, Asset::Icon),
             color_mode: top.color_mode,
             connected: how == Ending::Connected && works.is_some_and(|link| link.reason.is_none()),
             title,

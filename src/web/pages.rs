@@ -15,6 +15,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use url::Url;
 
+use super::assets::Asset;
 use super::client::Client;
 use super::extract::{is_of_forge, refuse_large};
 use super::headers;
@@ -55,8 +56,7 @@ struct ErrorPage {
     icon: String,
     framed: bool,
     connect_js: Option<String>,
-    frame_js: Option<String>,
-    door_js: Option<String>,
+    js: Option<String>,
     title: String,
     message: Message,
     code: &'static str,
@@ -72,9 +72,10 @@ struct ErrorPage {
     support: Option<String>,
 }
 
-/// The address of an asset.
-pub fn asset(app: &App, name: &str) -> String {
-    format!("{}/static/{name}", app.connect.base_url.path())
+/// The address of a file.
+pub fn asset(app: &App, asset: Asset) -> String {
+    let base = app.connect.base_url.path();
+    format!("{base}/static/{}", asset.file_name())
 }
 
 /// Where people ask for help, if the operator has said so.
@@ -101,17 +102,26 @@ pub fn initials(name: &str) -> String {
 
 /// Renders a page under its policy.
 pub fn page(template: &impl Template, words: &Words, policy: &str) -> Result<Response, Error> {
-    let html = template
+    let body = axum::response::Html(render(template)?);
+    under(policy, words, body.into_response())
+}
+
+/// Renders a page.
+pub fn render(template: &impl Template) -> Result<String, Error> {
+    template
         .render()
-        .map_err(|error| Error::Internal(format!("a page does not render: {error}")))?;
+        .map_err(|error| Error::Internal(format!("a page does not render: {error}")))
+}
+
+/// Puts a page under its policy.
+pub fn under(policy: &str, words: &Words, mut page: Response) -> Result<Response, Error> {
     let policy = HeaderValue::from_str(policy)
         .map_err(|_| Error::Internal("a policy is not a header".to_owned()))?;
     let language = HeaderValue::from_static(words.language().tag());
-    let headers = [
-        (CONTENT_SECURITY_POLICY, policy),
-        (CONTENT_LANGUAGE, language),
-    ];
-    Ok((headers, axum::response::Html(html)).into_response())
+    let headers = page.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, policy);
+    headers.insert(CONTENT_LANGUAGE, language);
+    Ok(page)
 }
 
 /// An error on its way to [`give_face`].
@@ -266,12 +276,11 @@ fn error_page(
     let said = in_old_panel.unwrap_or_else(|| failed.error.said(&words));
     let template = ErrorPage {
         app_name: app.appearance.app_name.clone(),
-        css: asset(app, "latchkey.css"),
-        icon: asset(app, "icon.svg"),
+        css: asset(app, Asset::Css),
+        icon: asset(app, Asset::Icon),
         framed,
         connect_js: framed.then(|| app.appearance.connect_js.to_string()),
-        frame_js: framed.then(|| asset(app, "frame.js")),
-        door_js: framed.then(|| asset(app, "door-connect.js")),
+        js: framed.then(|| asset(app, Asset::Framed)),
         title: said.title,
         message: said.detail,
         code: failed.error.code(),
@@ -285,7 +294,7 @@ fn error_page(
         back: failed.back.clone(),
         support: support(app),
         color_mode: color_mode.filter(|_| !framed),
-        texts: words.for_scripts(&["frame.js", "door-connect.js"]),
+        texts: words.for_scripts(Asset::Framed.sources()),
         words,
     };
     let policy = if framed {

@@ -11,7 +11,8 @@ use latchkey::model::{AccountId, ClientKey, Ending};
 
 use crate::on_both_databases;
 use crate::scene::{
-    Answer, Begun, Both, Db, FORGE_SITE, Person, Returned, Scene, Setting, cookie_of, eventually,
+    Answer, Begun, Both, Db, FORGE_SITE, Person, Returned, Scene, Setting, between, cookie_of,
+    eventually,
 };
 use crate::sim::jira::{AccountType, KIM, LEE, MIA, OMAR, Overrides, PAT};
 use crate::sim::service::{Endpoint, Fault, Kind, RevocationReach, ServiceOptions};
@@ -917,10 +918,12 @@ async fn everything_works_under_a_path(db: Db) {
         &Overrides::none(),
     );
     let page = scene.send(scene.http.get(&glance)).await.is(200);
-    for asset in ["latchkey.css", "glance.js"] {
-        let path = format!("/apps/key/static/{asset}");
-        assert!(page.text.contains(&path), "{}", page.text);
-        scene.get(&format!("/static/{asset}")).await.is(200);
+    for (stem, ending) in [("latchkey", "css"), ("glance", "js")] {
+        let before = format!("\"/apps/key/static/{stem}.");
+        let hash = between(&page.text, &before, "\"");
+        let hash = hash.unwrap_or_else(|| panic!("{}", page.text));
+        scene.get(&format!("/static/{stem}.{hash}")).await.is(200);
+        scene.get(&format!("/static/{stem}.{ending}")).await.is(200);
     }
     let begun = omar.begin().await;
     let page = omar

@@ -74,6 +74,7 @@ mod silent;
 #[path = "../sim/mod.rs"]
 mod sim;
 mod socket;
+mod sparing;
 mod starting;
 mod storage;
 mod telemetry;
