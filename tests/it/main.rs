@@ -62,6 +62,7 @@ mod reporting;
 mod restored;
 mod returning;
 mod rotating;
+mod samples;
 mod scale;
 mod scene;
 mod second;

@@ -145,6 +145,13 @@ impl RealProvider for OidcProvider {
 
 /// Runs a program of `tests/oidc` with what it is told in the environment: the process, and where it is.
 pub async fn run(program: &str, (name, value): (&str, String)) -> (Process, String) {
+    let mut command = Command::new(installed().await);
+    let command = command.arg(program).current_dir(directory());
+    started(command.env(name, value)).await
+}
+
+/// The Node that runs what the lock file names, which is installed.
+pub async fn installed() -> PathBuf {
     static INSTALLED: OnceCell<()> = OnceCell::const_new();
     INSTALLED
         .get_or_init(|| async {
@@ -153,12 +160,10 @@ pub async fn run(program: &str, (name, value): (&str, String)) -> (Process, Stri
                 .expect("npm installs what the lock file names");
         })
         .await;
-    let mut command = Command::new(node());
-    let command = command.arg(program).current_dir(directory());
-    started(command.env(name, value)).await
+    node()
 }
 
-fn directory() -> PathBuf {
+pub fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oidc")
 }
 
