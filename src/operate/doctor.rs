@@ -258,7 +258,7 @@ async fn kept(
     );
     findings.say(Mark::Well, "cleanup", words);
     if config.webhooks.is_some() || figures.outbox != OutboxFigures::default() {
-        webhooks(&figures.outbox, now, findings);
+        webhooks(&figures.outbox, findings);
     }
     let lives = store.lives_of_some_keys(&outside.random, SAMPLE).await?;
     let forecast = Forecast::new(
@@ -448,18 +448,10 @@ fn renewal(figures: &Figures, now: Seconds, findings: &mut Findings<'_>) {
 /// For how long a message may wait until somebody should look, in seconds.
 const WAITS_LONG: Seconds = 600;
 
-fn webhooks(outbox: &OutboxFigures, now: Seconds, findings: &mut Findings<'_>) {
-    let waits_long = outbox
-        .waiting_since
-        .filter(|since| now - since > WAITS_LONG);
-    let oldest = match waits_long {
-        Some(since) => format!(", the oldest for {}", span(now - since)),
-        None => String::new(),
-    };
-    let mark = if waits_long.is_some() {
-        Mark::Look
-    } else {
-        Mark::Well
+fn webhooks(outbox: &OutboxFigures, findings: &mut Findings<'_>) {
+    let (mark, oldest) = match outbox.oldest {
+        0..=WAITS_LONG => (Mark::Well, String::new()),
+        oldest => (Mark::Look, format!(", the oldest for {}", span(oldest))),
     };
     let words = format!("{} messages wait{oldest}", outbox.waiting);
     findings.say(mark, "webhooks", words);

@@ -166,7 +166,7 @@ impl Connections {
             unsettled: self.one(&LINKS_UNSETTLED).await?,
             cleanup: self.one(&CLEANUP_LEFT).await?,
             unreported: self.reports_in_trouble().await?,
-            outbox: self.outbox().await?,
+            outbox: self.outbox(now).await?,
             ..Figures::default()
         };
         self.count_links(&mut figures).await?;

@@ -128,8 +128,8 @@ pub struct Message {
 pub struct OutboxFigures {
     /// Messages that are still to be taken.
     pub waiting: i64,
-    /// When the oldest of them was written.
-    pub waiting_since: Option<Seconds>,
+    /// For how long the oldest of them has waited.
+    pub oldest: Seconds,
     /// Messages that the receiver did not take within a day.
     pub given_up: i64,
     /// Whether the receiver said that it wants nothing any more.
@@ -325,14 +325,11 @@ impl Store {
 }
 
 impl Connections {
-    pub(super) async fn outbox(&self) -> Result<OutboxFigures, Error> {
-        let WaitingRow {
-            messages: waiting,
-            since: waiting_since,
-        } = self.one(&WEBHOOKS_WAITING).await?;
+    pub(super) async fn outbox(&self, now: Seconds) -> Result<OutboxFigures, Error> {
+        let WaitingRow { messages, since } = self.one(&WEBHOOKS_WAITING).await?;
         Ok(OutboxFigures {
-            waiting,
-            waiting_since,
+            waiting: messages,
+            oldest: since.map_or(0, |since| (now - since).max(0)),
             given_up: self.one(&WEBHOOKS_GIVEN_UP).await?,
             is_gone: self.one::<i64>(&RECEIVERS_GONE).await? > 0,
         })
