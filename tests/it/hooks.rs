@@ -36,6 +36,7 @@ on_both_databases!(
     wh_a_slow_receiver_delays_nobody,
     wh_a_receiver_that_asks_to_wait_is_left_alone,
     wh_a_redirect_and_an_endless_answer_are_not_followed,
+    wh_what_a_receiver_answers_is_not_repeated,
     wh_a_receiver_that_is_gone_is_told_nothing_more,
     wh_after_a_day_a_message_is_given_up_and_kept,
     wh_a_message_is_held_by_one_process_until_its_lease_ends,
@@ -633,6 +634,36 @@ async fn wh_a_redirect_and_an_endless_answer_are_not_followed(db: Db) {
     omar.disconnect().await;
     receiver.has_taken(1).await;
     assert_eq!(receiver.refused(), Vec::<String>::new());
+    told.scene.end().await;
+}
+
+async fn wh_what_a_receiver_answers_is_not_repeated(db: Db) {
+    let mut told = start(db).await;
+    let planted: Vec<String> = (0..6).map(|_| Random::system().id()).collect();
+    told.scene.other_secrets.extend_from_slice(&planted);
+    let (scene, receiver) = (&told.scene, &told.receiver);
+    let omar = scene.person("acme", OMAR);
+    for (status, planted) in [302, 400, 401, 500, 503, 410].into_iter().zip(planted) {
+        let tries = receiver.sent().len();
+        receiver.set(Habit::Says(status, planted));
+        match tries {
+            0 => drop(omar.link("u-100").await),
+            _ => told.advance(HOUR / 2),
+        }
+        receiver
+            .wait_until("it is tried", |sent| sent.len() > tries)
+            .await;
+        eventually("it is recorded", async || {
+            let failed = "select count(*) from webhook where failures = ";
+            let failed = format!("{failed}{}", receiver.sent().len());
+            (scene.count(&failed).await == 1).then_some(())
+        })
+        .await;
+    }
+    let line = "a webhook message was not taken".to_owned();
+    assert!(scene.log.lines_with(&[line]).len() >= 6);
+    omar.disconnect().await;
+    // It ends with the log and the database being searched.
     told.scene.end().await;
 }
 

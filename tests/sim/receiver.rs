@@ -30,6 +30,8 @@ pub enum Habit {
     Take,
     /// This status, with `Retry-After` if there is one.
     Status(u16, Option<&'static str>),
+    /// This status, and this text in the answer's body and in a header.
+    Says(u16, String),
     /// A redirect to itself.
     Redirect,
     /// It takes it after so long.
@@ -319,6 +321,10 @@ async fn take(Shared(inside): Shared<Arc<Inside>>, headers: HeaderMap, body: Byt
                 Some(seconds) => (status, [("retry-after", seconds)]).into_response(),
                 None => status.into_response(),
             }
+        }
+        Habit::Says(status, text) => {
+            let status = StatusCode::from_u16(status).expect("a status");
+            (status, [("x-debug", text.clone())], text).into_response()
         }
         Habit::Redirect => {
             (StatusCode::TEMPORARY_REDIRECT, [("location", "/hooks")]).into_response()
