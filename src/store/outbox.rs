@@ -51,8 +51,7 @@ statements! {
     /// Those behind it wait as long: they cannot go before.
     WEBHOOK_LATER = "update webhook set due_at = $5, \
         failures = failures + case when id = $1 then 1 else 0 end \
-        where link_id = $4 and client_key = $2 and given_up_at is null \
-        and (select w.claim from webhook w where w.id = $1) = $3";
+        where link_id = $4 and client_key = $2 and (select w.claim from webhook w where w.id = $1) = $3";
     WEBHOOK_LOST = "update webhook set given_up_at = $3 where id = $1 and client_key = $2";
     WEBHOOKS_GIVE_UP = "update webhook set given_up_at = $1 where id in (select id from webhook \
         where given_up_at is null and at <= $2 order by at limit $3)";
