@@ -5,6 +5,7 @@
 //! leaves it to be sent again, so each message is sent once or more.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use crate::meters::{Delivery, Meters};
 use crate::moments::{Moment, reach_of_message};
 use crate::outbound::{Answer, Failure, LONGEST_WAIT, Outbound};
 use crate::random::Random;
-use crate::secret::{Changing, Secret};
+use crate::secret::Changing;
 use crate::store::{Message, Receiver, Store};
 
 /// How long the receiver has to answer.
@@ -36,31 +37,24 @@ const LONGEST_BACKOFF: Seconds = 1800;
 /// Of the answer only the status counts. So much of its body is read, so that the connection can be used again.
 const READ: usize = 16 * 1024;
 
-/// A secret that signs messages, in the form of the specification.
+/// A secret that signs messages. Like [`crate::secret::Secret`], it cannot be printed and is wiped when it is dropped.
 #[derive(Clone)]
-pub struct SigningSecret(Secret);
+pub struct SigningSecret(Zeroizing<Vec<u8>>);
 
+/// How a secret begins, and how many bytes follow in base64, by the specification.
 const PREFIX: &str = "whsec_";
-/// How many bytes it has, by the specification.
-const LENGTHS: std::ops::RangeInclusive<usize> = 24..=64;
+const LENGTHS: RangeInclusive<usize> = 24..=64;
 
 impl SigningSecret {
     fn parse(text: &str) -> Option<Self> {
-        let bytes = text.trim().strip_prefix(PREFIX)?;
-        let secret = Self(Secret::new(bytes));
-        LENGTHS
-            .contains(&secret.bytes().ok()?.len())
-            .then_some(secret)
-    }
-
-    fn bytes(&self) -> Result<Zeroizing<Vec<u8>>, base64::DecodeError> {
-        STANDARD.decode(self.0.expose()).map(Zeroizing::new)
+        let bytes = STANDARD.decode(text.trim().strip_prefix(PREFIX)?);
+        let bytes = Zeroizing::new(bytes.ok()?);
+        LENGTHS.contains(&bytes.len()).then_some(Self(bytes))
     }
 
     /// The signature of a message, with its version.
     fn sign(&self, id: &str, at: Seconds, body: &str) -> String {
-        // It was checked when it was read.
-        let key = Key::new(HMAC_SHA256, &self.bytes().unwrap_or_default());
+        let key = Key::new(HMAC_SHA256, &self.0);
         let signed = sign(&key, format!("{id}.{at}.{body}").as_bytes());
         format!("v1,{}", STANDARD.encode(signed))
     }
@@ -236,10 +230,7 @@ impl Webhooks {
         self.meters.webhook(said.delivery());
         let now = self.clock.now();
         let wait = match &said {
-            Said::Taken => {
-                self.store.webhook_is_taken(&message).await?;
-                return Ok(());
-            }
+            Said::Taken => return self.store.webhook_is_taken(&message).await,
             Said::Gone => {
                 if self.store.receiver_is_gone(now).await? {
                     tracing::error!(

@@ -261,13 +261,14 @@ impl Store {
         Ok(opened.collect())
     }
 
-    /// The receiver has taken a message. False if another process has it by now.
-    pub async fn webhook_is_taken(&self, message: &Message) -> Result<bool, Error> {
+    /// The receiver has taken a message. If another process has it by now, that one sends it too.
+    pub async fn webhook_is_taken(&self, message: &Message) -> Result<(), Error> {
         let done = WEBHOOK_DONE
             .bind(&message.id)
             .bind(message.client_key.as_str())
             .bind(&message.claim);
-        Ok(self.connections.execute(done).await? > 0)
+        self.connections.execute(done).await?;
+        Ok(())
     }
 
     /// A message is tried again at `due_at`, and those of its link that wait behind it.

@@ -1,7 +1,7 @@
 //! Where a link begins, ends, needs its person, or works again: the only statements that do any of it.
 //!
-//! Each function also writes the message about it for the vendor's receiver, in the same transaction. A test below sees
-//! that no other module has such a statement, so none of it can happen without its message.
+//! Each function also writes the message about it for the vendor's receiver, in the same transaction. A test in
+//! `plans.rs` sees that no other module has such a statement, so none of it can happen without its message.
 
 use serde::Serialize;
 
