@@ -94,7 +94,7 @@ statements! {
 pub(super) enum Write {
     Intend(Intend),
     Commit(Commit),
-    RecordPublished(RecordPublished),
+    RecordPublished(Box<RecordPublished>),
     PutOff(PutOff),
 }
 
@@ -246,7 +246,7 @@ impl<'q> ByKind<'q> {
             match write {
                 Write::Intend(row) => sorted.intents.push((link, row)),
                 Write::Commit(row) => sorted.commits.push((link, row)),
-                Write::RecordPublished(row) => sorted.published.push((link, row)),
+                Write::RecordPublished(row) => sorted.published.push((link, row.as_ref())),
                 Write::PutOff(row) => sorted.put_off.push((link, row)),
             }
         }

@@ -176,7 +176,7 @@ impl Store {
             let (key, link) = (&claim.tenant.key, &claim.link);
             self.sealer.seal_credential(key, link, generation, &kept)
         });
-        let write = Write::RecordPublished(RecordPublished {
+        let write = Write::RecordPublished(Box::new(RecordPublished {
             generation,
             credential: sealed,
             expires_at,
@@ -195,7 +195,7 @@ impl Store {
             },
             site: claim.tenant.base_url.clone(),
             retiring: credential.retiring.clone(),
-        });
+        }));
         self.writer.write(&claim.link.id, write).await
     }
 
