@@ -38,6 +38,7 @@ use crate::sites::Sites;
 use crate::store::{OpenError, Store};
 use crate::vault::Vault;
 use crate::vendor::Vendor;
+use crate::webhooks::{Destination, Webhooks};
 use crate::words::{Language, Words};
 use crate::worker::follow_database;
 
@@ -141,6 +142,9 @@ impl App {
         let secret = config.provider.client_secret.clone();
         self.parts.service.change_client_secret(secret);
         self.vendor.secrets.change(config.vendor_secrets.clone());
+        if let (Some(webhooks), Some(given)) = (&self.parts.webhooks, &config.webhooks) {
+            webhooks.secrets.change(given.secrets.clone());
+        }
         Ok(())
     }
 
@@ -172,6 +176,7 @@ impl App {
                 .map(|app| Presence::new(app, outside.http.clone())),
             service: Arc::new(service),
             keys: Arc::new(keys(&config, &outside, &store)),
+            webhooks: webhooks(&config, &outside, &store, &meters),
             meters,
             wake: Arc::new(Notify::new()),
             wake_cleanup: Arc::new(Notify::new()),
@@ -241,7 +246,10 @@ async fn open_store(
 ) -> Result<Store, OpenError> {
     let random = &outside.random;
     let vault = Vault::new(config.sealing_keys.clone(), random.clone(), events.clone());
-    let store = Store::open(&config.database, vault, random.clone(), sites(config)).await?;
+    let destination = config.webhooks.as_ref();
+    let receiver = destination.map(Destination::receiver).unwrap_or_default();
+    let sites = sites(config);
+    let store = Store::open(&config.database, vault, random.clone(), sites, receiver).await?;
     follow_database(&store, &outside.clock).await?;
     // Before anybody is served: a backup may have been put back.
     store.mind_clock(outside.clock.now()).await?;
@@ -328,6 +336,22 @@ fn service(config: &Config, outside: &Outside, store: &Store) -> Service {
     );
     let rate = config.service_limits.rate;
     Service::new(provider, rate, store.clone(), outside.clock.clone())
+}
+
+fn webhooks(
+    config: &Config,
+    outside: &Outside,
+    store: &Store,
+    meters: &Meters,
+) -> Option<Webhooks> {
+    Some(Webhooks::new(
+        config.webhooks.clone()?,
+        outside.http.clone(),
+        store.clone(),
+        outside.clock.clone(),
+        outside.random.clone(),
+        meters.clone(),
+    ))
 }
 
 fn keys(config: &Config, outside: &Outside, store: &Store) -> Keys {

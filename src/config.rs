@@ -42,6 +42,7 @@ use crate::sites::SiteHosts;
 use crate::store::{Database, MostConnections};
 use crate::vault::{SealingKey, SealingKeys};
 use crate::vendor::ActAs;
+use crate::webhooks::{Destination, SigningSecrets};
 
 use given::{Given, files_of_secrets, variable};
 use setting::{
@@ -299,6 +300,16 @@ pub struct Settings {
     #[arg(long, value_name = "POWER", default_value = "off")]
     act_as: Setting<Choice<ActAs>>,
 
+    /// Where your own servers are told when a link begins, ends or needs its person, by webhook [default: none, and
+    /// nobody is told]
+    #[arg(long, value_name = "URL")]
+    webhook_url: Setting<ServerUrl>,
+
+    /// Secrets that sign these webhooks, required with their URL: one, or, while it is replaced, two, comma separated, like
+    /// whsec_ and the base64 of 32 random bytes
+    #[arg(long, value_name = "SECRETS")]
+    webhook_secret: Setting<SigningSecrets>,
+
     /// What the user property holds
     #[arg(long, value_name = "WHAT", default_value = "key")]
     property: Setting<Choice<PropertyHolds>>,
@@ -533,6 +544,8 @@ pub struct Config {
     pub vendor_secrets: Vec<Secret>,
     /// How far they may act as people.
     pub act_as: ActAs,
+    /// Where they are told what happens to links, if anywhere.
+    pub webhooks: Option<Destination>,
     /// The keys that Latchkey signs, if it signs any.
     pub minted: Option<KeyTerms>,
     /// What the user property holds.
@@ -614,6 +627,7 @@ impl Config {
                 minted: s.key_terms(),
                 vendor_secrets: s.vendor_secrets(),
                 act_as: s.act_as.value().map(|given| given.0),
+                webhooks: s.webhooks(loopback),
                 property: s.property_mode(),
                 outbound_addresses: s.outbound_addresses.get().map(Option::unwrap_or_default),
                 events_days: s.events_days.value().map(|days| i64::from(days.as_u32())),
@@ -675,6 +689,17 @@ impl Settings {
         let new = new.map_or_else(Vec::new, |LongSecrets(secrets)| secrets);
         let all = new.into_iter().chain(old.map(|LongSecret(secret)| secret));
         reading.end(Some(all.collect()))
+    }
+
+    /// None if nobody is told. The rules require both or none.
+    fn webhooks(&self, loopback: bool) -> Result<Option<Destination>, Wrong> {
+        let mut reading = Reading::nothing();
+        let url = reading.take(self.webhook_url.url(loopback)).flatten();
+        let secrets = reading.take(self.webhook_secret.get()).flatten();
+        let destination = url
+            .zip(secrets)
+            .map(|(url, secrets)| Destination { url, secrets });
+        reading.end(Some(destination))
     }
 
     /// None if the Forge door is closed. The rules require the environments.

@@ -99,6 +99,8 @@ fn fill_totals(registry: &Registry, figures: &Figures) {
         ("latchkey_earliest_expiry_seconds", "When the first key in Jira that has not run out runs out, in unix time.", figures.earliest_expiry),
         ("latchkey_intents_unsettled", "Token requests whose outcome is not recorded.", Some(figures.unsettled)),
         ("latchkey_cleanup_left", "Revocations and deletions still to be done.", Some(figures.cleanup)),
+        ("latchkey_webhooks_oldest_seconds", "For how long the oldest message has waited that the vendor's receiver has still to take.", Some(figures.outbox.oldest)),
+        ("latchkey_webhooks_receiver_gone", "1 if the vendor's receiver answered 410, so that nothing is sent to it any more.", Some(figures.outbox.is_gone.into())),
     ];
     for (name, help, total) in totals {
         if let Some(total) = total {
@@ -168,6 +170,16 @@ fn fill_by_label(registry: &Registry, figures: &Figures) {
         vec![
             ("no_token", figures.tenants_without_token),
             ("missing", figures.tenants_missing),
+        ],
+    );
+    count(
+        "latchkey_webhooks",
+        "Messages for the vendor's receiver: those that it has still to take, and those that it did not take within a day.",
+        "state",
+        Vec::new(),
+        vec![
+            ("waiting", figures.outbox.waiting),
+            ("given_up", figures.outbox.given_up),
         ],
     );
     count(

@@ -15,7 +15,7 @@
 //! | [`outbound`], [`otlp`], [`listen`], [`sites`], [`proxies`], [`vault`] | calls to other servers; traces and metrics for a collector; where this one listens; the hosts that tenants may have; trusted proxies; encryption at rest |
 //! | [`store`], [`key_set`] | the database; the public keys of another server |
 //! | [`gate`], [`figures`] | a gate that all replicas share; metrics from the database |
-//! | [`atlassian`], [`service`], [`keys`] | Atlassian's tokens and a tenant's Jira; the service; signed API keys and the form of a key in Jira |
+//! | [`atlassian`], [`service`], [`keys`], [`webhooks`] | Atlassian's tokens and a tenant's Jira; the service; signed API keys and the form of a key in Jira; messages to the vendor's receiver |
 //! | [`parts`], `settling`, [`publishing`] | what the verbs share; how a renewal ends; how a key gets into Jira |
 //! | [`linking`], [`administering`], [`renewal`], [`cleanup`], [`lost`], [`reporting`] | the verbs |
 //! | [`worker`] | the loops that call them |
@@ -66,6 +66,7 @@ pub mod store;
 pub mod vault;
 pub mod vendor;
 pub mod web;
+pub mod webhooks;
 pub mod words;
 pub mod worker;
 

@@ -444,12 +444,13 @@ async fn serve_until_stopped(
 }
 
 /// The settings that a running server takes over when it is asked to read them again.
-const REREAD: [&str; 5] = [
+const REREAD: [&str; 6] = [
     "LATCHKEY_LOG",
     "LATCHKEY_SEALING_KEYS",
     "LATCHKEY_PROVIDER_CLIENT_SECRET",
     "LATCHKEY_INTROSPECTION_SECRET",
     "LATCHKEY_SERVICE_SECRET",
+    "LATCHKEY_WEBHOOK_SECRET",
 ];
 
 /// Reads the settings again and takes over what can change: all of it, or nothing if something is wrong. `started` are

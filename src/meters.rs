@@ -172,6 +172,20 @@ labels! {
 }
 
 labels! {
+    /// What came of sending a message to the vendor's receiver.
+    Delivery {
+        /// The receiver has taken it.
+        Taken = "taken",
+        /// The receiver asks to wait.
+        Wait = "wait",
+        /// The receiver wants nothing any more.
+        Gone = "gone",
+        /// The receiver failed or did not answer.
+        Failed = "failed",
+    }
+}
+
+labels! {
     /// What Atlassian answered about an account that was reported.
     AccountAnswer {
         /// Nothing has changed.
@@ -350,6 +364,7 @@ pub struct Meters {
     tokens: IntCounterVec,
     cleanups: IntCounterVec,
     accounts: IntCounterVec,
+    webhooks: IntCounterVec,
     requests: IntCounterVec,
     durations: HistogramVec,
     held: IntGauge,
@@ -375,6 +390,7 @@ impl Meters {
             tokens: counters(r, text("latchkey_tokens_verified_total", "Verified tokens of Atlassian by kind and verdict."), &["kind", "verdict"]),
             cleanups: counters(r, text("latchkey_cleanups_total", "Tries at revocations and deletions by outcome."), &["outcome"]),
             accounts: counters(r, text("latchkey_accounts_reported_total", "Accounts that were reported to Atlassian by what it answered."), &["answer"]),
+            webhooks: counters(r, text("latchkey_webhooks_sent_total", "Messages that were sent to the vendor's receiver by what came of it."), &["outcome"]),
             requests: counters(r, text("latchkey_http_requests_total", "Requests by method, route and status."), &["method", "route", "status"]),
             durations: registered(r, HistogramVec::new(buckets("latchkey_http_request_duration_seconds", "How long requests took, by route.", REQUEST_BUCKETS), &["route"])),
             held: registered(r, IntGauge::with_opts(text("latchkey_answers_held", "Answers of the service that are held in memory because they cannot be written yet."))),
@@ -416,6 +432,9 @@ impl Meters {
         }
         for answer in AccountAnswer::ALL {
             self.accounts.with_label_values(&[answer.as_str()]);
+        }
+        for delivery in Delivery::ALL {
+            self.webhooks.with_label_values(&[delivery.as_str()]);
         }
         self.breaker(Breaker::Closed);
         for scope in QuotaScope::ALL {
@@ -516,6 +535,11 @@ impl Meters {
         self.accounts
             .with_label_values(&[answer.as_str()])
             .inc_by(number);
+    }
+
+    /// Counts what came of sending a message.
+    pub fn webhook(&self, delivery: Delivery) {
+        self.webhooks.with_label_values(&[delivery.as_str()]).inc();
     }
 
     /// Counts an answer of the service as held for as long as the value lives.

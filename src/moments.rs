@@ -15,6 +15,8 @@
 //!
 //! Only the other side can hold P2, P3 and P7: a test does that there.
 //!
+//! Of a webhook message there are W0, claimed and not sent, and W1, answered and not recorded; who is held is its link.
+//!
 //! `LATCHKEY_MOMENTS` names the address of a listener. At every moment the process connects to it and sends
 //! moment, account id and generation in one line. The renewal continues when a line comes back, or if nothing
 //! listens. `go` continues; `go 90` moves the clock on by 90 seconds, as if the process had been suspended.
@@ -37,11 +39,19 @@ pub enum Moment {
     BeforePut,
     /// P8.
     BeforeRecord,
+    /// W0.
+    MessageClaimed,
+    /// W1.
+    MessageAnswered,
 }
 
 /// Reports the moment of a renewal, where a test may hold it.
 #[cfg(not(debug_assertions))]
 pub async fn reach(_: &Clock, _: Moment, _: &Link) {}
+
+/// Reports the moment of a message about a link.
+#[cfg(not(debug_assertions))]
+pub async fn reach_of_message(_: &Clock, _: Moment, _: &str) {}
 
 /// The clock of the process.
 #[cfg(not(debug_assertions))]
@@ -51,7 +61,7 @@ pub fn clock() -> Clock {
 }
 
 #[cfg(debug_assertions)]
-pub use told::{clock, reach};
+pub use told::{clock, reach, reach_of_message};
 
 #[cfg(debug_assertions)]
 mod told {
@@ -76,6 +86,15 @@ mod told {
 
     /// Reports the moment of a renewal, where a test may hold it.
     pub async fn reach(clock: &Clock, moment: Moment, link: &Link) {
+        say(clock, moment, link.account_id.as_str(), link.generation).await;
+    }
+
+    /// Reports the moment of a message about a link.
+    pub async fn reach_of_message(clock: &Clock, moment: Moment, link: &str) {
+        say(clock, moment, link, 0).await;
+    }
+
+    async fn say(clock: &Clock, moment: Moment, whose: &str, generation: i64) {
         let Some(address) = address() else {
             return;
         };
@@ -86,8 +105,10 @@ mod told {
             Moment::Committed => "P5",
             Moment::BeforePut => "P6",
             Moment::BeforeRecord => "P8",
+            Moment::MessageClaimed => "W0",
+            Moment::MessageAnswered => "W1",
         };
-        let line = format!("{name} {} {}\n", link.account_id, link.generation);
+        let line = format!("{name} {whose} {generation}\n");
         let answer = ask(&address, line.as_bytes()).await.unwrap_or_default();
         if let Some(seconds) = answer.trim().strip_prefix("go ")
             && let Ok(seconds) = seconds.parse()

@@ -14,6 +14,7 @@ use crate::meters::Meters;
 use crate::random::Random;
 use crate::service::Service;
 use crate::store::Store;
+use crate::webhooks::Webhooks;
 
 /// The parts that linking, renewing and cleaning up share. Clones share the same parts.
 #[derive(Clone)]
@@ -32,6 +33,8 @@ pub struct Parts {
     pub service: Arc<Service>,
     /// Keys that Latchkey signs.
     pub keys: Arc<Keys>,
+    /// Messages to the vendor's receiver, if there is one.
+    pub webhooks: Option<Webhooks>,
     /// Metrics of this process.
     pub meters: Meters,
     /// Wakes the worker that renews, before its next tick.

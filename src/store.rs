@@ -49,6 +49,7 @@ mod lifecycle;
 mod link;
 mod migrations;
 mod opening;
+mod outbox;
 mod person;
 mod plans;
 mod quota;
@@ -62,6 +63,7 @@ mod sealer;
 mod session;
 mod signing;
 mod silence;
+mod standing;
 mod statement;
 mod sweep;
 mod tenant;
@@ -87,6 +89,7 @@ pub use inspection::Inspection;
 pub use install_key::{KEPT_INSTALL_KEYS, KeptInstallKey};
 pub use life::SignOfLife;
 pub use link::Lease;
+pub use outbox::{Message, OutboxFigures, Receiver};
 pub use plans::statements;
 pub use quota::Share;
 pub use renewal::{Failure, GivenBack};
@@ -97,7 +100,7 @@ pub use silence::{GAP, Silent, Ticks};
 pub use statement::Dialect;
 pub use tenant::Calls;
 pub use ticket::Ticket;
-pub use vendor::VendorLink;
+pub use vendor::{LinkForVendor, VendorLink};
 
 /// The store of a server. Clones share the connections.
 #[derive(Clone)]
@@ -127,7 +130,8 @@ impl std::fmt::Debug for Store {
 }
 
 impl Store {
-    /// Opens the database and runs the migrations. A tenant is served only if `sites` allows its host.
+    /// Opens the database and runs the migrations. A tenant is served only if `sites` allows its host, and `receiver` is
+    /// told what happens to links.
     ///
     /// SQLite serves one process: the file and `{database}.lock` are locked while the store is open, by whatever
     /// name it was opened. If another process is just ending, this waits for it.
@@ -139,6 +143,7 @@ impl Store {
         vault: Vault,
         random: Random,
         sites: Sites,
+        receiver: Receiver,
     ) -> Result<Self, OpenError> {
         let mut database = database.clone();
         let lock = match &database {
@@ -164,7 +169,11 @@ impl Store {
         )
         .await?;
         connections.check_rights().await?;
-        let sealer = Sealer { vault, random };
+        let sealer = Sealer {
+            vault,
+            random,
+            receiver,
+        };
         let store = Self {
             writer: Writer::start(connections.clone(), sealer.clone()),
             connections,
@@ -176,6 +185,7 @@ impl Store {
             _lock: lock,
         };
         store.check_sealing_keys().await?;
+        store.forget_other_receivers().await?;
         Ok(store)
     }
 

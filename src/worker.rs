@@ -27,6 +27,7 @@ use crate::spans;
 use crate::store::{
     Claim, ClaimKind, GivenBack, LEASE, Lease, SignOfLife, Store, TURN, TenantsWith, Turn,
 };
+use crate::webhooks::Webhooks;
 
 /// How many entries are cleaned up at once.
 const CLEANUP_AT_ONCE: i64 = 16;
@@ -51,6 +52,9 @@ const SITES_AT_ONCE: i64 = 20;
 const SITE_AGAIN: Seconds = 3600;
 /// How often it is looked whether accounts are to be reported.
 const REPORTS_EACH: Duration = Duration::from_secs(30);
+/// How many messages to the vendor's receiver this process sends at once, and how long they may take after a stop.
+const WEBHOOKS_AT_ONCE: usize = 8;
+const LAST_WEBHOOKS: Duration = Duration::from_secs(5);
 /// How many tenants can be in line. A tenant that finds no place is found again later.
 const LINE: usize = 256;
 
@@ -62,6 +66,7 @@ pub async fn run(renewing: Renewing, stop: watch::Receiver<bool>) {
         renew_loop(&renewing, stop.clone()),
         cleanup_loop(&parts, stop.clone()),
         reports_loop(&parts, stop.clone()),
+        webhooks_loop(&parts, stop.clone()),
         sites_loop(&parts, stop)
     );
 }
@@ -570,6 +575,46 @@ async fn reports_loop(parts: &Parts, mut stop: watch::Receiver<bool>) {
     }
 }
 
+/// Tells the vendor's receiver what happened to links. It waits for nobody else, and nobody waits for it.
+async fn webhooks_loop(parts: &Parts, mut stop: watch::Receiver<bool>) {
+    let Some(webhooks) = &parts.webhooks else {
+        return;
+    };
+    let mut sending = JoinSet::new();
+    while !*stop.borrow() {
+        while sending.try_join_next().is_some() {}
+        if let Err(error) = send_webhooks(webhooks, &mut sending).await {
+            tracing::warn!(%error, "the worker cannot send webhooks");
+        }
+        tokio::select! {
+            // There may be more, of the same link for instance.
+            Some(_) = sending.join_next() => {}
+            () = tokio::time::sleep(TICK) => {}
+            _ = stop.changed() => {}
+        }
+    }
+    // What is cut off is sent again.
+    let all = async { while sending.join_next().await.is_some() {} };
+    tokio::time::timeout(LAST_WEBHOOKS, all).await.ok();
+}
+
+/// Begins to send as many messages as may be sent now.
+async fn send_webhooks(webhooks: &Webhooks, sending: &mut JoinSet<()>) -> Result<(), Error> {
+    let free = WEBHOOKS_AT_ONCE.saturating_sub(sending.len());
+    if free == 0 {
+        return Ok(());
+    }
+    for claimed in webhooks.claim(count(free)).await? {
+        let webhooks = webhooks.clone();
+        sending.spawn(async move {
+            if let Err(error) = webhooks.deliver(claimed).await {
+                tracing::warn!(%error, "what came of a webhook message cannot be written; it is sent again");
+            }
+        });
+    }
+    Ok(())
+}
+
 /// Cleans up, and remembers when it last swept.
 #[derive(Default)]
 pub struct Cleaning {
@@ -591,6 +636,14 @@ impl Cleaning {
             swept_some = parts.store.sweep(now).await?;
             let past = now - parts.events_kept;
             swept_some |= parts.store.sweep_site_events(past).await?;
+            let (given_up, more) = parts.store.sweep_webhooks(now).await?;
+            if given_up > 0 {
+                tracing::error!(
+                    given_up,
+                    "webhook messages were not taken within a day and are given up: see docs/oncall.md"
+                );
+            }
+            swept_some |= more;
             if swept_some {
                 // More rows may have expired than one sweep deletes.
                 self.swept_at = now - SWEEP_EVERY;

@@ -81,6 +81,8 @@ pub(super) fn all_broken(s: &Settings, known: Option<&Known>) -> Vec<Invalid> {
         needed(&s.forge_app_id, s.connect.peek().is_some_and(|given| given.0 == Switch::Off), "the id of the Forge app, as LATCHKEY_CONNECT is `off` and there is no other door"),
         needed(&s.otlp_url, s.otlp_headers.is_given(), "the collector that gets the headers of LATCHKEY_OTLP_HEADERS"),
         useless(&s.otlp_headers, s.otlp_url.peek().is_some_and(CollectorUrl::is_readable), "left out, or LATCHKEY_OTLP_URL should be https: others could read the headers on the way"),
+        needed(&s.webhook_url, s.webhook_secret.is_given(), "where the messages go that LATCHKEY_WEBHOOK_SECRET signs"),
+        needed(&s.webhook_secret, s.webhook_url.is_given(), "whsec_ and the base64 of 32 random bytes, which sign what LATCHKEY_WEBHOOK_URL gets"),
         needed(&s.property_public_key, sealed, "a public key of P-256 or X25519, as JWK or PEM, as LATCHKEY_PROPERTY is `sealed`"),
     ];
     broken(rules)

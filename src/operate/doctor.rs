@@ -29,7 +29,7 @@ use crate::service::failures::RefreshError;
 use crate::service::known;
 use crate::service::provider::Provider;
 use crate::sites::Sites;
-use crate::store::{Database, Figures, Inspection, Schema};
+use crate::store::{Database, Figures, Inspection, OutboxFigures, Schema};
 use crate::vault::Vault;
 
 /// How many tenants' keys are opened.
@@ -257,6 +257,9 @@ async fn kept(
         figures.cleanup
     );
     findings.say(Mark::Well, "cleanup", words);
+    if config.webhooks.is_some() || figures.outbox != OutboxFigures::default() {
+        webhooks(&figures.outbox, findings);
+    }
     let lives = store.lives_of_some_keys(&outside.random, SAMPLE).await?;
     let forecast = Forecast::new(
         figures.links_in(StateName::Live),
@@ -440,6 +443,30 @@ fn renewal(figures: &Figures, now: Seconds, findings: &mut Findings<'_>) {
         Mark::Well
     };
     findings.say(mark, "renewal", words);
+}
+
+/// For how long a message may wait until somebody should look, in seconds.
+const WAITS_LONG: Seconds = 600;
+
+fn webhooks(outbox: &OutboxFigures, findings: &mut Findings<'_>) {
+    let (mark, oldest) = match outbox.oldest {
+        0..=WAITS_LONG => (Mark::Well, String::new()),
+        oldest => (Mark::Look, format!(", the oldest for {}", span(oldest))),
+    };
+    let words = format!("{} messages wait{oldest}", outbox.waiting);
+    findings.say(mark, "webhooks", words);
+    if outbox.given_up > 0 {
+        let words = format!(
+            "{} messages were not taken within a day and are given up: docs/oncall.md says how to send them again",
+            outbox.given_up
+        );
+        findings.say(Mark::Look, "webhooks", words);
+    }
+    if outbox.is_gone {
+        let words = "the receiver at LATCHKEY_WEBHOOK_URL answered 410, and is told nothing any more: docs/oncall.md \
+             says how to go on";
+        findings.say(Mark::Look, "webhooks", words);
+    }
 }
 
 fn span(seconds: Seconds) -> String {

@@ -364,6 +364,13 @@ impl Draft {
             let secret = secret();
             self.set("LATCHKEY_SERVICE_SECRET", &secret);
         }
+        if self.has("LATCHKEY_WEBHOOK_URL") && !self.has("LATCHKEY_WEBHOOK_SECRET") {
+            let secret = secret();
+            self.set(
+                "LATCHKEY_WEBHOOK_SECRET",
+                &format!("whsec_{}", secret.as_str()),
+            );
+        }
         let listen = self.text("LATCHKEY_LISTEN");
         let is_local =
             listen.is_empty() || listen.starts_with("127.") || listen.starts_with("[::1]");
@@ -554,6 +561,7 @@ fn secret_of(name: &str, config: &Config) -> Option<&'static str> {
         "LATCHKEY_PROVIDER_CLIENT_SECRET" => Some("provider-client-secret"),
         "LATCHKEY_SERVICE_SECRET" => Some("service-secret"),
         "LATCHKEY_INTROSPECTION_SECRET" => Some("introspection-secret"),
+        "LATCHKEY_WEBHOOK_SECRET" => Some("webhook-secret"),
         "LATCHKEY_OTLP_HEADERS" => Some("otlp-headers"),
         "LATCHKEY_DATABASE_URL" => {
             matches!(config.database, Database::Postgres(_)).then_some("database-url")

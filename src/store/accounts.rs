@@ -53,6 +53,8 @@ statements! {
             order by account_id limit $3) candidate \
         union select account_id from (select distinct account_id from cleanup where client_key = $1 \
             and account_id > $2 and account_id not like 'erased:%' order by account_id limit $3) candidate \
+        union select account_id from (select distinct account_id from webhook where client_key = $1 \
+            and account_id > $2 order by account_id limit $3) candidate \
         union select account_id from (select distinct account_id from site_event where client_key = $1 \
             and account_id > $2 order by account_id limit $3) candidate \
         union select account_id from (select distinct by_account_id as account_id from site_event \
@@ -67,6 +69,7 @@ statements! {
         union select account_id from attempt_end where client_key = $1 \
         union select account_id from ticket where client_key = $1 \
         union select account_id from cleanup where client_key = $1 and account_id not like 'erased:%' \
+        union select account_id from webhook where client_key = $1 and account_id is not null \
         union select account_id from site_event where client_key = $1 and account_id is not null \
         union select by_account_id from site_event where client_key = $1 and by_account_id is not null) candidate";
     /// A new link of somebody who was erased by mistake counts on, as after an uninstall. It locks the tenant.
@@ -359,6 +362,7 @@ impl Store {
                 }
                 let cleanup = CLEANUP_ERASE.bind(client_key).bind(account);
                 tx.execute(cleanup.bind(&nobody)).await?;
+                self.sealer.strip_messages(tx, client_key, account).await?;
                 Ok(Finish::Commit(()))
             })
             .await

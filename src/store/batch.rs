@@ -4,17 +4,17 @@
 //! transaction costs about the same for one write as for fifty. Writes that arrive during a transaction go
 //! into the next one. No write waits for others to arrive: under low load, each has its own transaction.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::clock::Seconds;
 use crate::error::Error;
-use crate::model::{LinkId, Revocation};
+use crate::model::{Link, LinkId, Revocation, StateName};
 
 use super::cleanup::Owner;
-use super::connections::Connections;
+use super::connections::{Connections, Readable};
 use super::sealer::Sealer;
 use super::statement::{Dialect, Query, Statement, statements};
 use super::transaction::{Finish, Transaction};
@@ -63,8 +63,9 @@ statements! {
         and t.installation = link.installation) returning id");
     /// Link, generation, credential or null to keep it, expiry of the key, now, next time, `put_again` as
     /// claimed, expiry of the refresh token if unused. If the key was asked to be put again since the claim,
-    /// it is still to be put.
-    RECORD_PUBLISHED = rows("update link set state = 'live', reason = null, \
+    /// it is still to be put. A link that needs its person is made to work again by another statement.
+    RECORD_PUBLISHED = rows("update link set state = case when state = 'reconnect' then state else 'live' end, \
+        reason = case when state = 'reconnect' then reason end, \
         credential = coalesce(v.column3, credential), published_generation = generation, \
         published_expires_at = v.column4, published_at = v.column5, \
         first_end = case when v.column8 < v.column4 then v.column8 else v.column4 end, \
@@ -73,7 +74,7 @@ statements! {
         failures = 0, claims = 0, claim = null, claimed_by = null, gone_since = null, \
         trouble = null, refusals = 0, refused_since = null, property_size = null",
         [text bigint text bigint bigint bigint bigint bigint],
-        "where link.id = v.column1 and link.generation = v.column2 returning id");
+        "where link.id = v.column1 and link.generation = v.column2 returning id, state");
     /// Link, generation, claim, next time, failures to add, whether the token request has an outcome, what it
     /// met or null to keep what an earlier try met, when the service refused it after its key ran out or null.
     /// The first refusal counts, unless it came from a clock that was ahead.
@@ -93,7 +94,7 @@ statements! {
 pub(super) enum Write {
     Intend(Intend),
     Commit(Commit),
-    RecordPublished(RecordPublished),
+    RecordPublished(Box<RecordPublished>),
     PutOff(PutOff),
 }
 
@@ -126,6 +127,9 @@ pub(super) struct RecordPublished {
     pub(super) due_at: Seconds,
     pub(super) put_again: i64,
     pub(super) owner: Owner,
+    /// The link as it is then, and the base URL of its tenant.
+    pub(super) link: Link,
+    pub(super) site: String,
     pub(super) retiring: Vec<Revocation>,
 }
 
@@ -242,7 +246,7 @@ impl<'q> ByKind<'q> {
             match write {
                 Write::Intend(row) => sorted.intents.push((link, row)),
                 Write::Commit(row) => sorted.commits.push((link, row)),
-                Write::RecordPublished(row) => sorted.published.push((link, row)),
+                Write::RecordPublished(row) => sorted.published.push((link, row.as_ref())),
                 Write::PutOff(row) => sorted.put_off.push((link, row)),
             }
         }
@@ -310,13 +314,13 @@ fn bind_put_off<'q>(query: Query<'q>, (link, row): ForLink<'q, PutOff>) -> Query
         .bind(row.refused_at)
 }
 
-/// Runs a statement about these rows and adds the ids that it found.
-async fn about_many<'q, T>(
+/// Runs a statement about these rows and returns what it says of those that it found.
+async fn about_many<'q, T, R: Readable>(
     tx: &mut Transaction<'_>,
     statement: &'static Statement,
     rows: &[ForLink<'q, T>],
     bind: fn(Query<'q>, ForLink<'q, T>) -> Query<'q>,
-) -> Result<Vec<String>, Error> {
+) -> Result<Vec<R>, Error> {
     let Some(last) = rows.last().copied() else {
         return Ok(Vec::new());
     };
@@ -373,7 +377,7 @@ impl Batches {
             .transaction(async |tx| {
                 let mut found = HashSet::new();
                 // The generations that these links reach, before any write to the links themselves.
-                about_many(tx, &GENERATIONS_REACHED, &reached, bind_reached).await?;
+                about_many::<_, String>(tx, &GENERATIONS_REACHED, &reached, bind_reached).await?;
                 found.extend(about_many(tx, &INTENT, &rows.intents, bind_intent).await?);
                 found.extend(about_many(tx, &COMMIT, &rows.commits, bind_commit).await?);
                 if !reached.iter().all(|(link, _)| found.contains(*link)) {
@@ -381,27 +385,37 @@ impl Batches {
                     return Ok(Finish::RollBack(None));
                 }
                 let published = &rows.published;
-                found.extend(about_many(tx, &RECORD_PUBLISHED, published, bind_published).await?);
+                let recorded: HashMap<String, String> =
+                    about_many(tx, &RECORD_PUBLISHED, published, bind_published)
+                        .await?
+                        .into_iter()
+                        .collect();
                 found.extend(about_many(tx, &PUT_OFF, &rows.put_off, bind_put_off).await?);
                 for (link, row) in published {
-                    self.after_publishing(tx, row, found.contains(*link))
-                        .await?;
+                    let state = recorded.get(*link).map(String::as_str);
+                    self.after_publishing(tx, row, state).await?;
                 }
+                found.extend(recorded.into_keys());
                 Ok(Finish::Commit(Some(found)))
             })
             .await
     }
 
-    /// Lists what was replaced to be revoked. If the link was not found, the key that was put must not stay
-    /// in Jira.
+    /// Lists what was replaced to be revoked. `state` is that of the link's row; if it was not found, the key that was
+    /// put must not stay in Jira.
     async fn after_publishing(
         &self,
         tx: &mut Transaction<'_>,
         row: &RecordPublished,
-        found: bool,
+        state: Option<&str>,
     ) -> Result<(), Error> {
-        if !found {
+        let Some(state) = state else {
             return self.sealer.take_back(tx, &row.owner, row.now).await;
+        };
+        if state == StateName::Reconnect.as_str() {
+            self.sealer
+                .works_again(tx, &row.link, &row.site, row.now)
+                .await?;
         }
         let retiring = row.retiring.clone();
         self.sealer

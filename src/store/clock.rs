@@ -80,6 +80,10 @@ statements! {
     /// A cycle that begins early does no harm.
     REPORTS_BACK = "update account_report set due_at = case when due_at - $2 > $1 then due_at - $2 else $1 end \
         where due_at > $3";
+    WEBHOOKS_BACK = "update webhook set due_at = case when due_at - $2 > $1 then due_at - $2 else $1 end \
+        where due_at > $3 and given_up_at is null";
+    RECEIVERS_BACK = "update webhook_receiver set \
+        wait_until = case when wait_until - $2 > $1 then wait_until - $2 else $1 end where wait_until > $3";
     /// When a system token ends may be known by the clock alone. One that comes later is the better one then; the end
     /// itself is sealed with the token.
     SYSTEM_TOKENS_BACK = "update forge_installation set system_token_yields_after = \
@@ -173,6 +177,8 @@ impl Store {
                 &TENANTS_BACK,
                 &REPORTS_BACK,
                 &SYSTEM_TOKENS_BACK,
+                &WEBHOOKS_BACK,
+                &RECEIVERS_BACK,
             ] {
                 let all = statement.bind(now).bind(ahead).bind(now + SHORT);
                 tx.execute(all).await?;

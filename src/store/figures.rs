@@ -15,6 +15,7 @@ use super::accounts::ReportTrouble;
 use super::cleanup::CleanupKind;
 use super::connections::{Connections, readable_rows};
 use super::gate::{Gate, GateRow};
+use super::outbox::OutboxFigures;
 use super::statement::statements;
 
 /// A renewal that has been due for so many seconds is past due.
@@ -111,6 +112,8 @@ pub struct Figures {
     pub parked: Vec<(ParkReason, i64)>,
     /// Tenants whose accounts are not reported to Atlassian for now, by reason.
     pub unreported: Vec<(ReportTrouble, i64)>,
+    /// Messages to the vendor's receiver.
+    pub outbox: OutboxFigures,
 }
 
 impl Figures {
@@ -131,7 +134,14 @@ impl Figures {
     #[must_use]
     pub fn rows(&self) -> i64 {
         let entries: i64 = self.cleanup_entries.iter().map(|(_, count)| count).sum();
-        self.all_links() + self.due + self.failing + self.run_out + entries + self.cleanup_held
+        let messages = self.outbox.waiting + self.outbox.given_up;
+        self.all_links()
+            + self.due
+            + self.failing
+            + self.run_out
+            + entries
+            + self.cleanup_held
+            + messages
     }
 
     fn add_resting(&mut self, state: LinkState, count: i64) {
@@ -156,6 +166,7 @@ impl Connections {
             unsettled: self.one(&LINKS_UNSETTLED).await?,
             cleanup: self.one(&CLEANUP_LEFT).await?,
             unreported: self.reports_in_trouble().await?,
+            outbox: self.outbox(now).await?,
             ..Figures::default()
         };
         self.count_links(&mut figures).await?;

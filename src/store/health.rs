@@ -75,7 +75,7 @@ mod tests {
     use crate::clock::Clock;
     use crate::events::Events;
     use crate::random::Random;
-    use crate::store::Database;
+    use crate::store::{Database, Receiver};
     use crate::vault::{SealingKey, Vault};
 
     static ROLLBACK: Statement = Statement::new("ROLLBACK", StatementText::Same("rollback"));
@@ -91,9 +91,15 @@ mod tests {
         let file = directory.path().join("latchkey.db");
         let database = Database::Sqlite(file.display().to_string());
         let sites = crate::sites::Sites::default();
-        Store::open(&database, vault, Random::system(), sites)
-            .await
-            .expect("it opens")
+        Store::open(
+            &database,
+            vault,
+            Random::system(),
+            sites,
+            Receiver::default(),
+        )
+        .await
+        .expect("it opens")
     }
 
     /// Runs a statement on each connection of the pool.

@@ -18,6 +18,7 @@ use super::cleanup::{Owner, all_of};
 use super::history::Note;
 use super::rows::{ClaimedRow, LinkRow};
 use super::sealer::Sealer;
+use super::standing::{Ended, LinkToEnd, Why};
 use super::statement::statements;
 use super::transaction::{Finish, Transaction};
 use super::{Store, sealed, tenant};
@@ -32,26 +33,6 @@ statements! {
     OTHERS_LINKED = "select p.display_name from link l join person p on p.client_key = l.client_key \
         and p.account_id = l.account_id where l.subject = $1 and l.client_key = $2 and l.account_id <> $3 \
         and l.installation = $4 and l.state <> 'reconnect' limit 3";
-    LINK_PUT = "insert into link (id, client_key, installation, account_id, subject, display_name, state, \
-        generation, credential, key_expires_at, published_generation, published_expires_at, published_at, \
-        put_again, due_at, failures, claims, claim, claimed_by, unsettled, created_at, consented_at, \
-        consent_ends_at, first_end, seen_at) \
-        values ($1, $2, $3, $4, $5, $6, 'live', $7, $8, $9, 0, 0, 0, 0, $10, 0, 1, $11, $12, false, $13, $14, \
-        $15, 0, $13) \
-        on conflict (client_key, account_id) do update set id = excluded.id, \
-        installation = excluded.installation, subject = excluded.subject, \
-        display_name = excluded.display_name, state = excluded.state, reason = null, \
-        generation = excluded.generation, credential = excluded.credential, \
-        key_expires_at = excluded.key_expires_at, published_generation = 0, published_expires_at = 0, \
-        published_at = 0, put_again = 0, due_at = excluded.due_at, failures = 0, claims = 1, claim = excluded.claim, \
-        claimed_by = excluded.claimed_by, intent_at = null, unsettled = false, \
-        consented_at = excluded.consented_at, consent_ends_at = excluded.consent_ends_at, first_end = 0, \
-        gone_since = null, seen_at = excluded.seen_at, trouble = null, refusals = 0, refused_since = null, \
-        property_size = null";
-    /// Of one link alone, where $3 names it: its person may have connected again in the meantime.
-    LINK_DELETE = "delete from link where client_key = $1 and account_id = $2 and ($3 = '' or id = $3) \
-        returning {link}";
-    LINK_DELETE_BY_ID = "delete from link where id = $1 returning {link}";
     /// Counts one on, for a new link or after the end of one. It comes before the link in every transaction,
     /// so that two transactions never deadlock.
     GENERATION_NEXT = "insert into link_generation (client_key, account_id, generation) \
@@ -191,32 +172,45 @@ impl Sealer {
         sealed::read_credential(&opened).map_err(|_| Broken)
     }
 
-    /// The generation of a person's new link, and the credential of the link that it replaces.
+    /// The generation of a person's new link, and the link that it replaces.
     async fn replaced(
         &self,
         tx: &mut Transaction<'_>,
         tenant: &Tenant,
         account_id: &str,
-    ) -> Result<(i64, Vec<Revocation>), Error> {
+    ) -> Result<(i64, Option<Replaced>), Error> {
         let client_key = tenant.client_key.as_str();
         let generation = next_generation(tx, client_key, account_id).await?;
         let of_person = LINK_OF_PERSON_ANY.bind(client_key).bind(account_id);
         let old: Option<LinkRow> = tx.optional(of_person).await?;
         let Some(old) = old else {
-            return Ok((generation, Vec::new()));
+            return Ok((generation, None));
         };
         // The generation of a row that does not open is not trusted.
         let Ok(held) = self.open_credential(&tenant.key, &old, generation - 1) else {
-            return Ok((generation, Vec::new()));
+            let replaced = Replaced {
+                link: old.unreadable_link(),
+                revocations: Vec::new(),
+            };
+            return Ok((generation, Some(replaced)));
         };
-        let revocations = all_of(held, &old.subject);
+        let replaced = Replaced {
+            link: old.link(),
+            revocations: all_of(held, &old.subject),
+        };
         if old.generation < generation {
-            return Ok((generation, revocations));
+            return Ok((generation, Some(replaced)));
         }
         let generation = old.generation + 1;
         generation_reached(tx, client_key, account_id, generation).await?;
-        Ok((generation, revocations))
+        Ok((generation, Some(replaced)))
     }
+}
+
+/// A link that its person replaces by another, and what of it is to be revoked.
+struct Replaced {
+    link: Link,
+    revocations: Vec<Revocation>,
 }
 
 /// Which process claims a link, and for how long.
@@ -326,8 +320,21 @@ impl Store {
             let account_id = attempt.account_id.as_str();
             let (generation, replaced) = self.sealer.replaced(tx, tenant, account_id).await?;
             link.generation = generation;
-            credential.retiring.extend(replaced);
-            self.put_link(tx, tenant, &link, &credential, &token, lease, now)
+            let old = replaced.map(|Replaced { link, revocations }| {
+                credential.retiring.extend(revocations);
+                link
+            });
+            self.sealer
+                .begin_link(
+                    tx,
+                    tenant,
+                    &link,
+                    &credential,
+                    old.as_ref(),
+                    &token,
+                    lease,
+                    now,
+                )
                 .await?;
             let note = Note {
                 client_key: tenant.client_key.as_str(),
@@ -359,44 +366,6 @@ impl Store {
         }))
     }
 
-    /// Writes a new link, claimed with `token`, in place of the person's old one.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each is a different fact of one row"
-    )]
-    async fn put_link(
-        &self,
-        tx: &mut Transaction<'_>,
-        tenant: &Tenant,
-        link: &Link,
-        credential: &Credential,
-        token: &str,
-        lease: Lease<'_>,
-        now: Seconds,
-    ) -> Result<(), Error> {
-        let sealed = self
-            .sealer
-            .seal_credential(&tenant.key, link, link.generation, credential);
-        let put = LINK_PUT
-            .bind(link.id.as_str())
-            .bind(link.client_key.as_str())
-            .bind(link.installation)
-            .bind(link.account_id.as_str())
-            .bind(&link.identity.subject)
-            .bind(&link.identity.display_name)
-            .bind(link.generation)
-            .bind(sealed)
-            .bind(credential.api_key.as_ref().map(|key| key.expires_at))
-            .bind(lease.until)
-            .bind(token)
-            .bind(lease.owner)
-            .bind(now)
-            .bind(credential.consent.since)
-            .bind(credential.consent.ends_at);
-        tx.execute(put).await?;
-        Ok(())
-    }
-
     /// Ends a person's link and attempt, because `by` says so; with `only`, that link and no newer one. Returns the
     /// ids of the cleanup entries: revoking its tokens and deleting the property. The worker leaves them to the caller
     /// until `hands_off_until`.
@@ -420,24 +389,28 @@ impl Store {
         self.connections
             .transaction(async |tx| {
                 let past = next_generation(tx, client_key, account).await?;
-                let only = only.map_or("", LinkId::as_str);
-                let delete = LINK_DELETE.bind(client_key).bind(account).bind(only);
-                let Some(row) = tx.optional::<LinkRow>(delete).await? else {
+                let ending = LinkToEnd {
+                    client_key,
+                    account,
+                    only: only.map_or("", LinkId::as_str),
+                    site: &tenant.base_url,
+                    why: Why::EndedBy(by),
+                };
+                let ended = self.sealer.end_link_row(tx, ending, Some(&tenant.key), past, now);
+                let Some(ended) = ended.await? else {
                     // There was no link, so no generation is counted.
                     return Ok(Finish::RollBack(Vec::new()));
                 };
-                let ended = self
-                    .end_deleted(tx, &row, &tenant.key, past, hands_off_until)
-                    .await?;
-                let mut left = ended.unwrap_or_else(|Broken| {
+                let owner = Owner::of(&ended.row);
+                let revoked = self.revoke_ended(tx, ended, past, hands_off_until).await?;
+                let mut left = revoked.unwrap_or_else(|Broken| {
                     tracing::error!(
-                        tenant = %row.client_key,
-                        account = %row.account_id,
+                        tenant = %owner.client_key,
+                        account = %owner.account_id,
                         "a link was ended whose credential does not open; its tokens cannot be revoked"
                     );
                     Vec::new()
                 });
-                let owner = Owner::of(&row);
                 left.push(self.sealer.add_deletion(tx, &owner, hands_off_until).await?);
                 let note = Note {
                     client_key,
@@ -452,41 +425,46 @@ impl Store {
             .await
     }
 
-    /// Deletes one link of an uninstalled tenant; its tokens are revoked later.
+    /// Ends one link of an uninstalled tenant at this site; its tokens are revoked later.
     pub(super) async fn end_link(
         &self,
         link: LinkRow,
         key: Option<&TenantKey>,
+        site: &str,
         now: Seconds,
     ) -> Result<(), Error> {
         self.connections
             .transaction(async |tx| {
                 let past = next_generation(tx, &link.client_key, &link.account_id).await?;
-                let delete = LINK_DELETE_BY_ID.bind(&link.id);
-                let Some(row) = tx.optional::<LinkRow>(delete).await? else {
+                let ending = LinkToEnd {
+                    client_key: &link.client_key,
+                    account: &link.account_id,
+                    only: &link.id,
+                    site,
+                    why: Why::Uninstalled,
+                };
+                let ended = self.sealer.end_link_row(tx, ending, key, past, now);
+                let Some(ended) = ended.await? else {
                     // Another process has ended or replaced it and counted the generation.
                     return Ok(Finish::RollBack(()));
                 };
-                if let Some(key) = key {
-                    // If it does not open, there is no token to revoke.
-                    self.end_deleted(tx, &row, key, past, now).await?.ok();
-                }
+                // If it does not open, there is no token to revoke.
+                self.revoke_ended(tx, ended, past, now).await?.ok();
                 Ok(Finish::Commit(()))
             })
             .await
     }
 
-    /// Ends a link whose row was just deleted: its row never opens again, and its tokens are listed to be
-    /// revoked. Returns the ids of these entries, unless the credential does not open.
-    async fn end_deleted(
+    /// After the end of a link: its row never opens again, and its tokens are listed to be revoked. Returns the ids of
+    /// these entries, unless the credential does not open.
+    async fn revoke_ended(
         &self,
         tx: &mut Transaction<'_>,
-        row: &LinkRow,
-        key: &TenantKey,
+        Ended { row, credential }: Ended,
         past: i64,
         due_at: Seconds,
     ) -> Result<Result<Vec<String>, Broken>, Error> {
-        let credential = match self.sealer.open_credential(key, row, past - 1) {
+        let credential = match credential {
             Ok(credential) => credential,
             Err(Broken) => return Ok(Err(Broken)),
         };
@@ -495,7 +473,7 @@ impl Store {
             generation_reached(tx, &row.client_key, &row.account_id, next).await?;
         }
         let all = all_of(credential, &row.subject);
-        let owner = Owner::of(row);
+        let owner = Owner::of(&row);
         Ok(Ok(self
             .sealer
             .add_revocations(tx, &owner, all, due_at)

@@ -18,8 +18,8 @@ macro_rules! register {
 
 register! {
     accounts admin attempt backup batch checks claim cleanup clock connections figures forge gate
-    health history inspection install_key life lifecycle link person quota renewal
-    rotation rule schema session signing silence sweep tenant ticket vendor
+    health history inspection install_key life lifecycle link outbox person quota renewal
+    rotation rule schema session signing silence standing sweep tenant ticket vendor
 }
 
 /// Put before a statement to get its plan.
@@ -150,6 +150,34 @@ mod tests {
                 "{name}"
             );
         }
+    }
+
+    /// So that none of it can happen without its message: see `standing.rs`.
+    #[test]
+    fn links_begin_end_and_change_in_one_module() {
+        // A link that rests is not told of, and one that was published keeps the state in which it needs its person.
+        let untold = ["SET_ASIDE", "RECORD_PUBLISHED"];
+        let mut found = Vec::new();
+        for (module, statements) in REGISTER {
+            for statement in *statements {
+                let text = [Dialect::Sqlite, Dialect::Postgres]
+                    .into_iter()
+                    .find_map(|dialect| statement.text(dialect, ROWS))
+                    .expect("it has a text");
+                let changes_state = text
+                    .strip_prefix("update link set ")
+                    .and_then(|rest| rest.split(" where ").next())
+                    .is_some_and(|set| set.starts_with("state =") || set.contains(", state ="));
+                let is_one = changes_state
+                    || text.contains("insert into link ")
+                    || text.contains("delete from link ");
+                if is_one && !untold.contains(&statement.name()) {
+                    found.push((*module, statement.name()));
+                }
+            }
+        }
+        let told = ["LINK_PUT", "LINK_DELETE", "RECONNECT", "LINK_WORKS_AGAIN"];
+        assert_eq!(found, told.map(|name| ("standing", name)));
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::model::{
-    AccountId, Actor, AsideReason, Credential, Happened, Link, ReconnectReason, Tenant, Trouble,
+    AccountId, Actor, AsideReason, Credential, Happened, Link, Published, ReconnectReason, Tenant,
+    Trouble,
 };
 use crate::secret::{Secret, same};
 
@@ -18,10 +19,6 @@ use super::transaction::Finish;
 statements! {
     LINK_IS_CURRENT = "select count(*) from link l join tenant t on t.client_key = l.client_key \
         where l.id = $1 and l.generation = $2 and t.installed and t.installation = l.installation";
-    /// The refusal counts only if the row still holds the token that was sent: it is read again before a
-    /// person is asked to reconnect.
-    RECONNECT = "update link set state = 'reconnect', reason = $4, claim = null, claimed_by = null, \
-        claims = 0, intent_at = null where id = $1 and generation = $2 and claim = $3";
     SET_ASIDE = "update link set state = 'aside', reason = $4, due_at = $5, failures = failures + 1, \
         property_size = $6, claim = null, claimed_by = null, claims = 0 where id = $1 and generation = $2 and claim = $3";
     /// The first time counts, unless it came from a clock that was ahead.
@@ -179,7 +176,7 @@ impl Store {
             let (key, link) = (&claim.tenant.key, &claim.link);
             self.sealer.seal_credential(key, link, generation, &kept)
         });
-        let write = Write::RecordPublished(RecordPublished {
+        let write = Write::RecordPublished(Box::new(RecordPublished {
             generation,
             credential: sealed,
             expires_at,
@@ -188,8 +185,17 @@ impl Store {
             due_at,
             put_again: claim.put_again,
             owner: claim.owner(),
+            link: Link {
+                published: Some(Published {
+                    generation,
+                    expires_at,
+                    at: now,
+                }),
+                ..claim.link.clone()
+            },
+            site: claim.tenant.base_url.clone(),
             retiring: credential.retiring.clone(),
-        });
+        }));
         self.writer.write(&claim.link.id, write).await
     }
 
@@ -260,11 +266,6 @@ impl Store {
         reason: ReconnectReason,
         now: Seconds,
     ) -> Result<bool, Error> {
-        let reconnect = RECONNECT
-            .bind(claim.link.id.as_str())
-            .bind(claim.link.generation)
-            .bind(&claim.token)
-            .bind(reason.as_str());
         let link = &claim.link;
         let by = match reason {
             ReconnectReason::RotationLost | ReconnectReason::Restored => Actor::App,
@@ -272,7 +273,8 @@ impl Store {
         };
         self.connections
             .transaction(async |tx| {
-                if tx.execute(reconnect).await? == 0 {
+                let asked = self.sealer.needs_person(tx, claim, reason, &by, now);
+                if !asked.await? {
                     return Ok(Finish::RollBack(false));
                 }
                 let note = Note {

@@ -1,7 +1,7 @@
 //! Changes the sealing keys while servers run: the first key reseals the values of the others.
 //!
-//! The sealing keys directly seal each tenant's key, the signing keys, and tokens to be revoked; the tenants'
-//! keys seal everything else, which stays as it is. A value is replaced only if it is still the one that was
+//! The sealing keys directly seal each tenant's key, the signing keys, tokens to be revoked, and messages that wait; the
+//! tenants' keys seal everything else, which stays as it is. A value is replaced only if it is still the one that was
 //! read, so a server's concurrent write is never undone. The rotation can stop at any moment and be run
 //! again.
 
@@ -18,6 +18,7 @@ use super::Database;
 use super::OpenError;
 use super::cleanup::revocation_place;
 use super::connections::{Connections, readable_rows};
+use super::outbox::message_place;
 use super::schema::Schema;
 use super::signing::signing_key_place;
 use super::statement::{Statement, statements};
@@ -26,11 +27,12 @@ use super::transaction::Finish;
 statements! {
     WRAPPED_COUNT = "select (select count(*) from tenant where data_key is not null) \
         + (select count(*) from cleanup where revocation is not null) \
-        + (select count(*) from signing_key)";
+        + (select count(*) from webhook) + (select count(*) from signing_key)";
     TENANT_KEYS_PAGE = "select client_key as id, client_key, data_key as sealed from tenant \
         where data_key is not null and client_key > $1 order by client_key limit $2";
     REVOCATIONS_PAGE = "select id, client_key, revocation as sealed from cleanup \
         where revocation is not null and id > $1 order by id limit $2";
+    WEBHOOKS_PAGE = "select id, client_key, sealed from webhook where id > $1 order by id limit $2";
     SIGNING_KEYS_PAGE = "select kid as id, '' as client_key, sealed from signing_key \
         where kid > $1 order by kid limit $2";
     /// Never waits for a row, so that it cannot block a server: the next pass finds the row again.
@@ -40,6 +42,9 @@ statements! {
     REVOCATION_REWRAP = each("update cleanup set revocation = $3 where id = $1 and revocation = $2",
         "update cleanup set revocation = $3 where revocation = $2 and id in \
         (select id from cleanup where id = $1 for update skip locked)");
+    WEBHOOK_REWRAP = each("update webhook set sealed = $3 where id = $1 and sealed = $2",
+        "update webhook set sealed = $3 where sealed = $2 and id in \
+        (select id from webhook where id = $1 for update skip locked)");
     /// There are few, and no server changes one.
     SIGNING_KEY_REWRAP = "update signing_key set sealed = $3 where kid = $1 and sealed = $2";
 }
@@ -172,6 +177,7 @@ fn values(count: u64) -> String {
 enum Column {
     TenantKey,
     Revocation,
+    Webhook,
     SigningKey,
 }
 
@@ -185,12 +191,18 @@ struct Wrapped {
 readable_rows!(Wrapped);
 
 impl Column {
-    const ALL: [Self; 3] = [Self::TenantKey, Self::Revocation, Self::SigningKey];
+    const ALL: [Self; 4] = [
+        Self::TenantKey,
+        Self::Revocation,
+        Self::Webhook,
+        Self::SigningKey,
+    ];
 
     fn page(self) -> &'static Statement {
         match self {
             Self::TenantKey => &TENANT_KEYS_PAGE,
             Self::Revocation => &REVOCATIONS_PAGE,
+            Self::Webhook => &WEBHOOKS_PAGE,
             Self::SigningKey => &SIGNING_KEYS_PAGE,
         }
     }
@@ -199,6 +211,7 @@ impl Column {
         match self {
             Self::TenantKey => &TENANT_KEY_REWRAP,
             Self::Revocation => &REVOCATION_REWRAP,
+            Self::Webhook => &WEBHOOK_REWRAP,
             Self::SigningKey => &SIGNING_KEY_REWRAP,
         }
     }
@@ -207,6 +220,7 @@ impl Column {
         match self {
             Self::TenantKey => tenant_key_place(&row.client_key),
             Self::Revocation => revocation_place(&row.client_key, &row.id),
+            Self::Webhook => message_place(&row.client_key, &row.id),
             Self::SigningKey => signing_key_place(&row.id),
         }
     }

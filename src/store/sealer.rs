@@ -3,6 +3,8 @@
 use crate::random::Random;
 use crate::vault::Vault;
 
+use super::outbox::Receiver;
+
 /// Seals and opens. Each module of the store adds methods for its values: the place and the bound columns of
 /// a value are defined next to its statements.
 #[derive(Clone)]
@@ -10,4 +12,6 @@ pub(super) struct Sealer {
     pub(super) vault: Vault,
     /// Generates the ids of rows.
     pub(super) random: Random,
+    /// Who is told what happens to links.
+    pub(super) receiver: Receiver,
 }

@@ -330,7 +330,8 @@ impl Store {
             more = true;
             let key = self.key_of(&tenant);
             for link in links {
-                self.end_link(link, key.as_ref(), now).await?;
+                self.end_link(link, key.as_ref(), &tenant.base_url, now)
+                    .await?;
             }
         }
         Ok(more)

@@ -3,9 +3,11 @@
 
 use std::collections::HashMap;
 
-use crate::clock::Seconds;
+use serde::Serialize;
+
+use crate::clock::{Seconds, rfc3339};
 use crate::error::Error;
-use crate::model::{AccountId, Actor, ClientKey, Happened, Link, LinkId, Tenant};
+use crate::model::{AccountId, Actor, ClientKey, Happened, Link, LinkId, LinkState, Tenant};
 
 use super::Store;
 use super::connections::readable_rows;
@@ -41,6 +43,60 @@ pub struct VendorLink {
     pub link: Link,
     /// When the person first connected.
     pub created_at: Seconds,
+}
+
+/// A link as the vendor reads it, in answers and in webhooks. Nothing of it is a secret.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LinkForVendor {
+    id: String,
+    /// The base URL of the Jira site.
+    site: String,
+    account_id: String,
+    /// Null if the row does not open, as it was changed by another program.
+    subject: Option<String>,
+    /// `linked`, `reconnect` or, in webhooks, `ended`.
+    state: &'static str,
+    since: String,
+    generation: i64,
+    /// When the key in Jira expires. Null while there is none.
+    valid_until: Option<String>,
+}
+
+impl LinkForVendor {
+    /// A link at a site. Its person first connected at `since`.
+    #[must_use]
+    pub fn new(link: &Link, site: &str, since: Seconds) -> Self {
+        let subject = link.identity.subject.as_str();
+        Self {
+            id: link.id.to_string(),
+            site: site.to_owned(),
+            account_id: link.account_id.to_string(),
+            subject: (!subject.is_empty()).then(|| subject.to_owned()),
+            state: match link.state {
+                LinkState::Reconnect(_) => "reconnect",
+                LinkState::Live | LinkState::Aside(_) => "linked",
+            },
+            since: rfc3339(since),
+            generation: link.generation,
+            valid_until: link.published.map(|key| rfc3339(key.expires_at)),
+        }
+    }
+
+    /// The same of a link that has ended: its key is on its way out.
+    pub(super) fn ended(link: &Link, site: &str, since: Seconds) -> Self {
+        Self {
+            state: "ended",
+            valid_until: None,
+            ..Self::new(link, site, since)
+        }
+    }
+}
+
+impl From<&VendorLink> for LinkForVendor {
+    fn from(found: &VendorLink) -> Self {
+        Self::new(&found.link, &found.tenant.base_url, found.created_at)
+    }
 }
 
 impl Store {

@@ -19,9 +19,9 @@ use crate::app::App;
 use crate::clock::rfc3339;
 use crate::error::Error;
 use crate::keys::signing::KeyClaims;
-use crate::model::{LinkId, LinkState, Power};
+use crate::model::{LinkId, Power};
 use crate::secret::Secret;
-use crate::store::VendorLink;
+use crate::store::LinkForVendor;
 use crate::vendor::{Acting, NotActing, Subject, VendorsServer};
 
 /// The grant of RFC 8693, section 2.1.
@@ -92,46 +92,6 @@ pub async fn introspect(
     })
 }
 
-/// A link as the vendor sees it. Nothing of it is a secret.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct LinkForVendor {
-    id: String,
-    /// The base URL of the Jira site.
-    site: String,
-    account_id: String,
-    subject: String,
-    /// `linked` or `reconnect`.
-    state: &'static str,
-    since: String,
-    generation: i64,
-    /// When the key in Jira expires. Null while there is none.
-    valid_until: Option<String>,
-}
-
-impl LinkForVendor {
-    fn of(found: &VendorLink) -> Self {
-        let VendorLink {
-            tenant,
-            link,
-            created_at,
-        } = found;
-        Self {
-            id: link.id.to_string(),
-            site: tenant.base_url.clone(),
-            account_id: link.account_id.to_string(),
-            subject: link.identity.subject.clone(),
-            state: match link.state {
-                LinkState::Reconnect(_) => "reconnect",
-                LinkState::Live | LinkState::Aside(_) => "linked",
-            },
-            since: rfc3339(*created_at),
-            generation: link.generation,
-            valid_until: link.published.map(|key| rfc3339(key.expires_at)),
-        }
-    }
-}
-
 /// `GET /service/links?subject=` or `?id=`: links by their ids, at most a hundred; `next` is the value of `after` for
 /// those that follow.
 pub async fn links(
@@ -155,7 +115,7 @@ pub async fn links(
         }
     };
     let (links, next) = found;
-    let links: Vec<LinkForVendor> = links.iter().map(LinkForVendor::of).collect();
+    let links: Vec<LinkForVendor> = links.iter().map(LinkForVendor::from).collect();
     Ok(Json(json!({ "links": links, "next": next })))
 }
 

@@ -19,7 +19,7 @@ pub const GOOD: [(&str, &str); 6] = [
 ];
 
 /// Names that may be given; another is an error of the programmer, and panics.
-const NAMES: [&str; 45] = [
+const NAMES: [&str; 47] = [
     "LATCHKEY_BASE_URL",
     "LATCHKEY_LISTEN",
     "LATCHKEY_METRICS_LISTEN",
@@ -54,6 +54,8 @@ const NAMES: [&str; 45] = [
     "LATCHKEY_PROVIDER_PRIVACY_URL",
     "LATCHKEY_SERVICE_SECRET",
     "LATCHKEY_ACT_AS",
+    "LATCHKEY_WEBHOOK_URL",
+    "LATCHKEY_WEBHOOK_SECRET",
     "LATCHKEY_OTLP_URL",
     "LATCHKEY_OTLP_HEADERS",
     "LATCHKEY_OTLP_TRACES",

@@ -16,7 +16,7 @@ const FLOORS: &[&[&str]] = &[
     ],
     &["key_set", "store"],
     &["gate", "figures"],
-    &["atlassian", "keys", "service"],
+    &["atlassian", "keys", "service", "webhooks"],
     &["parts", "settling", "publishing"],
     &[
         "administering",

@@ -9,8 +9,10 @@ use serde_json::json;
 
 use latchkey::reporting;
 
+use crate::child::free_port;
 use crate::child::{Finished, Latchkey, Run, Settings};
 use crate::database::Database;
+use crate::hooks::new_secret;
 use crate::on_both_databases;
 use crate::scene::{Db, Scene, Setting, eventually};
 use crate::sim::jira::{self, AccountReport, FaultKind, MIA, OMAR};
@@ -239,7 +241,14 @@ async fn a_thousand(scene: &Scene, site: &'static str, by_forge: bool) {
 }
 
 async fn every_account_that_any_table_holds_is_reported_and_erased(db: Db) {
-    let scene = start(db).await;
+    // Messages wait for a receiver that is not there.
+    let setting = Setting::keys_live(90 * DAY.unsigned_abs())
+        .with(
+            "LATCHKEY_WEBHOOK_URL",
+            format!("http://127.0.0.1:{}", free_port()),
+        )
+        .with("LATCHKEY_WEBHOOK_SECRET", new_secret());
+    let scene = Scene::start(db, setting).await;
     let jira = &scene.world.jira;
     scene.forge().await;
     let people = scene.crowd(NEW, 5);

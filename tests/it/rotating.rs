@@ -14,9 +14,11 @@ use tokio::time::{Instant, sleep};
 
 use crate::child::{Finished, Run, Settings};
 use crate::database::{Cell as Value, Database};
+use crate::hooks::new_secret;
 use crate::on_both_databases;
 use crate::scene::{Db, Scene, Setting, eventually};
 use crate::sim::jira::Overrides;
+use crate::sim::receiver::Receiver;
 use crate::sim::service::{Endpoint, Fault, Kind, Rotation, ServiceOptions};
 
 on_both_databases!(
@@ -212,7 +214,14 @@ async fn sealing_keys_change_while_everything_goes_on(db: Db) {
         },
         ..Setting::default()
     };
-    let setting = setting.with("LATCHKEY_SEALING_KEYS", keys("old", ""));
+    // Messages that the old key sealed have to wait, too.
+    let secret = new_secret();
+    let receiver = Receiver::start(&secret).await;
+    receiver.goes_down().await;
+    let setting = setting
+        .with("LATCHKEY_SEALING_KEYS", keys("old", ""))
+        .with("LATCHKEY_WEBHOOK_URL", receiver.url())
+        .with("LATCHKEY_WEBHOOK_SECRET", secret);
     let mut scene = Scene::start_child(db, setting).await;
     scene.other_secrets.extend([OLD.to_owned(), NEW.to_owned()]);
     let crowd = scene.crowd("acme", PEOPLE);
@@ -291,23 +300,28 @@ async fn sealing_keys_change_while_everything_goes_on(db: Db) {
         assert!(old.open_tenant_key(&tenant, &key).is_err(), "{tenant}");
         assert!(new.open_tenant_key(&tenant, &key).is_ok(), "{tenant}");
     }
-    let revocations = database
-        .pairs(
-            "select client_key || ' ' || id, revocation from cleanup where revocation is not null",
-        )
-        .await;
-    assert!(revocations.len() >= gone.len(), "{}", revocations.len());
-    for (names, revocation) in revocations {
-        let (tenant, row) = names.split_once(' ').expect("two names");
-        let place = Place {
-            column: "cleanup.revocation",
-            tenant,
-            row,
-            generation: 0,
-            bound: &[],
-        };
-        assert!(old.open_beyond_tenant(place, &revocation).is_err());
-        assert!(new.open_beyond_tenant(place, &revocation).is_ok());
+    let ids = "select client_key || ' ' || id";
+    for (column, query) in [
+        (
+            "cleanup.revocation",
+            format!("{ids}, revocation from cleanup where revocation is not null"),
+        ),
+        ("webhook.sealed", format!("{ids}, sealed from webhook")),
+    ] {
+        let rows = database.pairs(&query).await;
+        assert!(rows.len() >= gone.len(), "{column}: {}", rows.len());
+        for (names, sealed) in rows {
+            let (tenant, row) = names.split_once(' ').expect("two names");
+            let place = Place {
+                column,
+                tenant,
+                row,
+                generation: 0,
+                bound: &[],
+            };
+            assert!(old.open_beyond_tenant(place, &sealed).is_err());
+            assert!(new.open_beyond_tenant(place, &sealed).is_ok());
+        }
     }
 
     // The old one is taken out.
@@ -327,7 +341,11 @@ async fn sealing_keys_change_while_everything_goes_on(db: Db) {
         person.disconnect().await;
     }
     database.execute("update cleanup set due_at = 1").await;
+    receiver.comes_back().await;
+    database.execute("update webhook set due_at = 1").await;
     database.close().await;
+    // Each has begun, and each has ended.
+    receiver.has_taken(2 * (gone.len() + crowd.len())).await;
     scene.all_revoked().await;
     scene.nothing_left().await;
     assert!(!scene.child().output().contains("seal_failure"));

@@ -33,7 +33,7 @@ const SMALL: [&str; 4] = [
 ];
 
 /// What neither the worker nor a page asks for.
-const RARE: [&str; 24] = [
+const RARE: [&str; 29] = [
     // Figures: each reads an index of the rows that it is about (tests/it/watching.rs).
     "LINKS_LIVE",
     "LINKS_DUE",
@@ -47,6 +47,9 @@ const RARE: [&str; 24] = [
     "TENANTS_BY_STATE",
     "TENANTS_PARKED",
     "REPORTS_IN_TROUBLE",
+    "WEBHOOKS_WAITING",
+    "WEBHOOKS_GIVEN_UP",
+    "RECEIVERS_GONE",
     // What `latchkey backup`, `latchkey doctor` and `latchkey accounts report` look at.
     "BACKUP_LINKS",
     "BACKUP_TENANTS",
@@ -61,6 +64,9 @@ const RARE: [&str; 24] = [
     "FAILING_TENANTS_BACK",
     "TENANTS_BACK",
     "SYSTEM_TOKENS_BACK",
+    "RECEIVERS_BACK",
+    // A row for each receiver there was, at the start.
+    "RECEIVERS_FORGET",
     // Of the server's own tables, at the start.
     "SERVER",
     "IN_THE_WAY",

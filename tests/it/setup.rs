@@ -320,13 +320,10 @@ async fn what_init_writes_starts_a_server() {
     assert_eq!(finished.status.code(), Some(1));
     assert!(finished.stderr.contains("--force"), "{finished:?}");
     assert_eq!(fs::read_to_string(&env_file).expect("it is there"), written);
-    // With --force it is, and the sealing key stays.
-    let finished = run(
-        &flags,
-        &["--door", "connect", "--force", "--app-name", "Keys"],
-        &elsewhere,
-    )
-    .await;
+    // With --force it is, and the sealing key stays. What signs webhooks is made with their address.
+    let more = ["--door", "connect", "--force", "--app-name", "Keys"];
+    let hooks = ["--webhook-url", "https://hooks.example.com/latchkey"];
+    let finished = run(&flags, &[&more[..], &hooks].concat(), &elsewhere).await;
     assert!(finished.status.success(), "{finished:?}");
     let again = fs::read_to_string(&env_file).expect("it is there");
     let key = |text: &str| {
@@ -337,6 +334,7 @@ async fn what_init_writes_starts_a_server() {
     };
     assert!(key(&written).is_some() && key(&written) == key(&again));
     assert!(again.contains("LATCHKEY_APP_NAME=Keys\n"), "{again}");
+    assert!(again.contains("LATCHKEY_WEBHOOK_SECRET=whsec_"), "{again}");
     assert_eq!(mode(&env_file), 0o600);
 
     // The real server starts with nothing but this file, and a person connects.

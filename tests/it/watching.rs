@@ -91,6 +91,10 @@ const FAMILIES: &[(&str, &str, &[&str])] = &[
     ("latchkey_tenants_parked", "gauge", &["reason"]),
     ("latchkey_tenants_silent", "gauge", &["state"]),
     ("latchkey_tenants_unreported", "gauge", &["reason"]),
+    ("latchkey_webhooks", "gauge", &["state"]),
+    ("latchkey_webhooks_receiver_gone", "gauge", &[]),
+    ("latchkey_webhooks_sent_total", "counter", &["outcome"]),
+    ("latchkey_webhooks_oldest_seconds", "gauge", &[]),
     (
         "latchkey_tokens_verified_total",
         "counter",

@@ -1,4 +1,4 @@
-//! The world around the product, simulated on real ports: a Jira Cloud and a service. The tests
+//! The world around the product, simulated on real ports: a Jira Cloud, a service, and a receiver of webhooks. The tests
 //! and the demo share it, and it uses no code of the product.
 #![expect(
     dead_code,
@@ -8,6 +8,7 @@
 
 pub mod forge_app;
 pub mod jira;
+pub mod receiver;
 pub mod service;
 
 use std::time::Duration;

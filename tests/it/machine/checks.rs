@@ -1,15 +1,17 @@
 //! What must be true after every step, when all has been well for long, and at the end.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use latchkey::clock::parse_rfc3339;
+use latchkey::vault::Place;
 use serde_json::Value;
 
+use crate::rotating::vault;
 use crate::scene::PROPERTY;
 use crate::sim::service::{Cause, Endpoint, Ledger, Outcome};
 
 use super::step::{Deed, PEOPLE, SITES, Step, Who};
-use super::world::{Row, World, account_of, site_of};
+use super::world::{Row, SEALING_KEY, World, account_of, site_of};
 
 /// How it was before a step.
 pub struct Before {
@@ -71,6 +73,51 @@ impl World {
         self.check_expected()?;
         if self.steps.is_multiple_of(25) {
             self.check_history()?;
+            self.check_told()?;
+        }
+        Ok(())
+    }
+
+    /// Whoever reads the messages, one after the other, knows what stands in the database.
+    fn check_told(&mut self) -> Checked {
+        const MESSAGES: &str = "select client_key || ' ' || id || ' ' || link_id, sealed from webhook order by position";
+        let messages = self.sims.block_on(self.database.pairs(MESSAGES));
+        let vault = vault(SEALING_KEY);
+        let mut told = HashMap::new();
+        for (names, sealed) in messages {
+            let names: Vec<&str> = names.split(' ').collect();
+            let [tenant, row, link] = names[..] else {
+                return Err(format!("three names: {names:?}"));
+            };
+            let place = Place {
+                column: "webhook.sealed",
+                tenant,
+                row,
+                generation: 0,
+                bound: &[],
+            };
+            let opened = vault.open_beyond_tenant(place, &sealed);
+            let opened = opened.map_err(|_| format!("a message about {link} does not open"))?;
+            let message: Value = serde_json::from_str(opened.expose()).expect("JSON");
+            let state = message["data"]["state"].as_str().expect("a state");
+            told.insert(link.to_owned(), state.to_owned());
+        }
+        let links = self.sims.block_on(self.database.links());
+        for (link, state) in &told {
+            if state != "ended" && !links.iter().any(|there| there.id == *link) {
+                return Err(format!("{link} has ended, and was told to be {state}"));
+            }
+        }
+        self.told.extend(told);
+        for link in links {
+            let is = match link.state.as_str() {
+                "reconnect" => "reconnect",
+                _ => "linked",
+            };
+            let told = self.told.get(&link.id).map(String::as_str);
+            if told != Some(is) {
+                return Err(format!("{} is {is}, and was told to be {told:?}", link.id));
+            }
         }
         Ok(())
     }
@@ -371,6 +418,7 @@ impl World {
 
     /// Nothing is left of those who are not linked.
     pub fn check_end(&mut self) -> Checked {
+        self.check_told()?;
         let left = self.cleanup_left();
         if left > 0 {
             return Err(format!("{left} entries are not cleaned up"));

@@ -21,6 +21,7 @@ use latchkey::store::{LEASE, Lease};
 use latchkey::{App, cleanup};
 
 use crate::database::Database;
+use crate::hooks::new_secret;
 use crate::ice::Ice;
 use crate::links;
 use crate::postgres::Postgres;
@@ -38,6 +39,7 @@ use super::step::{
 use super::stress::Ground;
 
 pub const DONE: &str = "the database answers";
+pub const SEALING_KEY: &str = "k1:bGF0Y2hrZXktdGVzdHMtc2VhbGluZy1rZXktMDAwMDE=";
 /// A request that takes longer is given up by the product, in seconds (`outbound::TIME_LIMIT`).
 const TIME_LIMIT: Seconds = 30;
 /// While all is well, the loops look round this often, in seconds: as good as always.
@@ -105,6 +107,8 @@ pub struct World {
     /// Grants of which an answer may be lost, and at which generation: a service that rotates may end
     /// them.
     pub excused: HashMap<usize, i64>,
+    /// What the vendor's receiver was told last of each link. Messages go after a week.
+    pub told: HashMap<String, String>,
     /// All grants of a person's links since the last end of one.
     pub grants_of: BTreeMap<Who, BTreeSet<usize>>,
     /// Whose property an uninstall has left behind.
@@ -184,10 +188,13 @@ impl World {
                 "LATCHKEY_BASE_URL",
                 "http://latchkey.localhost:1".to_owned(),
             ),
+            ("LATCHKEY_SEALING_KEYS", SEALING_KEY.to_owned()),
+            // Nobody sends what is written for it.
             (
-                "LATCHKEY_SEALING_KEYS",
-                "k1:bGF0Y2hrZXktdGVzdHMtc2VhbGluZy1rZXktMDAwMDE=".to_owned(),
+                "LATCHKEY_WEBHOOK_URL",
+                "https://hooks.example.com/".to_owned(),
             ),
+            ("LATCHKEY_WEBHOOK_SECRET", new_secret()),
             ("LATCHKEY_PROPERTY_KEY", PROPERTY.to_owned()),
             ("LATCHKEY_JIRA_BURST", "1000".to_owned()),
         ]);
@@ -237,6 +244,7 @@ impl World {
             ended: HashSet::new(),
             replaced: HashSet::new(),
             excused: HashMap::new(),
+            told: HashMap::new(),
             grants_of: BTreeMap::new(),
             left_behind: BTreeSet::new(),
             lost: HashSet::new(),

@@ -103,7 +103,7 @@ struct Service {
 
 /// Runs a program that says `READY` and where it is when it can be asked. It ends with the process that
 /// is returned.
-async fn started(command: &mut Command) -> (Process, String) {
+pub async fn started(command: &mut Command) -> (Process, String) {
     let mut process = Process::spawn(
         command.stdout(Stdio::piped()).stderr(Stdio::inherit()),
         "KILL",
