@@ -444,10 +444,12 @@ async fn serve_until_stopped(
 }
 
 /// The settings that a running server takes over when it is asked to read them again.
-const REREAD: [&str; 5] = [
+const REREAD: [&str; 7] = [
     "LATCHKEY_LOG",
     "LATCHKEY_SEALING_KEYS",
     "LATCHKEY_PROVIDER_CLIENT_SECRET",
+    "LATCHKEY_PROVIDER_CLIENT_KEY",
+    "LATCHKEY_PROVIDER_CLIENT_CERTIFICATE",
     "LATCHKEY_INTROSPECTION_SECRET",
     "LATCHKEY_SERVICE_SECRET",
 ];

@@ -9,12 +9,26 @@ use time::format_description::well_known::Rfc3339;
 
 use super::fault::Kind;
 use super::ledger::Grant;
+use super::proof::Proof;
 use super::wire::Arrival;
 use super::{Person, Service};
 
 /// RFC 6750 3: what is missing, in the header that says so.
 fn unauthorized() -> Response {
     let challenge = [(header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"")];
+    (StatusCode::UNAUTHORIZED, challenge).into_response()
+}
+
+/// RFC 9449, section 9: the proof lacks the nonce of the moment.
+fn wants_nonce(service: &Service) -> Response {
+    let nonce = service.read(|world| world.dpop_nonce.clone());
+    let challenge = [
+        (
+            "www-authenticate",
+            "DPoP error=\"use_dpop_nonce\"".to_owned(),
+        ),
+        ("dpop-nonce", nonce),
+    ];
     (StatusCode::UNAUTHORIZED, challenge).into_response()
 }
 
@@ -26,25 +40,46 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 impl Service {
     /// The grant behind the access token of a call. A token that has just run out is part of life;
     /// no token at all is not.
-    fn granted(&self, headers: &HeaderMap, path: &str) -> Option<Grant> {
-        self.change(|world| {
-            let Some(token) = bearer(headers) else {
-                world.note(format!("{path}: no bearer token"));
-                return None;
+    fn granted(
+        &self,
+        headers: &HeaderMap,
+        arrival: &Arrival,
+        path: &str,
+    ) -> Result<Grant, Response> {
+        if matches!(arrival.proof, Proof::WantsNonce) {
+            return Err(wants_nonce(self));
+        }
+        let granted = self.change(|world| {
+            let token = match world.presented(headers, &arrival.proof) {
+                Ok(Some(token)) => token,
+                Ok(None) => {
+                    world.note(format!("{path}: no access token"));
+                    return None;
+                }
+                Err(why) => {
+                    world.note(format!("{path}: {why}"));
+                    return None;
+                }
             };
-            let grant = world.ledger.use_access_token(token)?;
+            let grant = world.ledger.use_access_token(&token)?;
             Some(world.ledger.grant(grant).clone())
-        })
+        });
+        granted.ok_or_else(unauthorized)
     }
 
-    fn identified(&self, headers: &HeaderMap, arrival: &Arrival, path: &str) -> Option<Person> {
-        let grant = self.granted(headers, path)?;
-        let mut person = self.person(&grant.subject)?;
+    fn identified(
+        &self,
+        headers: &HeaderMap,
+        arrival: &Arrival,
+        path: &str,
+    ) -> Result<Person, Response> {
+        let grant = self.granted(headers, arrival, path)?;
+        let mut person = self.person(&grant.subject).ok_or_else(unauthorized)?;
         if let Some(Kind::OtherSubject(subject)) = &arrival.fault {
             person.subject.clone_from(subject);
             person.number += 1_000_000;
         }
-        Some(person)
+        Ok(person)
     }
 }
 
@@ -54,8 +89,8 @@ pub(super) async fn userinfo(
     headers: HeaderMap,
 ) -> Response {
     match service.identified(&headers, &arrival, "/userinfo") {
-        None => unauthorized(),
-        Some(person) => Json(json!({
+        Err(refusal) => refusal,
+        Ok(person) => Json(json!({
             "sub": person.subject,
             "name": person.name,
             "preferred_username": person.login,
@@ -71,8 +106,8 @@ pub(super) async fn me(
     headers: HeaderMap,
 ) -> Response {
     match service.identified(&headers, &arrival, "/me") {
-        None => unauthorized(),
-        Some(person) => Json(json!({
+        Err(refusal) => refusal,
+        Ok(person) => Json(json!({
             "id": person.number,
             "login": person.login,
             "name": person.name,
@@ -86,8 +121,9 @@ pub(super) async fn mint_key(
     Extension(arrival): Extension<Arrival>,
     headers: HeaderMap,
 ) -> Response {
-    let Some(grant) = service.granted(&headers, "/keys") else {
-        return unauthorized();
+    let grant = match service.granted(&headers, &arrival, "/keys") {
+        Ok(grant) => grant,
+        Err(refusal) => return refusal,
     };
     service.change(|world| {
         let life = world.options.api_key_life;
@@ -111,10 +147,12 @@ pub(super) async fn mint_key(
 pub(super) async fn revoke_key(
     State(service): State<Service>,
     Path(id): Path<String>,
+    Extension(arrival): Extension<Arrival>,
     headers: HeaderMap,
 ) -> Response {
-    let Some(grant) = service.granted(&headers, "/keys/{id}") else {
-        return unauthorized();
+    let grant = match service.granted(&headers, &arrival, "/keys/{id}") {
+        Ok(grant) => grant,
+        Err(refusal) => return refusal,
     };
     let revoked = service.change(|world| world.ledger.revoke_api_key(&id, &grant.subject));
     if !revoked {
