@@ -28,6 +28,8 @@ mod ledger;
 mod pages;
 mod proof;
 #[cfg(test)]
+mod proof_tests;
+#[cfg(test)]
 mod tests;
 mod tls;
 mod token;

@@ -13,23 +13,29 @@ use super::proof::Proof;
 use super::wire::Arrival;
 use super::{Person, Service};
 
-/// RFC 6750 3: what is missing, in the header that says so.
-fn unauthorized() -> Response {
-    let challenge = [(header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"")];
-    (StatusCode::UNAUTHORIZED, challenge).into_response()
+/// Why an access token opens nothing.
+enum Closed {
+    /// RFC 6750 3: it is missing, or no good.
+    NoToken,
+    /// RFC 9449, section 9: the proof lacks this nonce.
+    WantsNonce(String),
 }
 
-/// RFC 9449, section 9: the proof lacks the nonce of the moment.
-fn wants_nonce(service: &Service) -> Response {
-    let nonce = service.read(|world| world.dpop_nonce.clone());
-    let challenge = [
-        (
-            "www-authenticate",
-            "DPoP error=\"use_dpop_nonce\"".to_owned(),
-        ),
-        ("dpop-nonce", nonce),
-    ];
-    (StatusCode::UNAUTHORIZED, challenge).into_response()
+impl IntoResponse for Closed {
+    fn into_response(self) -> Response {
+        let unauthorized = StatusCode::UNAUTHORIZED;
+        match self {
+            Self::NoToken => {
+                let challenge = "Bearer error=\"invalid_token\"";
+                (unauthorized, [(header::WWW_AUTHENTICATE, challenge)]).into_response()
+            }
+            Self::WantsNonce(nonce) => {
+                let challenge = "DPoP error=\"use_dpop_nonce\"".to_owned();
+                let headers = [("www-authenticate", challenge), ("dpop-nonce", nonce)];
+                (unauthorized, headers).into_response()
+            }
+        }
+    }
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
@@ -40,14 +46,10 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 impl Service {
     /// The grant behind the access token of a call. A token that has just run out is part of life;
     /// no token at all is not.
-    fn granted(
-        &self,
-        headers: &HeaderMap,
-        arrival: &Arrival,
-        path: &str,
-    ) -> Result<Grant, Response> {
+    fn granted(&self, headers: &HeaderMap, arrival: &Arrival, path: &str) -> Result<Grant, Closed> {
         if matches!(arrival.proof, Proof::WantsNonce) {
-            return Err(wants_nonce(self));
+            let nonce = self.read(|world| world.dpop_nonce.clone());
+            return Err(Closed::WantsNonce(nonce));
         }
         let granted = self.change(|world| {
             let token = match world.presented(headers, &arrival.proof) {
@@ -64,7 +66,7 @@ impl Service {
             let grant = world.ledger.use_access_token(&token)?;
             Some(world.ledger.grant(grant).clone())
         });
-        granted.ok_or_else(unauthorized)
+        granted.ok_or(Closed::NoToken)
     }
 
     fn identified(
@@ -72,9 +74,9 @@ impl Service {
         headers: &HeaderMap,
         arrival: &Arrival,
         path: &str,
-    ) -> Result<Person, Response> {
+    ) -> Result<Person, Closed> {
         let grant = self.granted(headers, arrival, path)?;
-        let mut person = self.person(&grant.subject).ok_or_else(unauthorized)?;
+        let mut person = self.person(&grant.subject).ok_or(Closed::NoToken)?;
         if let Some(Kind::OtherSubject(subject)) = &arrival.fault {
             person.subject.clone_from(subject);
             person.number += 1_000_000;
@@ -89,7 +91,7 @@ pub(super) async fn userinfo(
     headers: HeaderMap,
 ) -> Response {
     match service.identified(&headers, &arrival, "/userinfo") {
-        Err(refusal) => refusal,
+        Err(closed) => closed.into_response(),
         Ok(person) => Json(json!({
             "sub": person.subject,
             "name": person.name,
@@ -106,7 +108,7 @@ pub(super) async fn me(
     headers: HeaderMap,
 ) -> Response {
     match service.identified(&headers, &arrival, "/me") {
-        Err(refusal) => refusal,
+        Err(closed) => closed.into_response(),
         Ok(person) => Json(json!({
             "id": person.number,
             "login": person.login,
@@ -123,7 +125,7 @@ pub(super) async fn mint_key(
 ) -> Response {
     let grant = match service.granted(&headers, &arrival, "/keys") {
         Ok(grant) => grant,
-        Err(refusal) => return refusal,
+        Err(closed) => return closed.into_response(),
     };
     service.change(|world| {
         let life = world.options.api_key_life;
@@ -152,7 +154,7 @@ pub(super) async fn revoke_key(
 ) -> Response {
     let grant = match service.granted(&headers, &arrival, "/keys/{id}") {
         Ok(grant) => grant,
-        Err(refusal) => return refusal,
+        Err(closed) => return closed.into_response(),
     };
     let revoked = service.change(|world| world.ledger.revoke_api_key(&id, &grant.subject));
     if !revoked {
@@ -171,6 +173,6 @@ pub(super) async fn whoami(State(service): State<Service>, headers: HeaderMap) -
     });
     match subject {
         Some(subject) => Json(json!({ "user": subject })).into_response(),
-        None => unauthorized(),
+        None => Closed::NoToken.into_response(),
     }
 }
