@@ -1132,6 +1132,26 @@ mod tests {
     }
 
     #[test]
+    fn no_parameter_names_the_scopes_of_a_known_service() {
+        let slack = [
+            ("LATCHKEY_PROVIDER", "slack"),
+            ("LATCHKEY_PROVIDER_ISSUER", ""),
+            (
+                "LATCHKEY_PROVIDER_AUTHORIZE_PARAMS",
+                "team=T1&user_scope=admin",
+            ),
+        ];
+        let error = with(&slack).unwrap_err();
+        assert_eq!(error.setting, "LATCHKEY_PROVIDER_AUTHORIZE_PARAMS");
+        assert!(
+            error.to_string().contains("LATCHKEY_PROVIDER_SCOPES"),
+            "{error}"
+        );
+        let oidc = [("LATCHKEY_PROVIDER_AUTHORIZE_PARAMS", "user_scope=admin")];
+        assert!(with(&oidc).is_ok());
+    }
+
+    #[test]
     fn a_bound_access_token_is_no_api_key() {
         let key = private_key();
         let bound = ("LATCHKEY_PROVIDER_DPOP_KEY", key.as_str());

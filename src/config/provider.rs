@@ -2,13 +2,14 @@
 
 use url::Url;
 
-use super::setting::Invalid;
+use super::setting::{Invalid, Problem};
 use super::wrong::{Reading, Wrong, each_field};
 use super::{ApiKeyFrom, Settings};
+use crate::error::ShouldBe;
 use crate::outbound::encode;
 use crate::service::client_auth::Credential;
 use crate::service::known::{ClientAuth, Endpoints, Known};
-use crate::service::registration::{ApiKeySource, ProviderConfig};
+use crate::service::registration::{ApiKeySource, Parameters, ProviderConfig};
 
 /// Reads the service's settings. The rules have been checked.
 pub(super) fn read(
@@ -41,10 +42,7 @@ pub(super) fn read(
                 .map(|given| given.map(|given| given.0)),
             dpop_key: s.provider_dpop_key.get(),
             resources: s.provider_resource.get().map(Option::unwrap_or_default),
-            authorize_parameters: s
-                .provider_authorize_params
-                .get()
-                .map(Option::unwrap_or_default),
+            authorize_parameters: authorize_parameters(s, service),
             scopes: s.provider_scopes.or(service.scopes.value.default),
             api_key: api_key(s, loopback),
             grant_idle: s
@@ -65,6 +63,22 @@ pub(super) fn read(
 fn client_auth(s: &Settings, service: &Known) -> Result<Option<ClientAuth>, Invalid> {
     let given = s.provider_client_auth.get()?;
     Ok(given.map(|given| given.0).or(service.client_auth.value))
+}
+
+/// A service may call its scopes otherwise than the standard, which reserves the name.
+fn authorize_parameters(s: &Settings, service: &Known) -> Result<Parameters, Invalid> {
+    let given = s.provider_authorize_params.get()?.unwrap_or_default();
+    let scopes = service.scopes.value.parameter;
+    match given.names(scopes) {
+        true => Err(Invalid::new(
+            s.provider_authorize_params.name(),
+            Problem::Unfit,
+            ShouldBe::new(format!(
+                "without `{scopes}`, which LATCHKEY_PROVIDER_SCOPES sets"
+            )),
+        )),
+        false => Ok(given),
+    }
 }
 
 /// What the method needs. The rules require it.

@@ -462,3 +462,33 @@ async fn as_a_token_that_is_not_bound_links_nobody() {
     scene.nothing_left().await;
     end(scene, &keys).await;
 }
+
+/// R3: a lease allows for one request and its answer. A refusal for the nonce that came late leaves no time for another.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn as_a_late_refusal_for_a_nonce_is_left_to_the_next_try() {
+    let (scene, keys) = scene(Db::Sqlite, strict()).await;
+    let service = &scene.world.service;
+    let omar = scene.person("acme", OMAR);
+    omar.link("u-100").await;
+    let generation = omar.recorded().await;
+    let before = service.calls_to(Endpoint::Refresh);
+    service.change_dpop_nonce();
+    let late = Kind::DelayAfter(Duration::from_secs(6));
+    service.fault(Fault::once(Endpoint::Refresh, late));
+    omar.renew().await.is(202);
+    eventually("it was refused", async || {
+        let metrics = scene.metrics().await;
+        metrics
+            .contains("latchkey_renewals_total{outcome=\"refused\"} 1")
+            .then_some(())
+    })
+    .await;
+    assert_eq!(service.calls_to(Endpoint::Refresh), before + 1);
+    // The next one has the nonce.
+    scene.advance(120);
+    omar.property_of_generation(generation + 1).await;
+    assert_eq!(service.calls_to(Endpoint::Refresh), before + 2);
+    omar.disconnect().await;
+    scene.nothing_left().await;
+    end(scene, &keys).await;
+}
