@@ -83,6 +83,9 @@ fn authorize_parameters(s: &Settings, service: &Known) -> Result<Parameters, Inv
 
 /// What the method needs. The rules require it.
 fn credential(s: &Settings, service: &Known) -> Result<Credential, Invalid> {
+    // What is malformed is told, whether it is of use or not.
+    s.provider_client_key.get()?;
+    s.provider_client_certificate.get()?;
     Ok(match client_auth(s, service)? {
         Some(ClientAuth::PrivateKeyJwt) => Credential::Keys(s.provider_client_key.value()?),
         Some(ClientAuth::Tls) => Credential::Certificate(s.provider_client_certificate.value()?),
