@@ -139,8 +139,8 @@ impl App {
         let now = self.parts.clock.now();
         let keys = config.sealing_keys.clone();
         self.parts.store.change_sealing_keys(keys, now).await?;
-        let secret = config.provider.client_secret.clone();
-        self.parts.service.change_client_secret(secret);
+        let credential = &config.provider.credential;
+        self.parts.service.change_credential(credential);
         self.vendor.secrets.change(config.vendor_secrets.clone());
         if let (Some(webhooks), Some(given)) = (&self.parts.webhooks, &config.webhooks) {
             webhooks.secrets.change(given.secrets.clone());
@@ -333,6 +333,7 @@ fn service(config: &Config, outside: &Outside, store: &Store) -> Service {
         config.allow_loopback_http,
         outside.http.clone(),
         outside.clock.clone(),
+        &outside.random,
     );
     let rate = config.service_limits.rate;
     Service::new(provider, rate, store.clone(), outside.clock.clone())

@@ -32,12 +32,15 @@ use crate::linking::Customers;
 use crate::listen::Listen;
 use crate::log::{Filter, Format};
 use crate::otlp::{Collector, CollectorUrl, Headers};
-use crate::outbound::Addresses;
+use crate::outbound::{Addresses, Certificate};
 use crate::proxies::Proxies;
 use crate::secret::Secret;
+use crate::service::es256::{PrivateKey, PrivateKeys};
 use crate::service::known::{ClientAuth, Endpoints, Known, OIDC};
 use crate::service::pace::ServiceLimits;
-use crate::service::registration::{ProviderConfig, ServiceLooks};
+use crate::service::registration::{
+    AssertionAudience, Parameters, ProviderConfig, Resources, ServiceLooks,
+};
 use crate::sites::SiteHosts;
 use crate::store::{Database, MostConnections};
 use crate::vault::{SealingKey, SealingKeys};
@@ -226,19 +229,48 @@ pub struct Settings {
     #[arg(long, value_name = "URL")]
     provider_identity_url: Setting<ServerUrl>,
 
+    /// Where authorization requests are pushed (RFC 9126), if there is no discovery
+    #[arg(long, value_name = "URL")]
+    provider_par_url: Setting<ServerUrl>,
+
     /// Client id that the service gave this app, required
     #[arg(long, value_name = "ID")]
     provider_client_id: Setting<String>,
 
-    /// Client secret that the service gave this app, required. Prefer the variable: every user of the
-    /// machine can see flags
+    /// Client secret that the service gave this app, required unless something else proves which client this is.
+    /// Prefer the variable: every user of the machine can see flags
     #[arg(long, value_name = "SECRET")]
     provider_client_secret: Setting<Secret>,
+
+    /// With `private_key_jwt`: private key on P-256 as PEM, or two while one takes the place of the other: the first
+    /// signs, and both are published, required
+    #[arg(long, value_name = "KEYS")]
+    provider_client_key: Setting<PrivateKeys>,
+
+    /// With `private_key_jwt`: whom assertions are for [default: the issuer, or the token endpoint if there is none]
+    #[arg(long, value_name = "AUDIENCE")]
+    provider_client_audience: Setting<Choice<AssertionAudience>>,
+
+    /// With `tls`: client certificate, the ones that vouch for it, and its private key, all as PEM, required
+    #[arg(long, value_name = "CERTIFICATE")]
+    provider_client_certificate: Setting<Certificate>,
+
+    /// Private key on P-256 as PEM to which access tokens are bound by DPoP [default: none, and they are not bound]
+    #[arg(long, value_name = "KEY")]
+    provider_dpop_key: Setting<PrivateKey>,
 
     /// Scopes to ask the service for, separated by spaces [default: what LATCHKEY_PROVIDER needs, or openid
     /// profile offline_access]
     #[arg(long, value_name = "SCOPES")]
     provider_scopes: Setting<String>,
+
+    /// Resources that access tokens are for (RFC 8707): URIs, separated by spaces [default: none are named]
+    #[arg(long, value_name = "URIS")]
+    provider_resource: Setting<Resources>,
+
+    /// More parameters of the authorization request, like a=b&c=d [default: what LATCHKEY_PROVIDER needs]
+    #[arg(long, value_name = "PARAMETERS")]
+    provider_authorize_params: Setting<Parameters>,
 
     /// How this app authenticates at the token endpoint [default: what the service says, or basic]
     #[arg(long, value_name = "METHOD")]
@@ -664,6 +696,13 @@ impl Settings {
         }
     }
 
+    /// Whether something else than a client secret is there to prove which client this is.
+    fn has_other_proof(&self) -> bool {
+        let other =
+            self.provider_client_key.is_given() || self.provider_client_certificate.is_given();
+        other && !self.provider_client_secret.is_given()
+    }
+
     /// None if Latchkey signs no keys. Then the settings of signed keys are ignored.
     fn key_terms(&self) -> Result<Option<KeyTerms>, Wrong> {
         if self.api_key_from.value()?.0 != ApiKeyFrom::Minted {
@@ -892,6 +931,7 @@ pub struct LogConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::service::client_auth::Credential;
     use crate::service::known;
     use crate::service::registration::ApiKeySource;
 
@@ -1054,6 +1094,101 @@ mod tests {
         ];
         let wrong = all_with(&changes).unwrap_err();
         assert_eq!(wrong.each().count(), 1, "{wrong}");
+    }
+
+    /// A private key as an operator gives it.
+    fn private_key() -> String {
+        use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+        use base64::Engine as _;
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+        let der = pair.to_pkcs8v1().unwrap();
+        let text = base64::engine::general_purpose::STANDARD.encode(der.as_ref());
+        format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----")
+    }
+
+    #[test]
+    fn a_client_needs_what_its_method_proves_itself_with() {
+        let key = private_key();
+        let without = ("LATCHKEY_PROVIDER_CLIENT_SECRET", "");
+        let by = |method| ("LATCHKEY_PROVIDER_CLIENT_AUTH", method);
+        let signing = ("LATCHKEY_PROVIDER_CLIENT_KEY", key.as_str());
+        let config = with(&[without, by("private_key_jwt"), signing]).unwrap();
+        assert!(matches!(config.provider.credential, Credential::Keys(_)));
+        // A secret may stay beside it until nobody needs it any more.
+        let config = with(&[by("private_key_jwt"), signing]).unwrap();
+        assert!(matches!(config.provider.credential, Credential::Keys(_)));
+        let config = with(&[by("basic"), signing]).unwrap();
+        assert!(matches!(config.provider.credential, Credential::Secret(_)));
+        for (given, missing) in [
+            (vec![without], "CLIENT_SECRET"),
+            (vec![without, by("body")], "CLIENT_SECRET"),
+            (vec![without, signing], "CLIENT_AUTH"),
+            (vec![by("private_key_jwt")], "CLIENT_KEY"),
+            (vec![by("tls"), signing], "CLIENT_CERTIFICATE"),
+        ] {
+            let wrong = all_with(&given).err().unwrap();
+            let names: Vec<&str> = wrong.each().map(|one| one.setting.as_str()).collect();
+            assert_eq!(names, [format!("LATCHKEY_PROVIDER_{missing}")], "{wrong}");
+        }
+        for (name, value) in [
+            (
+                "LATCHKEY_PROVIDER_CLIENT_KEY",
+                "-----BEGIN PRIVATE KEY-----AAAA-----END PRIVATE KEY-----",
+            ),
+            ("LATCHKEY_PROVIDER_CLIENT_CERTIFICATE", &key),
+            ("LATCHKEY_PROVIDER_DPOP_KEY", &format!("{key}{key}")),
+            ("LATCHKEY_PROVIDER_RESOURCE", "https://a.example.com/#part"),
+            (
+                "LATCHKEY_PROVIDER_AUTHORIZE_PARAMS",
+                "prompt=consent&state=x",
+            ),
+            ("LATCHKEY_PROVIDER_CLIENT_AUDIENCE", "everybody"),
+            ("LATCHKEY_PROVIDER_PAR_URL", "http://acme.example.com/par"),
+        ] {
+            let error = with(&[
+                ("LATCHKEY_API_KEY_FROM", "minted"),
+                ("LATCHKEY_MINTED_AUDIENCE", "a"),
+                (name, value),
+            ]);
+            let error = error.unwrap_err();
+            assert_eq!(error.setting, name, "{value}");
+            assert!(!error.to_string().contains("AAAA") && !error.to_string().contains(&key));
+        }
+    }
+
+    #[test]
+    fn no_parameter_names_the_scopes_of_a_known_service() {
+        let slack = [
+            ("LATCHKEY_PROVIDER", "slack"),
+            ("LATCHKEY_PROVIDER_ISSUER", ""),
+            (
+                "LATCHKEY_PROVIDER_AUTHORIZE_PARAMS",
+                "team=T1&user_scope=admin",
+            ),
+        ];
+        let error = with(&slack).unwrap_err();
+        assert_eq!(error.setting, "LATCHKEY_PROVIDER_AUTHORIZE_PARAMS");
+        assert!(
+            error.to_string().contains("LATCHKEY_PROVIDER_SCOPES"),
+            "{error}"
+        );
+        let oidc = [("LATCHKEY_PROVIDER_AUTHORIZE_PARAMS", "user_scope=admin")];
+        assert!(with(&oidc).is_ok());
+    }
+
+    #[test]
+    fn a_bound_access_token_is_no_api_key() {
+        let key = private_key();
+        let bound = ("LATCHKEY_PROVIDER_DPOP_KEY", key.as_str());
+        let error = with(&[bound]).unwrap_err();
+        assert_eq!(error.setting, "LATCHKEY_API_KEY_FROM");
+        assert!(error.to_string().contains("DPOP_KEY"), "{error}");
+        let minted = [
+            bound,
+            ("LATCHKEY_API_KEY_FROM", "minted"),
+            ("LATCHKEY_MINTED_AUDIENCE", "https://api.acme.example.com"),
+        ];
+        assert!(with(&minted).unwrap().provider.dpop_key.is_some());
     }
 
     #[test]

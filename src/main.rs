@@ -444,10 +444,12 @@ async fn serve_until_stopped(
 }
 
 /// The settings that a running server takes over when it is asked to read them again.
-const REREAD: [&str; 6] = [
+const REREAD: [&str; 8] = [
     "LATCHKEY_LOG",
     "LATCHKEY_SEALING_KEYS",
     "LATCHKEY_PROVIDER_CLIENT_SECRET",
+    "LATCHKEY_PROVIDER_CLIENT_KEY",
+    "LATCHKEY_PROVIDER_CLIENT_CERTIFICATE",
     "LATCHKEY_INTROSPECTION_SECRET",
     "LATCHKEY_SERVICE_SECRET",
     "LATCHKEY_WEBHOOK_SECRET",

@@ -58,7 +58,31 @@ impl FromStr for Addresses {
 
 /// The HTTP client, with its limits.
 #[derive(Debug, Clone)]
-pub struct Outbound(reqwest::Client);
+pub struct Outbound {
+    client: reqwest::Client,
+    loopback_names: bool,
+    time_limit: Duration,
+}
+
+/// A certificate by which this server proves who it is to another (TLS client authentication), with its private key.
+#[derive(Debug, Clone)]
+pub struct Certificate(reqwest::Identity);
+
+impl FromStr for Certificate {
+    type Err = ShouldBe;
+
+    fn from_str(text: &str) -> Result<Self, ShouldBe> {
+        let identity = reqwest::Identity::from_pem(text.as_bytes());
+        // A key that does not belong to the certificate is noticed when a client is made.
+        let usable = identity.ok().filter(|identity| {
+            let builder = builder(false, TIME_LIMIT).identity(identity.clone());
+            builder.build().is_ok()
+        });
+        usable.map(Self).ok_or(ShouldBe::new(
+            "a certificate, the ones that vouch for it, and its private key, one after the other as PEM",
+        ))
+    }
+}
 
 /// An answer that was read to its end.
 #[derive(Debug)]
@@ -137,34 +161,37 @@ impl Outbound {
         loopback_names: bool,
         time_limit: Duration,
     ) -> Result<Self, reqwest::Error> {
-        let mut builder = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT_LIMIT)
-            .timeout(time_limit)
-            .pool_idle_timeout(Duration::from_secs(30))
-            .user_agent(concat!("latchkey/", env!("CARGO_PKG_VERSION")))
-            // Answers are small, so none is requested compressed: that is one thing less that can fail. One
-            // that is compressed anyway is read; the size limit applies to the decompressed body.
-            .default_headers(HeaderMap::from_iter([(
-                http::header::ACCEPT_ENCODING,
-                http::HeaderValue::from_static("identity"),
-            )]));
-        if loopback_names {
-            // A proxy cannot reach this machine's loopback.
-            builder = builder.dns_resolver(LoopbackNames).no_proxy();
-        }
-        builder.build().map(Self)
+        builder(loopback_names, time_limit)
+            .build()
+            .map(|client| Self {
+                client,
+                loopback_names,
+                time_limit,
+            })
+    }
+
+    /// The same, showing this certificate to servers that ask for one.
+    ///
+    /// # Errors
+    /// When the TLS backend cannot be set up.
+    pub fn certified(&self, certificate: &Certificate) -> Result<Self, reqwest::Error> {
+        let builder = builder(self.loopback_names, self.time_limit);
+        let client = builder.identity(certificate.0.clone()).build()?;
+        Ok(Self {
+            client,
+            ..self.clone()
+        })
     }
 
     /// The client to build a request with.
     #[must_use]
     pub fn client(&self) -> &reqwest::Client {
-        &self.0
+        &self.client
     }
 
     /// A plain GET.
     pub async fn get(&self, url: &str, largest: usize) -> Result<Answer, Failure> {
-        self.send(self.0.get(url), largest).await
+        self.send(self.client.get(url), largest).await
     }
 
     /// Sends a request and reads the answer, up to `largest` bytes.
@@ -213,6 +240,26 @@ impl Outbound {
         }
         sent
     }
+}
+
+fn builder(loopback_names: bool, time_limit: Duration) -> reqwest::ClientBuilder {
+    let mut builder = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT_LIMIT)
+        .timeout(time_limit)
+        .pool_idle_timeout(Duration::from_secs(30))
+        .user_agent(concat!("latchkey/", env!("CARGO_PKG_VERSION")))
+        // Answers are small, so none is requested compressed: that is one thing less that can fail. One
+        // that is compressed anyway is read; the size limit applies to the decompressed body.
+        .default_headers(HeaderMap::from_iter([(
+            http::header::ACCEPT_ENCODING,
+            http::HeaderValue::from_static("identity"),
+        )]));
+    if loopback_names {
+        // A proxy cannot reach this machine's loopback.
+        builder = builder.dns_resolver(LoopbackNames).no_proxy();
+    }
+    builder
 }
 
 async fn send_to_end(

@@ -7,16 +7,27 @@
 //! [`known`] lists as data how services differ from the standards.
 
 pub mod answers;
+mod authorizing;
+mod calls;
+pub mod client_auth;
 pub mod discovery;
+mod dpop;
+pub mod es256;
 pub mod failures;
 pub mod habits;
 pub mod id_token;
+mod key_endpoint;
 pub mod known;
+mod misfits;
 pub mod pace;
 pub mod provider;
 pub mod registration;
+mod rests;
+mod revoking;
 pub mod token_response;
 mod transport;
+
+use serde_json::Value;
 
 use crate::clock::{Clock, Seconds};
 use crate::error::Error;
@@ -26,6 +37,7 @@ use crate::model::{ApiKey, ClientKey, Identity, RevocableToken, Tokens};
 use crate::secret::Secret;
 use crate::store::Store;
 
+use client_auth::Credential;
 use failures::{KeyEndpointError, RedeemError, RefreshError, RevokeError};
 use known::Known;
 use pace::ServicePace;
@@ -260,9 +272,15 @@ impl Service {
         self.provider.scopes()
     }
 
-    /// Authenticates with this secret from now on.
-    pub fn change_client_secret(&self, secret: Secret) {
-        self.provider.change_client_secret(secret);
+    /// See [`Provider::change_credential`].
+    pub fn change_credential(&self, credential: &Credential) {
+        self.provider.change_credential(credential);
+    }
+
+    /// See [`Provider::client_keys`].
+    #[must_use]
+    pub fn client_keys(&self) -> Vec<Value> {
+        self.provider.client_keys()
     }
 
     /// How this service differs from the standards.

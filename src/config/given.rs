@@ -17,10 +17,13 @@ use crate::error::ShouldBe;
 use crate::secret::Secret;
 
 /// The settings that may be in a file of their own, by their ids.
-pub(super) const SECRETS: [&str; 7] = [
+pub(super) const SECRETS: [&str; 10] = [
     "database_url",
     "sealing_keys",
     "provider_client_secret",
+    "provider_client_key",
+    "provider_client_certificate",
+    "provider_dpop_key",
     "introspection_secret",
     "service_secret",
     "webhook_secret",

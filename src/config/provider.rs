@@ -2,12 +2,14 @@
 
 use url::Url;
 
-use super::setting::Invalid;
+use super::setting::{Invalid, Problem};
 use super::wrong::{Reading, Wrong, each_field};
 use super::{ApiKeyFrom, Settings};
+use crate::error::ShouldBe;
 use crate::outbound::encode;
-use crate::service::known::{Endpoints, Known};
-use crate::service::registration::{ApiKeySource, ProviderConfig};
+use crate::service::client_auth::Credential;
+use crate::service::known::{ClientAuth, Endpoints, Known};
+use crate::service::registration::{ApiKeySource, Parameters, ProviderConfig};
 
 /// Reads the service's settings. The rules have been checked.
 pub(super) fn read(
@@ -31,11 +33,16 @@ pub(super) fn read(
             revoke_url: s.provider_revoke_url.url(loopback),
             identity_url: s.provider_identity_url.url(loopback),
             client_id: s.provider_client_id.value(),
-            client_secret: s.provider_client_secret.value(),
-            client_auth: s
-                .provider_client_auth
+            pushed_requests_url: s.provider_par_url.url(loopback),
+            credential: credential(s, service),
+            client_auth: client_auth(s, service),
+            assertion_audience: s
+                .provider_client_audience
                 .get()
-                .map(|given| given.map(|given| given.0).or(service.client_auth.value)),
+                .map(|given| given.map(|given| given.0)),
+            dpop_key: s.provider_dpop_key.get(),
+            resources: s.provider_resource.get().map(Option::unwrap_or_default),
+            authorize_parameters: authorize_parameters(s, service),
             scopes: s.provider_scopes.or(service.scopes.value.default),
             api_key: api_key(s, loopback),
             grant_idle: s
@@ -51,6 +58,44 @@ pub(super) fn read(
     let mut config = reading.end(config)?;
     fill_in(&mut config);
     Ok(config)
+}
+
+fn client_auth(s: &Settings, service: &Known) -> Result<Option<ClientAuth>, Invalid> {
+    let given = s.provider_client_auth.get()?;
+    Ok(given.map(|given| given.0).or(service.client_auth.value))
+}
+
+/// A service may call its scopes otherwise than the standard, which reserves the name.
+fn authorize_parameters(s: &Settings, service: &Known) -> Result<Parameters, Invalid> {
+    let given = s.provider_authorize_params.get()?.unwrap_or_default();
+    let scopes = service.scopes.value.parameter;
+    match given.names(scopes) {
+        true => Err(Invalid::new(
+            s.provider_authorize_params.name(),
+            Problem::Unfit,
+            ShouldBe::new(format!(
+                "without `{scopes}`, which LATCHKEY_PROVIDER_SCOPES sets"
+            )),
+        )),
+        false => Ok(given),
+    }
+}
+
+/// What the method needs. The rules require it.
+fn credential(s: &Settings, service: &Known) -> Result<Credential, Invalid> {
+    // What is malformed is told, whether it is of use or not.
+    s.provider_client_key.get()?;
+    s.provider_client_certificate.get()?;
+    Ok(match client_auth(s, service)? {
+        Some(ClientAuth::PrivateKeyJwt) => Credential::Keys(s.provider_client_key.value()?),
+        Some(ClientAuth::Tls) => Credential::Certificate(s.provider_client_certificate.value()?),
+        Some(ClientAuth::Basic | ClientAuth::Body | ClientAuth::BasicJson) | None => {
+            if s.has_other_proof() {
+                s.provider_client_auth.value()?;
+            }
+            Credential::Secret(s.provider_client_secret.value()?)
+        }
+    })
 }
 
 fn api_key(s: &Settings, loopback: bool) -> Result<ApiKeySource, Invalid> {

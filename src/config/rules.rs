@@ -5,7 +5,7 @@ use super::{ApiKeyFrom, PropertyHolds, Settings};
 use crate::atlassian::connect::Switch;
 use crate::error::ShouldBe;
 use crate::otlp::CollectorUrl;
-use crate::service::known::{Endpoints, Known, OIDC};
+use crate::service::known::{ClientAuth, Endpoints, Known, OIDC};
 use crate::vault::SealingKeys;
 
 /// A row of the table.
@@ -60,6 +60,13 @@ pub(super) fn all_broken(s: &Settings, known: Option<&Known>) -> Vec<Invalid> {
         && !s.provider_identity_url.is_given();
     let from = |from| s.api_key_from.peek().is_some_and(|given| given.0 == from);
     let sealed = s.property.peek().map(|given| given.0) == Some(PropertyHolds::Sealed);
+    // None stands for a client secret.
+    let by = |method: Option<ClientAuth>| {
+        let given = s.provider_client_auth.peek().map(|given| given.0);
+        let without_secret = |auth| matches!(auth, ClientAuth::PrivateKeyJwt | ClientAuth::Tls);
+        given.filter(|auth| without_secret(*auth)) == method
+    };
+    let has_other_proof = s.has_other_proof();
     const OR_ISSUER: &str =
         "a URL of the service, or LATCHKEY_PROVIDER_ISSUER should be given for discovery";
     #[rustfmt::skip]
@@ -74,7 +81,16 @@ pub(super) fn all_broken(s: &Settings, known: Option<&Known>) -> Vec<Invalid> {
         // Discovery would find nothing there, and the endpoints of the table would be ignored.
         useless(&s.provider_issuer, fixed, "left out, and the addresses set one by one if they are others"),
         needed(&s.provider_client_id, ALWAYS, "the client id that the service gave this app"),
-        needed(&s.provider_client_secret, ALWAYS, "the client secret that the service gave this app"),
+        needed(&s.provider_client_secret, by(None) && !has_other_proof, "the client secret that the service gave this app"),
+        needed(&s.provider_client_auth, by(None) && has_other_proof, "`private_key_jwt` with LATCHKEY_PROVIDER_CLIENT_KEY, or `tls` with LATCHKEY_PROVIDER_CLIENT_CERTIFICATE"),
+        needed(&s.provider_client_key, by(Some(ClientAuth::PrivateKeyJwt)), "a private key on P-256 as PEM, as LATCHKEY_PROVIDER_CLIENT_AUTH is `private_key_jwt`"),
+        needed(&s.provider_client_certificate, by(Some(ClientAuth::Tls)), "a certificate and its private key as PEM, as LATCHKEY_PROVIDER_CLIENT_AUTH is `tls`"),
+        Rule {
+            setting: s.api_key_from.name(),
+            broken: from(ApiKeyFrom::AccessToken) && s.provider_dpop_key.is_given(),
+            problem: Problem::Unfit,
+            should_be: "`endpoint` or `minted`, as LATCHKEY_PROVIDER_DPOP_KEY is given: an access token that is bound to a key of this app opens nothing for anybody else",
+        },
         needed(&s.api_key_url, from(ApiKeyFrom::Endpoint), "the URL of the key endpoint, as LATCHKEY_API_KEY_FROM is `endpoint`"),
         needed(&s.minted_audience, from(ApiKeyFrom::Minted), "the name by which your service knows itself in tokens, as LATCHKEY_API_KEY_FROM is `minted`"),
         needed(&s.forge_environments, s.forge_app_id.is_given(), "the uuids of the environments of the Forge app whose calls are accepted, as LATCHKEY_FORGE_APP_ID is given"),

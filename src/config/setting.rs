@@ -70,6 +70,8 @@ pub(super) enum Problem {
     Missing,
     Malformed,
     Useless,
+    /// Other settings rule it out.
+    Unfit,
     /// This one is set too.
     Both(String),
     /// It names this file, which cannot be read for this reason.
@@ -82,6 +84,7 @@ impl fmt::Display for Problem {
             Self::Missing => f.write_str("is missing"),
             Self::Malformed => f.write_str("is malformed"),
             Self::Useless => f.write_str("is of no use with this LATCHKEY_PROVIDER"),
+            Self::Unfit => f.write_str("does not go with other settings"),
             Self::Both(other) => write!(f, "is set, and so is {other}"),
             Self::Unreadable(path, why) => write!(f, "names {path}, which cannot be read ({why})"),
         }

@@ -180,14 +180,14 @@ impl Signing {
         })
     }
 
-    /// The key set that verifiers fetch (RFC 7517): the keys that sign, that will sign next, and that signed
+    /// The keys for the key set that verifiers fetch (RFC 7517): those that sign, that will sign next, and that signed
     /// tokens which may still be valid.
     ///
     /// # Errors
     /// When the store is unavailable.
-    pub async fn key_set(&self) -> Result<Value, Error> {
+    pub async fn public_keys(&self) -> Result<Vec<Value>, Error> {
         let keys = self.keys(self.clock.now()).await?;
-        let keys: Vec<Value> = keys
+        Ok(keys
             .iter()
             .map(|key| {
                 json!({
@@ -199,8 +199,7 @@ impl Signing {
                     "use": "sig",
                 })
             })
-            .collect();
-        Ok(json!({ "keys": keys }))
+            .collect())
     }
 
     /// The claims of a token if Latchkey signed it and it is valid now. None otherwise, without a reason.

@@ -25,6 +25,7 @@ use crate::otlp::{Collector, Otlp};
 use crate::outbound::SIZE_LIMIT;
 use crate::process::{FEW_DESCRIPTORS, raise_descriptor_limit};
 use crate::secret::Secret;
+use crate::service::client_auth::Credential;
 use crate::service::failures::RefreshError;
 use crate::service::known;
 use crate::service::provider::Provider;
@@ -485,6 +486,7 @@ async fn service(config: &Config, outside: &Outside, findings: &mut Findings<'_>
         config.allow_loopback_http,
         outside.http.clone(),
         outside.clock.clone(),
+        &outside.random,
     );
     let name = provider.name();
     if let Err(error) = provider.prepare().await {
@@ -498,7 +500,8 @@ async fn service(config: &Config, outside: &Outside, findings: &mut Findings<'_>
     };
     findings.say(Mark::Well, "service", format!("{name}: {endpoints}"));
     habits(config, findings);
-    token_endpoint(&provider, findings).await;
+    registration(&provider, config, findings).await;
+    token_endpoint(&provider, config, findings).await;
     let Some(address) = provider.watched_address() else {
         return;
     };
@@ -508,13 +511,44 @@ async fn service(config: &Config, outside: &Outside, findings: &mut Findings<'_>
     }
 }
 
-async fn token_endpoint(provider: &Provider, findings: &mut Findings<'_>) {
+/// What this client is registered with at the service, and what its metadata does not go along with.
+async fn registration(provider: &Provider, config: &Config, findings: &mut Findings<'_>) {
+    if !provider.client_keys().is_empty() {
+        let words = format!(
+            "assertions are signed by a key at {}/.well-known/jwks.json, which the service has to know",
+            config.base_url.full()
+        );
+        findings.say(Mark::Well, "client", words);
+    }
+    match provider.misfits().await {
+        Ok(misfits) => {
+            for misfit in misfits {
+                findings.say(Mark::Look, "client", misfit);
+            }
+        }
+        Err(error) => findings.say(Mark::Bad, "service", error.to_string()),
+    }
+}
+
+/// The setting that proves which client this is.
+fn proof(credential: &Credential) -> &'static str {
+    match credential {
+        Credential::Secret(_) => "LATCHKEY_PROVIDER_CLIENT_SECRET",
+        Credential::Keys(_) => {
+            "LATCHKEY_PROVIDER_CLIENT_KEY, whether the service knows its public half, and LATCHKEY_PROVIDER_CLIENT_AUDIENCE"
+        }
+        Credential::Certificate(_) => "LATCHKEY_PROVIDER_CLIENT_CERTIFICATE",
+    }
+}
+
+async fn token_endpoint(provider: &Provider, config: &Config, findings: &mut Findings<'_>) {
     let (mark, words) = match provider.refresh(&Secret::new("latchkey-doctor")).await {
         Err(RefreshError::InvalidGrant) => (Mark::Well, "answers and knows this client".to_owned()),
         Err(error @ RefreshError::InvalidClient(_)) => (
             Mark::Bad,
             format!(
-                "{error}: check LATCHKEY_PROVIDER_CLIENT_ID and LATCHKEY_PROVIDER_CLIENT_SECRET"
+                "{error}: check LATCHKEY_PROVIDER_CLIENT_ID and {}",
+                proof(&config.provider.credential)
             ),
         ),
         Err(error @ (RefreshError::NotSent(_) | RefreshError::Unknown(_))) => {

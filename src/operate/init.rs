@@ -278,7 +278,14 @@ impl Draft {
             "The client id that it gave this app",
             None,
         )?;
-        if !self.has("LATCHKEY_PROVIDER_CLIENT_SECRET")
+        let by_secret = ![
+            "LATCHKEY_PROVIDER_CLIENT_KEY",
+            "LATCHKEY_PROVIDER_CLIENT_CERTIFICATE",
+        ]
+        .iter()
+        .any(|name| self.has(name));
+        if by_secret
+            && !self.has("LATCHKEY_PROVIDER_CLIENT_SECRET")
             && let Some(secret) = self.questions.ask_secret("The client secret")?
         {
             self.texts
@@ -455,6 +462,7 @@ async fn discover(config: &Config, outside: &Outside, say: &mut (dyn FnMut(Strin
         config.allow_loopback_http,
         outside.http.clone(),
         outside.clock.clone(),
+        &outside.random,
     );
     match provider.addresses().await {
         Ok(addresses) => {
@@ -559,6 +567,9 @@ fn secret_of(name: &str, config: &Config) -> Option<&'static str> {
     match name {
         "LATCHKEY_SEALING_KEYS" => Some("sealing-keys"),
         "LATCHKEY_PROVIDER_CLIENT_SECRET" => Some("provider-client-secret"),
+        "LATCHKEY_PROVIDER_CLIENT_KEY" => Some("provider-client-key"),
+        "LATCHKEY_PROVIDER_CLIENT_CERTIFICATE" => Some("provider-client-certificate"),
+        "LATCHKEY_PROVIDER_DPOP_KEY" => Some("provider-dpop-key"),
         "LATCHKEY_SERVICE_SECRET" => Some("service-secret"),
         "LATCHKEY_INTROSPECTION_SECRET" => Some("introspection-secret"),
         "LATCHKEY_WEBHOOK_SECRET" => Some("webhook-secret"),

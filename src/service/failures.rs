@@ -7,6 +7,7 @@ use crate::model::RevocableToken;
 use crate::outbound::Failure;
 use crate::secret::Secret;
 
+use super::dpop::USE_NONCE;
 use super::known::{Known, Means};
 use crate::lenient;
 
@@ -38,12 +39,12 @@ pub enum RefreshError {
 
 impl RefreshError {
     /// Whether the service refused this grant, in whatever words: neither a failure of its own nor a refusal of
-    /// this app, nor of the kind of request (RFC 6749, section 5.2).
+    /// this app, nor of the kind of request (RFC 6749, section 5.2), nor a wish for another DPoP nonce.
     #[must_use]
     pub fn concerns_the_grant(&self) -> bool {
         match self {
             Self::InvalidGrant => true,
-            Self::Refused(name) => name != "unsupported_grant_type",
+            Self::Refused(name) => name != "unsupported_grant_type" && name != USE_NONCE,
             Self::NotSent(_) | Self::Unknown(_) | Self::Wait { .. } | Self::InvalidClient(_) => {
                 false
             }

@@ -146,6 +146,11 @@ pub enum ClientAuth {
     /// services uses it.
     #[value(skip)]
     BasicJson,
+    /// By an assertion that a private key signs (RFC 7523).
+    #[value(name = "private_key_jwt")]
+    PrivateKeyJwt,
+    /// By a certificate: `tls_client_auth` (RFC 8705).
+    Tls,
 }
 
 /// A parameter of the authorization request.
@@ -313,7 +318,10 @@ impl Known {
             // RFC 6749 section 5.2.
             None => match error {
                 "invalid_grant" => Means::GrantEnded,
-                "invalid_client" | "unauthorized_client" => Means::AppRefused,
+                // RFC 9449, section 5: proofs are made by this app alone.
+                "invalid_client" | "unauthorized_client" | "invalid_dpop_proof" => {
+                    Means::AppRefused
+                }
                 _ => Means::Refused,
             },
         }

@@ -1,53 +1,48 @@
-//! The service: authorize address, code to tokens, refresh, revoke, identity, API key.
+//! The service: code to tokens, whose they are, refresh.
 //!
 //! OpenID Connect by discovery, or plain OAuth 2.0 with its endpoints as settings. The grants are
 //! built by the `oauth2` crate and sent by `transport`. [`known`](super::known) lists as data how each service
-//! differs from the standards; the code here acts on those habits and names no service.
-
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+//! differs from the standards; the code here acts on those habits and names no service. What else is asked of the
+//! service is in files of their own: `authorizing`, `revoking` and `key_endpoint`.
 
 use oauth2::basic::{
     BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
 };
 use oauth2::{
-    AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet,
-    EndpointSet, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError,
-    Scope, StandardRevocableToken, TokenResponse, TokenUrl,
+    AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, EndpointNotSet, EndpointSet,
+    PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, StandardRevocableToken,
+    TokenResponse, TokenUrl,
 };
 use serde::Deserialize;
+use serde_json::Value;
 use url::Url;
 
 use crate::clock::{Clock, Seconds};
 use crate::error::{Error, printable};
 use crate::grant::Lives;
-use crate::model::{ApiKey, Identity, RevocableToken, Tokens};
-use crate::outbound::{Answer, Failure, LONGEST_WAIT, Outbound, SIZE_LIMIT, encode};
-use crate::secret::{Changing, Secret};
+use crate::key_set::{KeySet, Signed};
+use crate::model::{ApiKey, Identity, Tokens};
+use crate::outbound::{Failure, Outbound};
+use crate::random::Random;
+use crate::secret::Secret;
 
-use super::answers;
-use super::discovery::Metadata;
-use super::failures::{
-    Brought, KeyEndpointError, RedeemError, RefreshError, RevokeError, came_back, refused_code,
-    tokens_in,
-};
-use super::habits::{self, Revoked};
+use super::calls::Calls;
+use super::client_auth::Credential;
+use super::discovery::{Discovery, Metadata, metadata_address};
+use super::failures::{Brought, RedeemError, RefreshError, came_back, refused_code, tokens_in};
+use super::habits;
 use super::id_token::{self, Expected, IdClaims, IdTokenError};
-use super::known::{ClientAuth, Ends, IdentityFrom, Known, Means, RevokedBy};
+use super::known::{IdentityFrom, Known, Means};
+use super::misfits::misfits;
 use super::registration::{ApiKeySource, ProviderConfig};
+use super::rests::Rest;
 use super::token_response::TokenAnswer;
 use super::transport::{SendError, Transport};
-use crate::key_set::{KeySet, Signed};
-use crate::lenient;
 
-/// How long the service's metadata is used before it is fetched again, in seconds.
-const METADATA_FRESH_FOR: Seconds = 3600;
-/// How long metadata that is too old is used after another could not be fetched, in seconds.
-const METADATA_AGAIN_AFTER: Seconds = 10;
 /// The life assumed for a key whose expiry the service does not give.
 const LIFE_UNLESS_SAID: Seconds = 3600;
 
-type OAuthClient = oauth2::Client<
+pub(super) type OAuthClient = oauth2::Client<
     BasicErrorResponse,
     TokenAnswer,
     BasicTokenIntrospectionResponse,
@@ -62,45 +57,15 @@ type OAuthClient = oauth2::Client<
 
 /// Talks to the service.
 pub struct Provider {
-    config: ProviderConfig,
-    client_secret: Changing<Secret>,
+    pub(super) config: ProviderConfig,
     redirect_uri: String,
-    http: Outbound,
-    clock: Clock,
-    loopback_http: bool,
-    metadata: Mutex<Discovery>,
+    pub(super) calls: Calls,
+    pub(super) clock: Clock,
+    discovery: Discovery,
     key_set: KeySet,
-    discovery_rests: Rest,
     identity_rests: Rest,
-    revocation_rests: Rest,
-}
-
-/// The metadata, cached.
-#[derive(Default)]
-struct Discovery {
-    found: Option<Metadata>,
-    /// Until when it is used without another look.
-    fresh_until: Seconds,
-}
-
-/// Until when an endpoint asks not to be called, as far as this process knows.
-#[derive(Debug, Default)]
-struct Rest(AtomicI64);
-
-impl Rest {
-    /// How long it is still left alone. None: it may be called. A clock that was ahead for a moment does not
-    /// make it longer.
-    fn left(&self, now: Seconds) -> Option<Seconds> {
-        let left = self.0.load(Ordering::SeqCst).saturating_sub(now);
-        (1..=LONGEST_WAIT).contains(&left).then_some(left)
-    }
-
-    /// Obeys an answer that is no success. Returns for how long it asks.
-    fn obey(&self, answer: &Answer, now: Seconds) -> Option<Seconds> {
-        let asked = answer.retry_after(now)?;
-        self.0.store(now + asked, Ordering::SeqCst);
-        Some(asked)
-    }
+    pub(super) pushed_requests_rest: Rest,
+    pub(super) revocation_rests: Rest,
 }
 
 /// What the callback carries.
@@ -125,18 +90,17 @@ impl Provider {
         loopback_http: bool,
         http: Outbound,
         clock: Clock,
+        random: &Random,
     ) -> Self {
         Self {
-            client_secret: Changing::new(config.client_secret.clone()),
+            calls: Calls::new(&config, http.clone(), &clock, random),
+            discovery: Discovery::new(config.clone(), loopback_http, http, clock.clone()),
             config,
             redirect_uri,
             key_set: KeySet::new(clock.clone()),
-            http,
             clock,
-            loopback_http,
-            metadata: Mutex::default(),
-            discovery_rests: Rest::default(),
             identity_rests: Rest::default(),
+            pushed_requests_rest: Rest::default(),
             revocation_rests: Rest::default(),
         }
     }
@@ -147,9 +111,23 @@ impl Provider {
         &self.config.name
     }
 
-    /// Authenticates with this secret from now on.
-    pub fn change_client_secret(&self, secret: Secret) {
-        self.client_secret.change(secret);
+    /// Proves with this from now on which client this is. One of another kind counts after a restart.
+    pub fn change_credential(&self, credential: &Credential) {
+        self.calls.change_credential(credential);
+    }
+
+    /// The public halves of the keys with which Latchkey proves which client it is.
+    #[must_use]
+    pub fn client_keys(&self) -> Vec<Value> {
+        self.calls.public_keys()
+    }
+
+    /// What in the settings does not fit what the service's metadata says, a sentence each.
+    ///
+    /// # Errors
+    /// [`Error::ServiceUnreachable`] and [`Error::ServiceRefused`], when discovery fails.
+    pub async fn misfits(&self) -> Result<Vec<String>, Error> {
+        Ok(misfits(&self.metadata().await?, &self.config))
     }
 
     /// How this service differs from the standards.
@@ -198,141 +176,27 @@ impl Provider {
         }
     }
 
-    fn cached_metadata(&self) -> MutexGuard<'_, Discovery> {
-        self.metadata.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) async fn metadata(&self) -> Result<Metadata, Error> {
+        self.discovery.metadata().await
     }
 
-    async fn metadata(&self) -> Result<Metadata, Error> {
-        let now = self.clock.now();
-        let before = {
-            let cached = self.cached_metadata();
-            let fresh = (now + 1..=now + METADATA_FRESH_FOR).contains(&cached.fresh_until);
-            match &cached.found {
-                Some(metadata) if fresh => return Ok(metadata.clone()),
-                found => found.clone(),
-            }
-        };
-        match (self.discover().await, before) {
-            (Ok(metadata), _) => {
-                let mut cached = self.cached_metadata();
-                cached.found = Some(metadata.clone());
-                cached.fresh_until = now + METADATA_FRESH_FOR;
-                Ok(metadata)
-            }
-            // An hour-old answer is better than failing every renewal.
-            (Err(error), Some(metadata)) => {
-                tracing::warn!(%error, "discovery failed; using the endpoints from before");
-                let mut cached = self.cached_metadata();
-                cached.fresh_until = cached.fresh_until.max(now + METADATA_AGAIN_AFTER);
-                Ok(metadata)
-            }
-            (Err(error), None) => Err(error),
-        }
-    }
-
-    async fn discover(&self) -> Result<Metadata, Error> {
-        let config = &self.config;
-        let Some(issuer) = config.issuer.as_deref() else {
-            // The settings require these when there is no issuer.
-            let missing = || Error::Internal("an endpoint of the service is missing".to_owned());
-            return Ok(Metadata {
-                issuer: None,
-                authorize: config.authorize_url.clone().ok_or_else(missing)?,
-                token: config.token_url.clone().ok_or_else(missing)?,
-                revoke: config.revoke_url.clone(),
-                identity: config.identity_url.clone(),
-                jwks: None,
-                announces_iss: false,
-                secret_in_body: config.client_auth == Some(ClientAuth::Body),
-                choose_prompt: None,
-            });
-        };
-        let address = metadata_address(issuer);
-        let unreachable = |why: &dyn std::fmt::Display| {
-            Error::ServiceUnreachable(format!(
-                "discovery at {address} (LATCHKEY_PROVIDER_ISSUER): {why}"
-            ))
-        };
-        if self.discovery_rests.left(self.clock.now()).is_some() {
-            return Err(unreachable(&"it asks to wait"));
-        }
-        let answer = self.http.get(&address, SIZE_LIMIT).await;
-        let answer = answer.map_err(|error| unreachable(&error))?;
-        if !answer.status.is_success() {
-            self.discovery_rests.obey(&answer, self.clock.now());
-            return Err(unreachable(&answer.status));
-        }
-        Metadata::read(&answer.body, issuer, config, self.loopback_http)
-    }
-
-    fn client(&self, metadata: &Metadata) -> Result<OAuthClient, Error> {
+    pub(super) fn client(&self, metadata: &Metadata) -> Result<OAuthClient, Error> {
         let internal = |_| Error::Internal("an address of the service is malformed".to_owned());
         let redirect = RedirectUrl::new(self.redirect_uri.clone()).map_err(internal)?;
-        Ok(
-            oauth2::Client::new(ClientId::new(self.config.client_id.clone()))
-                .set_client_secret(ClientSecret::new(
-                    self.client_secret.now().expose().to_owned(),
-                ))
-                .set_auth_type(if metadata.secret_in_body {
-                    AuthType::RequestBody
-                } else {
-                    AuthType::BasicAuth
-                })
-                .set_auth_uri(AuthUrl::from_url(metadata.authorize.clone()))
-                .set_token_uri(TokenUrl::from_url(metadata.token.clone()))
-                .set_redirect_uri(redirect),
-        )
-    }
-
-    /// Whether the service can let a person choose another account than the one they are logged in to.
-    ///
-    /// # Errors
-    /// [`Error::ServiceUnreachable`] and [`Error::ServiceRefused`], when discovery fails.
-    pub async fn lets_choose(&self) -> Result<bool, Error> {
-        Ok(self.choosing(&self.metadata().await?).is_some())
-    }
-
-    /// The parameter that asks for it: from what is known of the service, or else from its metadata.
-    fn choosing(&self, metadata: &Metadata) -> Option<(&'static str, &'static str)> {
-        let announced = metadata.choose_prompt.map(|value| ("prompt", value));
-        self.known().choose.value.or(announced)
-    }
-
-    /// Where the person logs in: authorization code with PKCE S256, `state`, and `nonce` for OpenID
-    /// Connect. With `choose`, the service asks which account to use if it can.
-    pub async fn authorize_url(
-        &self,
-        state: &Secret,
-        nonce: &Secret,
-        code_verifier: &Secret,
-        choose: bool,
-    ) -> Result<String, Error> {
-        let metadata = self.metadata().await?;
-        let client = self.client(&metadata)?;
-        let challenge = PkceCodeChallenge::from_code_verifier_sha256(&PkceCodeVerifier::new(
-            code_verifier.expose().to_owned(),
-        ));
-        let mut request = client.authorize_url(|| CsrfToken::new(state.expose().to_owned()));
-        if self.known().pkce.value {
-            request = request.set_pkce_challenge(challenge);
+        let mut client = oauth2::Client::new(ClientId::new(self.config.client_id.clone()));
+        // Without a secret the id goes into the form, and `transport` adds what proves it.
+        if let Some(secret) = self.calls.client.secret() {
+            client = client.set_client_secret(ClientSecret::new(secret.expose().to_owned()));
         }
-        let how = self.known().scopes.value;
-        let scopes = self.scopes();
-        if (how.parameter, how.separator) == ("scope", " ") {
-            request =
-                request.add_scopes(scopes.iter().map(|scope| Scope::new((*scope).to_owned())));
-        } else if !scopes.is_empty() {
-            request = request.add_extra_param(how.parameter, scopes.join(how.separator));
-        }
-        if scopes.contains(&"openid") {
-            request = request.add_extra_param("nonce", nonce.expose().to_owned());
-        }
-        let choosing = self.choosing(&metadata).filter(|_| choose);
-        for (name, value) in self.parameters(&scopes, choosing) {
-            request = request.add_extra_param(name, value);
-        }
-        let (url, _) = request.url();
-        Ok(url.into())
+        Ok(client
+            .set_auth_type(if metadata.secret_in_body {
+                AuthType::RequestBody
+            } else {
+                AuthType::BasicAuth
+            })
+            .set_auth_uri(AuthUrl::from_url(metadata.authorize.clone()))
+            .set_token_uri(TokenUrl::from_url(metadata.token.clone()))
+            .set_redirect_uri(redirect))
     }
 
     pub(crate) fn scopes(&self) -> Vec<&str> {
@@ -342,31 +206,6 @@ impl Provider {
             .split(|c: char| c.is_whitespace() || (commas && c == ','))
             .filter(|scope| !scope.is_empty())
             .collect()
-    }
-
-    /// The parameters of the authorization request that this service needs besides the standard ones.
-    fn parameters(
-        &self,
-        scopes: &[&str],
-        choosing: Option<(&'static str, &'static str)>,
-    ) -> Vec<(&'static str, String)> {
-        let wanted = self.known().authorize.value.iter();
-        let mut parameters: Vec<(&str, String)> = wanted
-            .filter(|parameter| {
-                let scope = parameter.with_scope;
-                scope.is_none_or(|scope| scopes.contains(&scope))
-            })
-            .map(|parameter| (parameter.name, parameter.value.to_owned()))
-            .collect();
-        if let Some((name, value)) = choosing {
-            // OpenID Connect Core 1.0, section 3.1.2.1: `prompt` is a list.
-            match parameters.iter_mut().find(|(present, _)| *present == name) {
-                Some((_, already)) if already == value => {}
-                Some((_, already)) => *already = format!("{value} {already}"),
-                None => parameters.push((name, value.to_owned())),
-            }
-        }
-        parameters
     }
 
     /// Checks that the callback comes from the service (RFC 9207), before anything in it is used.
@@ -395,11 +234,14 @@ impl Provider {
         let metadata = self.metadata().await?;
         let client = self.client(&metadata)?;
         let started_at = self.clock.now();
-        let http = self.transport();
+        let http = self.transport(&metadata);
         let mut request = client.exchange_code(AuthorizationCode::new(code.expose().to_owned()));
         if self.known().pkce.value {
             request =
                 request.set_pkce_verifier(PkceCodeVerifier::new(code_verifier.expose().to_owned()));
+        }
+        for resource in self.config.resources.each() {
+            request = request.add_extra_param("resource", resource.to_owned());
         }
         let answer = request
             .request_async(&http)
@@ -446,6 +288,12 @@ impl Provider {
     ) -> Result<Identity, Error> {
         let verified = self.id_claims(metadata, answer, nonce).await?;
         *subject = verified.as_ref().map(|claims| claims.sub.clone());
+        // RFC 9449, section 5: such an answer is not used. A refresh is not held to it: its tokens may be the only ones.
+        if self.calls.dpop.is_some() && !answer.is_bound() {
+            return Err(Error::ServiceRefused(
+                "token endpoint: the access token is not bound to the DPoP key".to_owned(),
+            ));
+        }
         if let Some(IdClaims { sub, names }) = verified {
             let display_name = match names.best() {
                 Some(name) => name,
@@ -523,8 +371,11 @@ impl Provider {
             client_id: &self.config.client_id,
             nonce,
         };
-        let key_set =
-            async |token: &Signed<'_>| self.key_set.signed(&self.http, jwks.as_str(), token).await;
+        let key_set = async |token: &Signed<'_>| {
+            self.key_set
+                .signed(&self.calls.plain, jwks.as_str(), token)
+                .await
+        };
         id_token::verify_by(token, key_set, &expected, self.clock.now())
             .await
             .map(Some)
@@ -543,28 +394,30 @@ impl Provider {
             return Err(unreachable("it asks to wait".to_owned()));
         }
         let from = &self.known().identity.value;
-        let client = self.http.client();
-        let mut request = match from {
-            IdentityFrom::Api {
-                post: Some(body), ..
-            } => {
-                let request = client.post(url.clone()).body(*body);
-                match body.is_empty() {
-                    true => request,
-                    false => request.header(http::header::CONTENT_TYPE, "application/json"),
+        let post = match from {
+            IdentityFrom::Api { post, .. } => *post,
+            IdentityFrom::Standard => None,
+        };
+        let method = match post {
+            Some(_) => http::Method::POST,
+            None => http::Method::GET,
+        };
+        let complete = |mut request: reqwest::RequestBuilder| {
+            if let Some(body) = post {
+                request = request.body(body);
+                if !body.is_empty() {
+                    request = request.header(http::header::CONTENT_TYPE, "application/json");
                 }
             }
-            _ => client.get(url.clone()),
+            request = request.header(http::header::ACCEPT, "application/json");
+            for (name, value) in self.known().headers {
+                request = request.header(*name, *value);
+            }
+            request
         };
-        request = request
-            .bearer_auth(tokens.access_token.expose())
-            .header(http::header::ACCEPT, "application/json");
-        for (name, value) in self.known().headers {
-            request = request.header(*name, *value);
-        }
         let answer = self
-            .http
-            .send(request, SIZE_LIMIT)
+            .calls
+            .with_token(&tokens.access_token, (method, url), complete)
             .await
             .map_err(|error| unreachable(error.to_string()))?;
         match answer.status {
@@ -592,11 +445,15 @@ impl Provider {
             client = client.set_token_uri(TokenUrl::from_url(neighbour));
         }
         let started_at = self.clock.now();
-        let http = self.transport();
+        let http = self.transport(&metadata);
         let refresh_token = RefreshToken::new(refresh_token.expose().to_owned());
         let mut request = client.exchange_refresh_token(&refresh_token);
         if how.redirect_uri {
             request = request.add_extra_param("redirect_uri", self.redirect_uri.clone());
+        }
+        // RFC 8707, section 2.2: for which of the resources that were consented to the access token is.
+        for resource in self.config.resources.each() {
+            request = request.add_extra_param("resource", resource.to_owned());
         }
         let result = request.request_async(&http).await;
         match result {
@@ -630,53 +487,13 @@ impl Provider {
         }
     }
 
-    /// The API key for an access token: the token itself, or a key that the key endpoint issues for it.
-    pub async fn api_key(&self, tokens: &Tokens) -> Result<ApiKey, KeyEndpointError> {
-        let url = match &self.config.api_key {
-            ApiKeySource::AccessToken => return Ok(self.token_as_key(tokens)),
-            ApiKeySource::Endpoint(url) => url,
-            ApiKeySource::Minted => {
-                return Err(KeyEndpointError::Failed("keys are signed here".to_owned()));
-            }
-        };
-        let requested_at = self.clock.now();
-        let request = self
-            .http
-            .client()
-            .post(url.clone())
-            .bearer_auth(tokens.access_token.expose())
-            .header(http::header::ACCEPT, "application/json");
-        let answer = self
-            .http
-            .send(request, SIZE_LIMIT)
-            .await
-            .map_err(|error| KeyEndpointError::Failed(error.to_string()))?;
-        match answer.status {
-            status if status.is_success() => {}
-            http::StatusCode::UNAUTHORIZED => return Err(KeyEndpointError::Unauthorized),
-            http::StatusCode::TOO_MANY_REQUESTS | http::StatusCode::SERVICE_UNAVAILABLE => {
-                return Err(KeyEndpointError::Wait {
-                    seconds: answer.retry_after(self.clock.now()),
-                });
-            }
-            http::StatusCode::BAD_REQUEST
-            | http::StatusCode::PAYMENT_REQUIRED
-            | http::StatusCode::FORBIDDEN
-            | http::StatusCode::CONFLICT
-            | http::StatusCode::UNPROCESSABLE_ENTITY
-            | http::StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS => {
-                return Err(KeyEndpointError::Refused(answer.status));
-            }
-            status => return Err(KeyEndpointError::Failed(status.to_string())),
+    fn transport<'a>(&'a self, metadata: &'a Metadata) -> Transport<'a> {
+        Transport {
+            calls: &self.calls,
+            metadata,
+            clock: &self.clock,
+            known: self.known(),
         }
-        let issued = answers::issued_key(&answer.body)
-            .ok_or_else(|| KeyEndpointError::Failed("the answer is not a key".to_owned()))?;
-        Ok(ApiKey {
-            key: issued.key,
-            requested_at,
-            expires_at: issued.expires_at,
-            id: Some(issued.id),
-        })
     }
 
     /// The access token as API key.
@@ -687,161 +504,6 @@ impl Provider {
             requested_at: tokens.requested_at,
             expires_at: good_until(tokens),
             id: None,
-        }
-    }
-
-    /// Revokes a token by RFC 7009 or by the service's own request. At a service without a revocation
-    /// endpoint, tokens expire by themselves.
-    pub async fn revoke(&self, token: &RevocableToken) -> Result<(), RevokeError> {
-        let metadata = self
-            .metadata()
-            .await
-            .map_err(|error| RevokeError::Failed(error.to_string()))?;
-        let Some(url) = metadata.revoke.clone() else {
-            return Ok(());
-        };
-        // Revoking one access token would end every link to this account. The refresh token is revoked
-        // later, when no link uses the account.
-        if !token.refresh && self.known().revoking_access_ends.value == Ends::Account {
-            return Ok(());
-        }
-        let client = self.http.client();
-        let secret = token.token.expose();
-        let request = match self.known().revocation.value.by {
-            RevokedBy::RefreshTokensOnly if !token.refresh => return Ok(()),
-            RevokedBy::Standard | RevokedBy::RefreshTokensOnly | RevokedBy::Nothing => {
-                self.standard_revocation(&metadata, url, token)
-            }
-            RevokedBy::Bearer => client.post(url).bearer_auth(secret),
-            RevokedBy::NamedField => client.post(url).form(&[(hint(token), secret)]),
-            RevokedBy::ByApp if token.refresh => {
-                let why = "it takes an access token to end the grant".to_owned();
-                return Err(RevokeError::Failed(why));
-            }
-            RevokedBy::ByApp => self.deletion(url, &token.token),
-        };
-        self.end(request).await
-    }
-
-    /// Whether revoking an access token ends it and leaves other tokens of its account alone, by what is known.
-    #[must_use]
-    pub fn ends_access_tokens(&self) -> bool {
-        self.known().revoking_access_ends.value != Ends::Account
-            && !matches!(
-                self.known().revocation.value.by,
-                RevokedBy::Nothing | RevokedBy::RefreshTokensOnly
-            )
-    }
-
-    /// Whether this refresh token has to be spent to end its grant: the access token it brings authorises
-    /// [`Provider::delete_grant`].
-    #[must_use]
-    pub fn spends(&self, token: &RevocableToken) -> bool {
-        token.refresh && self.known().revocation.value.by == RevokedBy::ByApp
-    }
-
-    /// Ends everything that the owner of this access token granted to this app.
-    pub async fn delete_grant(&self, access_token: &Secret) -> Result<(), RevokeError> {
-        let metadata = self
-            .metadata()
-            .await
-            .map_err(|error| RevokeError::Failed(error.to_string()))?;
-        match metadata.revoke.map(|url| url.join("grant").unwrap_or(url)) {
-            Some(url) => self.end(self.deletion(url, access_token)).await,
-            None => Ok(()),
-        }
-    }
-
-    /// Sends a request that ends a token or a grant, and reads whether it did.
-    async fn end(&self, request: reqwest::RequestBuilder) -> Result<(), RevokeError> {
-        let mut request = request.header(http::header::ACCEPT, "application/json");
-        for (name, value) in self.known().headers {
-            request = request.header(*name, *value);
-        }
-        let now = self.clock.now();
-        if let Some(seconds) = self.revocation_rests.left(now) {
-            return Err(RevokeError::Wait { seconds });
-        }
-        let answer = self.http.send(request, SIZE_LIMIT).await?;
-        match habits::revoked(self.known(), answer.status, &answer.body) {
-            Revoked::Yes => Ok(()),
-            Revoked::No(why) => Err(match self.revocation_rests.obey(&answer, now) {
-                Some(seconds) => RevokeError::Wait { seconds },
-                None => RevokeError::Failed(why),
-            }),
-        }
-    }
-
-    fn standard_revocation(
-        &self,
-        metadata: &Metadata,
-        url: Url,
-        token: &RevocableToken,
-    ) -> reqwest::RequestBuilder {
-        let secret = token.token.expose();
-        let client_secret = self.client_secret.now();
-        let mut form = vec![("token", secret), ("token_type_hint", hint(token))];
-        let request = self.http.client().post(url);
-        if metadata.secret_in_body {
-            form.push(("client_id", &self.config.client_id));
-            form.push(("client_secret", client_secret.expose()));
-            return request.form(&form);
-        }
-        let request = self.basic(request);
-        match self.config.client_auth {
-            // These services check the body against a schema: no `token_type_hint`.
-            Some(ClientAuth::BasicJson) => request.json(&serde_json::json!({ "token": secret })),
-            _ => request.form(&form),
-        }
-    }
-
-    fn deletion(&self, url: Url, access_token: &Secret) -> reqwest::RequestBuilder {
-        let body = serde_json::json!({ "access_token": access_token.expose() });
-        self.basic(self.http.client().delete(url)).json(&body)
-    }
-
-    fn basic(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
-        // RFC 6749 section 2.3.1: both are form-encoded before they become user and password.
-        let encoded = |text: &str| -> String {
-            url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
-        };
-        request.basic_auth(
-            encoded(&self.config.client_id),
-            Some(encoded(self.client_secret.now().expose())),
-        )
-    }
-
-    fn transport(&self) -> Transport<'_> {
-        Transport {
-            http: &self.http,
-            clock: &self.clock,
-            known: self.known(),
-            json: self.config.client_auth == Some(ClientAuth::BasicJson),
-        }
-    }
-
-    /// Deletes a key at the key endpoint. A key that is already gone counts as deleted.
-    pub async fn delete_key(&self, id: &str, access_token: &Secret) -> Result<(), RevokeError> {
-        let ApiKeySource::Endpoint(url) = &self.config.api_key else {
-            return Ok(());
-        };
-        let address = format!("{}/{}", url.as_str().trim_end_matches('/'), encode(id));
-        let request = self
-            .http
-            .client()
-            .delete(address)
-            .bearer_auth(access_token.expose());
-        let answer = self.http.send(request, SIZE_LIMIT).await?;
-        match answer.status {
-            // Something between here and there has answered.
-            _ if lenient::is_page(&answer.body) => Err(RevokeError::Failed("a page".to_owned())),
-            status if status.is_success() => Ok(()),
-            http::StatusCode::NOT_FOUND | http::StatusCode::GONE => Ok(()),
-            http::StatusCode::UNAUTHORIZED => Err(RevokeError::AccessTokenEnded),
-            status => Err(match answer.retry_after(self.clock.now()) {
-                Some(seconds) => RevokeError::Wait { seconds },
-                None => RevokeError::Failed(status.to_string()),
-            }),
         }
     }
 }
@@ -856,25 +518,6 @@ pub fn good_until(tokens: &Tokens) -> Seconds {
 
 fn says_not_who() -> Error {
     Error::ServiceRefused("identity endpoint: it does not say who".to_owned())
-}
-
-/// OpenID Connect Discovery 1.0, section 4.
-/// Where an issuer has its metadata.
-#[must_use]
-pub fn metadata_address(issuer: &str) -> String {
-    format!(
-        "{}/.well-known/openid-configuration",
-        issuer.strip_suffix('/').unwrap_or(issuer)
-    )
-}
-
-/// RFC 7009 section 2.1.
-fn hint(token: &RevocableToken) -> &'static str {
-    if token.refresh {
-        "refresh_token"
-    } else {
-        "access_token"
-    }
 }
 
 fn tokens(answer: &TokenAnswer, started_at: Seconds) -> Tokens {

@@ -41,6 +41,9 @@ pub struct TokenAnswer {
     x_refresh_token_expires_in: Value,
     #[serde(default, deserialize_with = "text_or_nothing")]
     id_token: IdTokenText,
+    /// What the answer says of the type, in any form.
+    #[serde(default, rename = "token_type")]
+    said_type: Value,
     /// Every known service means a bearer token, however it spells the type.
     #[serde(skip, default = "bearer")]
     token_type: BasicTokenType,
@@ -91,6 +94,12 @@ impl TokenAnswer {
     /// The ID token, if there is one.
     pub fn id_token(&self) -> Option<&str> {
         self.id_token.0.as_deref()
+    }
+
+    /// Whether the access token is bound to a DPoP key (RFC 9449, section 5).
+    pub fn is_bound(&self) -> bool {
+        let said = self.said_type.as_str();
+        said.is_some_and(|said| said.eq_ignore_ascii_case("DPoP"))
     }
 
     /// Life of the access token in seconds. None if the service gives no sensible value.

@@ -15,11 +15,20 @@ use crate::clock::rfc3339;
 use crate::error::Error;
 use crate::keys::property::PropertyMode;
 
-/// `GET /.well-known/jwks.json` (RFC 7517), if keys are signed here. Public keys are no secret, but proxies and
-/// caches must not keep any of our answers. Verifiers choose for how long they remember the set.
+/// `GET /.well-known/jwks.json` (RFC 7517): the keys that sign API keys (`EdDSA`), if keys are signed here, and those
+/// with which this app proves to the service which client it is (`ES256`), if it does so by assertions. Public keys are
+/// no secret, but proxies and caches must not keep any of our answers. Verifiers choose for how long they remember the
+/// set.
 pub async fn published(State(app): State<Arc<App>>) -> Result<Response, Error> {
-    let signing = app.parts.keys.signing.as_ref().ok_or(Error::NotFound)?;
-    let set = signing.key_set().await?;
+    let mut keys = match &app.parts.keys.signing {
+        Some(signing) => signing.public_keys().await?,
+        None => Vec::new(),
+    };
+    keys.extend(app.parts.service.client_keys());
+    if keys.is_empty() {
+        return Err(Error::NotFound);
+    }
+    let set = json!({ "keys": keys });
     Ok(([(CONTENT_TYPE, "application/jwk-set+json")], Json(set)).into_response())
 }
 

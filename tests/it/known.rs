@@ -9,6 +9,7 @@ use latchkey::clock::Clock;
 use latchkey::config::Config;
 use latchkey::model::{RevocableToken, Tokens};
 use latchkey::outbound::Outbound;
+use latchkey::random::Random;
 use latchkey::secret::Secret;
 use latchkey::service::failures::RefreshError;
 use latchkey::service::provider::Provider;
@@ -119,6 +120,7 @@ impl Way {
             true,
             http,
             clock.clone(),
+            &Random::system(),
         )
     }
 

@@ -3,11 +3,15 @@
 // Ours are only the login and consent pages and the list of tokens that a story reads at its end.
 //
 // OIDC_CONFIG is JSON: {"clientId", "clientSecret", "redirectUris", "accessTokenSeconds"?,
-// "nameInIdToken"?}. The first line of output is "READY" and the issuer.
+// "nameInIdToken"?, "fapi"?}. The first line of output is "READY" and the issuer.
+//
+// With "fapi", {"jwksUri", "resource"?}, it demands what the FAPI 2.0 security profile has: pushed
+// authorization requests, assertions signed by a key of that set, and DPoP proofs with its nonces. With
+// "resource" it knows that one, and gives access tokens for nothing else.
 
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
-import { Provider } from 'oidc-provider';
+import { Provider, errors } from 'oidc-provider';
 
 const config = JSON.parse(process.env.OIDC_CONFIG);
 
@@ -19,6 +23,8 @@ const people = new Map([
 // Everything the provider ever stored. What it destroys is marked and kept, because a story asks
 // afterwards what became of a token.
 const stored = new Map();
+// What it refused, by the endpoint and the error.
+const refused = [];
 const grantMembers = new Set(['AuthorizationCode', 'AccessToken', 'RefreshToken']);
 
 class Memory {
@@ -88,6 +94,8 @@ function tokens() {
       consumed: payload.consumed !== undefined,
       revoked,
       expired: expires <= Date.now(),
+      boundTo: payload.jkt,
+      audience: payload.aud,
     }));
 }
 
@@ -154,6 +162,9 @@ async function grantEverythingAsked(provider, { params, prompt, session, grantId
   const { missingOIDCScope, missingOIDCClaims } = prompt.details;
   if (missingOIDCScope) grant.addOIDCScope(missingOIDCScope.join(' '));
   if (missingOIDCClaims) grant.addOIDCClaims(missingOIDCClaims);
+  for (const [resource, scopes] of Object.entries(prompt.details.missingResourceScopes ?? {})) {
+    grant.addResourceScope(resource, scopes.join(' '));
+  }
   return grant.save();
 }
 
@@ -184,14 +195,48 @@ async function interaction(provider, req, res, uid) {
 
 const ownTokens = (_ctx, client, token) => token.clientId === client.clientId;
 
+// How the client is registered, and what the provider demands, where it is of the FAPI 2.0 security profile.
+function profile({ jwksUri, resource }) {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return {
+    client: {
+      token_endpoint_auth_method: 'private_key_jwt',
+      token_endpoint_auth_signing_alg: 'ES256',
+      id_token_signed_response_alg: 'ES256',
+      jwks_uri: jwksUri,
+      dpop_bound_access_tokens: true,
+      require_pushed_authorization_requests: true,
+    },
+    features: {
+      fapi: { enabled: true, profile: '2.0' },
+      dPoP: { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => true },
+      pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: true },
+      resourceIndicators: {
+        enabled: resource !== undefined,
+        getResourceServerInfo: (_ctx, asked) => {
+          if (asked !== resource) throw new errors.InvalidTarget();
+          return { scope: 'profile', audience: asked, accessTokenFormat: 'opaque' };
+        },
+      },
+    },
+    more: {
+      clientAuthMethods: ['private_key_jwt'],
+      // The set is on this machine, where it does not go by itself.
+      fetch: (url, { dispatcher: _, ...options }) => fetch(url, options),
+      jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), use: 'sig', alg: 'ES256' }] },
+    },
+  };
+}
+
 function makeProvider(issuer) {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const fapi = config.fapi ? profile(config.fapi) : undefined;
   return new Provider(issuer, {
     adapter: Memory,
     clients: [
       {
         client_id: config.clientId,
-        client_secret: config.clientSecret,
+        ...(fapi?.client ?? { client_secret: config.clientSecret }),
         redirect_uris: config.redirectUris,
         grant_types: ['authorization_code', 'refresh_token'],
         response_types: ['code'],
@@ -204,6 +249,7 @@ function makeProvider(issuer) {
       devInteractions: { enabled: false },
       introspection: { enabled: true, allowedPolicy: ownTokens },
       revocation: { enabled: true, allowedPolicy: ownTokens },
+      ...fapi?.features,
     },
     findAccount: (_ctx, subject) =>
       people.has(subject)
@@ -227,6 +273,7 @@ function makeProvider(issuer) {
       RefreshToken: 24 * 3600,
       Session: 24 * 3600,
     },
+    ...fapi?.more,
   });
 }
 
@@ -236,6 +283,9 @@ server.listen(0, '127.0.0.1', () => {
   const issuer = `http://oidc.localhost:${server.address().port}`;
   const provider = makeProvider(issuer);
   provider.on('server_error', (_ctx, error) => console.error(error));
+  for (const event of ['grant.error', 'pushed_authorization_request.error', 'revocation.error', 'userinfo.error']) {
+    provider.on(event, (_ctx, error) => refused.push(`${event}: ${error.error ?? error.message}`));
+  }
   const protocol = provider.callback();
 
   server.on('request', (req, res) => {
@@ -244,6 +294,11 @@ server.listen(0, '127.0.0.1', () => {
     if (pathname === '/_test/tokens') {
       res.writeHead(200, { 'Content-Type': 'application/json' });
       res.end(JSON.stringify(tokens()));
+      return;
+    }
+    if (pathname === '/_test/refused') {
+      res.writeHead(200, { 'Content-Type': 'application/json' });
+      res.end(JSON.stringify(refused));
       return;
     }
     const [, uid] = /^\/interaction\/([\w-]+)$/.exec(pathname) ?? [];

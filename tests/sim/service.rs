@@ -13,6 +13,8 @@
 //! | `pages` | how pages are put together |
 //! | `token` | what happens between servers: token, revoke, introspect |
 //! | `api` | what a token is good for: who is this, API keys |
+//! | `proof` | assertions, DPoP proofs |
+//! | `tls` | the same at an address that asks for a client certificate |
 //! | `identity` | metadata, signing keys and ID tokens |
 //! | `ledger` | every grant, code, token and key, and the questions tests ask about them |
 //! | `browser` | a visitor without a browser, who logs in and consents over HTTP |
@@ -24,8 +26,12 @@ mod fault;
 mod identity;
 mod ledger;
 mod pages;
+mod proof;
+#[cfg(test)]
+mod proof_tests;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod token;
 mod wire;
 
@@ -46,6 +52,7 @@ pub use identity::{Signing, rsa_numbers};
 pub use ledger::{
     ApiKey, Cause, Code, Grant, Ledger, Outcome, Rotation, Token, TokenKind, TokenRequest,
 };
+pub use tls::MutualTls;
 pub use wire::Call;
 
 /// How a client proves itself at the token endpoint.
@@ -57,6 +64,28 @@ pub enum ClientAuth {
     Post,
     /// Either of the two, though never both in one request.
     Either,
+    /// `private_key_jwt` alone.
+    PrivateKeyJwt,
+    /// `tls_client_auth` alone.
+    Certificate,
+}
+
+/// Whom assertions have to be for, and nobody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AssertionAudience {
+    Issuer,
+    TokenEndpoint,
+}
+
+/// Whether authorization requests are pushed (RFC 9126).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pushing {
+    /// Nobody knows how.
+    Unknown,
+    /// They may be.
+    Offered,
+    /// None is taken that was not.
+    Demanded,
 }
 
 /// Where a client learns how a person is called.
@@ -115,6 +144,18 @@ pub struct ServiceOptions {
     /// Look at the code verifier (RFC 7636). Services that know no PKCE do not.
     pub checks_verifier: bool,
     pub revocation_reach: RevocationReach,
+    pub assertion_audience: AssertionAudience,
+    pub pushing: Pushing,
+    /// How long a pushed request may be used, once.
+    pub pushed_request_life: Duration,
+    /// Access tokens are bound to the key of a DPoP proof, and none is given without one.
+    pub dpop: bool,
+    /// Proofs need the nonce of the moment.
+    pub dpop_nonces: bool,
+    /// What access tokens can be for (RFC 8707). If there are any, each request has to name some of them.
+    pub resources: Vec<String>,
+    /// A second address, at which clients show a certificate.
+    pub mutual_tls: Option<MutualTls>,
 }
 
 impl Default for ServiceOptions {
@@ -149,6 +190,13 @@ impl Default for ServiceOptions {
             remember_consent: false,
             checks_verifier: true,
             revocation_reach: RevocationReach::Grant,
+            assertion_audience: AssertionAudience::Issuer,
+            pushing: Pushing::Unknown,
+            pushed_request_life: Duration::from_secs(60),
+            dpop: false,
+            dpop_nonces: false,
+            resources: Vec::new(),
+            mutual_tls: None,
         }
     }
 }
@@ -180,6 +228,8 @@ struct Client {
     secret: String,
     name: String,
     redirects: HashSet<String>,
+    /// The key set it has published.
+    keys: Vec<serde_json::Value>,
 }
 
 /// The service's time: the system's, plus what a test moved it by.
@@ -199,6 +249,9 @@ impl Clock {
 }
 
 struct World {
+    issuer: String,
+    /// Where clients with a certificate go.
+    by_certificate: Option<String>,
     options: ServiceOptions,
     people: Vec<Person>,
     clients: Vec<Client>,
@@ -211,6 +264,13 @@ struct World {
     held: usize,
     /// Browser sessions: cookie to subject.
     sessions: HashMap<String, String>,
+    /// What was pushed, by the reference to it.
+    pushed: HashMap<String, authorize::Pushed>,
+    /// Assertions and proofs that were used.
+    seen: HashSet<String>,
+    dpop_nonce: String,
+    /// The thumbprint of the key that goes with an access token.
+    bound: HashMap<String, String>,
     /// Authorization requests waiting for their person.
     pending: HashMap<String, authorize::Pending>,
     consents: HashSet<(String, String)>,
@@ -235,6 +295,10 @@ impl Service {
     pub async fn start(options: ServiceOptions) -> Self {
         let listeners = wire::bind_loopback().await;
         let issuer = format!("http://service.localhost:{}", listeners.port);
+        let secure = match options.mutual_tls.clone() {
+            Some(mutual_tls) => Some(tls::bind(mutual_tls).await),
+            None => None,
+        };
         let client = Client {
             id: "latchkey-at-acme".into(),
             // RFC 6749 2.3.1 wants id and secret form-encoded before they are joined for Basic;
@@ -242,8 +306,15 @@ impl Service {
             secret: format!("{}+/:%", random("cs_")),
             name: "Latchkey".into(),
             redirects: HashSet::new(),
+            keys: Vec::new(),
         };
         let world = World {
+            issuer: issuer.clone(),
+            by_certificate: secure.as_ref().map(tls::SecureListener::address),
+            pushed: HashMap::new(),
+            seen: HashSet::new(),
+            dpop_nonce: random(""),
+            bound: HashMap::new(),
             keys: identity::SigningKeys::new(options.signing),
             ledger: Ledger::default(),
             people: options.people.clone(),
@@ -266,6 +337,9 @@ impl Service {
             }),
         };
         listeners.serve(service.router());
+        if let Some(secure) = secure {
+            secure.serve(service.router());
+        }
         service
     }
 
@@ -296,6 +370,7 @@ impl Service {
                 get(|| async { http::StatusCode::NO_CONTENT }),
             )
             .route("/token", post(token::token))
+            .route("/par", post(authorize::push))
             .route("/revoke", post(token::revoke))
             .route("/introspect", post(token::introspect))
             .route("/userinfo", get(api::userinfo).post(api::userinfo))
@@ -340,9 +415,26 @@ impl Service {
             secret: secret.clone(),
             name: id.into(),
             redirects: HashSet::from([redirect.into()]),
+            keys: Vec::new(),
         };
         self.change(|world| world.clients.push(client));
         secret
+    }
+
+    /// The key set of the app's client is this one from now on, as if it had been fetched.
+    pub fn register_keys(&self, set: &serde_json::Value) {
+        let keys = set["keys"].as_array().expect("a key set").clone();
+        self.change(|world| world.clients[0].keys = keys);
+    }
+
+    /// DPoP proofs need another nonce from now on.
+    pub fn change_dpop_nonce(&self) {
+        self.change(World::change_dpop_nonce);
+    }
+
+    /// The thumbprint of the key to which an access token is bound.
+    pub fn bound_to(&self, access_token: &str) -> Option<String> {
+        self.read(|world| world.bound.get(access_token).cloned())
     }
 
     /// The client's secret becomes another one, as when an operator rotates it at the service only.
@@ -571,13 +663,21 @@ fn random(prefix: &str) -> String {
     format!("{prefix}{}", URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// The parameters of a query or a form. RFC 6749 3.1: none may be sent twice.
+/// The parameters of a query or a form. RFC 6749 3.1: none may be sent twice. Only `resource` may (RFC 8707), and then
+/// stands here as words.
+#[derive(Clone)]
 struct Params(HashMap<String, String>);
 
 impl Params {
     fn parse(encoded: &[u8]) -> Result<Self, String> {
-        let mut params = HashMap::new();
+        let mut params: HashMap<String, String> = HashMap::new();
         for (name, value) in url::form_urlencoded::parse(encoded) {
+            if name == "resource"
+                && let Some(before) = params.get_mut("resource")
+            {
+                *before = format!("{before} {value}");
+                continue;
+            }
             if params
                 .insert(name.to_string(), value.into_owned())
                 .is_some()

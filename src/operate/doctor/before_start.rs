@@ -14,7 +14,7 @@ use crate::config::{Config, Parts, Settings};
 use crate::events::Events;
 use crate::listen::Listen;
 use crate::outbound::SIZE_LIMIT;
-use crate::service::provider::metadata_address;
+use crate::service::discovery::metadata_address;
 use crate::sites::Sites;
 use crate::store::{Database, Inspection, Schema};
 use crate::vault::Vault;

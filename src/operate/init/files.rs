@@ -28,6 +28,8 @@ const GROUP: &str = "latchkey";
 const OF_LATCHKEY: u32 = 65532;
 const OF_POSTGRES: u32 = 999;
 
+/// The file of the client secret, which a client may do without.
+const CLIENT_SECRET: &str = "provider-client-secret";
 /// The folder of files of secrets.
 pub(super) const SECRETS: &str = "secrets";
 const OWNER_ALONE: u32 = 0o700;
@@ -154,13 +156,20 @@ impl Place<'_> {
     /// The unit, with the folder that was chosen and the secrets that there are.
     pub(super) fn unit(&self) -> Content {
         let mut unit = UNIT.replace(FOLDER, &self.out.display().to_string());
-        for secret in self.secrets {
+        let lines_of = |secret: &str| {
             let setting = secret.to_uppercase().replace('-', "_");
-            for line in [
+            [
                 format!("LoadCredential={secret}:"),
                 format!("Environment=LATCHKEY_{setting}_FILE="),
-            ] {
-                unit = unit.replace(&format!("\n#{line}"), &format!("\n{line}"));
+            ]
+        };
+        for line in self.secrets.iter().flat_map(|secret| lines_of(secret)) {
+            unit = unit.replace(&format!("\n#{line}"), &format!("\n{line}"));
+        }
+        // Something else proves which client this is, and systemd would miss the file.
+        if !self.secrets.iter().any(|secret| secret == CLIENT_SECRET) {
+            for line in lines_of(CLIENT_SECRET) {
+                unit = unit.replace(&format!("\n{line}"), &format!("\n#{line}"));
             }
         }
         Content::new(self.out.join("latchkey.service"), unit)
@@ -290,6 +299,7 @@ mod tests {
             "LoadCredential=database-url:/srv/latchkey/secrets/database-url",
             "Environment=LATCHKEY_DATABASE_URL_FILE=%d/database-url",
             "#LoadCredential=service-secret:/srv/latchkey/secrets/service-secret",
+            "#LoadCredential=provider-client-key:/srv/latchkey/secrets/provider-client-key",
         ] {
             assert!(
                 unit.lines().any(|known| known == line),

@@ -256,6 +256,8 @@ fn client_auth(how: Option<ClientAuth>) -> &'static str {
         Some(ClientAuth::Basic) => "basic",
         Some(ClientAuth::Body) => "in the form body",
         Some(ClientAuth::BasicJson) => "basic, and the request is JSON",
+        Some(ClientAuth::PrivateKeyJwt) => "an assertion that a key signs",
+        Some(ClientAuth::Tls) => "a certificate",
     }
 }
 

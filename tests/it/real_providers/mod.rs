@@ -5,10 +5,12 @@
 //! |---|---|---|---|---|
 //! | `oidc-provider` (npm) | OpenID Connect | rotate | refused, ends its grant | says `iss`; one grant for each login |
 //! | `django-oauth-toolkit` (PyPI) | OAuth 2.0, identity endpoint | rotate | refused, ends its grant | the old key ends with the refresh |
+//! | the same with its FAPI 2.0 profile on, in `fapi` | pushed requests, assertions, DPoP | as above | as above | an access token is of no use without its key |
 //! | `canaille` (PyPI) | OpenID Connect | rotate, end with their key | refused | keys are JWTs; those of one second are the same, which it refuses with a 500 |
 
 mod canaille;
 mod django;
+mod fapi;
 mod in_depth;
 pub mod oidc_provider;
 mod python;
@@ -135,6 +137,12 @@ struct Issued {
     consumed: bool,
     revoked: bool,
     expired: bool,
+    /// The thumbprint of the key that has to be proved with it.
+    #[serde(default, rename = "boundTo")]
+    bound_to: Option<String>,
+    /// The resource it is for.
+    #[serde(default)]
+    audience: Option<String>,
 }
 
 impl Service {

@@ -21,6 +21,16 @@ pub struct Registration {
     /// Whether the ID token carries `name`. As the standard has it, it does not, and the name is
     /// found at the userinfo endpoint.
     pub name_in_id_token: bool,
+    /// Where the client has its keys, if the provider is of the FAPI 2.0 security profile.
+    pub fapi: Option<Fapi>,
+}
+
+/// What a provider of the FAPI 2.0 security profile knows of its client.
+pub struct Fapi {
+    /// Where the client has its keys.
+    pub jwks_uri: String,
+    /// The only resource that access tokens are for.
+    pub resource: Option<&'static str>,
 }
 
 impl Default for Registration {
@@ -31,6 +41,7 @@ impl Default for Registration {
             redirect_uris: Vec::new(),
             access_token_seconds: 3600,
             name_in_id_token: false,
+            fapi: None,
         }
     }
 }
@@ -40,7 +51,12 @@ pub struct OidcProvider(Service);
 
 impl OidcProvider {
     pub async fn start_with(registration: Registration) -> OidcProvider {
+        let fapi = registration
+            .fapi
+            .as_ref()
+            .map(|fapi| serde_json::json!({ "jwksUri": fapi.jwks_uri, "resource": fapi.resource }));
         let config = serde_json::json!({
+            "fapi": fapi,
             "clientId": registration.client_id,
             "clientSecret": registration.client_secret,
             "redirectUris": registration.redirect_uris,
@@ -72,6 +88,14 @@ impl OidcProvider {
             fill_in(page, subject, decision)
         })
         .await
+    }
+
+    /// What it refused, as `event: error`.
+    pub async fn refused(&self) -> Vec<String> {
+        let address = format!("{}/_test/refused", self.issuer());
+        let answer = self.0.client.get(address).send().await;
+        let answer = answer.expect("the provider answers");
+        answer.json().await.expect("a list")
     }
 
     pub(super) async fn issued(&self) -> Vec<Issued> {

@@ -9,13 +9,33 @@ use time::format_description::well_known::Rfc3339;
 
 use super::fault::Kind;
 use super::ledger::Grant;
+use super::proof::Proof;
 use super::wire::Arrival;
 use super::{Person, Service};
 
-/// RFC 6750 3: what is missing, in the header that says so.
-fn unauthorized() -> Response {
-    let challenge = [(header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"")];
-    (StatusCode::UNAUTHORIZED, challenge).into_response()
+/// Why an access token opens nothing.
+enum Closed {
+    /// RFC 6750 3: it is missing, or no good.
+    NoToken,
+    /// RFC 9449, section 9: the proof lacks this nonce.
+    WantsNonce(String),
+}
+
+impl IntoResponse for Closed {
+    fn into_response(self) -> Response {
+        let unauthorized = StatusCode::UNAUTHORIZED;
+        match self {
+            Self::NoToken => {
+                let challenge = "Bearer error=\"invalid_token\"";
+                (unauthorized, [(header::WWW_AUTHENTICATE, challenge)]).into_response()
+            }
+            Self::WantsNonce(nonce) => {
+                let challenge = "DPoP error=\"use_dpop_nonce\"".to_owned();
+                let headers = [("www-authenticate", challenge), ("dpop-nonce", nonce)];
+                (unauthorized, headers).into_response()
+            }
+        }
+    }
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
@@ -26,25 +46,42 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 impl Service {
     /// The grant behind the access token of a call. A token that has just run out is part of life;
     /// no token at all is not.
-    fn granted(&self, headers: &HeaderMap, path: &str) -> Option<Grant> {
-        self.change(|world| {
-            let Some(token) = bearer(headers) else {
-                world.note(format!("{path}: no bearer token"));
-                return None;
+    fn granted(&self, headers: &HeaderMap, arrival: &Arrival, path: &str) -> Result<Grant, Closed> {
+        if matches!(arrival.proof, Proof::WantsNonce) {
+            let nonce = self.read(|world| world.dpop_nonce.clone());
+            return Err(Closed::WantsNonce(nonce));
+        }
+        let granted = self.change(|world| {
+            let token = match world.presented(headers, &arrival.proof) {
+                Ok(Some(token)) => token,
+                Ok(None) => {
+                    world.note(format!("{path}: no access token"));
+                    return None;
+                }
+                Err(why) => {
+                    world.note(format!("{path}: {why}"));
+                    return None;
+                }
             };
-            let grant = world.ledger.use_access_token(token)?;
+            let grant = world.ledger.use_access_token(&token)?;
             Some(world.ledger.grant(grant).clone())
-        })
+        });
+        granted.ok_or(Closed::NoToken)
     }
 
-    fn identified(&self, headers: &HeaderMap, arrival: &Arrival, path: &str) -> Option<Person> {
-        let grant = self.granted(headers, path)?;
-        let mut person = self.person(&grant.subject)?;
+    fn identified(
+        &self,
+        headers: &HeaderMap,
+        arrival: &Arrival,
+        path: &str,
+    ) -> Result<Person, Closed> {
+        let grant = self.granted(headers, arrival, path)?;
+        let mut person = self.person(&grant.subject).ok_or(Closed::NoToken)?;
         if let Some(Kind::OtherSubject(subject)) = &arrival.fault {
             person.subject.clone_from(subject);
             person.number += 1_000_000;
         }
-        Some(person)
+        Ok(person)
     }
 }
 
@@ -54,8 +91,8 @@ pub(super) async fn userinfo(
     headers: HeaderMap,
 ) -> Response {
     match service.identified(&headers, &arrival, "/userinfo") {
-        None => unauthorized(),
-        Some(person) => Json(json!({
+        Err(closed) => closed.into_response(),
+        Ok(person) => Json(json!({
             "sub": person.subject,
             "name": person.name,
             "preferred_username": person.login,
@@ -71,8 +108,8 @@ pub(super) async fn me(
     headers: HeaderMap,
 ) -> Response {
     match service.identified(&headers, &arrival, "/me") {
-        None => unauthorized(),
-        Some(person) => Json(json!({
+        Err(closed) => closed.into_response(),
+        Ok(person) => Json(json!({
             "id": person.number,
             "login": person.login,
             "name": person.name,
@@ -86,8 +123,9 @@ pub(super) async fn mint_key(
     Extension(arrival): Extension<Arrival>,
     headers: HeaderMap,
 ) -> Response {
-    let Some(grant) = service.granted(&headers, "/keys") else {
-        return unauthorized();
+    let grant = match service.granted(&headers, &arrival, "/keys") {
+        Ok(grant) => grant,
+        Err(closed) => return closed.into_response(),
     };
     service.change(|world| {
         let life = world.options.api_key_life;
@@ -111,10 +149,12 @@ pub(super) async fn mint_key(
 pub(super) async fn revoke_key(
     State(service): State<Service>,
     Path(id): Path<String>,
+    Extension(arrival): Extension<Arrival>,
     headers: HeaderMap,
 ) -> Response {
-    let Some(grant) = service.granted(&headers, "/keys/{id}") else {
-        return unauthorized();
+    let grant = match service.granted(&headers, &arrival, "/keys/{id}") {
+        Ok(grant) => grant,
+        Err(closed) => return closed.into_response(),
     };
     let revoked = service.change(|world| world.ledger.revoke_api_key(&id, &grant.subject));
     if !revoked {
@@ -133,6 +173,6 @@ pub(super) async fn whoami(State(service): State<Service>, headers: HeaderMap) -
     });
     match subject {
         Some(subject) => Json(json!({ "user": subject })).into_response(),
-        None => unauthorized(),
+        None => Closed::NoToken.into_response(),
     }
 }

@@ -1,16 +1,19 @@
 //! In the browser: the authorization endpoint (RFC 6749, 7636, 9207), login, consent, and the page
 //! where people see what they allowed.
 
+use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{RawQuery, State};
+use axum::extract::{Extension, RawQuery, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde_json::{Value, json};
 use url::Url;
 
 use super::fault::Kind;
 use super::ledger::{Cause, Code};
 use super::pages::{Piece, fill};
-use super::{Params, Person, Service, World, random};
+use super::wire::Arrival;
+use super::{Params, Person, Pushing, Service, World, random, token};
 
 const COOKIE: &str = "service_session";
 
@@ -23,8 +26,18 @@ pub(super) struct Pending {
     state: String,
     challenge: String,
     nonce: Option<String>,
+    jkt: Option<String>,
+    resources: Vec<String>,
     /// The person must be asked even if they allowed it before.
     ask_again: bool,
+}
+
+/// An authorization request that was pushed (RFC 9126).
+pub(super) struct Pushed {
+    client_id: String,
+    params: Params,
+    expires_at: time::OffsetDateTime,
+    used: bool,
 }
 
 /// An error that goes back to the client: its code in RFC 6749, and the reason.
@@ -42,6 +55,22 @@ pub(super) async fn authorize(
             &headers,
         )
     })
+}
+
+pub(super) async fn push(
+    State(service): State<Service>,
+    Extension(arrival): Extension<Arrival>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let outcome = service.change(|world| {
+        let pushed = world.push(&headers, &body, &arrival);
+        world.note_refusal("/par", pushed)
+    });
+    match outcome {
+        Ok(answer) => (StatusCode::CREATED, Json(answer)).into_response(),
+        Err(refusal) => refusal.into_response(),
+    }
 }
 
 pub(super) async fn login_page(
@@ -198,6 +227,10 @@ impl World {
             Ok(query) => query,
             Err(twice) => return self.refuse_here(&twice),
         };
+        let query = match self.taken(query) {
+            Ok(query) => query,
+            Err(why) => return self.refuse_here(why),
+        };
         // Until both are known to belong together nothing may be sent anywhere: RFC 6749 4.1.2.1.
         let Some(client) = query.get("client_id").and_then(|id| self.client(id)) else {
             return self.refuse_here("the client is not known here");
@@ -213,6 +246,8 @@ impl World {
             state: query.get("state").unwrap_or_default().into(),
             challenge: query.get("code_challenge").unwrap_or_default().into(),
             nonce: query.get("nonce").map(String::from),
+            jkt: query.get("dpop_jkt").map(String::from),
+            resources: query.words("resource"),
             ask_again: false,
         };
         if let Err((error, why)) = self.check(&query, &pending) {
@@ -235,6 +270,73 @@ impl World {
         }
         let person = person.filter(|_| !asked("login") && !asked("select_account"));
         self.next_step(issuer, random(""), pending, person.as_ref())
+    }
+
+    /// Takes a request before its person comes.
+    fn push(
+        &mut self,
+        headers: &HeaderMap,
+        body: &[u8],
+        arrival: &Arrival,
+    ) -> Result<Value, token::Refusal> {
+        let bad = |why: &str| token::Refusal::new("invalid_request", why);
+        let params = token::form(headers, body)?;
+        let client_id = self.authenticate(headers, &params, arrival)?;
+        if params.get("request_uri").is_some() {
+            return Err(bad("a reference in what is pushed"));
+        }
+        let redirect_uri = params.get("redirect_uri").unwrap_or_default();
+        let client = self.client(&client_id);
+        if !client.is_some_and(|client| client.redirects.contains(redirect_uri)) {
+            return Err(bad("the redirect_uri is not registered for this client"));
+        }
+        let pending = Pending {
+            client_id: client_id.clone(),
+            redirect_uri: redirect_uri.into(),
+            scope: params.words("scope"),
+            state: params.get("state").unwrap_or_default().into(),
+            challenge: params.get("code_challenge").unwrap_or_default().into(),
+            nonce: params.get("nonce").map(String::from),
+            jkt: params.get("dpop_jkt").map(String::from),
+            resources: params.words("resource"),
+            ask_again: false,
+        };
+        self.check(&params, &pending)
+            .map_err(|(error, why)| token::Refusal::new(error, why))?;
+        let reference = format!("urn:ietf:params:oauth:request_uri:{}", random(""));
+        let life = self.options.pushed_request_life;
+        let pushed = Pushed {
+            client_id,
+            params,
+            expires_at: self.ledger.now() + life,
+            used: false,
+        };
+        self.pushed.insert(reference.clone(), pushed);
+        Ok(json!({ "request_uri": reference, "expires_in": life.as_secs() }))
+    }
+
+    /// The request that a browser brings: itself, or the one it refers to, which is used up by that.
+    fn taken(&mut self, query: Params) -> Result<Params, &'static str> {
+        let Some(reference) = query.get("request_uri") else {
+            return match self.options.pushing {
+                Pushing::Demanded => Err("the request was not pushed"),
+                Pushing::Unknown | Pushing::Offered => Ok(query),
+            };
+        };
+        let now = self.ledger.now();
+        let pushed = self.pushed.get_mut(reference).ok_or("nothing was pushed")?;
+        if query.get("client_id") != Some(&pushed.client_id) {
+            return Err("another client pushed the request");
+        }
+        // RFC 9126, section 4: what else is in the address does not count, and a good client sends nothing else.
+        if query.0.len() != 2 {
+            return Err("more in the address than the reference");
+        }
+        if pushed.used || pushed.expires_at <= now {
+            return Err("the pushed request is over");
+        }
+        pushed.used = true;
+        Ok(pushed.params.clone())
     }
 
     /// What an authorization request must be like.
@@ -269,6 +371,12 @@ impl World {
         if pending.scope.iter().any(|scope| scope == "openid") && pending.nonce.is_none() {
             return bad("nonce is missing");
         }
+        if !self.knows(&pending.resources) {
+            return Err(("invalid_target", "no resource that is known here".into()));
+        }
+        if self.options.dpop && pending.jkt.is_none() {
+            return bad("dpop_jkt is missing");
+        }
         let prompts = query.words("prompt");
         let known = |prompt: &String| {
             matches!(prompt.as_str(), "none" | "consent")
@@ -282,6 +390,13 @@ impl World {
             return bad("prompt none stands alone");
         }
         Ok(())
+    }
+
+    /// Whether access tokens can be for these resources.
+    pub(super) fn knows(&self, resources: &[String]) -> bool {
+        let known = &self.options.resources;
+        known.is_empty() == resources.is_empty()
+            && resources.iter().all(|resource| known.contains(resource))
     }
 
     /// Login, consent, or back to the client, whichever the request needs next.
@@ -321,6 +436,8 @@ impl World {
             redirect_uri: pending.redirect_uri.clone(),
             challenge: pending.challenge.clone(),
             nonce: pending.nonce.clone(),
+            jkt: pending.jkt.clone(),
+            resources: pending.resources.clone(),
             expires_at: self.ledger.now() + self.options.code_life,
             spent: false,
             redeemed: false,

@@ -22,6 +22,8 @@ pub enum Endpoint {
     /// The token endpoint, taking a refresh token.
     Refresh,
     Revoke,
+    /// Where authorization requests are pushed.
+    Push,
     Introspect,
     /// `/userinfo` and `/me`.
     Identity,
@@ -51,6 +53,7 @@ impl Endpoint {
             | "/privacy" => Self::Account,
             "/token" => Self::Token,
             "/revoke" => Self::Revoke,
+            "/par" => Self::Push,
             "/introspect" => Self::Introspect,
             "/userinfo" | "/me" => Self::Identity,
             "/api/whoami" => Self::Whoami,

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use super::fault::{Forgery, Kind};
 use super::ledger::Code;
 use super::wire::Arrival;
-use super::{ClientAuth, NameIn, Service, World, random};
+use super::{ClientAuth, NameIn, Pushing, Service, World, random};
 
 /// The algorithm of ID tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -286,6 +286,8 @@ pub(super) async fn discovery(
         ClientAuth::Basic => json!(["client_secret_basic"]),
         ClientAuth::Post => json!(["client_secret_post"]),
         ClientAuth::Either => json!(["client_secret_basic", "client_secret_post"]),
+        ClientAuth::PrivateKeyJwt => json!(["private_key_jwt"]),
+        ClientAuth::Certificate => json!(["tls_client_auth"]),
     };
     let algorithm = service.read(|world| world.keys.0[0].alg());
     let mut metadata = json!({
@@ -309,6 +311,25 @@ pub(super) async fn discovery(
         "claims_supported": ["sub", "iss", "aud", "exp", "iat", "nonce", "name", "preferred_username"],
         "authorization_response_iss_parameter_supported": options.iss_parameter,
     });
+    if options.client_auth == ClientAuth::PrivateKeyJwt {
+        metadata["token_endpoint_auth_signing_alg_values_supported"] = json!(["PS256", "ES256"]);
+    }
+    if options.dpop {
+        metadata["dpop_signing_alg_values_supported"] = json!(["ES256"]);
+    }
+    if options.pushing != Pushing::Unknown {
+        let demanded = options.pushing == Pushing::Demanded;
+        metadata["pushed_authorization_request_endpoint"] = service.url("/par").into();
+        metadata["require_pushed_authorization_requests"] = demanded.into();
+    }
+    if let Some(secure) = service.read(|world| world.by_certificate.clone()) {
+        metadata["mtls_endpoint_aliases"] = json!({
+            "token_endpoint": format!("{secure}/token"),
+            "revocation_endpoint": format!("{secure}/revoke"),
+            "userinfo_endpoint": format!("{secure}/userinfo"),
+            "pushed_authorization_request_endpoint": format!("{secure}/par"),
+        });
+    }
     if !options.announces_prompts {
         metadata["prompt_values_supported"].take();
     }

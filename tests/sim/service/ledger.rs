@@ -65,6 +65,10 @@ pub struct Code {
     pub redirect_uri: String,
     pub challenge: String,
     pub nonce: Option<String>,
+    /// The thumbprint of the key whose proof has to come with it.
+    pub jkt: Option<String>,
+    /// What its access tokens may be for.
+    pub resources: Vec<String>,
     pub expires_at: OffsetDateTime,
     /// Presented, with or without success.
     pub spent: bool,

@@ -12,11 +12,12 @@ use serde_json::{Value, json};
 
 use super::fault::Kind;
 use super::ledger::{Cause, Outcome, Rotation, TokenKind};
+use super::proof::Proof;
 use super::wire::Arrival;
 use super::{ClientAuth, Params, RevocationReach, Service, World};
 
 /// An error answer of RFC 6749 5.2.
-struct Refusal {
+pub(super) struct Refusal {
     error: &'static str,
     description: String,
     /// The client tried Basic, so the answer must ask for it.
@@ -25,16 +26,19 @@ struct Refusal {
     expected: bool,
     /// Said in words of its own rather than those of RFC 6749.
     in_other_words: bool,
+    /// The nonce that a DPoP proof has to have.
+    nonce: Option<String>,
 }
 
 impl Refusal {
-    fn new(error: &'static str, description: impl Into<String>) -> Self {
+    pub(super) fn new(error: &'static str, description: impl Into<String>) -> Self {
         Self {
             error,
             description: description.into(),
             challenge: false,
             expected: false,
             in_other_words: false,
+            nonce: None,
         }
     }
 
@@ -57,6 +61,10 @@ impl IntoResponse for Refusal {
             false => json!({ "error": self.error, "error_description": self.description }),
         };
         let mut answer = (status, NO_STORE, Json(body)).into_response();
+        if let Some(nonce) = self.nonce {
+            let nonce = http::HeaderValue::from_str(&nonce).expect("a nonce is plain text");
+            answer.headers_mut().insert("dpop-nonce", nonce);
+        }
         if self.challenge {
             let basic = http::HeaderValue::from_static("Basic realm=\"clients\"");
             answer.headers_mut().insert(header::WWW_AUTHENTICATE, basic);
@@ -95,11 +103,12 @@ pub(super) async fn token(
 
 pub(super) async fn revoke(
     State(service): State<Service>,
+    Extension(arrival): Extension<Arrival>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     let outcome = service.change(|world| {
-        let revoked = world.revoke(&headers, &body);
+        let revoked = world.revoke(&headers, &body, &arrival);
         world.note_refusal("/revoke", revoked)
     });
     match outcome {
@@ -110,11 +119,12 @@ pub(super) async fn revoke(
 
 pub(super) async fn introspect(
     State(service): State<Service>,
+    Extension(arrival): Extension<Arrival>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     let outcome = service.change(|world| {
-        let active = world.introspect(&headers, &body);
+        let active = world.introspect(&headers, &body, &arrival);
         world.note_refusal("/introspect", active)
     });
     match outcome {
@@ -124,7 +134,11 @@ pub(super) async fn introspect(
 }
 
 impl World {
-    fn note_refusal<T>(&mut self, path: &str, outcome: Result<T, Refusal>) -> Result<T, Refusal> {
+    pub(super) fn note_refusal<T>(
+        &mut self,
+        path: &str,
+        outcome: Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
         if let Err(refusal) = &outcome
             && !refusal.expected
         {
@@ -154,10 +168,11 @@ impl World {
             _ => {}
         }
         let form = form(headers, body)?;
-        let client_id = self.authenticate(headers, &form)?;
+        let client_id = self.authenticate(headers, &form, arrival)?;
+        let jkt = self.proved(&arrival.proof)?;
         match form.get("grant_type") {
-            Some("authorization_code") => self.redeem(issuer, &client_id, &form, fault),
-            Some("refresh_token") => self.refresh(issuer, &client_id, &form, fault),
+            Some("authorization_code") => self.redeem(issuer, &client_id, &form, jkt, fault),
+            Some("refresh_token") => self.refresh(issuer, &client_id, &form, jkt, fault),
             Some(_) => Err(Refusal::new(
                 "unsupported_grant_type",
                 "codes and refresh tokens only",
@@ -166,11 +181,28 @@ impl World {
         }
     }
 
+    /// The thumbprint of the key to which the tokens of this request will be bound. Asked before the grant is looked at.
+    fn proved(&self, proof: &Proof) -> Result<Option<String>, Refusal> {
+        match proof {
+            Proof::Good { jkt, .. } if self.options.dpop => Ok(Some(jkt.clone())),
+            Proof::WantsNonce => Err(Refusal {
+                nonce: Some(self.dpop_nonce.clone()),
+                ..Refusal::expected("use_dpop_nonce", "the nonce is another")
+            }),
+            Proof::Bad(why) => Err(Refusal::new("invalid_dpop_proof", *why)),
+            Proof::None if self.options.dpop => {
+                Err(Refusal::new("invalid_dpop_proof", "there is none"))
+            }
+            Proof::Good { .. } | Proof::None => Ok(None),
+        }
+    }
+
     fn redeem(
         &mut self,
         issuer: &str,
         client_id: &str,
         form: &Params,
+        jkt: Option<String>,
         fault: Option<&Kind>,
     ) -> Result<Value, Refusal> {
         let refused = |why: &str| Refusal::new("invalid_grant", why);
@@ -214,6 +246,15 @@ impl World {
                 "the code_verifier has a bad form",
             ));
         }
+        if self.options.dpop && code.jkt != jkt {
+            return Err(refused("the code is bound to another key"));
+        }
+        if code.resources != form.words("resource") {
+            return Err(Refusal::new(
+                "invalid_target",
+                "other resources than before",
+            ));
+        }
         let hash = digest::digest(&digest::SHA256, verifier.as_bytes());
         if self.options.checks_verifier && URL_SAFE_NO_PAD.encode(hash) != code.challenge {
             return Err(refused("the code_verifier does not fit"));
@@ -224,7 +265,7 @@ impl World {
         let lasting = !self.options.refresh_needs_offline_access
             || grant.scope.iter().any(|scope| scope == "offline_access");
         self.ledger.begin_grant(grant.id, self.options.grant_life);
-        let mut answer = self.give_tokens(grant.id, 0, lasting, fault);
+        let mut answer = self.give_tokens(grant.id, 0, lasting, jkt, fault);
         if grant.scope.iter().any(|scope| scope == "openid") {
             let token = self.id_token(issuer, client_id, &grant.subject, Some(&code), fault);
             answer["id_token"] = token.into();
@@ -237,8 +278,15 @@ impl World {
         issuer: &str,
         client_id: &str,
         form: &Params,
+        jkt: Option<String>,
         fault: Option<&Kind>,
     ) -> Result<Value, Refusal> {
+        if !self.knows(&form.words("resource")) {
+            return Err(Refusal::new(
+                "invalid_target",
+                "no resource that is known here",
+            ));
+        }
         let value = form.get("refresh_token");
         let value = value.ok_or_else(|| Refusal::new("invalid_request", "no refresh_token"))?;
         let rotation = match fault {
@@ -259,7 +307,7 @@ impl World {
             return Err(Refusal::new("invalid_scope", "more than was granted"));
         }
         let rotates = rotation != Rotation::None;
-        let mut answer = self.give_tokens(grant.id, generation + 1, rotates, fault);
+        let mut answer = self.give_tokens(grant.id, generation + 1, rotates, jkt, fault);
         if grant.scope.iter().any(|scope| scope == "openid") {
             let token = self.id_token(issuer, client_id, &grant.subject, None, fault);
             answer["id_token"] = token.into();
@@ -272,15 +320,23 @@ impl World {
         grant: usize,
         generation: u32,
         with_refresh_token: bool,
+        jkt: Option<String>,
         fault: Option<&Kind>,
     ) -> Value {
         let life = self.options.access_token_life;
         let access = self
             .ledger
             .give(TokenKind::Access, grant, generation, Some(life));
+        let token_type = match jkt {
+            Some(jkt) => {
+                self.bound.insert(access.clone(), jkt);
+                "DPoP"
+            }
+            None => "Bearer",
+        };
         let mut answer = json!({
             "access_token": access,
-            "token_type": "Bearer",
+            "token_type": token_type,
             "expires_in": life.as_secs(),
             "scope": self.ledger.grant(grant).scope.join(" "),
         });
@@ -301,9 +357,14 @@ impl World {
         answer
     }
 
-    fn revoke(&mut self, headers: &HeaderMap, body: &[u8]) -> Result<(), Refusal> {
+    fn revoke(
+        &mut self,
+        headers: &HeaderMap,
+        body: &[u8],
+        arrival: &Arrival,
+    ) -> Result<(), Refusal> {
         let form = form(headers, body)?;
-        let client_id = self.authenticate(headers, &form)?;
+        let client_id = self.authenticate(headers, &form, arrival)?;
         let value = form.get("token");
         let value = value.ok_or_else(|| Refusal::new("invalid_request", "no token"))?;
         // RFC 7009 2.2: a token that is unknown or dead already is as revoked as can be.
@@ -333,9 +394,14 @@ impl World {
         Ok(())
     }
 
-    fn introspect(&mut self, headers: &HeaderMap, body: &[u8]) -> Result<Value, Refusal> {
+    fn introspect(
+        &mut self,
+        headers: &HeaderMap,
+        body: &[u8],
+        arrival: &Arrival,
+    ) -> Result<Value, Refusal> {
         let form = form(headers, body)?;
-        let client_id = self.authenticate(headers, &form)?;
+        let client_id = self.authenticate(headers, &form, arrival)?;
         let value = form.get("token").unwrap_or_default();
         let kinds = [TokenKind::Access, TokenKind::Refresh];
         let mut live = kinds
@@ -354,7 +420,18 @@ impl World {
     }
 
     /// RFC 6749 2.3: exactly one way of proving who the client is, and one the service offers.
-    fn authenticate(&self, headers: &HeaderMap, form: &Params) -> Result<String, Refusal> {
+    pub(super) fn authenticate(
+        &mut self,
+        headers: &HeaderMap,
+        form: &Params,
+        arrival: &Arrival,
+    ) -> Result<String, Refusal> {
+        if matches!(
+            self.options.client_auth,
+            ClientAuth::PrivateKeyJwt | ClientAuth::Certificate
+        ) {
+            return self.authenticate_without_secret(headers, form, arrival);
+        }
         let basic = headers.get(header::AUTHORIZATION);
         let posted = form.get("client_secret");
         if basic.is_some() && posted.is_some() {
@@ -394,6 +471,40 @@ impl World {
     }
 }
 
+impl World {
+    /// By an assertion or a certificate, and by nothing beside it.
+    fn authenticate_without_secret(
+        &mut self,
+        headers: &HeaderMap,
+        form: &Params,
+        arrival: &Arrival,
+    ) -> Result<String, Refusal> {
+        let denied = |why: &str| Refusal::new("invalid_client", why);
+        if headers.contains_key(header::AUTHORIZATION) || form.get("client_secret").is_some() {
+            return Err(denied("a secret is not offered"));
+        }
+        let said = form.get("client_id").map(str::to_owned);
+        let assertion = form.get("client_assertion");
+        let id = match (self.options.client_auth, assertion) {
+            (ClientAuth::Certificate, None) if arrival.certified => {
+                said.clone().ok_or_else(|| denied("no client_id"))?
+            }
+            (ClientAuth::PrivateKeyJwt, Some(assertion)) => {
+                let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+                if form.get("client_assertion_type") != Some(kind) {
+                    return Err(denied("the assertion is of another type"));
+                }
+                self.check_assertion(assertion).map_err(denied)?
+            }
+            _ => return Err(denied("it does not prove which client it is")),
+        };
+        match said.is_none_or(|said| said == id) && self.client(&id).is_some() {
+            true => Ok(id),
+            false => Err(denied("another client")),
+        }
+    }
+}
+
 /// Id and secret of a Basic header, each form-encoded inside.
 fn read_basic(header: &str) -> Option<(String, String)> {
     let bytes = STANDARD.decode(header.strip_prefix("Basic ")?).ok()?;
@@ -407,7 +518,7 @@ fn read_basic(header: &str) -> Option<(String, String)> {
     Some((decode(id)?, decode(secret)?))
 }
 
-fn form(headers: &HeaderMap, body: &[u8]) -> Result<Params, Refusal> {
+pub(super) fn form(headers: &HeaderMap, body: &[u8]) -> Result<Params, Refusal> {
     let kind = headers.get(header::CONTENT_TYPE);
     let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if kind.split(';').next() != Some("application/x-www-form-urlencoded") {

@@ -20,6 +20,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::fault::{Around, Endpoint, Kind};
+use super::proof::Proof;
+use super::tls::SecureListener;
 use super::{Params, Service, World};
 
 /// Far more than any request of the protocol has.
@@ -43,6 +45,10 @@ pub(super) struct Arrival {
     pub fault: Option<Kind>,
     /// The line in the ledger, for calls to the token endpoint.
     pub token_request: Option<usize>,
+    /// What its DPoP proof proves.
+    pub proof: Proof,
+    /// Whether it came with the certificate of the app's client.
+    pub certified: bool,
 }
 
 /// Listeners on one port of both loopback addresses: browsers try either for `*.localhost`.
@@ -69,18 +75,25 @@ pub(super) async fn bind_loopback() -> Listeners {
 impl Listeners {
     pub fn serve(self, router: Router) {
         for socket in self.sockets {
-            let router = router.clone();
-            let lines = CuttableListener(socket);
-            let service = router.into_make_service_with_connect_info::<Line>();
-            tokio::spawn(async move { axum::serve(lines, service).await });
+            serve_lines(CuttableListener(socket), router.clone());
         }
     }
+}
+
+/// Serves whoever comes to this listener.
+pub(super) fn serve_lines<L>(lines: L, router: Router)
+where
+    L: Listener<Addr = SocketAddr>,
+    Line: for<'a> Connected<IncomingStream<'a, L>>,
+{
+    let service = router.into_make_service_with_connect_info::<Line>();
+    tokio::spawn(async move { axum::serve(lines, service).await });
 }
 
 struct CuttableListener(TcpListener);
 
 impl Listener for CuttableListener {
-    type Io = CuttableStream;
+    type Io = CuttableStream<TcpStream>;
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
@@ -96,17 +109,35 @@ impl Listener for CuttableListener {
 
 /// One connection, as a handler sees it: it can cut it.
 #[derive(Clone, Default)]
-pub(super) struct Line(Arc<AtomicBool>);
+pub(super) struct Line {
+    is_cut: Arc<AtomicBool>,
+    /// Whose certificate was shown, where one is asked for: whether the app's client's.
+    certified: Option<bool>,
+}
 
 impl Line {
+    pub fn of_client() -> Self {
+        Self {
+            certified: Some(true),
+            ..Self::default()
+        }
+    }
+
+    pub fn of_another() -> Self {
+        Self {
+            certified: Some(false),
+            ..Self::default()
+        }
+    }
+
     /// Cuts it; the answer returned is for hyper, and goes nowhere.
     fn cut(&self) -> Response {
-        self.0.store(true, Ordering::SeqCst);
+        self.is_cut.store(true, Ordering::SeqCst);
         StatusCode::OK.into_response()
     }
 
     fn check(&self) -> io::Result<()> {
-        if self.0.load(Ordering::SeqCst) {
+        if self.is_cut.load(Ordering::SeqCst) {
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
         Ok(())
@@ -119,13 +150,19 @@ impl Connected<IncomingStream<'_, CuttableListener>> for Line {
     }
 }
 
-/// A connection whose writes fail once it is cut: the answer never leaves, the socket closes.
-struct CuttableStream {
-    stream: TcpStream,
-    line: Line,
+impl Connected<IncomingStream<'_, SecureListener>> for Line {
+    fn connect_info(stream: IncomingStream<'_, SecureListener>) -> Self {
+        stream.io().line.clone()
+    }
 }
 
-impl AsyncRead for CuttableStream {
+/// A connection whose writes fail once it is cut: the answer never leaves, the socket closes.
+pub(super) struct CuttableStream<S> {
+    pub stream: S,
+    pub line: Line,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for CuttableStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -135,7 +172,7 @@ impl AsyncRead for CuttableStream {
     }
 }
 
-impl AsyncWrite for CuttableStream {
+impl<S: AsyncWrite + Unpin> AsyncWrite for CuttableStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -188,8 +225,10 @@ pub(super) async fn front(
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
     let path = parts.uri.path().to_string();
-    let (call, arrival, cleared) =
+    let (call, mut arrival, cleared) =
         service.change(|world| world.arrive(&parts.method, &path, &body));
+    arrival.certified = line.certified == Some(true);
+    arrival.proof = service.change(|world| world.check_proof(&parts.method, &path, &parts.headers));
     let mut closing = Closing {
         service: service.clone(),
         call,
@@ -305,6 +344,8 @@ impl World {
         let arrival = Arrival {
             fault,
             token_request,
+            proof: Proof::None,
+            certified: false,
         };
         (self.calls.len() - 1, arrival, self.let_go.len())
     }

@@ -1,0 +1,217 @@
+//! A private key on P-256 of the operator's: it signs JWTs with ES256 and shows its public half.
+//!
+//! Two things of Latchkey are signed with such keys, each with a key of its own: assertions that prove which client
+//! it is ([`client_auth`](super::client_auth)), and DPoP proofs ([`dpop`](super::dpop)). API keys are signed with
+//! keys of another kind, which nobody but Latchkey has ([`keys::signing`](crate::keys::signing)).
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use crate::error::{Error, ShouldBe};
+use crate::secret::fingerprint_of;
+
+/// The most keys in one text: one signs, and another is about to, or did.
+const MOST: usize = 2;
+const LABELS: [&str; 2] = ["PRIVATE KEY", "EC PRIVATE KEY"];
+
+/// A private key.
+#[derive(Clone)]
+pub struct PrivateKey {
+    pair: Arc<EcdsaKeyPair>,
+    x: String,
+    y: String,
+    thumbprint: String,
+}
+
+/// One private key, or two while one takes the place of the other. The first signs.
+#[derive(Clone)]
+pub struct PrivateKeys(Vec<PrivateKey>);
+
+impl PrivateKey {
+    fn of_der(der: &[u8]) -> Option<Self> {
+        let pair =
+            EcdsaKeyPair::from_private_key_der(&ECDSA_P256_SHA256_FIXED_SIGNING, der).ok()?;
+        // An uncompressed point: a 4, then both coordinates.
+        let (_, point) = pair.public_key().as_ref().split_first()?;
+        let (x, y) = point.split_at_checked(point.len() / 2)?;
+        let [x, y] = [x, y].map(|number| URL_SAFE_NO_PAD.encode(number));
+        // RFC 7638: the required members in the order of their names.
+        let members = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
+        Some(Self {
+            pair: Arc::new(pair),
+            thumbprint: fingerprint_of(members.as_bytes()),
+            x,
+            y,
+        })
+    }
+
+    /// The thumbprint of its public half (RFC 7638), which is its `kid` too.
+    #[must_use]
+    pub fn thumbprint(&self) -> &str {
+        &self.thumbprint
+    }
+
+    /// Its public half (RFC 7517), with no more than a verifier needs.
+    #[must_use]
+    pub fn jwk(&self) -> Value {
+        json!({ "kty": "EC", "crv": "P-256", "x": self.x, "y": self.y })
+    }
+
+    /// Its public half as an entry of a key set. `use` and `alg` tell it from keys for anything else.
+    #[must_use]
+    pub fn published(&self) -> Value {
+        let mut jwk = self.jwk();
+        jwk["kid"] = self.thumbprint.as_str().into();
+        jwk["alg"] = "ES256".into();
+        jwk["use"] = "sig".into();
+        jwk
+    }
+
+    /// A JWT of this type with these claims. `more` is added to its header.
+    ///
+    /// # Errors
+    /// Only because of a bug.
+    pub fn sign(&self, typ: &str, more: (&str, Value), claims: &Value) -> Result<String, Error> {
+        let mut header = json!({ "alg": "ES256", "typ": typ });
+        header[more.0] = more.1;
+        let encoded = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
+        let signed = format!("{}.{}", encoded(&header), encoded(claims));
+        let signature = self.pair.sign(&SystemRandom::new(), signed.as_bytes());
+        let signature = signature.map_err(|_| Error::Internal("a JWT cannot be signed".into()))?;
+        Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
+    }
+}
+
+impl PrivateKeys {
+    /// The key that signs.
+    #[must_use]
+    pub fn first(&self) -> &PrivateKey {
+        &self.0[0]
+    }
+
+    /// All of them.
+    pub fn each(&self) -> impl Iterator<Item = &PrivateKey> {
+        self.0.iter()
+    }
+}
+
+/// The private keys in a PEM text. None if one of them cannot be read. Other parts, such as `EC PARAMETERS`, are
+/// skipped.
+fn all_in(pem: &str) -> Option<Vec<PrivateKey>> {
+    let mut keys = Vec::new();
+    let mut rest = pem;
+    while let Some((_, begun)) = rest.split_once("-----BEGIN ") {
+        let (label, begun) = begun.split_once("-----")?;
+        let (body, after) = begun.split_once(&format!("-----END {label}-----"))?;
+        if LABELS.contains(&label) {
+            let body: Zeroizing<String> = Zeroizing::new(body.split_whitespace().collect());
+            let der = Zeroizing::new(STANDARD.decode(body.as_bytes()).ok()?);
+            keys.push(PrivateKey::of_der(&der)?);
+        }
+        rest = after;
+    }
+    Some(keys)
+}
+
+impl FromStr for PrivateKeys {
+    type Err = ShouldBe;
+
+    fn from_str(text: &str) -> Result<Self, ShouldBe> {
+        let keys = all_in(text).filter(|keys| (1..=MOST).contains(&keys.len()));
+        keys.map(Self).ok_or(ShouldBe::new(
+            "one private key on P-256 as PEM, or two while one takes the place of the other, as \
+             `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256` prints them",
+        ))
+    }
+}
+
+impl FromStr for PrivateKey {
+    type Err = ShouldBe;
+
+    fn from_str(text: &str) -> Result<Self, ShouldBe> {
+        match all_in(text).as_deref() {
+            Some([key]) => Ok(key.clone()),
+            _ => Err(ShouldBe::new(
+                "a private key on P-256 as PEM, as \
+                 `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256` prints it",
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::encoding::AsDer as _;
+    use aws_lc_rs::signature::{
+        ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaSigningAlgorithm,
+        UnparsedPublicKey,
+    };
+
+    use super::*;
+
+    fn pem(how: &'static EcdsaSigningAlgorithm) -> (EcdsaKeyPair, String) {
+        let pair = EcdsaKeyPair::generate(how).unwrap();
+        let der = pair.to_pkcs8v1().unwrap();
+        let text = STANDARD.encode(der.as_ref());
+        let pem = format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n");
+        (pair, pem)
+    }
+
+    #[test]
+    fn keys_are_read_as_openssl_writes_them() {
+        let how = &ECDSA_P256_SHA256_FIXED_SIGNING;
+        let ((pair, one), (_, other)) = (pem(how), pem(how));
+        let key: PrivateKey = one.parse().unwrap_or_else(|_| panic!("{one}"));
+        let sec1 = STANDARD.encode(pair.private_key().as_der().unwrap().as_ref());
+        let old = format!(
+            "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n\
+             -----BEGIN EC PRIVATE KEY-----\n{sec1}\n-----END EC PRIVATE KEY-----"
+        );
+        let same: PrivateKey = old.parse().unwrap_or_else(|_| panic!("{old}"));
+        assert_eq!(same.thumbprint(), key.thumbprint());
+        let both: PrivateKeys = format!("{one}{other}").parse().unwrap_or_else(|_| panic!());
+        assert_eq!(both.first().thumbprint(), key.thumbprint());
+        assert_eq!(both.each().count(), 2);
+        let (_, wide) = pem(&ECDSA_P384_SHA384_FIXED_SIGNING);
+        let cut = &one[..one.len() / 2];
+        for bad in [
+            "",
+            "x",
+            cut,
+            &wide,
+            &format!("{one}{other}{one}"),
+            &format!("{one}{wide}"),
+        ] {
+            assert!(bad.parse::<PrivateKeys>().is_err(), "{bad}");
+        }
+        assert!(format!("{one}{other}").parse::<PrivateKey>().is_err());
+    }
+
+    #[test]
+    fn a_jwt_is_verified_by_what_is_published() {
+        let (_, pem) = pem(&ECDSA_P256_SHA256_FIXED_SIGNING);
+        let key: PrivateKey = pem.parse().unwrap_or_else(|_| panic!());
+        let jwt = key
+            .sign("JWT", ("kid", "k".into()), &json!({"a": 1}))
+            .unwrap();
+        let (signed, signature) = jwt.rsplit_once('.').unwrap();
+        let published = key.published();
+        let mut point = vec![4];
+        for name in ["x", "y"] {
+            let number = published[name].as_str().unwrap();
+            point.extend(URL_SAFE_NO_PAD.decode(number).unwrap());
+        }
+        let verifier = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point);
+        let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+        verifier.verify(signed.as_bytes(), &signature).unwrap();
+        assert_eq!(published["kid"], key.thumbprint());
+        assert!(published.get("d").is_none());
+    }
+}
