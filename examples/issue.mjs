@@ -3,65 +3,54 @@
 //   LATCHKEY_URL=https://latchkey.example.com LATCHKEY_SERVICE_SECRET=... node issue.mjs
 //   curl http://127.0.0.1:8090/accounts/u-100/issues/KEY-1
 //
-// A real server takes the account from its own session and never from the address: whoever names the account here
-// reads Jira as its people.
+// A real server takes the account from its own session and never from the address: whoever names the account
+// here reads Jira as its people.
 import { createServer } from "node:http";
 
-const { LATCHKEY_URL, LATCHKEY_SERVICE_SECRET, PORT = "8090", SCOPE = "read" } = process.env;
-if (!LATCHKEY_URL || !LATCHKEY_SERVICE_SECRET) throw new Error("set LATCHKEY_URL and LATCHKEY_SERVICE_SECRET");
+const { LATCHKEY_URL, LATCHKEY_SERVICE_SECRET: SECRET, PORT = "8090", SCOPE = "read" } = process.env;
+if (!LATCHKEY_URL || !SECRET) throw new Error("set LATCHKEY_URL and LATCHKEY_SERVICE_SECRET");
 
 class Refused extends Error {}
 
 async function ask(who, url, bearer, form) {
-  const options = {
-    headers: { Authorization: `Bearer ${bearer}` },
-    redirect: "manual", // the secret goes nowhere else
-    signal: AbortSignal.timeout(10_000),
-  };
-  if (form) Object.assign(options, { method: "POST", body: new URLSearchParams(form) });
+  const post = form && { method: "POST", body: new URLSearchParams(form) };
+  const headers = { Authorization: `Bearer ${bearer}` };
+  const options = { ...post, headers, redirect: "manual", signal: AbortSignal.timeout(10_000) };
   // An error of fetch is not passed on: it could quote the secret.
   const answer = await fetch(url, options).catch(() => null);
   const body = await answer?.json().catch(() => null);
   if (answer?.ok && body) return body;
-  const words = body?.error_description ?? body?.detail ?? body?.errorMessages?.join(" ");
-  const reason = words || (answer ? `${who} answered ${answer.status}` : `${who} does not answer`);
-  // 400 from Latchkey is about this link; everything else from it is about all links.
-  throw who === "Latchkey" && answer?.status !== 400 ? new Error(reason) : new Refused(reason);
+  const words = body?.error_description ?? body?.detail ?? body?.errorMessages?.[0];
+  const reason = words ?? `${who} answered ${answer?.status ?? "nothing"}`;
+  // What Jira says and a 400 of Latchkey are about one link, everything else is about all links.
+  throw who === "Jira" || answer?.status === 400 ? new Refused(reason) : new Error(reason);
 }
 
-async function linksOf(account) {
-  const links = [];
-  for (let after = ""; after !== null; ) {
-    const query = `subject=${encodeURIComponent(account)}${after}`;
-    const page = await ask("Latchkey", `${LATCHKEY_URL}/service/links?${query}`, LATCHKEY_SERVICE_SECRET);
-    links.push(...page.links);
-    after = page.next && `&after=${encodeURIComponent(page.next)}`;
-  }
-  return links;
+async function linksOf(query) {
+  const page = await ask("Latchkey", `${LATCHKEY_URL}/service/links?${new URLSearchParams(query)}`, SECRET);
+  return page.next ? [...page.links, ...(await linksOf({ ...query, after: page.next }))] : page.links;
 }
 
-async function summaryOf(key, link) {
-  const token = await ask("Latchkey", `${LATCHKEY_URL}/oauth/token`, LATCHKEY_SERVICE_SECRET, {
-    grant_type: "urn:ietf:params:oauth:grant-type:token-exchange",
-    subject_token_type: "urn:latchkey:token-type:link",
-    subject_token: link.id,
-    scope: SCOPE,
-  });
-  const url = `${token.api_base_url}/rest/api/3/issue/${key}?fields=summary`;
-  return (await ask("Jira", url, token.access_token)).fields.summary;
-}
-
-async function answerTo({ method, url }) {
-  const [, account, key] = /^\/accounts\/([^/]+)\/issues\/([^/]+)$/.exec(url.split("?")[0]) ?? [];
-  if (method !== "GET" || !account) return [404, { error: "not found" }];
-  if (!/^[A-Z][A-Z0-9_]*-[0-9]+$/.test(key)) return [400, { error: "not the key of an issue" }];
-  const links = await linksOf(decodeURIComponent(account));
+async function answerTo(address) {
+  const [, account, key] = /^\/accounts\/([^/]+)\/issues\/([A-Z][A-Z0-9_]*-\d+)$/.exec(address) ?? [];
+  if (!key) return [400, { error: "not the key of an issue" }];
+  // 1. Find the links of the account.
+  const links = await linksOf({ subject: decodeURIComponent(account) });
   if (links.length === 0) return [404, { error: "not connected" }];
   const answer = { issues: [], refused: [] };
-  for (const link of links.filter(({ state }) => state === "linked")) {
-    const { site, accountId } = link;
+  for (const { id, site, accountId } of links.filter(({ state }) => state === "linked")) {
     try {
-      answer.issues.push({ site, accountId, summary: await summaryOf(key, link) });
+      // 2. Exchange a link for a token.
+      const token = await ask("Latchkey", `${LATCHKEY_URL}/oauth/token`, SECRET, {
+        grant_type: "urn:ietf:params:oauth:grant-type:token-exchange",
+        subject_token_type: "urn:latchkey:token-type:link",
+        subject_token: id,
+        scope: SCOPE,
+      });
+      // 3. Read the issue as that person.
+      const url = `${token.api_base_url}/rest/api/3/issue/${key}?fields=summary`;
+      const issue = await ask("Jira", url, token.access_token);
+      answer.issues.push({ site, accountId, summary: issue.fields.summary });
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       answer.refused.push({ site, reason: error.message });
@@ -70,9 +59,9 @@ async function answerTo({ method, url }) {
   return [200, answer];
 }
 
+// 4. Answer.
 const server = createServer(async (request, response) => {
-  const failed = (error) => [error instanceof URIError ? 400 : 502, { error: error.message }];
-  const [status, body] = await answerTo(request).catch(failed);
+  const [status, body] = await answerTo(request.url).catch(({ message }) => [502, { error: message }]);
   response.writeHead(status, { "Content-Type": "application/json" }).end(JSON.stringify(body));
 });
-server.listen(Number(PORT), "127.0.0.1", () => console.log(`listening on http://127.0.0.1:${server.address().port}`));
+server.listen(PORT, "127.0.0.1", () => console.log(`listening on http://127.0.0.1:${server.address().port}`));

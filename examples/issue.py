@@ -3,107 +3,76 @@
     LATCHKEY_URL=https://latchkey.example.com LATCHKEY_SERVICE_SECRET=... python3 issue.py
     curl http://127.0.0.1:8090/accounts/u-100/issues/KEY-1
 
-A real server takes the account from its own session and never from the address: whoever names the account here
-reads Jira as its people.
+A real server takes the account from its own session and never from the address: whoever names the account
+here reads Jira as its people.
 """
 
 import json
 import os
 import re
-from http.client import HTTPException
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import quote, unquote, urlencode
-from urllib.request import HTTPErrorProcessor, Request, build_opener
+from urllib import parse, request
 
 LATCHKEY_URL, SECRET = os.environ["LATCHKEY_URL"], os.environ["LATCHKEY_SERVICE_SECRET"]
 
+# Without the other handlers the secret follows no redirect, and no status is an error.
+opener = request.OpenerDirector()
+for handler in (request.ProxyHandler(), request.HTTPHandler(), request.HTTPSHandler()):
+    opener.add_handler(handler)
+
 
 class Refused(Exception):
-    """Latchkey or Jira does not allow this for one link."""
-
-
-class Unavailable(Exception):
-    """Latchkey helps nobody now."""
-
-
-class EveryAnswer(HTTPErrorProcessor):
-    """Every answer is looked at, and none leads the secret to another server."""
-
-    def http_response(self, request, response):
-        return response
-
-    https_response = http_response
-
-
-opener = build_opener(EveryAnswer)
+    """One link alone is refused."""
 
 
 def ask(who, url, bearer, form=None):
-    data = urlencode(form).encode() if form else None
-    request = Request(url, data, {"Authorization": f"Bearer {bearer}"})
-    status, body = None, {}
-    try:
-        with opener.open(request, timeout=10) as answer:
-            status = answer.status
-            body = json.load(answer)
+    req = request.Request(url, form and parse.urlencode(form).encode(), {"Authorization": f"Bearer {bearer}"})
+    status, body = "nothing of use", {}
     # An error of urllib is not passed on: it could quote the secret.
-    except (OSError, ValueError, HTTPException):
-        pass
-    if status == 200 and body:
+    with suppress(Exception), opener.open(req, timeout=10) as answer:
+        status, body = answer.status, json.load(answer)
+    if status == 200:
         return body
     words = body.get("error_description") or body.get("detail") or " ".join(body.get("errorMessages", []))
-    reason = words or (f"{who} answered {status}" if status else f"{who} does not answer")
-    # 400 from Latchkey is about this link; everything else from it is about all links.
-    raise (Unavailable if who == "Latchkey" and status != 400 else Refused)(reason)
+    # What Jira says and a 400 of Latchkey are about one link, everything else is about all links.
+    raise (Refused if who == "Jira" or status == 400 else RuntimeError)(words or f"{who} answered {status}")
 
 
-def links_of(account):
-    links, query = [], {"subject": account}
-    while query.get("after", "") is not None:
-        page = ask("Latchkey", f"{LATCHKEY_URL}/service/links?{urlencode(query, quote_via=quote)}", SECRET)
-        links += page["links"]
-        query["after"] = page["next"]
-    return links
+def links_of(query):
+    page = ask("Latchkey", f"{LATCHKEY_URL}/service/links?{parse.urlencode(query)}", SECRET)
+    return page["links"] + (links_of({**query, "after": page["next"]}) if page["next"] else [])
 
 
-def summary_of(key, link):
-    token = ask("Latchkey", f"{LATCHKEY_URL}/oauth/token", SECRET, {
-        "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
-        "subject_token_type": "urn:latchkey:token-type:link",
-        "subject_token": link["id"],
-        "scope": os.environ.get("SCOPE", "read"),
-    })
-    url = f"{token['api_base_url']}/rest/api/3/issue/{key}?fields=summary"
-    return ask("Jira", url, token["access_token"])["fields"].get("summary")
-
-
-def answer_to(path):
-    match = re.fullmatch("/accounts/([^/]+)/issues/([^/]+)", path.partition("?")[0])
-    if not match:
-        return 404, {"error": "not found"}
-    account, key = unquote(match[1]), match[2]
-    if not re.fullmatch("[A-Z][A-Z0-9_]*-[0-9]+", key):
-        return 400, {"error": "not the key of an issue"}
-    links = links_of(account)
-    if not links:
-        return 404, {"error": "not connected"}
-    issues, refused = [], []
-    for link in links:
-        if link["state"] == "linked":
-            try:
-                summary = summary_of(key, link)
-                issues.append({"site": link["site"], "accountId": link["accountId"], "summary": summary})
-            except Refused as error:
-                refused.append({"site": link["site"], "reason": str(error)})
-    return 200, {"issues": issues, "refused": refused}
+def answer(account, key):
+    # 1. Find the links of the account.
+    links, issues, refused = links_of({"subject": parse.unquote(account)}), [], []
+    for link in filter(lambda link: link["state"] == "linked", links):
+        try:
+            # 2. Exchange a link for a token.
+            token = ask("Latchkey", f"{LATCHKEY_URL}/oauth/token", SECRET, {
+                "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+                "subject_token_type": "urn:latchkey:token-type:link",
+                "subject_token": link["id"],
+                "scope": os.environ.get("SCOPE", "read"),
+            })
+            # 3. Read the issue as that person.
+            url = f"{token['api_base_url']}/rest/api/3/issue/{key}?fields=summary"
+            summary = ask("Jira", url, token["access_token"])["fields"]["summary"]
+            issues.append({"site": link["site"], "accountId": link["accountId"], "summary": summary})
+        except Refused as error:
+            refused.append({"site": link["site"], "reason": str(error)})
+    return (200, {"issues": issues, "refused": refused}) if links else (404, {"error": "not connected"})
 
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
+        match = re.fullmatch("/accounts/([^/]+)/issues/([A-Z][A-Z0-9_]*-[0-9]+)", self.path)
         try:
-            status, body = answer_to(self.path)
-        except (Refused, Unavailable) as error:
+            status, body = answer(*match.groups()) if match else (400, {"error": "not the key of an issue"})
+        except Exception as error:
             status, body = 502, {"error": str(error)}
+        # 4. Answer.
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.end_headers()
