@@ -11,7 +11,7 @@ use crate::random::Random;
 use crate::secret::{Changing, Secret};
 
 use super::discovery::Metadata;
-use super::es256::PrivateKeys;
+use super::es256::{Named, PrivateKeys};
 use super::known::ClientAuth;
 use super::registration::{AssertionAudience, ProviderConfig};
 
@@ -96,7 +96,7 @@ impl ClientProof {
             "exp": now + ASSERTION_LIFE,
         });
         let key = keys.first();
-        let assertion = key.sign("JWT", ("kid", key.thumbprint().into()), &claims)?;
+        let assertion = key.sign("JWT", Named::ById, &claims)?;
         Ok(vec![
             ("client_assertion_type", ASSERTION_TYPE.to_owned()),
             ("client_assertion", assertion),

@@ -16,7 +16,7 @@ use crate::outbound::Answer;
 use crate::random::Random;
 use crate::secret::Secret;
 
-use super::es256::PrivateKey;
+use super::es256::{Named, PrivateKey};
 
 /// The header that carries a proof.
 pub(super) const PROOF: &str = "DPoP";
@@ -77,7 +77,7 @@ impl Dpop {
         if let Some(nonce) = self.nonces().get(&origin(url)) {
             claims["nonce"] = nonce.as_str().into();
         }
-        self.key.sign("dpop+jwt", ("jwk", self.key.jwk()), &claims)
+        self.key.sign("dpop+jwt", Named::Whole, &claims)
     }
 
     /// Keeps the nonce in an answer for the next proof. True if the server refuses the request only because it wants

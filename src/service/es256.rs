@@ -5,14 +5,12 @@
 //! keys of another kind, which nobody but Latchkey has ([`keys::signing`](crate::keys::signing)).
 
 use std::str::FromStr;
-use std::sync::Arc;
 
-use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
-use zeroize::Zeroizing;
 
 use crate::error::{Error, ShouldBe};
 use crate::secret::fingerprint_of;
@@ -24,7 +22,7 @@ const LABELS: [&str; 2] = ["PRIVATE KEY", "EC PRIVATE KEY"];
 /// A private key.
 #[derive(Clone)]
 pub struct PrivateKey {
-    pair: Arc<EcdsaKeyPair>,
+    key: EncodingKey,
     x: String,
     y: String,
     thumbprint: String,
@@ -33,6 +31,15 @@ pub struct PrivateKey {
 /// One private key, or two while one takes the place of the other. The first signs.
 #[derive(Clone)]
 pub struct PrivateKeys(Vec<PrivateKey>);
+
+/// How the header of a JWT says which key has signed it.
+#[derive(Debug, Clone, Copy)]
+pub enum Named {
+    /// By its `kid`.
+    ById,
+    /// By its whole public half.
+    Whole,
+}
 
 impl PrivateKey {
     fn of_der(der: &[u8]) -> Option<Self> {
@@ -45,7 +52,7 @@ impl PrivateKey {
         // RFC 7638: the required members in the order of their names.
         let members = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
         Some(Self {
-            pair: Arc::new(pair),
+            key: EncodingKey::from_ec_der(pair.to_pkcs8v1().ok()?.as_ref()),
             thumbprint: fingerprint_of(members.as_bytes()),
             x,
             y,
@@ -74,18 +81,21 @@ impl PrivateKey {
         jwk
     }
 
-    /// A JWT of this type with these claims. `more` is added to its header.
+    /// A JWT of this type with these claims.
     ///
     /// # Errors
     /// Only because of a bug.
-    pub fn sign(&self, typ: &str, more: (&str, Value), claims: &Value) -> Result<String, Error> {
-        let mut header = json!({ "alg": "ES256", "typ": typ });
-        header[more.0] = more.1;
-        let encoded = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
-        let signed = format!("{}.{}", encoded(&header), encoded(claims));
-        let signature = self.pair.sign(&SystemRandom::new(), signed.as_bytes());
-        let signature = signature.map_err(|_| Error::Internal("a JWT cannot be signed".into()))?;
-        Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
+    pub fn sign(&self, typ: &str, named: Named, claims: &Value) -> Result<String, Error> {
+        let bug = || Error::Internal("a JWT cannot be signed".to_owned());
+        let mut header = Header::new(Algorithm::ES256);
+        header.typ = Some(typ.to_owned());
+        match named {
+            Named::ById => header.kid = Some(self.thumbprint.clone()),
+            Named::Whole => {
+                header.jwk = Some(serde_json::from_value(self.jwk()).map_err(|_| bug())?)
+            }
+        }
+        jsonwebtoken::encode(&header, claims, &self.key).map_err(|_| bug())
     }
 }
 
@@ -104,20 +114,11 @@ impl PrivateKeys {
 
 /// The private keys in a PEM text. None if one of them cannot be read. Other parts, such as `EC PARAMETERS`, are
 /// skipped.
-fn all_in(pem: &str) -> Option<Vec<PrivateKey>> {
-    let mut keys = Vec::new();
-    let mut rest = pem;
-    while let Some((_, begun)) = rest.split_once("-----BEGIN ") {
-        let (label, begun) = begun.split_once("-----")?;
-        let (body, after) = begun.split_once(&format!("-----END {label}-----"))?;
-        if LABELS.contains(&label) {
-            let body: Zeroizing<String> = Zeroizing::new(body.split_whitespace().collect());
-            let der = Zeroizing::new(STANDARD.decode(body.as_bytes()).ok()?);
-            keys.push(PrivateKey::of_der(&der)?);
-        }
-        rest = after;
-    }
-    Some(keys)
+fn all_in(text: &str) -> Option<Vec<PrivateKey>> {
+    let parts = pem::parse_many(text).ok()?;
+    let keys = parts.iter().filter(|part| LABELS.contains(&part.tag()));
+    keys.map(|part| PrivateKey::of_der(part.contents()))
+        .collect()
 }
 
 impl FromStr for PrivateKeys {
@@ -153,6 +154,8 @@ mod tests {
         ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaSigningAlgorithm,
         UnparsedPublicKey,
     };
+
+    use base64::engine::general_purpose::STANDARD;
 
     use super::*;
 
@@ -198,9 +201,7 @@ mod tests {
     fn a_jwt_is_verified_by_what_is_published() {
         let (_, pem) = pem(&ECDSA_P256_SHA256_FIXED_SIGNING);
         let key: PrivateKey = pem.parse().unwrap_or_else(|_| panic!());
-        let jwt = key
-            .sign("JWT", ("kid", "k".into()), &json!({"a": 1}))
-            .unwrap();
+        let jwt = key.sign("JWT", Named::ById, &json!({"a": 1})).unwrap();
         let (signed, signature) = jwt.rsplit_once('.').unwrap();
         let published = key.published();
         let mut point = vec![4];

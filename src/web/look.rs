@@ -11,7 +11,7 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, Request};
 use axum::http::header::ACCEPT_LANGUAGE;
 use axum::http::request::Parts;
-use axum::http::{Extensions, HeaderMap, Uri};
+use axum::http::{HeaderValue, Uri};
 use axum::middleware::Next;
 use axum::response::Response;
 use tower_sessions::Session;
@@ -26,29 +26,44 @@ use crate::words::{Language, Words};
 const LOC: &str = "loc";
 
 /// The language that the browser likes best.
-fn accepted(headers: &HeaderMap) -> Option<Language> {
-    let values = headers.get_all(ACCEPT_LANGUAGE).iter();
-    let mut values = values.filter_map(|value| value.to_str().ok());
-    Language::accepted(values.next()?)
+fn accepted(header: Option<&HeaderValue>) -> Option<Language> {
+    Language::accepted(header?.to_str().ok()?)
 }
 
 /// How a request wants its answer to look. The session of a browser comes first, where a layer has read it.
-fn of(extensions: &Extensions, uri: &Uri, headers: &HeaderMap) -> Look {
-    let kept = extensions.get::<Look>().copied().unwrap_or_default();
+fn of(kept: Look, uri: &Uri, accepts: Option<&HeaderValue>) -> Look {
     let named = || Language::parse(&Query::of_address(uri).only(LOC)?);
-    let accepted = || accepted(headers);
+    let accepted = || accepted(accepts);
     Look {
         language: kept.language.or_else(named).or_else(accepted),
         ..kept
     }
 }
 
-/// How the answer to this request is to look, and its words.
-pub fn of_request(app: &App, request: &Request) -> (Look, Words) {
-    with_words(
-        app,
-        of(request.extensions(), request.uri(), request.headers()),
-    )
+fn of_parts(parts: &Parts) -> Look {
+    let kept = parts.extensions.get().copied().unwrap_or_default();
+    of(kept, &parts.uri, parts.headers.get(ACCEPT_LANGUAGE))
+}
+
+/// What of a request says how its answer is to look, for an answer that is made when the request is gone.
+pub struct Asked {
+    uri: Uri,
+    accepts: Option<HeaderValue>,
+}
+
+impl Asked {
+    /// By this request.
+    pub fn by(request: &Request) -> Self {
+        Self {
+            uri: request.uri().clone(),
+            accepts: request.headers().get(ACCEPT_LANGUAGE).cloned(),
+        }
+    }
+
+    /// How its answer is to look. What the session has kept counts more.
+    pub fn look(&self, kept: Look) -> Look {
+        of(kept, &self.uri, self.accepts.as_ref())
+    }
 }
 
 /// The words of a look.
@@ -63,8 +78,7 @@ impl FromRequestParts<Arc<App>> for Words {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
-        let look = of(&parts.extensions, &parts.uri, &parts.headers);
-        Ok(with_words(app, look).1)
+        Ok(with_words(app, of_parts(parts)).1)
     }
 }
 
@@ -95,9 +109,8 @@ impl FromRequestParts<Arc<App>> for Top {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
-        let look = of(&parts.extensions, &parts.uri, &parts.headers);
-        let top = Self::of(app, look);
-        let browsers = accepted(&parts.headers);
+        let top = Self::of(app, of_parts(parts));
+        let browsers = accepted(parts.headers.get(ACCEPT_LANGUAGE));
         Ok(Self {
             browsers: browsers
                 .filter(|language| *language != top.words.language())

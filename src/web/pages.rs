@@ -19,7 +19,7 @@ use super::assets::Asset;
 use super::client::Client;
 use super::extract::{is_of_forge, refuse_large};
 use super::headers;
-use super::look::{self, Top};
+use super::look::{Asked, Top};
 use crate::app::App;
 use crate::error::Error;
 use crate::linking::Failed;
@@ -179,7 +179,7 @@ pub async fn give_face(
 ) -> Response {
     let Client(client) = Client::of(request.extensions());
     let of_forge = matches!(face, Face::Call) && is_of_forge(request.headers());
-    let (asked, _) = look::of_request(&app, &request);
+    let asked = Asked::by(&request);
     let mut response = match refuse_large(&request) {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
@@ -200,11 +200,7 @@ pub async fn give_face(
     failed.error.log(reference.as_deref().unwrap_or_default());
     // Where the browser's session or the form says how its pages look, that counts more than the request.
     let kept = response.extensions().get::<Look>().copied();
-    let kept = kept.unwrap_or_default();
-    let look = Look {
-        language: kept.language.or(asked.language),
-        ..kept
-    };
+    let look = asked.look(kept.unwrap_or_default());
     let faced = match face {
         Face::Problem | Face::Call => problem(&app, look, &failed.error, reference, of_forge),
         Face::Page => error_page(&app, look, &failed, reference, false),

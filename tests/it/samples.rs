@@ -66,9 +66,8 @@ impl Sample {
 
 /// `cargo test` builds the examples, too.
 fn built(name: &str) -> PathBuf {
-    let this = std::env::current_exe().expect("a program knows where it is");
-    let target = this.parent().and_then(Path::parent).expect("target/debug");
-    let program = target.join("examples").join(name);
+    let latchkey = Path::new(env!("CARGO_BIN_EXE_latchkey"));
+    let program = latchkey.with_file_name("examples").join(name);
     assert!(
         program.exists(),
         "{} is missing: cargo build --examples",
