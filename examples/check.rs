@@ -9,9 +9,10 @@ use jsonwebtoken::jwk::{Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use reqwest::Client;
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{env, error::Error, io};
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 struct Checker {
     http: Client,
