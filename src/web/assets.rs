@@ -8,11 +8,11 @@
 use std::sync::LazyLock;
 
 use axum::extract::Path;
+use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
 
-use super::shared::Shared;
+use super::shared::{Shared, TakesGzip};
 use crate::error::Error;
 use crate::secret::fingerprint_of;
 
@@ -163,14 +163,14 @@ impl Made {
 }
 
 /// `GET /static/{file}`.
-pub async fn file(Path(name): Path<String>, asked: HeaderMap) -> Result<Response, Error> {
+pub async fn file(Path(name): Path<String>, takes_gzip: TakesGzip) -> Result<Response, Error> {
     if let Some((kind, content)) = source(&name) {
         let kind = HeaderValue::from_static(kind);
         return Ok(([(CONTENT_TYPE, kind)], content).into_response());
     }
     let (asset, is_this) = Asset::find(&name).ok_or(Error::NotFound)?;
     let (_, _, kind) = asset.named();
-    let mut answer = asset.made().content.answer(&asked);
+    let mut answer = asset.made().content.answer(takes_gzip);
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     if is_this {

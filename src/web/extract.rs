@@ -199,32 +199,45 @@ impl FromRequestParts<Arc<App>> for FromAtlassian {
 }
 
 /// The query of an address, in which a name counts only if it occurs once.
-pub struct Query(Vec<(String, String)>);
+pub struct Query(Vec<u8>);
 
 impl Query {
-    /// Takes the query of a request apart.
+    /// The query of a request.
     pub fn of(parts: &Parts) -> Self {
-        Self::of_address(&parts.uri)
-    }
-
-    /// Takes the query of an address apart.
-    pub fn of_address(address: &Uri) -> Self {
-        let query = address.query().unwrap_or_default();
-        Self(
-            form_urlencoded::parse(query.as_bytes())
-                .into_owned()
-                .collect(),
-        )
+        Self(parts.uri.query().unwrap_or_default().into())
     }
 
     /// The value of a name that occurs once. With two it is unclear which one counts, so neither does.
     pub fn only(&self, name: &str) -> Option<String> {
-        let mut values = self.0.iter().filter(|(known, _)| known == name);
-        match (values.next(), values.next()) {
-            (Some((_, value)), None) => Some(value.clone()),
-            _ => None,
+        only(&self.0, name)
+    }
+
+    /// The same, of an address.
+    pub fn only_of(address: &Uri, name: &str) -> Option<String> {
+        only(address.query()?.as_bytes(), name)
+    }
+}
+
+/// The value of a name that occurs once in pairs of a query or form. Only that value is decoded: a token may stand beside.
+fn only(pairs: &[u8], wanted: &str) -> Option<String> {
+    let mut found = None;
+    for pair in pairs.split(|byte| *byte == b'&') {
+        let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
+        let is_plain = !name.iter().any(|byte| matches!(byte, b'%' | b'+'));
+        let is_wanted = match is_plain {
+            true => name == wanted.as_bytes(),
+            false => form_urlencoded::parse(name)
+                .next()
+                .is_some_and(|(name, _)| name == wanted),
+        };
+        if is_wanted && let Some((_, value)) = form_urlencoded::parse(pair).next() {
+            if found.is_some() {
+                return None;
+            }
+            found = Some(value.into_owned());
         }
     }
+    found
 }
 
 impl<S: Sync> FromRequestParts<S> for Query {
@@ -491,8 +504,7 @@ pub struct Form(Query);
 impl Form {
     /// Takes a form apart.
     pub fn of(body: &SmallBody) -> Self {
-        let fields = form_urlencoded::parse(&body.0).into_owned().collect();
-        Self(Query(fields))
+        Self(Query(body.0.clone()))
     }
 
     /// The value of a field that occurs once.
@@ -504,6 +516,40 @@ impl Form {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_counts_once_however_it_is_written() {
+        for (pairs, value) in [
+            ("a=1", Some("1")),
+            ("b=2&a=1&c", Some("1")),
+            ("a=x%20y+z%C3%A9", Some("x y zé")),
+            ("%61=1", Some("1")),
+            ("a", Some("")),
+            ("a=b=c", Some("b=c")),
+            ("&&a=1&", Some("1")),
+            ("a=%ff", Some("\u{fffd}")),
+            ("", None),
+            ("A=1", None),
+            ("aa=1&b=a", None),
+            ("a=1&a=1", None),
+            ("a=1&%61=2", None),
+            ("a&a", None),
+            ("=1", None),
+        ] {
+            assert_eq!(only(pairs.as_bytes(), "a").as_deref(), value, "{pairs}");
+            // As the library reads it.
+            let all: Vec<_> = form_urlencoded::parse(pairs.as_bytes())
+                .filter(|(name, _)| name == "a")
+                .collect();
+            let expected = match all.as_slice() {
+                [(_, value)] => Some(value.as_ref()),
+                _ => None,
+            };
+            assert_eq!(value, expected, "{pairs}");
+        }
+        assert_eq!(only(b"a+b=1&a%20b=2", "a b"), None);
+        assert_eq!(only(b"a+b=1", "a b").as_deref(), Some("1"));
+    }
 
     #[test]
     fn a_network_is_an_address_or_what_a_provider_gives_to_one_household() {

@@ -6,15 +6,15 @@ use std::sync::{Arc, OnceLock};
 
 use askama::Template;
 use axum::extract::State;
+use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 
 use super::assets::Asset;
 use super::extract::{Framed, Query};
 use super::headers;
 use super::pages::{asset, initials, page, render, under};
-use super::shared::Shared;
+use super::shared::{Shared, TakesGzip};
 use crate::app::App;
 use crate::error::{Error, Refusal};
 use crate::linking;
@@ -67,13 +67,13 @@ impl Glances {
         app: &App,
         Framed(token): Framed,
         words: &Words,
-        asked: &HeaderMap,
+        takes_gzip: TakesGzip,
     ) -> Result<Response, Error> {
         // Jira's bridge gives no token to an anonymous visitor, so the script could not explain this.
         if token.is_anonymous() {
             return Err(Error::NotAllowed(Refusal::Anonymous));
         }
-        let mut page = self.of(app, words)?.answer(asked);
+        let mut page = self.of(app, words)?.answer(takes_gzip);
         let html = HeaderValue::from_static("text/html; charset=utf-8");
         page.headers_mut().insert(CONTENT_TYPE, html);
         under(&headers::framed_by(app, token.tenant()), words, page)
@@ -82,9 +82,9 @@ impl Glances {
 
 /// `GET /connect/glance`.
 pub fn glance()
--> impl Fn(State<Arc<App>>, Framed, Words, HeaderMap) -> Ready<Result<Response, Error>> + Clone {
+-> impl Fn(State<Arc<App>>, Framed, Words, TakesGzip) -> Ready<Result<Response, Error>> + Clone {
     let glances = Arc::new(Glances::default());
-    move |State(app), token, words, asked| ready(glances.answer(&app, token, &words, &asked))
+    move |State(app), token, words, gzip| ready(glances.answer(&app, token, &words, gzip))
 }
 
 /// The page for the admins of a site.

@@ -32,7 +32,7 @@ fn accepted(header: Option<&HeaderValue>) -> Option<Language> {
 
 /// How a request wants its answer to look. The session of a browser comes first, where a layer has read it.
 fn of(kept: Look, uri: &Uri, accepts: Option<&HeaderValue>) -> Look {
-    let named = || Language::parse(&Query::of_address(uri).only(LOC)?);
+    let named = || Language::parse(&Query::only_of(uri, LOC)?);
     let accepted = || accepted(accepts);
     Look {
         language: kept.language.or_else(named).or_else(accepted),

@@ -3,10 +3,13 @@
 //! Only what holds no secret may be compressed: how long it becomes says something of what stands beside in it, which
 //! an attacker may have written (<https://www.breachattack.com/>).
 
+use std::convert::Infallible;
 use std::io::Write as _;
 
 use axum::body::{Body, Bytes};
+use axum::extract::FromRequestParts;
 use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, VARY};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use flate2::Compression;
@@ -33,9 +36,9 @@ impl Shared {
         }
     }
 
-    /// The answer to a request with these headers.
-    pub fn answer(&self, asked: &HeaderMap) -> Response {
-        let gzip = self.gzip.as_ref().filter(|_| takes_gzip(asked));
+    /// The answer to somebody who takes gzip, or not.
+    pub fn answer(&self, takes_gzip: TakesGzip) -> Response {
+        let gzip = self.gzip.as_ref().filter(|_| takes_gzip.0);
         let body = Body::from(gzip.unwrap_or(&self.plain).clone());
         let mut answer = body.into_response();
         let headers = answer.headers_mut();
@@ -47,7 +50,19 @@ impl Shared {
     }
 }
 
-/// Whether the client takes gzip (RFC 9110, section 12.5.3). One that says nothing may take it or not.
+/// Whether the client takes gzip.
+#[derive(Debug, Clone, Copy)]
+pub struct TakesGzip(pub bool);
+
+impl<S: Sync> FromRequestParts<S> for TakesGzip {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(takes_gzip(&parts.headers)))
+    }
+}
+
+/// RFC 9110, section 12.5.3. A client that says nothing may take it or not.
 fn takes_gzip(asked: &HeaderMap) -> bool {
     let values = asked.get_all(ACCEPT_ENCODING).iter();
     let values = values.filter_map(|value| value.to_str().ok());
@@ -90,20 +105,20 @@ mod tests {
     async fn both_forms_are_the_same_content() {
         let long = "the same again and ".repeat(100);
         let shared = Shared::new(long.clone().into_bytes());
-        let body = async |asked: &HeaderMap| {
-            let (parts, body) = shared.answer(asked).into_parts();
+        let body = async |takes_gzip: bool| {
+            let (parts, body) = shared.answer(TakesGzip(takes_gzip)).into_parts();
             let body = to_bytes(body, 10_000).await.expect("a body");
             (parts.headers.get(CONTENT_ENCODING).cloned(), body)
         };
-        assert_eq!(body(&asks(&[])).await, (None, long.clone().into()));
-        let (encoding, compressed) = body(&asks(&["gzip"])).await;
+        assert_eq!(body(false).await, (None, long.clone().into()));
+        let (encoding, compressed) = body(true).await;
         assert_eq!(encoding, Some(HeaderValue::from_static("gzip")));
         let mut read = String::new();
         let mut decoder = GzDecoder::new(compressed.as_ref());
         decoder.read_to_string(&mut read).expect("it is gzip");
         assert_eq!(read, long);
         // What does not get shorter stays as it is.
-        let short = Shared::new(b"x".to_vec()).answer(&asks(&["gzip"]));
+        let short = Shared::new(b"x".to_vec()).answer(TakesGzip(true));
         assert_eq!(short.headers().get(CONTENT_ENCODING), None);
     }
 }
