@@ -3,7 +3,7 @@
 //   LATCHKEY_URL=https://latchkey.example.com LATCHKEY_SERVICE_SECRET=... node issue.mjs
 //   curl http://127.0.0.1:8090/accounts/u-100/issues/KEY-1
 //
-// A real server takes the account from its own session and never from the address: whoever names the account
+// A real server takes the account from its own session and never from the address: anybody who names the account
 // here reads Jira as its people.
 import { createServer } from "node:http";
 

@@ -80,7 +80,7 @@ impl<K: Eq + Hash + Clone + Send + 'static, V: Clone + Send + 'static> Reading<K
             let found = read().await;
             if let Some(last) = waiting.pop() {
                 for asker in waiting {
-                    // Whoever has gone away needs no answer.
+                    // Somebody who has gone away needs no answer.
                     _ = asker.send(found.clone());
                 }
                 _ = last.send(found);

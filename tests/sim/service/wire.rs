@@ -80,7 +80,7 @@ impl Listeners {
     }
 }
 
-/// Serves whoever comes to this listener.
+/// Serves everybody who comes to this listener.
 pub(super) fn serve_lines<L>(lines: L, router: Router)
 where
     L: Listener<Addr = SocketAddr>,
