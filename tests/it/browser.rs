@@ -242,7 +242,7 @@ impl Browser {
             name: name.to_owned(),
         }));
         self.until(&format!("the {role} {name:?}"), async || {
-            if !self.is_named(role, name).await {
+            if !self.is_named(role, name).await? {
                 return Ok(false);
             }
             self.driver
@@ -258,14 +258,14 @@ impl Browser {
     /// Waits until a screen reader meets something of this role and name.
     pub async fn wait_named(&self, role: &str, name: &str) {
         self.until(&format!("a {role} {name:?}"), async || {
-            Ok(self.is_named(role, name).await)
+            self.is_named(role, name).await
         })
         .await;
     }
 
     /// Whether something visible has this role and this accessible name, as axe computes them; it gets the focus if it
     /// takes one. The driver itself answers this for no frame of another origin.
-    async fn is_named(&self, role: &str, name: &str) -> bool {
+    async fn is_named(&self, role: &str, name: &str) -> WebDriverResult<bool> {
         let find = format!(
             "axe.setup(document.documentElement); \
              const found = [...document.querySelectorAll('body *')].find((element) => \
@@ -275,7 +275,7 @@ impl Browser {
             json!(role),
             json!(name)
         );
-        self.with_axe(&find).await == json!(true)
+        Ok(self.with_axe(&find).await? == json!(true))
     }
 
     pub async fn click_css(&self, css: &str) {
@@ -361,20 +361,26 @@ impl Browser {
     /// Nothing that axe knows of keeps anybody out of the page or frame the story is in: WCAG 2.2 at level AA, and what
     /// is best practice. Its colours are looked at in the other theme, too.
     pub async fn is_for_everybody(&self, what: &str) {
-        let found = self.with_axe(EVERYBODY).await;
+        let found = match self.with_axe(EVERYBODY).await {
+            Ok(found) => found,
+            Err(error) => self.fail(&format!("axe to look at {what}: {error}")).await,
+        };
         assert_eq!(found["violations"], json!([]), "{what}");
         assert!(found["passes"].as_u64() > Some(10), "{what}: {found}");
         assert_eq!(found["coloured"], json!(true), "{what}: {found}");
     }
 
-    /// What a script returns that makes use of axe.
-    async fn with_axe(&self, script: &str) -> Value {
-        if self.evaluate("return typeof axe").await == "undefined" {
-            // What a browser never sees of a page of ours again until it loads.
-            self.evaluate(&format!("{}; window.axe = axe; return null", axe()))
-                .await;
+    /// What a script returns that makes use of axe. Where another page has come meanwhile, axe has to be there first.
+    async fn with_axe(&self, script: &str) -> WebDriverResult<Value> {
+        let script = format!("if (typeof axe === 'undefined') return 'no axe'; {script}");
+        loop {
+            let answer = self.driver.execute(&script, Vec::new()).await?;
+            if answer.json() != "no axe" {
+                return Ok(answer.json().clone());
+            }
+            let load = format!("{}; window.axe = axe; return null", axe());
+            self.driver.execute(&load, Vec::new()).await?;
         }
-        self.evaluate(script).await
     }
 
     /// Shows at once what the page or frame shows only sometimes, those places too that only trouble fills.
