@@ -90,6 +90,17 @@ async fn proxy() -> String {
     format!("http://{address}")
 }
 
+/// Has a program use the proxy.
+fn by_way_of(command: &mut Command, proxy: &str) {
+    command
+        .env("HTTP_PROXY", proxy)
+        .env("http_proxy", proxy)
+        .env("NO_PROXY", "")
+        .env("no_proxy", "")
+        // Node takes notice of the others only then.
+        .env("NODE_USE_ENV_PROXY", "1");
+}
+
 /// Passes on one request, as an HTTP proxy does (RFC 9110, sections 7.3.2 and 9.3.6), and then every byte.
 async fn passed_on(client: TcpStream) -> std::io::Result<()> {
     let mut client = tokio::io::BufReader::new(client);
@@ -150,14 +161,9 @@ impl Server {
             .env("LATCHKEY_SERVICE_SECRET", SECRET)
             .env("PORT", "0")
             .env("SCOPE", scope)
-            .env("HTTP_PROXY", proxy)
-            .env("http_proxy", proxy)
-            .env("NO_PROXY", "")
-            .env("no_proxy", "")
-            // Node takes notice of the others only then.
-            .env("NODE_USE_ENV_PROXY", "1")
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit());
+        by_way_of(&mut command, proxy);
         let mut process = Process::spawn(&mut command, "KILL", None).expect("it starts");
         let mut lines = BufReader::new(process.take_stdout()).lines();
         let address = tokio::task::spawn_blocking(move || {
@@ -333,13 +339,9 @@ async fn checked(sample: Sample, issuer: &str, audience: &str, keys: &[String]) 
     command
         .env("LATCHKEY_URL", issuer)
         .env("AUDIENCE", audience)
-        .env("HTTP_PROXY", &proxy)
-        .env("http_proxy", &proxy)
-        .env("NO_PROXY", "")
-        .env("no_proxy", "")
-        .env("NODE_USE_ENV_PROXY", "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped());
+    by_way_of(&mut command, &proxy);
     let mut child = command.spawn().expect("it starts");
     let mut given = child.stdin.take().expect("it reads");
     let lines = keys.join("\n") + "\n";
