@@ -1098,12 +1098,8 @@ mod tests {
 
     /// A private key as an operator gives it.
     fn private_key() -> String {
-        use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
-        use base64::Engine as _;
-        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
-        let der = pair.to_pkcs8v1().unwrap();
-        let text = base64::engine::general_purpose::STANDARD.encode(der.as_ref());
-        format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----")
+        let how = &aws_lc_rs::signature::ECDSA_P256_SHA256_FIXED_SIGNING;
+        crate::service::es256::generated(how).1
     }
 
     #[test]

@@ -147,30 +147,32 @@ impl FromStr for PrivateKey {
     }
 }
 
+/// A new key pair, and its private key as an operator gives it.
+#[cfg(test)]
+pub(crate) fn generated(
+    how: &'static aws_lc_rs::signature::EcdsaSigningAlgorithm,
+) -> (EcdsaKeyPair, String) {
+    let pair = EcdsaKeyPair::generate(how).expect("a key pair");
+    let der = pair.to_pkcs8v1().expect("it can be written");
+    let pem = pem::encode(&pem::Pem::new("PRIVATE KEY", der.as_ref()));
+    (pair, pem)
+}
+
 #[cfg(test)]
 mod tests {
     use aws_lc_rs::encoding::AsDer as _;
     use aws_lc_rs::signature::{
-        ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaSigningAlgorithm,
-        UnparsedPublicKey,
+        ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED_SIGNING, UnparsedPublicKey,
     };
 
     use base64::engine::general_purpose::STANDARD;
 
     use super::*;
 
-    fn pem(how: &'static EcdsaSigningAlgorithm) -> (EcdsaKeyPair, String) {
-        let pair = EcdsaKeyPair::generate(how).unwrap();
-        let der = pair.to_pkcs8v1().unwrap();
-        let text = STANDARD.encode(der.as_ref());
-        let pem = format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n");
-        (pair, pem)
-    }
-
     #[test]
     fn keys_are_read_as_openssl_writes_them() {
         let how = &ECDSA_P256_SHA256_FIXED_SIGNING;
-        let ((pair, one), (_, other)) = (pem(how), pem(how));
+        let ((pair, one), (_, other)) = (generated(how), generated(how));
         let key: PrivateKey = one.parse().unwrap_or_else(|_| panic!("{one}"));
         let sec1 = STANDARD.encode(pair.private_key().as_der().unwrap().as_ref());
         let old = format!(
@@ -182,7 +184,7 @@ mod tests {
         let both: PrivateKeys = format!("{one}{other}").parse().unwrap_or_else(|_| panic!());
         assert_eq!(both.first().thumbprint(), key.thumbprint());
         assert_eq!(both.each().count(), 2);
-        let (_, wide) = pem(&ECDSA_P384_SHA384_FIXED_SIGNING);
+        let (_, wide) = generated(&ECDSA_P384_SHA384_FIXED_SIGNING);
         let cut = &one[..one.len() / 2];
         for bad in [
             "",
@@ -199,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_jwt_is_verified_by_what_is_published() {
-        let (_, pem) = pem(&ECDSA_P256_SHA256_FIXED_SIGNING);
+        let (_, pem) = generated(&ECDSA_P256_SHA256_FIXED_SIGNING);
         let key: PrivateKey = pem.parse().unwrap_or_else(|_| panic!());
         let jwt = key.sign("JWT", Named::ById, &json!({"a": 1})).unwrap();
         let (signed, signature) = jwt.rsplit_once('.').unwrap();

@@ -74,6 +74,8 @@ fn method(metadata: &Metadata, config: &ProviderConfig) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use aws_lc_rs::signature::ECDSA_P256_SHA256_FIXED_SIGNING;
+
     use serde_json::{Value, json};
 
     use super::*;
@@ -111,11 +113,7 @@ mod tests {
     }
 
     fn pem() -> String {
-        use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
-        use base64::Engine as _;
-        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
-        let text = base64::engine::general_purpose::STANDARD.encode(pair.to_pkcs8v1().unwrap());
-        format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----")
+        crate::service::es256::generated(&ECDSA_P256_SHA256_FIXED_SIGNING).1
     }
 
     #[test]
