@@ -838,6 +838,15 @@ impl<'a> Album<'a> {
         }
     }
 
+    /// The height of a narrow window: for pictures, enough to see all of a page without a scroll, and no flag of Jira's
+    /// over it.
+    pub fn height(&self) -> u32 {
+        match self.directory {
+            Some(_) => 2200,
+            None => 900,
+        }
+    }
+
     pub fn open(scene: &Scene, browser: &'a Browser, theme: Theme) -> Self {
         Self::at(scene, "acme", browser, theme)
     }

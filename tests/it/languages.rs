@@ -100,6 +100,7 @@ async fn each_language_has_its_way(door: Door, theme: Theme) {
     at_jira.sign_in(OMAR).await;
     let issue = browser.tab().await;
     let address = browser.address().await;
+    let narrow = async || browser.resize(NARROW, album.height()).await;
     for language in Language::ALL {
         let tag = language.tag();
         jira.edit_site(site, |site| site.language = tag.to_owned());
@@ -133,7 +134,7 @@ async fn each_language_has_its_way(door: Door, theme: Theme) {
             assert!(primary.starts_with(expected), "{what} in {tag}: {primary}");
         };
         browser.goto(&address).await;
-        browser.resize(NARROW, 900).await;
+        narrow().await;
         at_jira.wait_glance("unlinked").await;
         at_jira
             .in_frame(async || {
@@ -209,7 +210,7 @@ async fn each_language_has_its_way(door: Door, theme: Theme) {
                 .in_frame(async || browser.click_css("summary").await)
                 .await;
             album.page("issue").await;
-            browser.resize(NARROW, 900).await;
+            narrow().await;
         }
         // The key has run out while another try goes on; then the service has ended it, and that try is cancelled.
         scene
@@ -227,7 +228,7 @@ async fn each_language_has_its_way(door: Door, theme: Theme) {
         at_jira
             .in_frame(async || browser.click_css("#switching [data-cancel]").await)
             .await;
-        browser.resize(NARROW, 900).await;
+        narrow().await;
         scene
             .execute("update link set state = 'reconnect', reason = 'revoked'")
             .await;
@@ -243,7 +244,7 @@ async fn each_language_has_its_way(door: Door, theme: Theme) {
         at_jira
             .in_frame(async || browser.click_css("#actions .primary").await)
             .await;
-        browser.resize(NARROW, 900).await;
+        narrow().await;
         at_jira.follow().await;
         browser.wait_address("/link/").await;
         fits("link-again").await;
@@ -272,7 +273,7 @@ async fn each_language_has_its_way(door: Door, theme: Theme) {
                 browser.click_css("[data-show=begun] [data-cancel]").await;
             })
             .await;
-        browser.resize(NARROW, 900).await;
+        narrow().await;
         at_jira.wait_glance("unlinked").await;
         at_jira
             .in_frame(async || fits("nothing-connected").await)
