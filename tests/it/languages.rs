@@ -29,7 +29,7 @@ by_both_doors!(
 );
 
 /// The text of the button that a page is about, its language, and how much of it is wider than the window. No button is
-/// cut off, and each begins at the side where its language does.
+/// cut off, no name breaks its sentence, and each begins at the side where its language does.
 const LOOKS: &str = "const { lang, dir, scrollWidth } = document.documentElement; \
     const shown = [...document.querySelectorAll('button, a.button')].filter((button) => button.checkVisibility()); \
     const cut = shown.filter((button) => button.scrollWidth > button.clientWidth).map((button) => button.textContent); \
@@ -37,8 +37,11 @@ const LOOKS: &str = "const { lang, dir, scrollWidth } = document.documentElement
     const { left, right } = heading.getBoundingClientRect(); \
     const range = document.createRange(); range.selectNodeContents(heading); \
     const text = range.getBoundingClientRect(); \
+    const inSentences = [...document.querySelectorAll(':is(p, h1, h2, li) :is(span, bdi, b)')]; \
+    const broken = inSentences.filter((part) => part.checkVisibility() && getComputedStyle(part).display === 'flex') \
+        .map((part) => part.textContent); \
     const side = text.width > right - left - 8 ? 'both' : text.left - left <= right - text.right ? 'left' : 'right'; \
-    return { lang, dir, over: Math.max(scrollWidth - innerWidth, 0), cut, side, \
+    return { lang, dir, over: Math.max(scrollWidth - innerWidth, 0), cut, broken, side, \
         primary: document.querySelector('main .primary:not([hidden])')?.textContent ?? '' };";
 
 /// Puts a picture of the page in its place, which no script changes any more.
@@ -115,6 +118,7 @@ async fn each_language_has_its_way(door: Door, theme: Theme) {
             );
             assert_eq!(looks["over"], 0, "{what}");
             assert_eq!(looks["cut"], json!([]), "{what}");
+            assert_eq!(looks["broken"], json!([]), "{what}");
             let other_side = match language.direction() {
                 "rtl" => "left",
                 _ => "right",
