@@ -97,7 +97,7 @@ fn fill_totals(registry: &Registry, figures: &Figures) {
         ("latchkey_links_failing", "Live links whose renewal has failed and is tried again.", Some(figures.failing)),
         ("latchkey_links_run_out", "Live links whose key in Jira has run out.", Some(figures.run_out)),
         ("latchkey_earliest_expiry_seconds", "When the first key in Jira that has not run out runs out, in unix time.", figures.earliest_expiry),
-        ("latchkey_intents_unsettled", "Token requests whose outcome is not recorded.", Some(figures.unsettled)),
+        ("latchkey_intents_unsettled", "Token requests whose outcome is not recorded, those that are about to be sent among them.", Some(figures.unsettled)),
         ("latchkey_cleanup_left", "Revocations and deletions still to be done.", Some(figures.cleanup)),
         ("latchkey_webhooks_oldest_seconds", "For how long the oldest message has waited that the vendor's receiver has still to take.", Some(figures.outbox.oldest)),
         ("latchkey_webhooks_receiver_gone", "1 if the vendor's receiver answered 410, so that nothing is sent to it any more.", Some(figures.outbox.is_gone.into())),

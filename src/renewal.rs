@@ -294,7 +294,7 @@ async fn intend(parts: &Parts, job: &Job) -> Progress<Seconds> {
     reach(&parts.clock, Moment::Intended, &claim.link).await;
     let later = parts.clock.now();
     if later > now + PROMPTLY {
-        let then = Then::Again(Due::At(later), GivenBack::Answered);
+        let then = Then::Again(Due::At(later), GivenBack::Untried);
         return Err(Decided::with(Outcome::LeaseLost, then).into());
     }
     Ok(now)
@@ -393,10 +393,13 @@ async fn is_restored(parts: &Parts, job: &mut Job) -> Progress<bool> {
     }
 }
 
-/// The service gave no tokens. `intended` says whether this claim wrote an intent. If not, an intent in the
-/// row belongs to an earlier request with an unknown outcome, and it stays.
-fn no_tokens(parts: &Parts, job: &Job, error: RefreshError, intended: bool) -> Decided {
+/// The service gave no tokens. `sent` says whether a token request was sent.
+fn no_tokens(parts: &Parts, job: &Job, error: RefreshError, sent: bool) -> Decided {
     let now = parts.clock.now();
+    let without_answer = match sent {
+        true => GivenBack::FailedWithoutAnswer,
+        false => GivenBack::Failed,
+    };
     let (outcome, wait, tried) = match &error {
         RefreshError::InvalidGrant => {
             // After an unknown outcome, the likely reason is that the answer with the next refresh token was
@@ -414,7 +417,7 @@ fn no_tokens(parts: &Parts, job: &Job, error: RefreshError, intended: bool) -> D
         RefreshError::InvalidClient(_) => (
             Outcome::ClientRefused,
             backoff(parts, job, now),
-            GivenBack::FailedAndAnswered,
+            GivenBack::Failed,
         ),
         RefreshError::Wait { seconds } => {
             let wait = match *seconds {
@@ -422,25 +425,19 @@ fn no_tokens(parts: &Parts, job: &Job, error: RefreshError, intended: bool) -> D
                 // Those that were told to wait at the same moment spread out.
                 Some(asked) => asked + parts.random.up_to(10.min(asked)),
             };
-            (Outcome::ServiceWaits, wait, GivenBack::FailedAndAnswered)
+            (Outcome::ServiceWaits, wait, GivenBack::Failed)
         }
         RefreshError::Refused(_) => (
             Outcome::Refused,
             backoff(parts, job, now),
-            GivenBack::FailedAndAnswered,
+            GivenBack::Failed,
         ),
-        RefreshError::NotSent(_) => {
-            let tried = match intended {
-                true => GivenBack::FailedAndAnswered,
-                false => GivenBack::Failed,
-            };
-            (Outcome::NotSent, backoff(parts, job, now), tried)
-        }
-        RefreshError::Unknown(_) => (
-            Outcome::Unknown,
+        RefreshError::NotSent(_) => (
+            Outcome::NotSent,
             backoff(parts, job, now),
             GivenBack::Failed,
         ),
+        RefreshError::Unknown(_) => (Outcome::Unknown, backoff(parts, job, now), without_answer),
     };
     let due = Due::At(now + wait);
     let refused = error.concerns_the_grant();

@@ -331,8 +331,7 @@ impl Renewals {
     }
 }
 
-/// Gives a link back as soon as the database allows, which is sooner than its lease expires. An intent
-/// without an outcome stays in the row.
+/// Gives a link back as soon as the database allows, which is sooner than its lease expires.
 async fn give_back(renewing: &Renewing, mut claim: Claim) {
     let lease_ends_at = renewing.parts.clock.now() + LEASE;
     let mut committed = false;
@@ -340,7 +339,7 @@ async fn give_back(renewing: &Renewing, mut claim: Claim) {
         match renewing
             .parts
             .store
-            .put_off(&claim, renewing.parts.clock.now(), GivenBack::Untried)
+            .put_off(&claim, renewing.parts.clock.now(), GivenBack::Interrupted)
             .await
         {
             Ok(false) if !committed => {

@@ -28,19 +28,28 @@ const PREPARED: [usize; 4] = [1, 4, 16, 64];
 const AT_ONCE_SQLITE: usize = 1;
 const AT_ONCE_POSTGRES: usize = 2;
 
-// The steps of a renewal. Each statement returns the ids of the links that it changed.
-statements! {
-    /// Link, now, end of the lease, generation, claim, whether it is the probe. Only before the lease
-    /// expires: a process that was suspended for longer finds no row and must not send. And only while the
-    /// service's gate is open, or as the probe.
-    INTENT = rows("update link set intent_at = v.column2, due_at = v.column3, \
-        unsettled = (unsettled or intent_at is not null)",
-        [text bigint bigint bigint text boolean],
-        "where link.id = v.column1 and link.generation = v.column4 and link.claim = v.column5 \
+/// Whether a token request may be sent. Link, now, generation, claim, whether it is the probe. Only before the lease
+/// expires: a process that was suspended for longer finds no row and must not send. And only while the service's gate is
+/// open, or as the probe.
+macro_rules! may_send {
+    () => {
+        "link.id = v.column1 and link.generation = v.column3 and link.claim = v.column4 \
         and link.due_at > v.column2 and exists \
         (select 1 from tenant t where t.client_key = link.client_key and t.installed \
-        and t.installation = link.installation) and (v.column6 or not exists \
-        (select 1 from gate g where g.name = 'service' and g.opens_at > v.column2)) returning id");
+        and t.installation = link.installation) and (v.column5 or not exists \
+        (select 1 from gate g where g.name = 'service' and g.opens_at > v.column2))"
+    };
+}
+
+// The steps of a renewal. Each statement returns the ids of the links that it changed.
+statements! {
+    /// What [`may_send!`] takes, and end of the lease.
+    INTENT = rows("update link set intent_at = v.column2, due_at = v.column6",
+        [text bigint bigint text boolean bigint],
+        concat!("where ", may_send!(), " returning id"));
+    /// For a claim that is its own intent.
+    STILL_INTENDED = rows("select link.id", [text bigint bigint text boolean],
+        concat!("join link on ", may_send!()));
     /// Tenant, account, generation. Before the link in every transaction, like all statements that count
     /// generations.
     GENERATIONS_REACHED = rows("insert into link_generation (client_key, account_id, generation) \
@@ -71,16 +80,18 @@ statements! {
         first_end = case when v.column8 < v.column4 then v.column8 else v.column4 end, \
         due_at = case when put_again = v.column7 then v.column6 else v.column5 end, \
         put_again = case when put_again = v.column7 then 0 else put_again end, \
+        lacks_key = (put_again <> v.column7), \
         failures = 0, claims = 0, claim = null, claimed_by = null, gone_since = null, \
         trouble = null, refusals = 0, refused_since = null, property_size = null",
         [text bigint text bigint bigint bigint bigint bigint],
         "where link.id = v.column1 and link.generation = v.column2 returning id, state");
-    /// Link, generation, claim, next time, failures to add, whether the token request has an outcome, what it
+    /// Link, generation, claim, next time, failures to add, whether a token request of this claim has no outcome, what it
     /// met or null to keep what an earlier try met, when the service refused it after its key ran out or null.
     /// The first refusal counts, unless it came from a clock that was ahead.
     PUT_OFF = rows("update link set due_at = v.column4, failures = failures + v.column5, claims = 0, \
         claim = null, claimed_by = null, \
-        intent_at = case when v.column6 then null else intent_at end, \
+        unsettled = (unsettled or (v.column6 and intent_at is not null)), intent_at = null, \
+        lacks_key = (published_generation < generation or put_again > 0), \
         trouble = coalesce(v.column7, trouble), \
         refusals = refusals + case when v.column8 is null then 0 else 1 end, \
         refused_since = case when v.column8 is null then refused_since \
@@ -92,6 +103,7 @@ statements! {
 
 /// A write about one link. `renewal.rs` documents each.
 pub(super) enum Write {
+    /// Nothing is written if the claim is the intent already.
     Intend(Intend),
     Commit(Commit),
     RecordPublished(Box<RecordPublished>),
@@ -102,7 +114,8 @@ pub(super) struct Intend {
     pub(super) claim: String,
     pub(super) generation: i64,
     pub(super) now: Seconds,
-    pub(super) lease_until: Seconds,
+    /// Until when the lease is renewed with the intent. None if the claim is the intent, and its lease is long enough.
+    pub(super) lease_until: Option<Seconds>,
     /// Whether the claim is the probe that may send while the gate is closed to others.
     pub(super) probing: bool,
 }
@@ -138,7 +151,8 @@ pub(super) struct PutOff {
     pub(super) generation: i64,
     pub(super) due_at: Seconds,
     pub(super) failed: bool,
-    pub(super) settled: bool,
+    /// Whether a token request of this claim has no outcome.
+    pub(super) open: bool,
     /// What it met, if that is to be told.
     pub(super) trouble: Option<&'static str>,
     /// When the service refused it, if its key had run out by then.
@@ -233,6 +247,7 @@ type ForLink<'q, T> = (&'q str, &'q T);
 #[derive(Default)]
 struct ByKind<'q> {
     intents: Vec<ForLink<'q, Intend>>,
+    intended: Vec<ForLink<'q, Intend>>,
     commits: Vec<ForLink<'q, Commit>>,
     published: Vec<ForLink<'q, RecordPublished>>,
     put_off: Vec<ForLink<'q, PutOff>>,
@@ -244,6 +259,9 @@ impl<'q> ByKind<'q> {
         for Waiting { link, write, .. } in batch {
             let link = link.as_str();
             match write {
+                Write::Intend(row) if row.lease_until.is_none() => {
+                    sorted.intended.push((link, row));
+                }
                 Write::Intend(row) => sorted.intents.push((link, row)),
                 Write::Commit(row) => sorted.commits.push((link, row)),
                 Write::RecordPublished(row) => sorted.published.push((link, row.as_ref())),
@@ -262,14 +280,17 @@ impl<'q> ByKind<'q> {
     }
 }
 
-fn bind_intent<'q>(query: Query<'q>, (link, row): ForLink<'q, Intend>) -> Query<'q> {
+fn bind_intended<'q>(query: Query<'q>, (link, row): ForLink<'q, Intend>) -> Query<'q> {
     query
         .bind(link)
         .bind(row.now)
-        .bind(row.lease_until)
         .bind(row.generation)
         .bind(&row.claim)
         .bind(row.probing)
+}
+
+fn bind_intent<'q>(query: Query<'q>, (link, row): ForLink<'q, Intend>) -> Query<'q> {
+    bind_intended(query, (link, row)).bind(row.lease_until)
 }
 
 fn bind_reached<'q>(query: Query<'q>, (_, row): ForLink<'q, Commit>) -> Query<'q> {
@@ -309,7 +330,7 @@ fn bind_put_off<'q>(query: Query<'q>, (link, row): ForLink<'q, PutOff>) -> Query
         .bind(&row.claim)
         .bind(row.due_at)
         .bind(i64::from(row.failed))
-        .bind(row.settled)
+        .bind(row.open)
         .bind(row.trouble)
         .bind(row.refused_at)
 }
@@ -379,6 +400,7 @@ impl Batches {
                 // The generations that these links reach, before any write to the links themselves.
                 about_many::<_, String>(tx, &GENERATIONS_REACHED, &reached, bind_reached).await?;
                 found.extend(about_many(tx, &INTENT, &rows.intents, bind_intent).await?);
+                found.extend(about_many(tx, &STILL_INTENDED, &rows.intended, bind_intended).await?);
                 found.extend(about_many(tx, &COMMIT, &rows.commits, bind_commit).await?);
                 if !reached.iter().all(|(link, _)| found.contains(*link)) {
                     // The person's current link has not reached that generation.

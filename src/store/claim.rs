@@ -19,10 +19,13 @@ use super::statement::statements;
 use super::transaction::Finish;
 
 /// Claims links for a replica: $1 now, $2 end of the lease, $3 the claim, $4 the replica, $5 how many, $6 the
-/// tenant, $7 whether the claim is the probe.
+/// tenant, $7 whether the claim is the probe. A link whose key Jira has is claimed to ask the service, so its claim
+/// is its intent too. A claim that ended without a word may have asked: its intent has an unknown outcome.
 macro_rules! claim {
     () => {
-        "update link set due_at = $2, claims = claims + 1, claim = $3, claimed_by = $4 \
+        "update link set due_at = $2, claims = claims + 1, claim = $3, claimed_by = $4, \
+        unsettled = (unsettled or intent_at is not null), \
+        intent_at = case when published_generation < generation or put_again > 0 then null else $1 end \
         where id in (select l.id from link l where l.id in "
     };
 }
@@ -45,11 +48,13 @@ macro_rules! due {
     };
 }
 
-/// Candidates among the links whose key Jira lacks: they do not need the service.
+/// Candidates among the links whose key Jira lacks: they do not need the service. `lacks_key` finds them by index; that
+/// they lack it is told by their generations.
 macro_rules! unpublished {
     () => {
         "(select id from link where client_key = $6 and state <> 'reconnect' \
-        and (published_generation < generation or put_again > 0) and due_at <= $1 order by due_at limit 16) \
+        and (claim is not null or lacks_key) and (published_generation < generation or put_again > 0) \
+        and due_at <= $1 order by due_at limit 16) \
         and $7"
     };
 }
@@ -85,7 +90,7 @@ statements! {
     TENANTS_UNPUBLISHED = "select t.client_key from tenant t where t.client_key > $2 and t.installed and t.enabled \
         and t.wait_until <= $1 and t.put_wait_until <= $1 \
         and (select l.id from link l where l.client_key = t.client_key and l.state <> 'reconnect' \
-        and (l.published_generation < l.generation or l.put_again > 0) \
+        and (l.claim is not null or l.lacks_key) and (l.published_generation < l.generation or l.put_again > 0) \
         and l.due_at <= $1 order by l.due_at limit 1) is not null order by t.client_key limit $3";
 }
 
@@ -104,6 +109,8 @@ pub struct Claim {
     pub claims: i64,
     /// Whether an earlier token request has an unknown outcome.
     pub unsettled: bool,
+    /// Since when this claim is the intent to send a token request. None if it has to be written before one is sent.
+    pub(super) intended_at: Option<Seconds>,
     /// The purpose of the claim.
     pub purpose: Purpose,
     /// The probe, if this claim may send while the gate is closed to others.
@@ -121,6 +128,9 @@ pub struct Claim {
 /// How long a process holds a claimed link, in seconds. A token request ends well before that
 /// (`outbound::TIME_LIMIT`), so two are never in flight.
 pub const LEASE: Seconds = 45;
+/// For how long after a claim a token request may go out by it, in seconds. A later one renews the lease first, because
+/// it may take [`crate::outbound::TIME_LIMIT`].
+pub(super) const CLAIM_COVERS: Seconds = 5;
 
 impl<'a> From<&'a Claim> for Subject<'a> {
     fn from(claim: &'a Claim) -> Self {
@@ -316,7 +326,8 @@ impl Store {
             credential: self.sealer.open_credential(&tenant.key, &row, reached),
             failures: row.failures,
             claims: row.claims,
-            unsettled: row.unsettled || row.intent_at.is_some(),
+            unsettled: row.unsettled,
+            intended_at: row.intent_at,
             purpose: Purpose::Renewal,
             probe: kind.probe(),
             seen_at: row.seen_at,

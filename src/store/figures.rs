@@ -31,7 +31,9 @@ statements! {
     LINKS_FAILING = "select count(*) from link where state = 'live' and failures > 0 \
         and exists (select 1 from tenant t \
         where t.client_key = link.client_key and t.installed and t.enabled)";
-    LINKS_UNSETTLED = "select count(*) from link where intent_at is not null";
+    /// Those of earlier claims, and those of the claims that are held, which may not have sent theirs yet.
+    LINKS_UNSETTLED = "select (select count(*) from link where unsettled) \
+        + (select count(*) from link where claim is not null and intent_at is not null and not unsettled)";
     EARLIEST_EXPIRY = "select l.published_expires_at from link l join tenant t on t.client_key = l.client_key \
         where l.state = 'live' and l.published_expires_at > $1 and t.installed and t.enabled \
         order by l.published_expires_at limit 1";

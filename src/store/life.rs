@@ -19,7 +19,10 @@ statements! {
         and cast(classid as bigint) = (cast($1 as bigint) >> 32) & 4294967295 \
         and cast(objid as bigint) = cast($1 as bigint) & 4294967295");
     OWNERS = "select distinct claimed_by from link where claim is not null and claimed_by <> $1";
-    RELEASE_OWNER = "update link set due_at = $2, claim = null, claimed_by = null \
+    /// Its token requests have an unknown outcome.
+    RELEASE_OWNER = "update link set due_at = $2, claim = null, claimed_by = null, \
+        unsettled = (unsettled or intent_at is not null), intent_at = null, \
+        lacks_key = (published_generation < generation or put_again > 0) \
         where claimed_by = $1 and claim is not null";
     /// A lock that its connection holds: the sign of life of a replica.
     LIFE_TAKE = postgres("select pg_try_advisory_lock($1)");

@@ -43,7 +43,7 @@ statements! {
         values ($1, $2, $3) on conflict (client_key, account_id) do update \
         set generation = excluded.generation where link_generation.generation < excluded.generation";
     /// The newest generation is put again. A claim on the row is kept.
-    LINK_PUT_AGAIN = "update link set put_again = put_again + 1, \
+    LINK_PUT_AGAIN = "update link set put_again = put_again + 1, lacks_key = true, \
         due_at = case when claim is null then $3 else due_at end \
         where client_key = $1 and account_id = $2";
     LINK_RENEW_NOW = "update link set due_at = case when claim is null then $4 else due_at end, failures = 0 \
@@ -356,6 +356,7 @@ impl Store {
             failures: 0,
             claims: 1,
             unsettled: false,
+            intended_at: None,
             purpose: Purpose::Person,
             probe: None,
             put_again: 0,

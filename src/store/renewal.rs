@@ -10,7 +10,7 @@ use crate::secret::{Secret, same};
 
 use super::Store;
 use super::batch::{Commit, Intend, PutOff, RecordPublished, Write};
-use super::claim::Claim;
+use super::claim::{CLAIM_COVERS, Claim};
 use super::cleanup::all_of;
 use super::history::Note;
 use super::statement::statements;
@@ -20,7 +20,8 @@ statements! {
     LINK_IS_CURRENT = "select count(*) from link l join tenant t on t.client_key = l.client_key \
         where l.id = $1 and l.generation = $2 and t.installed and t.installation = l.installation";
     SET_ASIDE = "update link set state = 'aside', reason = $4, due_at = $5, failures = failures + 1, \
-        property_size = $6, claim = null, claimed_by = null, claims = 0 where id = $1 and generation = $2 and claim = $3";
+        property_size = $6, intent_at = null, lacks_key = (published_generation < generation or put_again > 0), \
+        claim = null, claimed_by = null, claims = 0 where id = $1 and generation = $2 and claim = $3";
     /// The first time counts, unless it came from a clock that was ahead.
     GONE_SAID = "update link set gone_since = case when gone_since <= $4 then gone_since else $4 end \
         where id = $1 and generation = $2 and claim = $3 returning gone_since";
@@ -28,18 +29,18 @@ statements! {
         and (gone_since is not null or seen_at <> $3)";
 }
 
-/// Why a claimed link is given back: whether that counts towards its backoff, and whether its token request
-/// has an outcome.
+/// Why a claimed link is given back: whether that counts towards its backoff, and whether this claim has sent a token
+/// request whose outcome nobody knows. What an earlier claim left open stays open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GivenBack {
-    /// Nothing was tried with this link, or the failure was not the link's. An open token request stays open.
+    /// Nothing was tried with this link, or the failure was not the link's.
     Untried,
-    /// Its token request was answered or never sent, so none is open. The failure was not the link's.
-    Answered,
-    /// It failed. An open token request stays open.
+    /// Nobody knows how far it came.
+    Interrupted,
+    /// It failed. If a token request was sent, it was answered.
     Failed,
-    /// It failed, and its token request was answered or never sent, so none is open.
-    FailedAndAnswered,
+    /// Its token request failed, and may have been processed.
+    FailedWithoutAnswer,
 }
 
 /// What a try met that brought no key into Jira.
@@ -53,28 +54,31 @@ pub struct Failure {
 
 impl GivenBack {
     fn counts_as_failure(self) -> bool {
-        matches!(self, Self::Failed | Self::FailedAndAnswered)
+        matches!(self, Self::Failed | Self::FailedWithoutAnswer)
     }
 
-    fn leaves_nothing_open(self) -> bool {
-        matches!(self, Self::Answered | Self::FailedAndAnswered)
+    fn may_leave_open(self) -> bool {
+        matches!(self, Self::Interrupted | Self::FailedWithoutAnswer)
     }
 }
 
 impl Store {
-    /// Records that a token request is about to be sent, and renews the lease. False if the lease has
-    /// expired, the link has changed or the gate is closed: then nothing may be sent.
+    /// Records that a token request is about to be sent, unless the claim has recorded it a moment ago, and renews the
+    /// lease. False if the lease has expired, the link has changed or the gate is closed: then nothing may be sent.
     pub async fn intend(
         &self,
         claim: &Claim,
         now: Seconds,
         lease_until: Seconds,
     ) -> Result<bool, Error> {
+        let is_intent = claim
+            .intended_at
+            .is_some_and(|at| (at..=at + CLAIM_COVERS).contains(&now));
         let write = Write::Intend(Intend {
             claim: claim.token.clone(),
             generation: claim.link.generation,
             now,
-            lease_until,
+            lease_until: (!is_intent).then_some(lease_until),
             probing: claim.probe.is_some(),
         });
         self.writer.write(&claim.link.id, write).await
@@ -251,7 +255,7 @@ impl Store {
             generation: claim.link.generation,
             due_at,
             failed: why.counts_as_failure(),
-            settled: why.leaves_nothing_open(),
+            open: why.may_leave_open(),
             trouble: failure.trouble.map(Trouble::as_str),
             refused_at: failure.refused_at,
         });

@@ -34,7 +34,7 @@ statements! {
         display_name = excluded.display_name, state = excluded.state, reason = null, \
         generation = excluded.generation, credential = excluded.credential, \
         key_expires_at = excluded.key_expires_at, published_generation = 0, published_expires_at = 0, \
-        published_at = 0, put_again = 0, due_at = excluded.due_at, failures = 0, claims = 1, claim = excluded.claim, \
+        published_at = 0, put_again = 0, lacks_key = false, due_at = excluded.due_at, failures = 0, claims = 1, claim = excluded.claim, \
         claimed_by = excluded.claimed_by, intent_at = null, unsettled = false, \
         consented_at = excluded.consented_at, consent_ends_at = excluded.consent_ends_at, first_end = 0, \
         gone_since = null, seen_at = excluded.seen_at, trouble = null, refusals = 0, refused_since = null, \
@@ -45,7 +45,7 @@ statements! {
     /// The refusal counts only if the row still holds the token that was sent: it is read again before a
     /// person is asked to reconnect.
     RECONNECT = "update link set state = 'reconnect', reason = $4, claim = null, claimed_by = null, \
-        claims = 0, intent_at = null where id = $1 and generation = $2 and claim = $3 returning created_at";
+        claims = 0, intent_at = null, unsettled = false where id = $1 and generation = $2 and claim = $3 returning created_at";
     /// After an answer of the service that came late.
     LINK_WORKS_AGAIN = "update link set state = 'live', reason = null \
         where id = $1 and generation = $2 and state = 'reconnect' returning created_at";

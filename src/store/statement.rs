@@ -32,7 +32,7 @@ macro_rules! statements {
         $(each($sqlite:expr, $postgres:expr))?
         $(sqlite($only_sqlite:expr))?
         $(postgres($only:expr))?
-        $(rows($head:literal, [$($kind:ident)*], $tail:literal))?
+        $(rows($head:literal, [$($kind:ident)*], $tail:expr))?
     ;)*) => {
         $(
             $(#[$doc])*

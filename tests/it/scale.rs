@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use latchkey::clock::Seconds;
 use latchkey::model::ClientKey;
-use latchkey::store::{Claim, ClaimKind, GivenBack, Lease, Turn};
+use latchkey::store::{Claim, ClaimKind, GivenBack, LEASE, Lease, Turn};
 
 use crate::on_both_databases;
 use crate::scene::{Db, Scene, Setting};
@@ -15,6 +15,7 @@ use crate::scene::{Db, Scene, Setting};
 on_both_databases!(
     no_statement_reads_a_whole_table,
     r3_writes_made_together_find_their_own_rows,
+    r3_a_claim_covers_a_request_that_goes_out_soon,
     r4_of_two_writes_about_one_link_one_is_late,
     r4_of_commits_made_together_only_the_late_one_is_thrown_away,
     a_claim_takes_no_more_than_there_is_room_for,
@@ -213,7 +214,7 @@ async fn r3_writes_made_together_find_their_own_rows(db: Db) {
     // Every third claim is over before anybody intends to send.
     let mut over = HashSet::new();
     for claim in claims.iter().step_by(3) {
-        let put_off = store.put_off(claim, now + 3600, GivenBack::Answered).await;
+        let put_off = store.put_off(claim, now + 3600, GivenBack::Untried).await;
         assert!(put_off.expect("the store is there"));
         over.insert(claim.link.id.clone());
     }
@@ -265,6 +266,55 @@ async fn r3_writes_made_together_find_their_own_rows(db: Db) {
     scene.close().await;
 }
 
+/// A claim is an intent, so a request that goes out at once costs no further write. One that goes out later renews the
+/// lease, which has to be longer than a request can take.
+async fn r3_a_claim_covers_a_request_that_goes_out_soon(db: Db) {
+    let scene = Scene::start(db, Setting::keys_live(3 * 3600)).await;
+    let claims = claimed(&scene, 3).await;
+    let store = &scene.app().parts.store;
+    // As `claimed` and `claim` have it.
+    let at = scene.clock.now() + 2 * 3600 + 600;
+    let lease_ends = at + 600;
+    let may_send = async |claim: &Claim, now: Seconds| {
+        let intended = store.intend(claim, now, now + LEASE).await;
+        intended.expect("the store is there")
+    };
+    let lease_of = async |claim: &Claim| {
+        let id = claim.link.id.as_str();
+        let lease = format!("select due_at from link where id = '{id}'");
+        scene.count(&lease).await
+    };
+    let open = "select count(*) from link where intent_at is not null and not unsettled";
+    assert_eq!(scene.count(open).await, 3, "before anything is sent");
+    let [soon, late, over] = &claims[..] else {
+        panic!("three were claimed");
+    };
+    let close =
+        |until: Seconds| format!("update gate set opens_at = {until} where name = 'service'");
+    for (claim, now) in [(soon, at + 1), (late, at + 60)] {
+        scene.execute(&close(now + 1)).await;
+        assert!(!may_send(claim, now).await, "the gate is closed");
+        scene.execute(&close(0)).await;
+        scene
+            .execute("update tenant set installation = installation + 1")
+            .await;
+        assert!(!may_send(claim, now).await, "the app was installed again");
+        scene
+            .execute("update tenant set installation = installation - 1")
+            .await;
+    }
+    assert!(may_send(soon, at + 5).await);
+    assert_eq!(lease_of(soon).await, lease_ends, "nothing was written");
+    assert!(may_send(late, at + 6).await);
+    assert_eq!(lease_of(late).await, at + 6 + LEASE, "the lease is renewed");
+    assert!(!may_send(late, at + 6 + LEASE).await, "the lease is over");
+    let given_back = store.put_off(over, at, GivenBack::Untried).await;
+    assert!(given_back.expect("the store is there"));
+    assert!(!may_send(over, at + 1).await, "the claim is over");
+    assert_eq!(scene.count(open).await, 2, "nothing was sent");
+    scene.close().await;
+}
+
 async fn r4_of_two_writes_about_one_link_one_is_late(db: Db) {
     let scene = Scene::start(db, Setting::keys_live(3 * 3600)).await;
     let claims = claimed(&scene, 4).await;
@@ -275,7 +325,7 @@ async fn r4_of_two_writes_about_one_link_one_is_late(db: Db) {
     for claim in claims.iter().chain(&claims).cloned() {
         let store = store.clone();
         writes.spawn(async move {
-            let put_off = store.put_off(&claim, later, GivenBack::Answered).await;
+            let put_off = store.put_off(&claim, later, GivenBack::Untried).await;
             (claim.link.id, put_off.expect("the store is there"))
         });
     }
@@ -334,7 +384,7 @@ async fn a_claim_takes_no_more_than_there_is_room_for(db: Db) {
     let store = &scene.app().parts.store;
     let now = scene.clock.now();
     for claim in &claims {
-        let put_off = store.put_off(claim, now + 3600, GivenBack::Answered).await;
+        let put_off = store.put_off(claim, now + 3600, GivenBack::Untried).await;
         assert!(put_off.expect("the store is there"));
     }
     let (most, by) = (4, now + 3 * 3600);

@@ -14,6 +14,7 @@
 //! | `BENCH_SECONDS`, of each measurement at most | `20` |
 //! | `BENCH_AT_ONCE`, renewals under way | `256` |
 //! | `BENCH_DELAYS`, of each answer in milliseconds | `0,100` |
+//! | `BENCH_STATEMENTS`, if set, says on which statements PostgreSQL spent its time | |
 
 mod plain;
 mod postgres;
@@ -306,6 +307,9 @@ impl Bench<'_> {
             }
             sleep(Duration::from_millis(2)).await;
         };
+        if let Some(postgres) = self.postgres {
+            postgres.forget_statements().await?;
+        }
         let before = (Instant::now(), self.processor(&process)?);
         let mut memory = 0;
         let to = loop {
@@ -341,8 +345,18 @@ impl Bench<'_> {
             number(memory) / 1e6,
             claim.map_or_else(String::new, |claim| format!("{claim:.2}")),
         );
+        if let (Some(postgres), true) = (
+            self.postgres,
+            std::env::var_os("BENCH_STATEMENTS").is_some(),
+        ) {
+            for line in postgres.statements(&self.place.url, keys).await? {
+                println!("  {line}");
+            }
+        }
+        // The work would not be the one that is meant.
         if end.wrong > first.wrong {
-            println!("  requests that were wrong: {}", end.wrong - first.wrong);
+            let wrong = end.wrong - first.wrong;
+            return Err(format!("{wrong} requests were wrong").into());
         }
         Ok(keys / seconds)
     }

@@ -69,6 +69,10 @@ impl Postgres {
             .arg("-k")
             .arg(directory.path())
             .args(["-h", "127.0.0.1", "-p", &port.to_string()])
+            .args(match std::env::var_os("BENCH_STATEMENTS") {
+                Some(_) => &["-c", "shared_preload_libraries=pg_stat_statements"][..],
+                None => &[],
+            })
             .stdout(Stdio::null())
             .stderr(fs::File::create(directory.path().join("log"))?)
             .spawn()?;
@@ -102,6 +106,54 @@ impl Postgres {
         }
         connection.close().await?;
         Ok(self.url(name))
+    }
+
+    /// Counts statements from here on, if they are counted.
+    pub async fn forget_statements(&self) -> Result<(), Failure> {
+        if std::env::var_os("BENCH_STATEMENTS").is_some() {
+            let mut connection = PgConnection::connect(&self.url("postgres")).await?;
+            connection
+                .execute("create extension if not exists pg_stat_statements")
+                .await?;
+            connection
+                .execute("select pg_stat_statements_reset()")
+                .await?;
+            connection.close().await?;
+        }
+        Ok(())
+    }
+
+    /// The statements on which most time was spent: milliseconds, calls and rows, each for a thousand keys.
+    pub async fn statements(&self, database: &str, keys: f64) -> Result<Vec<String>, Failure> {
+        let mut connection = PgConnection::connect(database).await?;
+        let (updates, hot): (i64, i64) = sqlx::query_as(
+            "select n_tup_upd, n_tup_hot_upd from pg_stat_user_tables where relname = 'link'",
+        )
+        .fetch_one(&mut connection)
+        .await?;
+        connection.close().await?;
+        let mut connection = PgConnection::connect(&self.url("postgres")).await?;
+        let rows: Vec<(f64, i64, i64, i64, String)> = sqlx::query_as(
+            "select total_exec_time + total_plan_time, calls, rows, cast(wal_bytes as bigint), \
+             regexp_replace(query, '\\s+', ' ', 'g') \
+             from pg_stat_statements order by 1 desc limit 24",
+        )
+        .fetch_all(&mut connection)
+        .await?;
+        connection.close().await?;
+        let lines = rows.into_iter().map(|(time, calls, rows, wal, text)| {
+            let each = |number: i64| super::number(number.try_into().unwrap_or(0)) / keys * 1e3;
+            let text: String = text.chars().take(110).collect();
+            format!(
+                "{:>8.1} ms {:>7.0} calls {:>7.0} rows {:>8.0} WAL bytes  {text}",
+                time / keys * 1e3,
+                each(calls),
+                each(rows),
+                each(wal)
+            )
+        });
+        let hot = format!("{updates} updates of links so far, {hot} of them without an index");
+        Ok(lines.chain([hot]).collect())
     }
 }
 

@@ -121,7 +121,7 @@ pub async fn links(
                         "insert into link (id, client_key, installation, account_id, subject, \
                          display_name, state, generation, credential, key_expires_at, \
                          published_generation, published_expires_at, published_at, put_again, \
-                         due_at, failures, claims, unsettled, created_at, first_end) ",
+                         due_at, failures, claims, unsettled, created_at, first_end, seen_at) ",
                     );
                     let rows = (from..links.min(from + ROWS)).map(row);
                     statement.push_values(rows, |mut values, row| {
@@ -142,12 +142,20 @@ pub async fn links(
                             .push_bind(row.due_at)
                             .push("0, 0, false")
                             .push_bind(row.published_at)
-                            .push_bind(row.key_expires_at);
+                            .push_bind(row.key_expires_at)
+                            // A person is looked for once a day, which is not what is measured.
+                            .push_bind(now);
                     });
                     statement.build().execute(&mut connection).await?;
                 }
                 connection.execute("commit").await?;
             }
+            connection
+                .execute(
+                    "insert into link_generation (client_key, account_id, generation) \
+                     select client_key, account_id, generation from link",
+                )
+                .await?;
             connection
         }};
     }

@@ -146,6 +146,9 @@ impl World {
                     number(&self.wrong)
                 ),
             );
+        } else if request.starts_with("GET /_edge/tenant_info") {
+            // Each site is asked once who it is. Without an answer it goes on as it is.
+            return json("404 Not Found", "");
         } else if let Some(rest) = request.strip_prefix("GET /delay/") {
             let delay = rest.split(' ').next().and_then(|delay| delay.parse().ok());
             self.delay.store(delay.unwrap_or(0), Ordering::Relaxed);
