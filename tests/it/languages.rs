@@ -37,9 +37,9 @@ const LOOKS: &str = "const { lang, dir, scrollWidth } = document.documentElement
     const { left, right } = heading.getBoundingClientRect(); \
     const range = document.createRange(); range.selectNodeContents(heading); \
     const text = range.getBoundingClientRect(); \
-    const inSentences = [...document.querySelectorAll(':is(p, h1, h2, li) :is(span, bdi, b)')]; \
-    const broken = inSentences.filter((part) => part.checkVisibility() && getComputedStyle(part).display === 'flex') \
-        .map((part) => part.textContent); \
+    const inSentence = ({ parentNode }) => [...parentNode.childNodes].some((part) => part.nodeType === 3 && part.data.trim()); \
+    const names = [...document.querySelectorAll('span, bdi, b')].filter((part) => part.textContent && part.checkVisibility() && inSentence(part)); \
+    const broken = names.filter((part) => !getComputedStyle(part).display.startsWith('inline')).map((part) => part.textContent); \
     const side = text.width > right - left - 8 ? 'both' : text.left - left <= right - text.right ? 'left' : 'right'; \
     return { lang, dir, over: Math.max(scrollWidth - innerWidth, 0), cut, broken, side, \
         primary: document.querySelector('main .primary:not([hidden])')?.textContent ?? '' };";
