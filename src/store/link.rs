@@ -358,6 +358,7 @@ impl Store {
             unsettled: false,
             purpose: Purpose::Person,
             probe: None,
+            handle: None,
             put_again: 0,
             seen_at: now,
             refusals: 0,
