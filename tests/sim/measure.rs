@@ -4,19 +4,15 @@
 #[path = "mod.rs"]
 mod sim;
 
-use std::error::Error;
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use tokio::time::{Instant, sleep};
 
 use self::sim::World;
 use self::sim::jira::{OMAR, Overrides};
+use self::sim::load::{Failure, Pace, load};
+use self::sim::process::{Server, megabytes};
 use self::sim::service::ServiceOptions;
 
 const STARTS: usize = 9;
@@ -26,8 +22,6 @@ const CONNECTIONS: usize = 8;
 /// What the project promises.
 const START_BOUND: Duration = Duration::from_millis(500);
 const MEMORY_BOUND: u64 = 40_000_000;
-
-type Failure = Box<dyn Error + Send + Sync>;
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
@@ -41,7 +35,7 @@ async fn main() -> Result<(), Failure> {
         // Each with a database that is not there yet, so that the migrations count.
         let file = folder.path().join(format!("start-{number}.db"));
         let before = Instant::now();
-        let product = Product::start(&binary, &world, &file).await?;
+        let product = Server::latchkey(&binary, &world, &file).await?;
         starts.push(before.elapsed());
         drop(product);
     }
@@ -55,7 +49,7 @@ async fn main() -> Result<(), Failure> {
         START_BOUND.as_millis(),
     );
 
-    let product = Product::start(&binary, &world, &folder.path().join("load.db")).await?;
+    let product = Server::latchkey(&binary, &world, &folder.path().join("load.db")).await?;
     world
         .jira
         .install("acme", &format!("{}/atlassian-connect.json", product.base))
@@ -71,13 +65,19 @@ async fn main() -> Result<(), Failure> {
     // In turns, so that whatever else this machine does hits both.
     let mut rounds = Vec::new();
     for _ in 0..ROUNDS {
-        let bare = rate(product.address, "/healthz").await?;
+        let pace = Pace::Count(REQUESTS / ROUNDS);
+        let bare = load(product.address, "/healthz", CONNECTIONS, pace)
+            .await?
+            .rate();
         // A new token for each round: they live for three minutes.
         let path = "/connect/glance?issue=KEY-1";
         let token = world
             .jira
             .iframe_token("acme", OMAR, "GET", path, &Overrides::none());
-        let glance = rate(product.address, &format!("{path}&jwt={token}")).await?;
+        let path = format!("{path}&jwt={token}");
+        let glance = load(product.address, &path, CONNECTIONS, pace)
+            .await?
+            .rate();
         rounds.push((glance / bare, glance, bare));
     }
     let loaded = product.memory()?;
@@ -99,160 +99,4 @@ async fn main() -> Result<(), Failure> {
         return Err("a bound does not hold".into());
     }
     Ok(())
-}
-
-#[expect(clippy::cast_precision_loss, reason = "it is printed with one digit")]
-fn megabytes(bytes: u64) -> f64 {
-    bytes as f64 / 1e6
-}
-
-/// The binary, serving. It is killed with this value.
-struct Product {
-    child: Child,
-    address: SocketAddr,
-    base: String,
-}
-
-impl Drop for Product {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Product {
-    /// Returns as soon as it says that it is ready.
-    async fn start(binary: &Path, world: &World, file: &Path) -> Result<Self, Failure> {
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let address = free.local_addr()?;
-        drop(free);
-        let base = format!("http://latchkey.localhost:{}", address.port());
-        let mut sealing_key = [0; 32];
-        aws_lc_rs::rand::fill(&mut sealing_key)?;
-        let child = Command::new(binary)
-            .env_clear()
-            .envs(world.settings())
-            .env("LATCHKEY_LISTEN", address.to_string())
-            .env("LATCHKEY_BASE_URL", &base)
-            .env(
-                "LATCHKEY_DATABASE_URL",
-                format!("sqlite://{}", file.display()),
-            )
-            .env(
-                "LATCHKEY_SEALING_KEYS",
-                format!("measure:{}", STANDARD.encode(sealing_key)),
-            )
-            .env("LATCHKEY_LOG", "error")
-            .stdin(Stdio::null())
-            .spawn()?;
-        let mut product = Self {
-            child,
-            address,
-            base,
-        };
-        loop {
-            if let Some(status) = product.child.try_wait()? {
-                return Err(format!("it ended before it was ready: {status}").into());
-            }
-            let mut ready = Connection::open(address);
-            if let Ok(ready) = &mut ready
-                && ready.get(&request("/readyz")).is_ok()
-            {
-                return Ok(product);
-            }
-            sleep(Duration::from_millis(1)).await;
-        }
-    }
-
-    /// Resident memory in bytes, as Linux counts it.
-    fn memory(&self) -> Result<u64, Failure> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let resident = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .and_then(|rest| rest.trim().strip_suffix("kB"))
-            .ok_or("the kernel does not say how much memory is resident")?;
-        Ok(resident.trim().parse::<u64>()? * 1024)
-    }
-}
-
-/// Requests a second over some connections that are kept alive.
-async fn rate(address: SocketAddr, path: &str) -> Result<f64, Failure> {
-    const EACH: usize = REQUESTS / ROUNDS / CONNECTIONS;
-    let before = Instant::now();
-    let threads: Vec<_> = (0..CONNECTIONS)
-        .map(|_| {
-            let request = request(path);
-            tokio::task::spawn_blocking(move || {
-                let mut connection = Connection::open(address)?;
-                for _ in 0..EACH {
-                    connection.get(&request)?;
-                }
-                Ok::<_, Failure>(())
-            })
-        })
-        .collect();
-    for thread in threads {
-        thread.await??;
-    }
-    let requests = u32::try_from(EACH * CONNECTIONS)?;
-    Ok(f64::from(requests) / before.elapsed().as_secs_f64())
-}
-
-fn request(path: &str) -> Vec<u8> {
-    format!("GET {path} HTTP/1.1\r\nHost: latchkey.localhost\r\n\r\n").into_bytes()
-}
-
-/// As little client as will do: what it takes from the processor is taken from the product.
-struct Connection {
-    stream: TcpStream,
-    answer: Vec<u8>,
-}
-
-impl Connection {
-    fn open(address: SocketAddr) -> Result<Self, Failure> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-        Ok(Self {
-            stream,
-            answer: Vec::new(),
-        })
-    }
-
-    /// Sends a request and reads the whole answer, which has to be 200.
-    fn get(&mut self, request: &[u8]) -> Result<(), Failure> {
-        self.stream.write_all(request)?;
-        self.answer.clear();
-        let mut chunk = [0; 16 * 1024];
-        let mut whole = None;
-        while whole.is_none_or(|whole| self.answer.len() < whole) {
-            let length = self.stream.read(&mut chunk)?;
-            if length == 0 {
-                return Err("the connection was closed".into());
-            }
-            self.answer.extend_from_slice(&chunk[..length]);
-            if whole.is_none() {
-                whole = self.length()?;
-            }
-        }
-        Ok(())
-    }
-
-    /// How long the answer is with its head, once that is here.
-    fn length(&self) -> Result<Option<usize>, Failure> {
-        let end = b"\r\n\r\n";
-        let Some(head) = self.answer.windows(end.len()).position(|at| at == end) else {
-            return Ok(None);
-        };
-        let text = str::from_utf8(&self.answer[..head])?;
-        if !text.starts_with("HTTP/1.1 200 ") {
-            return Err(format!("not the answer that is measured: {text}").into());
-        }
-        let length = text
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length: "))
-            .ok_or("the answer does not say how long it is")?;
-        Ok(Some(head + end.len() + length.parse::<usize>()?))
-    }
 }

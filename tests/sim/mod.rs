@@ -8,6 +8,8 @@
 
 pub mod forge_app;
 pub mod jira;
+pub mod load;
+pub mod process;
 pub mod receiver;
 pub mod service;
 
