@@ -35,7 +35,7 @@ use crate::service::Service;
 use crate::service::provider::Provider;
 use crate::service::registration::ServiceLooks;
 use crate::sites::Sites;
-use crate::store::{OpenError, Store};
+use crate::store::{JiraWaits, OpenError, Store};
 use crate::vault::Vault;
 use crate::vendor::Vendor;
 use crate::webhooks::{Destination, Webhooks};
@@ -249,7 +249,19 @@ async fn open_store(
     let destination = config.webhooks.as_ref();
     let receiver = destination.map(Destination::receiver).unwrap_or_default();
     let sites = sites(config);
-    let store = Store::open(&config.database, vault, random.clone(), sites, receiver).await?;
+    let jira_waits = match config.property.changes_with_renewals() {
+        true => JiraWaits::HoldRenewals,
+        false => JiraWaits::HoldCalls,
+    };
+    let store = Store::open(
+        &config.database,
+        vault,
+        random.clone(),
+        sites,
+        receiver,
+        jira_waits,
+    )
+    .await?;
     follow_database(&store, &outside.clock).await?;
     // Before anybody is served: a backup may have been put back.
     store.mind_clock(outside.clock.now()).await?;

@@ -186,6 +186,18 @@ labels! {
 }
 
 labels! {
+    /// What a renewal did about a handle in Jira.
+    HandleStep {
+        /// Jira has taken it.
+        Put = "put",
+        /// Nothing: Jira holds it already.
+        Unchanged = "unchanged",
+        /// Jira has to be given it later.
+        PutOff = "put_off",
+    }
+}
+
+labels! {
     /// What Atlassian answered about an account that was reported.
     AccountAnswer {
         /// Nothing has changed.
@@ -362,6 +374,7 @@ pub struct Meters {
     steps: HistogramVec,
     lease_losses: IntCounter,
     tokens: IntCounterVec,
+    handles: IntCounterVec,
     cleanups: IntCounterVec,
     accounts: IntCounterVec,
     webhooks: IntCounterVec,
@@ -388,6 +401,7 @@ impl Meters {
             steps: registered(r, HistogramVec::new(buckets("latchkey_renewal_step_seconds", "How long the steps of a renewal took.", STEP_BUCKETS), &["step"])),
             lease_losses: registered(r, IntCounter::with_opts(text("latchkey_lease_losses_total", "Renewals that were given up because their lease had run out."))),
             tokens: counters(r, text("latchkey_tokens_verified_total", "Verified tokens of Atlassian by kind and verdict."), &["kind", "verdict"]),
+            handles: counters(r, text("latchkey_handles_total", "What renewals did about handles in Jira."), &["outcome"]),
             cleanups: counters(r, text("latchkey_cleanups_total", "Tries at revocations and deletions by outcome."), &["outcome"]),
             accounts: counters(r, text("latchkey_accounts_reported_total", "Accounts that were reported to Atlassian by what it answered."), &["answer"]),
             webhooks: counters(r, text("latchkey_webhooks_sent_total", "Messages that were sent to the vendor's receiver by what came of it."), &["outcome"]),
@@ -426,6 +440,9 @@ impl Meters {
                 self.tokens
                     .with_label_values(&[kind.name(), verdict.as_str()]);
             }
+        }
+        for step in HandleStep::ALL {
+            self.handles.with_label_values(&[step.as_str()]);
         }
         for outcome in CleanupOutcome::ALL {
             self.cleanups.with_label_values(&[outcome.as_str()]);
@@ -523,6 +540,11 @@ impl Meters {
         self.tokens
             .with_label_values(&[kind.name(), verdict.as_str()])
             .inc();
+    }
+
+    /// Counts what a renewal did about a handle.
+    pub fn handle(&self, step: HandleStep) {
+        self.handles.with_label_values(&[step.as_str()]).inc();
     }
 
     /// Counts a try at a revocation or a deletion.

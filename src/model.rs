@@ -1659,13 +1659,23 @@ pub enum KeyInProperty<'a> {
 
 /// The value of the user property.
 #[derive(Serialize)]
+#[serde(untagged)]
+pub enum Property<'a> {
+    /// The key, and what belongs to it. Each renewal changes it.
+    WithKey(PropertyWithKey<'a>),
+    /// Says whose link it is. No renewal changes it.
+    Handle(PropertyHandle<'a>),
+}
+
+/// The value of the user property where it holds the key.
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Property<'a> {
+pub struct PropertyWithKey<'a> {
     /// Version of this format: 1.
     pub version: u8,
     /// The key, in one of its forms.
     #[serde(flatten)]
-    pub key: Option<KeyInProperty<'a>>,
+    pub key: KeyInProperty<'a>,
     /// When it expires, RFC 3339.
     pub expires_at: String,
     /// Name of the service.
@@ -1676,6 +1686,23 @@ pub struct Property<'a> {
     pub display_name: &'a str,
     /// Counts the renewals.
     pub generation: i64,
+}
+
+/// The value of the user property where programs ask Latchkey for the key. It has no field for a key, an expiry or a
+/// generation, so that a renewal has nothing to write.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PropertyHandle<'a> {
+    /// Version of this format: 1.
+    pub version: u8,
+    /// Name of the service.
+    pub service: &'a str,
+    /// Account id there.
+    pub subject: &'a str,
+    /// Name there.
+    pub display_name: &'a str,
+    /// The link.
+    pub link_id: &'a str,
 }
 
 #[cfg(test)]
@@ -1769,39 +1796,42 @@ mod tests {
         assert!(!told(Some(0), None, Seconds::MAX));
     }
 
-    fn property_of(generation: i64) -> Property<'static> {
-        Property {
-            version: 1,
-            key: Some(KeyInProperty::Plain("k")),
-            expires_at: rfc3339(1_795_298_400),
-            service: "Acme",
-            subject: "u-1",
-            display_name: "Robin",
-            generation,
-        }
-    }
-
     #[test]
     fn the_property_has_the_shape_that_readers_expect() {
-        let property = property_of(7);
-        let json = serde_json::to_value(&property).unwrap();
+        let property = |key| {
+            Property::WithKey(PropertyWithKey {
+                version: 1,
+                key,
+                expires_at: rfc3339(1_795_298_400),
+                service: "Acme",
+                subject: "u-1",
+                display_name: "Robin",
+                generation: 7,
+            })
+        };
+        let json = serde_json::to_value(property(KeyInProperty::Plain("k"))).unwrap();
         assert_eq!(
             json,
             serde_json::json!({"version": 1, "apiKey": "k", "expiresAt": "2026-11-21T22:00:00Z",
                 "service": "Acme", "subject": "u-1", "displayName": "Robin", "generation": 7})
         );
-        let property = |key| Property {
-            key,
-            ..property_of(7)
-        };
-        let sealed = property(Some(KeyInProperty::Sealed("e..n.c.t".to_owned())));
+        let sealed = property(KeyInProperty::Sealed("e..n.c.t".to_owned()));
         let sealed = serde_json::to_value(&sealed).unwrap();
         assert_eq!(
             (&sealed["sealedApiKey"], sealed.get("apiKey")),
             (&"e..n.c.t".into(), None)
         );
-        let handle = serde_json::to_value(property(None)).unwrap();
-        assert!(handle.get("apiKey").is_none() && handle.get("sealedApiKey").is_none());
-        assert_eq!(handle["generation"], 7);
+        let handle = Property::Handle(PropertyHandle {
+            version: 1,
+            service: "Acme",
+            subject: "u-1",
+            display_name: "Robin",
+            link_id: "l-1",
+        });
+        assert_eq!(
+            serde_json::to_value(handle).unwrap(),
+            serde_json::json!({"version": 1, "service": "Acme", "subject": "u-1",
+                "displayName": "Robin", "linkId": "l-1"})
+        );
     }
 }

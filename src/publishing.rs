@@ -1,5 +1,9 @@
-//! Publishing: requests or signs the newest key of a link if need be, and writes it to Jira.
+//! Publishing: requests or signs the newest key of a link if need be, and writes it to Jira. Where the property holds a
+//! handle instead of the key, `handle.rs` decides whether anything is to be written.
 
+mod handle;
+
+use crate::atlassian::jira::quota::DAY;
 use crate::atlassian::jira::{About, JiraError};
 use crate::clock::{Seconds, rfc3339};
 use crate::error::Error;
@@ -7,23 +11,20 @@ use crate::gate::Witness;
 use crate::grant;
 use crate::meters::{Outcome, Step};
 use crate::model::{
-    ApiKey, AsideReason, Credential, Identity, LARGEST_PROPERTY, Property, Purpose,
-    ReconnectReason, Tenant,
+    ApiKey, AsideReason, Credential, Identity, LARGEST_PROPERTY, Link, Property, PropertyHandle,
+    PropertyWithKey, Purpose, ReconnectReason, Tenant,
 };
 use crate::moments::{Moment, reach};
 use crate::parts::Parts;
 use crate::service::KeyFor;
 use crate::service::failures::KeyEndpointError;
 use crate::settling::{Decided, Due, Job, Progress, Then, backoff, keep, settle};
-use crate::store::{Claim, GivenBack};
+use crate::store::{Claim, GivenBack, InJira};
 
 /// How long a link that was set aside rests before it is tried again, in seconds.
 pub const REST: Seconds = 900;
 /// How long to wait if a key endpoint asks to wait and does not say how long, in seconds.
 const WAIT_UNLESS_SAID: Seconds = 10;
-/// How often Jira is asked whether the person of a link is still there, in seconds. A look costs three points
-/// of Jira's quota.
-const ASKED_EVERY: Seconds = 24 * 3600;
 
 /// Writes the newest key to Jira, after making it if need be, and records it. From here on a failure loses
 /// nothing: the row says that Jira lacks this generation.
@@ -40,6 +41,9 @@ pub async fn publish(parts: &Parts, claim: Claim, credential: Credential) -> Res
 pub(crate) async fn publishing(parts: &Parts, job: &mut Job) -> Progress<Decided> {
     if job.credential.api_key.is_none() {
         make_key(parts, job).await?;
+    }
+    if !parts.keys.property.changes_with_renewals() {
+        return handle::publishing_handle(parts, job).await;
     }
     let claim = &job.claim;
     let mut asked = is_to_be_asked_about(claim, parts.clock.now());
@@ -62,7 +66,7 @@ pub(crate) async fn publishing(parts: &Parts, job: &mut Job) -> Progress<Decided
     let (claim, Some(key)) = (&job.claim, &job.credential.api_key) else {
         return Ok(Decided::quietly(Then::Nothing));
     };
-    let property = property(parts, key, &claim.link.identity, claim.link.generation)?;
+    let property = property(parts, key, &claim.link)?;
     let about = About {
         tenant: &tenant,
         account: &claim.link.account_id,
@@ -75,7 +79,8 @@ pub(crate) async fn publishing(parts: &Parts, job: &mut Job) -> Progress<Decided
             reach(&parts.clock, Moment::BeforeRecord, &claim.link).await;
             let due_at = next_due(parts, key, &job.credential, parts.clock.now());
             let credential = Box::new(job.credential.clone());
-            Ok(Decided::quietly(Then::Published(credential, due_at)))
+            let then = Then::Published(credential, InJira::Key, due_at);
+            Ok(Decided::quietly(then))
         }
         Err(error) => unpublished(parts, job, error).await,
     }
@@ -114,30 +119,54 @@ async fn catch_up(
         there,
         "Jira may hold a later generation, as after a backup was put back: the link goes on above it"
     );
-    let generation = there + 1;
-    if let Some(signer) = parts.keys.signer().await? {
-        let key = signer.key(link, generation, &job.credential.tokens);
-        job.credential.api_key = Some(key.map_err(Error::from)?);
-    }
-    keep(parts, job, generation, None).await?;
+    go_on_from(parts, job, there + 1).await?;
     Ok(Ok(()))
 }
 
-/// The value of the property with this key.
-fn property<'a>(
+/// Goes on from a later generation. A signed key says of which generation it is.
+async fn go_on_from(parts: &Parts, job: &mut Job, generation: i64) -> Progress<()> {
+    if let Some(signer) = parts.keys.signer().await? {
+        let key = signer.key(&job.claim.link, generation, &job.credential.tokens);
+        job.credential.api_key = Some(key.map_err(Error::from)?);
+    }
+    keep(parts, job, generation, None).await
+}
+
+/// The value of a link's property with this key, or its handle.
+fn property<'a>(parts: &'a Parts, key: &'a ApiKey, link: &'a Link) -> Result<Property<'a>, Error> {
+    let of = (link.id.as_str(), link.generation);
+    property_of(parts, key, &link.identity, of)
+}
+
+/// The same of a link with this id and generation.
+fn property_of<'a>(
     parts: &'a Parts,
     key: &'a ApiKey,
     identity: &'a Identity,
-    generation: i64,
+    (link_id, generation): (&'a str, i64),
 ) -> Result<Property<'a>, Error> {
-    Ok(Property {
-        version: 1,
-        key: parts.keys.in_property(key)?,
-        expires_at: rfc3339(key.expires_at),
-        service: parts.service.name(),
-        subject: &identity.subject,
-        display_name: &identity.display_name,
-        generation,
+    let (service, version) = (parts.service.name(), 1);
+    let Identity {
+        subject,
+        display_name,
+    } = identity;
+    Ok(match parts.keys.in_property(key)? {
+        Some(form) => Property::WithKey(PropertyWithKey {
+            version,
+            key: form,
+            expires_at: rfc3339(key.expires_at),
+            service,
+            subject,
+            display_name,
+            generation,
+        }),
+        None => Property::Handle(PropertyHandle {
+            version,
+            service,
+            subject,
+            display_name,
+            link_id,
+        }),
     })
 }
 
@@ -146,7 +175,9 @@ fn property<'a>(
 /// # Errors
 /// When the key cannot be sealed, which only a bug can cause.
 pub fn too_large(parts: &Parts, key: &ApiKey, identity: &Identity) -> Result<Option<usize>, Error> {
-    let property = property(parts, key, identity, 1)?;
+    // All ids are equally long.
+    let link_id = parts.random.id();
+    let property = property_of(parts, key, identity, (&link_id, 1))?;
     let value = serde_json::to_vec(&property);
     let size = value
         .map_err(|error| Error::Internal(error.to_string()))?
@@ -157,7 +188,7 @@ pub fn too_large(parts: &Parts, key: &ApiKey, identity: &Identity) -> Result<Opt
 /// Whether Jira has not shown the person of a link for a day. It takes keys for people whose accounts were
 /// deactivated without a word.
 fn is_to_be_asked_about(claim: &Claim, now: Seconds) -> bool {
-    claim.purpose == Purpose::Renewal && now - claim.seen_at >= ASKED_EVERY
+    claim.purpose == Purpose::Renewal && now - claim.seen_at >= DAY
 }
 
 /// The tenant as it is now: since the claim it may have been uninstalled or disabled, or have got a new secret or
@@ -197,6 +228,12 @@ fn next_due(parts: &Parts, key: &ApiKey, credential: &Credential, now: Seconds) 
         .flatten()
         .fold(due_at, Seconds::min)
         .max(now + 1)
+}
+
+/// Whether a key has reached the earliest time at which it may be due.
+pub(crate) fn is_due(key: &ApiKey, now: Seconds) -> bool {
+    let life = (key.expires_at - key.requested_at).max(1);
+    now >= key.requested_at + life * 2 / 3 - life / 10
 }
 
 /// Makes the key that the newest generation lacks: Latchkey signs it, or the key endpoint issues it.
@@ -268,8 +305,10 @@ enum PersonInJira {
     Left,
     /// Nothing about the person: the site is not there.
     NoSite(JiraError),
-    /// They are there, or Jira's answer does not say.
-    NotLeft,
+    /// They are there.
+    There,
+    /// Jira was not asked, or its answer does not say.
+    Unknown(JiraError),
 }
 
 async fn look_for_person(parts: &Parts, claim: &Claim) -> Progress<PersonInJira> {
@@ -283,7 +322,8 @@ async fn look_for_person(parts: &Parts, claim: &Claim) -> Progress<PersonInJira>
         Ok(person) if !person.active => PersonInJira::Left,
         Err(JiraError::NotFound) => PersonInJira::Left,
         Err(error @ JiraError::NotJira { .. }) => PersonInJira::NoSite(error),
-        Ok(_) | Err(_) => PersonInJira::NotLeft,
+        Ok(_) => PersonInJira::There,
+        Err(error) => PersonInJira::Unknown(error),
     })
 }
 
@@ -294,7 +334,7 @@ async fn unpublished(parts: &Parts, job: &Job, error: JiraError) -> Progress<Dec
         JiraError::Forbidden => match look_for_person(parts, &job.claim).await? {
             PersonInJira::Left => return Ok(Decided::quietly(Then::SaidGone)),
             PersonInJira::NoSite(error) => error,
-            PersonInJira::NotLeft => JiraError::Forbidden,
+            PersonInJira::There | PersonInJira::Unknown(_) => JiraError::Forbidden,
         },
         error => error,
     };

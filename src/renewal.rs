@@ -20,7 +20,7 @@ use crate::model::{
 };
 use crate::moments::{Moment, reach};
 use crate::parts::Parts;
-use crate::publishing::{REST, publishing};
+use crate::publishing::{REST, is_due, publishing};
 use crate::secret::Secret;
 use crate::service::failures::RefreshError;
 use crate::service::provider::good_until;
@@ -148,7 +148,16 @@ async fn steps(parts: &Parts, job: &mut Job) -> Progress<Decided> {
         .service
         .may_be_asked(&claim.link.client_key, claim.probe);
     let refresh_first = may_ask && grant::is_due(&job.credential, now);
-    let publish_first = claim.is_unpublished() && worth_publishing(parts, &job.credential, now);
+    // A handle that Jira lacks is no reason to let the key run out.
+    let key_first = may_ask
+        && !parts.keys.property.changes_with_renewals()
+        && job
+            .credential
+            .api_key
+            .as_ref()
+            .is_some_and(|key| is_due(key, now));
+    let publish_first =
+        !key_first && claim.is_unpublished() && worth_publishing(parts, &job.credential, now);
     if refresh_first || !publish_first {
         next_generation(parts, job).await?;
     }
@@ -365,11 +374,19 @@ fn lasts(parts: &Parts, credential: &mut Credential, before: &Tokens) {
 
 /// Whether Jira holds a later generation of a link whose refresh token was refused: then a backup was put back
 /// that is older than the last use of the token. The link goes on from Jira's generation.
+///
+/// A handle holds no generation. There the token was used since the backup if the key was due in the meantime; a stop
+/// of all processes looks the same, and then the person is told of a backup where the service has ended the grant.
 async fn is_restored(parts: &Parts, job: &mut Job) -> Progress<bool> {
     let link = &job.claim.link;
     if link.published.is_none() {
         // A later generation in Jira is that of an earlier link.
         return Ok(false);
+    }
+    if !parts.keys.property.changes_with_renewals() {
+        return Ok(parts
+            .store
+            .may_have_been_renewed_since_backup(link.published));
     }
     let tenant = parts
         .store

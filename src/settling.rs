@@ -15,7 +15,7 @@ use crate::moments::{Moment, reach};
 use crate::parts::Parts;
 use crate::service::News;
 use crate::service::failures::RefreshError;
-use crate::store::{Claim, Failure, GivenBack};
+use crate::store::{Claim, Failure, GivenBack, InJira};
 
 /// For how many seconds Jira must keep saying that a person is gone before that is believed.
 const SAID_AGAIN: Seconds = 60;
@@ -99,8 +99,9 @@ pub(crate) enum Then {
     SaidGone,
     /// The link is gone: the tokens that the service gave are revoked.
     Discard(Box<Credential>),
-    /// Jira holds the newest key of this credential. The link is due again at this time.
-    Published(Box<Credential>, Seconds),
+    /// The newest key of this credential can be had: in Jira, or here where Jira holds a handle. The link is due
+    /// again at this time.
+    Published(Box<Credential>, InJira, Seconds),
 }
 
 /// When a link is due again.
@@ -253,8 +254,8 @@ pub(crate) async fn settle(
             until_written(&parts.meters, discard).await;
             parts.wake_cleanup.notify_one();
         }
-        Then::Published(credential, due_at) => {
-            record_published(parts, claim, &credential, due_at).await?;
+        Then::Published(credential, in_jira, due_at) => {
+            record_published(parts, claim, &credential, in_jira, due_at).await?;
         }
     }
     Ok(())
@@ -357,11 +358,12 @@ async fn tell(
     Ok(())
 }
 
-/// Records that Jira holds the newest key.
+/// Records that the newest key can be had.
 async fn record_published(
     parts: &Parts,
     claim: &Claim,
     credential: &Credential,
+    in_jira: InJira,
     due_at: Seconds,
 ) -> Result<(), Error> {
     let Some(key) = &credential.api_key else {
@@ -370,7 +372,7 @@ async fn record_published(
     let now = parts.clock.now();
     let recorded = parts
         .store
-        .published(claim, credential, key.expires_at, now, due_at);
+        .published(claim, credential, in_jira, key.expires_at, now, due_at);
     let recorded = parts.meters.timed(meters::Step::Record, recorded).await?;
     let outcome = match recorded {
         true if claim.link.published.is_none() => Outcome::FirstKey,

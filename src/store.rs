@@ -78,7 +78,7 @@ pub use admin::{Listed, Sought, SoughtState, Summary};
 pub use attempt::{END_REMEMBERED_FOR, OpenAttempt};
 pub use backup::{BackedUp, NoBackup, back_up};
 pub use checks::Unfit;
-pub use claim::{Claim, ClaimKind, LEASE, TURN, TenantsWith, Turn};
+pub use claim::{Claim, ClaimKind, JiraWaits, LEASE, TURN, TenantsWith, Turn};
 pub use cleanup::{Chore, Cleanup, CleanupKind, TriedFor};
 pub use connections::PoolUsage;
 pub use database::{Database, MostConnections, Server};
@@ -92,7 +92,7 @@ pub use link::Lease;
 pub use outbox::{Message, OutboxFigures, Receiver};
 pub use plans::statements;
 pub use quota::Share;
-pub use renewal::{Failure, GivenBack};
+pub use renewal::{Failure, GivenBack, InJira};
 pub use rotation::{KeyUse, Rotation, RotationProgress, Rotator};
 pub use schema::Schema;
 pub use signing::KeptSigningKey;
@@ -109,6 +109,8 @@ pub struct Store {
     sealer: Sealer,
     /// The hosts that a tenant may have.
     sites: Sites,
+    /// What it means for claims that Jira asks to wait.
+    jira_waits: JiraWaits,
     /// When a test write was last made, and its result.
     times: clock::Times,
     written: health::Written,
@@ -131,7 +133,7 @@ impl std::fmt::Debug for Store {
 
 impl Store {
     /// Opens the database and runs the migrations. A tenant is served only if `sites` allows its host, and `receiver` is
-    /// told what happens to links.
+    /// told what happens to links. `jira_waits` says whether renewals go on while Jira asks to wait.
     ///
     /// SQLite serves one process: the file and `{database}.lock` are locked while the store is open, by whatever
     /// name it was opened. If another process is just ending, this waits for it.
@@ -144,6 +146,7 @@ impl Store {
         random: Random,
         sites: Sites,
         receiver: Receiver,
+        jira_waits: JiraWaits,
     ) -> Result<Self, OpenError> {
         let mut database = database.clone();
         let lock = match &database {
@@ -179,6 +182,7 @@ impl Store {
             connections,
             sealer,
             sites,
+            jira_waits,
             found: Arc::default(),
             written: health::Written::default(),
             times: clock::Times::default(),

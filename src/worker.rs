@@ -183,16 +183,7 @@ impl Renewals {
             renewing.parts.jira.writes().look().await?;
             self.looked_at = now;
         }
-        if renewing.parts.jira.writes().opens_at() > now {
-            return Ok(0);
-        }
-        let (free, under_way) = (self.free(renewing), count(self.tasks.len()));
-        let free = renewing
-            .parts
-            .jira
-            .quota()
-            .renewals(free, under_way)
-            .await?;
+        let free = self.free_for_jira(renewing, now).await?;
         if free == 0 {
             return Ok(0);
         }
@@ -225,6 +216,19 @@ impl Renewals {
             self.spawn(renewing, claim);
         }
         Ok(begun)
+    }
+
+    /// How many renewals may begin as far as Jira is concerned. None waits for Jira if it writes nothing there.
+    async fn free_for_jira(&self, renewing: &Renewing, now: Seconds) -> Result<i64, Error> {
+        let (free, under_way) = (self.free(renewing), count(self.tasks.len()));
+        let parts = &renewing.parts;
+        if !parts.keys.property.changes_with_renewals() {
+            return Ok(free);
+        }
+        if parts.jira.writes().opens_at() > now {
+            return Ok(0);
+        }
+        parts.jira.quota().renewals(free, under_way).await
     }
 
     /// The next turns. Of a tenant whose links fail one after the other, one at a time is enough to see whether

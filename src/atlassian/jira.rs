@@ -14,6 +14,7 @@ pub mod answer;
 pub mod bursts;
 mod door;
 pub mod quota;
+pub mod spare;
 
 use http::{Method, StatusCode};
 use serde_json::json;
@@ -22,11 +23,12 @@ use crate::clock::{Clock, Seconds};
 use crate::error::Error;
 use crate::gate::SharedGate;
 use crate::model::{
-    AccountId, CloudId, Door, ForgeDoor, Group, LARGEST_PROPERTY, ParkReason, Person, Power,
+    AccountId, CloudId, Door, ForgeDoor, Group, LARGEST_PROPERTY, Link, ParkReason, Person, Power,
     Property, Purpose, Tenant,
 };
 use crate::outbound::{Answer, Failure, Outbound, SIZE_LIMIT, encode};
 use crate::random::Random;
+use crate::secret::fingerprint;
 use crate::store::{Calls, Store};
 
 use super::connect::Signer;
@@ -39,6 +41,7 @@ use door::{Authority, Doorway, Pass};
 
 pub use door::ActingToken;
 use quota::{JiraLimits, Quota};
+use spare::Spare;
 
 /// How long, in seconds, a tenant is not called whose Jira refuses the app's tokens or its address. The next
 /// call finds out whether it still does.
@@ -56,6 +59,7 @@ pub struct Jira {
     store: Store,
     quota: Quota,
     bursts: Bursts,
+    spare: Spare,
     /// Closed while the quota of all tenants is used up.
     writes: SharedGate,
     impersonation_url: String,
@@ -217,6 +221,7 @@ impl Jira {
             signer,
             quota: Quota::new(limits, store.clone(), clock.clone()),
             bursts: Bursts::new(&limits, clock.clone()),
+            spare: Spare::default(),
             writes: SharedGate::of_jira(store.clone(), clock.clone()),
             clock,
             random,
@@ -231,6 +236,12 @@ impl Jira {
     #[must_use]
     pub fn quota(&self) -> &Quota {
         &self.quota
+    }
+
+    /// The places for calls that no key waits for.
+    #[must_use]
+    pub fn spare(&self) -> &Spare {
+        &self.spare
     }
 
     /// The gate for all writes.
@@ -263,6 +274,26 @@ impl Jira {
         let path = self.property_path();
         self.call(about, Method::PUT, &path, Some(body)).await?;
         Ok(())
+    }
+
+    /// Tells a handle from every other one, and from the same one at another place: at another address of the site,
+    /// under another key of the property, of another person or installation.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON, which only a bug can cause.
+    pub fn fingerprint(
+        &self,
+        site: &str,
+        link: &Link,
+        handle: &Property<'_>,
+    ) -> Result<String, Error> {
+        let value = serde_json::to_string(handle);
+        let value = value.map_err(|error| Error::Internal(error.to_string()))?;
+        // None of these contains a line break; JSON writes it as `\n`.
+        let installation = link.installation.to_string();
+        let account = link.account_id.as_str();
+        let all = [site, &self.property_key, &installation, account, &value].join("\n");
+        Ok(fingerprint(&all))
     }
 
     /// Deletes the user property. A property that does not exist counts as deleted.

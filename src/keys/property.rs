@@ -10,10 +10,21 @@ use crate::keys::jwe::PublicKey;
 pub enum PropertyMode {
     /// The API key.
     Key,
-    /// Everything but the API key.
+    /// What does not change with a renewal. Programs ask Latchkey for the API key.
     Handle,
     /// The API key, encrypted to this public key.
     Sealed(PublicKey),
+}
+
+impl PropertyMode {
+    /// Whether a renewal changes the property, so that keys depend on Jira.
+    #[must_use]
+    pub fn changes_with_renewals(&self) -> bool {
+        match self {
+            Self::Key | Self::Sealed(_) => true,
+            Self::Handle => false,
+        }
+    }
 }
 
 /// The key of the user property in Jira.

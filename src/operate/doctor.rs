@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::events::Events;
 use crate::model::{LinkState, StateName};
 use crate::operate::accounts;
-use crate::operate::forecast::{Forecast, Level, SAMPLE};
+use crate::operate::forecast::{Costs, Forecast, Level, SAMPLE};
 use crate::otlp::{Collector, Otlp};
 use crate::outbound::SIZE_LIMIT;
 use crate::process::{FEW_DESCRIPTORS, raise_descriptor_limit};
@@ -265,6 +265,7 @@ async fn kept(
     let forecast = Forecast::new(
         figures.links_in(StateName::Live),
         &lives,
+        Costs::of(&config.property),
         config.jira_limits,
     );
     quota(forecast.as_ref(), findings);

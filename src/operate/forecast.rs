@@ -3,9 +3,13 @@
 //! Atlassian gives an app 65,000 points an hour over all its tenants, and writing a user property costs
 //! one. So the number of links and the life of their keys decide whether all keys can be renewed: a hundred
 //! thousand links need keys that live 2.9 hours or more, a million need 29 hours.
+//!
+//! Where the property holds a handle, a renewal writes nothing, and each person is looked at once a day or as often
+//! as the quota allows. Then keys of any life can be renewed.
 
-use crate::atlassian::jira::quota::JiraLimits;
+use crate::atlassian::jira::quota::{DAY, JiraLimits, POINTS_A_LOOK};
 use crate::clock::Seconds;
+use crate::keys::property::PropertyMode;
 
 /// Points for a renewal: one write of the property.
 const POINTS_A_RENEWAL: f64 = 1.0;
@@ -33,14 +37,36 @@ pub struct Forecast {
     pub links: i64,
     /// The life of a key in seconds: if all keys lived that long, they would need as many renewals.
     pub life: f64,
+    /// What costs points.
+    pub costs: Costs,
     /// The limits.
     pub limits: JiraLimits,
+}
+
+/// What costs points of Jira's quota.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Costs {
+    /// Each renewal, which writes its key to Jira.
+    Renewals,
+    /// Only the looks at people, each with their handle put again.
+    Looks,
+}
+
+impl Costs {
+    /// By what the property holds.
+    #[must_use]
+    pub fn of(property: &PropertyMode) -> Self {
+        match property.changes_with_renewals() {
+            true => Self::Renewals,
+            false => Self::Looks,
+        }
+    }
 }
 
 impl Forecast {
     /// The forecast for `links` whose keys live as long as `lives`. None if either is empty.
     #[must_use]
-    pub fn new(links: i64, lives: &[Seconds], limits: JiraLimits) -> Option<Self> {
+    pub fn new(links: i64, lives: &[Seconds], costs: Costs, limits: JiraLimits) -> Option<Self> {
         if links <= 0 || lives.is_empty() {
             return None;
         }
@@ -49,6 +75,7 @@ impl Forecast {
         Some(Self {
             links,
             life: lives.len() as f64 / rates,
+            costs,
             limits,
         })
     }
@@ -56,7 +83,14 @@ impl Forecast {
     /// Points an hour that renewals need if each key is renewed at its planned time.
     #[must_use]
     pub fn points_an_hour(&self) -> f64 {
-        self.links as f64 * POINTS_A_RENEWAL * 3600.0 / (self.life * RENEWED_AFTER)
+        let (points, every) = match self.costs {
+            Costs::Renewals => (POINTS_A_RENEWAL, self.life * RENEWED_AFTER),
+            Costs::Looks => (
+                POINTS_A_LOOK as f64,
+                self.limits.looks_every(self.links) as f64,
+            ),
+        };
+        self.links as f64 * points * 3600.0 / every
     }
 
     /// The same as a part of what renewals may use. Beyond 1 they need more than that.
@@ -87,6 +121,9 @@ impl Forecast {
     /// Whether the quota is enough.
     #[must_use]
     pub fn level(&self) -> Level {
+        if self.costs == Costs::Looks {
+            return Level::Enough;
+        }
         if self.links > self.links_at_all() {
             Level::RunOut
         } else if self.links > self.links_in_time() {
@@ -104,6 +141,18 @@ impl Forecast {
         let points = self.points_an_hour();
         let percent = self.ratio() * 100.0;
         let allowed = limits.renewal;
+        if self.costs == Costs::Looks {
+            let every = limits.looks_every(*links) / 3600;
+            let why = match every * 3600 > DAY {
+                true => ", which is as often as the quota allows",
+                false => "",
+            };
+            return format!(
+                "{links} links with keys of {hours:.1} h: a renewal writes nothing to Jira, so every key is \
+                 renewed in time. Each person is looked at every {every} h{why}; that takes {points:.0} of the \
+                 {allowed} points an hour that renewal may use of Jira's quota ({percent:.0} %)"
+            );
+        }
         let in_time = self.links_in_time();
         let at_all = self.links_at_all();
         let needed = self.hours_needed();
@@ -134,7 +183,7 @@ mod tests {
 
     fn forecast(links: i64, hours: f64) -> Forecast {
         let lives = [(hours * 3600.0) as Seconds];
-        Forecast::new(links, &lives, LIMITS).unwrap()
+        Forecast::new(links, &lives, Costs::Renewals, LIMITS).unwrap()
     }
 
     /// By Atlassian's limits a hundred thousand links need keys of 2.9 hours, a million need 29 hours.
@@ -173,9 +222,27 @@ mod tests {
     #[test]
     fn short_lives_count_by_how_often_they_are_renewed() {
         // One of an hour and one of two take 3 renewals in two lives of an hour: 4/3 hours each.
-        let both = Forecast::new(2, &[3600, 7200], LIMITS).unwrap();
+        let both = Forecast::new(2, &[3600, 7200], Costs::Renewals, LIMITS).unwrap();
         assert!((both.life - 4800.0).abs() < 1e-6);
-        assert!(Forecast::new(0, &[3600], LIMITS).is_none());
-        assert!(Forecast::new(5, &[], LIMITS).is_none());
+        assert!(Forecast::new(0, &[3600], Costs::Renewals, LIMITS).is_none());
+        assert!(Forecast::new(5, &[], Costs::Renewals, LIMITS).is_none());
+    }
+    #[test]
+    fn r9_with_a_handle_a_million_links_with_keys_of_an_hour_fit_into_the_quota() {
+        let with_handle = |links| Forecast::new(links, &[3600], Costs::Looks, LIMITS).unwrap();
+        let million = with_handle(1_000_000);
+        assert_eq!(million.level(), Level::Enough);
+        assert!(million.points_an_hour() <= 39_001.0, "{million:?}");
+        let words = million.words();
+        assert!(words.contains("looked at every 102 h, which is"), "{words}");
+        assert!(words.contains("39000 of the 52000 points"), "{words}");
+        // Up to so many each day; a small deployment costs next to nothing.
+        assert_eq!(LIMITS.looks_every(234_000), DAY);
+        assert!(LIMITS.looks_every(234_100) > DAY);
+        let few = with_handle(1000).words();
+        assert!(few.contains("every 24 h; that takes 167 of"), "{few}");
+        assert_eq!(LIMITS.looks_every(i64::MAX), i64::MAX / 39_000);
+        let none = JiraLimits::new(1, 80, 20);
+        assert!(none.looks_every(0) == DAY && none.looks_every(100) == 1_440_000);
     }
 }

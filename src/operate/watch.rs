@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::log::LINES_LOST;
 use crate::meters::Tally;
 use crate::model::StateName;
-use crate::operate::forecast::{Forecast, Level, SAMPLE};
+use crate::operate::forecast::{Costs, Forecast, Level, SAMPLE};
 use crate::store::Figures;
 
 /// Seconds between two summaries.
@@ -108,8 +108,10 @@ impl Warner {
         let figures = app.counted.figures(store, now).await?;
         let lives = store.lives_of_some_keys(&app.parts.random, SAMPLE).await?;
         let links = figures.links_in(StateName::Live);
+        app.parts.jira.quota().serves(links);
         let limits = app.parts.jira.quota().limits();
-        Ok(Forecast::new(links, &lives, limits))
+        let costs = Costs::of(&app.parts.keys.property);
+        Ok(Forecast::new(links, &lives, costs, limits))
     }
 
     fn say(&mut self, forecast: &Forecast, now: Seconds) -> bool {
@@ -143,7 +145,7 @@ mod tests {
             people: 13_000,
             burst: 20,
         };
-        let with = |links| Forecast::new(links, &[3600], limits).unwrap();
+        let with = |links| Forecast::new(links, &[3600], Costs::Renewals, limits).unwrap();
         let mut warner = Warner::default();
         assert!(!warner.say(&with(1000), 0), "enough is not logged");
         assert!(warner.say(&with(40_000), 10), "when it changes");

@@ -15,6 +15,7 @@ use crate::model::{Link, LinkId, Revocation, StateName};
 
 use super::cleanup::Owner;
 use super::connections::{Connections, Readable};
+use super::renewal::InJira;
 use super::sealer::Sealer;
 use super::statement::{Dialect, Query, Statement, statements};
 use super::transaction::{Finish, Transaction};
@@ -71,19 +72,24 @@ statements! {
         (select 1 from tenant t where t.client_key = link.client_key and t.installed \
         and t.installation = link.installation) returning id");
     /// Link, generation, credential or null to keep it, expiry of the key, now, next time, `put_again` as
-    /// claimed, expiry of the refresh token if unused. If the key was asked to be put again since the claim,
-    /// it is still to be put. A link that needs its person is made to work again by another statement.
+    /// claimed, expiry of the refresh token if unused, fingerprint of the handle in Jira, whether Jira has just
+    /// taken the property, whether it is to be put again. If it was asked to be put again since the claim,
+    /// it is still to be put. A link that needs its person is made to work again by another statement. Only a
+    /// write that Jira has taken shows that the person is there.
     RECORD_PUBLISHED = rows("update link set state = case when state = 'reconnect' then state else 'live' end, \
         reason = case when state = 'reconnect' then reason end, \
         credential = coalesce(v.column3, credential), published_generation = generation, \
         published_expires_at = v.column4, published_at = v.column5, \
         first_end = case when v.column8 < v.column4 then v.column8 else v.column4 end, \
         due_at = case when put_again = v.column7 then v.column6 else v.column5 end, \
-        put_again = case when put_again = v.column7 then 0 else put_again end, \
-        lacks_key = (put_again <> v.column7), \
-        failures = 0, claims = 0, claim = null, claimed_by = null, gone_since = null, \
+        put_again = case when v.column11 and put_again = 0 then 1 \
+            when put_again = v.column7 and not v.column11 then 0 else put_again end, \
+        handle = v.column9, handle_generation = generation, \
+        gone_since = case when v.column10 then null else gone_since end, \
+        lacks_key = (v.column11 or put_again <> v.column7), \
+        failures = 0, claims = 0, claim = null, claimed_by = null, \
         trouble = null, refusals = 0, refused_since = null, property_size = null",
-        [text bigint text bigint bigint bigint bigint bigint],
+        [text bigint text bigint bigint bigint bigint bigint text boolean boolean],
         "where link.id = v.column1 and link.generation = v.column2 returning id, state");
     /// Link, generation, claim, next time, failures to add, whether a token request of this claim has no outcome, what it
     /// met or null to keep what an earlier try met, when the service refused it after its key ran out or null.
@@ -139,6 +145,7 @@ pub(super) struct RecordPublished {
     pub(super) now: Seconds,
     pub(super) due_at: Seconds,
     pub(super) put_again: i64,
+    pub(super) in_jira: InJira,
     pub(super) owner: Owner,
     /// The link as it is then, and the base URL of its tenant.
     pub(super) link: Link,
@@ -321,6 +328,9 @@ fn bind_published<'q>(query: Query<'q>, (link, row): ForLink<'q, RecordPublished
         .bind(row.due_at)
         .bind(row.put_again)
         .bind(row.refresh_ends_at)
+        .bind(row.in_jira.handle())
+        .bind(row.in_jira.is_confirmed())
+        .bind(row.in_jira.is_to_be_put_again())
 }
 
 fn bind_put_off<'q>(query: Query<'q>, (link, row): ForLink<'q, PutOff>) -> Query<'q> {

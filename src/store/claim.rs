@@ -19,8 +19,9 @@ use super::statement::statements;
 use super::transaction::Finish;
 
 /// Claims links for a replica: $1 now, $2 end of the lease, $3 the claim, $4 the replica, $5 how many, $6 the
-/// tenant, $7 whether the claim is the probe. A link whose key Jira has is claimed to ask the service, so its claim
-/// is its intent too. A claim that ended without a word may have asked: its intent has an unknown outcome.
+/// tenant, $7 whether the claim is the probe, $8 whether renewals go on while Jira asks to wait. A link whose key Jira
+/// has is claimed to ask the service, so its claim is its intent too. A claim that ended without a word may have asked:
+/// its intent has an unknown outcome.
 macro_rules! claim {
     () => {
         "update link set due_at = $2, claims = claims + 1, claim = $3, claimed_by = $4, \
@@ -62,9 +63,9 @@ macro_rules! unpublished {
 macro_rules! claim_in_order {
     () => {
         " and l.due_at <= $1 and l.state <> 'reconnect' and l.installation = (select t.installation \
-        from tenant t where t.client_key = $6 and t.installed and t.enabled and t.wait_until <= $1 \
-        and t.put_wait_until <= $1) \
-        and not exists (select 1 from gate g where g.name = 'jira' and g.opens_at > $1) \
+        from tenant t where t.client_key = $6 and t.installed and t.enabled \
+        and ($8 or (t.wait_until <= $1 and t.put_wait_until <= $1))) \
+        and ($8 or not exists (select 1 from gate g where g.name = 'jira' and g.opens_at > $1)) \
         order by l.first_end limit $5"
     };
 }
@@ -84,11 +85,11 @@ statements! {
         concat!(claim!(), unpublished!(), claim_in_order!(), " for update of l skip locked)", claimed!()));
     /// In the order of the tenants' keys; each process cycles through them by itself.
     TENANTS_DUE = "select t.client_key from tenant t where t.client_key > $2 and t.installed and t.enabled \
-        and t.wait_until <= $1 and t.put_wait_until <= $1 \
+        and ($4 or (t.wait_until <= $1 and t.put_wait_until <= $1)) \
         and (select l.id from link l where l.client_key = t.client_key and l.state <> 'reconnect' \
         and l.due_at <= $1 order by l.due_at limit 1) is not null order by t.client_key limit $3";
     TENANTS_UNPUBLISHED = "select t.client_key from tenant t where t.client_key > $2 and t.installed and t.enabled \
-        and t.wait_until <= $1 and t.put_wait_until <= $1 \
+        and ($4 or (t.wait_until <= $1 and t.put_wait_until <= $1)) \
         and (select l.id from link l where l.client_key = t.client_key and l.state <> 'reconnect' \
         and (l.claim is not null or l.lacks_key) and (l.published_generation < l.generation or l.put_again > 0) \
         and l.due_at <= $1 order by l.due_at limit 1) is not null order by t.client_key limit $3";
@@ -121,6 +122,8 @@ pub struct Claim {
     pub refusals: i64,
     /// When it did so first.
     pub refused_since: Option<Seconds>,
+    /// The fingerprint of the handle that stands in Jira. None if it is not known or may have been replaced.
+    pub handle: Option<String>,
     pub(super) put_again: i64,
     pub(super) token: String,
 }
@@ -176,6 +179,22 @@ impl ClaimKind {
     }
 }
 
+/// What a wait that Jira asked for means for claims.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JiraWaits {
+    /// No link of the tenant is claimed: a renewal has to write its key to Jira.
+    HoldRenewals,
+    /// Links are claimed, because a renewal writes nothing to Jira. Each call to Jira still minds the wait.
+    HoldCalls,
+}
+
+impl JiraWaits {
+    /// Whether renewals go on meanwhile.
+    pub(super) fn pass(self) -> bool {
+        self == Self::HoldCalls
+    }
+}
+
 /// What tenants are looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TenantsWith {
@@ -186,6 +205,12 @@ pub enum TenantsWith {
 }
 
 impl Claim {
+    /// The base URL of its tenant, as it was then.
+    #[must_use]
+    pub fn site(&self) -> &str {
+        &self.tenant.base_url
+    }
+
     /// Whether Jira lacks the newest generation, or may lack it.
     #[must_use]
     pub fn is_unpublished(&self) -> bool {
@@ -218,7 +243,11 @@ impl Store {
             TenantsWith::LinksDue => &TENANTS_DUE,
             TenantsWith::UnpublishedKeys => &TENANTS_UNPUBLISHED,
         };
-        let due = statement.bind(now).bind(behind.as_str()).bind(most);
+        let due = statement
+            .bind(now)
+            .bind(behind.as_str())
+            .bind(most)
+            .bind(self.jira_waits.pass());
         let keys: Vec<String> = self.connections.all(due).await?;
         Ok(keys.into_iter().map(ClientKey).collect())
     }
@@ -287,7 +316,8 @@ impl Store {
                         .bind(lease.owner)
                         .bind(turn.most.min(left))
                         .bind(turn.tenant.as_str())
-                        .bind(past_the_gate(turn));
+                        .bind(past_the_gate(turn))
+                        .bind(self.jira_waits.pass());
                     let claimed = tx.all(claim).await?;
                     left -= i64::try_from(claimed.len()).unwrap_or(i64::MAX);
                     rows.extend(claimed);
@@ -333,6 +363,7 @@ impl Store {
             seen_at: row.seen_at,
             refusals: row.refusals,
             refused_since: row.refused_since,
+            handle: row.standing_handle(),
             put_again: row.put_again,
             token: row.claim.unwrap_or_default(),
             tenant,

@@ -125,6 +125,16 @@ impl Store {
         published_at < self.times.noted().behind_until
     }
 
+    /// Whether this key, or one after it, may have been renewed since a backup that was put back: it was in the second
+    /// half of its life before the backup came.
+    #[must_use]
+    pub fn may_have_been_renewed_since_backup(&self, published: Option<Published>) -> bool {
+        published.is_some_and(|key| {
+            let half = key.at + (key.expires_at - key.at) / 2;
+            half < self.times.noted().behind_until
+        })
+    }
+
     /// How many generations of a link Jira may be ahead of the database, in the worst case: one for each second since
     /// this was published.
     #[must_use]

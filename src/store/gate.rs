@@ -28,8 +28,8 @@ statements! {
     /// which nothing has failed for longest.
     TENANT_TO_PROBE = "select t.client_key from tenant t \
         left join failing_tenant f on f.client_key = t.client_key \
-        where t.client_key > '' and t.installed and t.enabled and t.wait_until <= $1 \
-        and t.put_wait_until <= $1 and (f.opens_at is null or f.opens_at <= $1) \
+        where t.client_key > '' and t.installed and t.enabled \
+        and ($2 or (t.wait_until <= $1 and t.put_wait_until <= $1)) and (f.opens_at is null or f.opens_at <= $1) \
         and (select l.id from link l where l.client_key = t.client_key and l.state <> 'reconnect' \
         and l.due_at <= $1 order by l.due_at limit 1) is not null \
         order by coalesce(f.met_at, 0), t.client_key limit 1";
@@ -180,7 +180,8 @@ impl Store {
 
     /// The tenant of the next probe. None if no tenant has a link that is due.
     pub async fn tenant_to_probe(&self, now: Seconds) -> Result<Option<ClientKey>, Error> {
-        let tenant: Option<String> = self.connections.optional(TENANT_TO_PROBE.bind(now)).await?;
+        let probe = TENANT_TO_PROBE.bind(now).bind(self.jira_waits.pass());
+        let tenant: Option<String> = self.connections.optional(probe).await?;
         Ok(tenant.map(ClientKey))
     }
 }

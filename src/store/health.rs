@@ -75,7 +75,7 @@ mod tests {
     use crate::clock::Clock;
     use crate::events::Events;
     use crate::random::Random;
-    use crate::store::{Database, Receiver};
+    use crate::store::{Database, JiraWaits, Receiver};
     use crate::vault::{SealingKey, Vault};
 
     static ROLLBACK: Statement = Statement::new("ROLLBACK", StatementText::Same("rollback"));
@@ -97,6 +97,7 @@ mod tests {
             Random::system(),
             sites,
             Receiver::default(),
+            JiraWaits::HoldRenewals,
         )
         .await
         .expect("it opens")

@@ -359,6 +359,7 @@ impl Store {
             intended_at: None,
             purpose: Purpose::Person,
             probe: None,
+            handle: None,
             put_again: 0,
             seen_at: now,
             refusals: 0,

@@ -52,6 +52,36 @@ pub struct Failure {
     pub refused_at: Option<Seconds>,
 }
 
+/// What the user property in Jira holds at the end of a renewal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InJira {
+    /// The key: Jira has just taken it.
+    Key,
+    /// The handle with this fingerprint: Jira has just taken it.
+    Handle(String),
+    /// The handle with this fingerprint, as before. Nothing was written.
+    SameHandle(String),
+    /// Not the handle, or nobody knows: it has to be put again.
+    NotTheHandle,
+}
+
+impl InJira {
+    pub(super) fn handle(&self) -> Option<&str> {
+        match self {
+            Self::Handle(fingerprint) | Self::SameHandle(fingerprint) => Some(fingerprint),
+            Self::Key | Self::NotTheHandle => None,
+        }
+    }
+
+    pub(super) fn is_confirmed(&self) -> bool {
+        matches!(self, Self::Key | Self::Handle(_))
+    }
+
+    pub(super) fn is_to_be_put_again(&self) -> bool {
+        *self == Self::NotTheHandle
+    }
+}
+
 impl GivenBack {
     fn counts_as_failure(self) -> bool {
         matches!(self, Self::Failed | Self::FailedWithoutAnswer)
@@ -153,8 +183,8 @@ impl Store {
             .await
     }
 
-    /// Records that Jira holds the claimed generation, sets the next time, and lists what was replaced to be
-    /// revoked.
+    /// Records that the claimed generation can be had, in Jira or here as `in_jira` says, sets the next time, and
+    /// lists what was replaced to be revoked.
     ///
     /// False if the link is gone or was replaced in the meantime. Then the key that this claim put must not
     /// stay: the property is deleted, or the newest key is put again.
@@ -162,6 +192,7 @@ impl Store {
         &self,
         claim: &Claim,
         credential: &Credential,
+        in_jira: InJira,
         expires_at: Seconds,
         now: Seconds,
         due_at: Seconds,
@@ -188,6 +219,7 @@ impl Store {
             now,
             due_at,
             put_again: claim.put_again,
+            in_jira,
             owner: claim.owner(),
             link: Link {
                 published: Some(Published {

@@ -139,6 +139,8 @@ pub(super) struct LinkRow {
     pub(super) refusals: i64,
     pub(super) refused_since: Option<i64>,
     pub(super) property_size: Option<i64>,
+    pub(super) handle: Option<String>,
+    pub(super) handle_generation: Option<i64>,
 }
 
 #[derive(FromRow)]
@@ -162,6 +164,16 @@ impl LinkRow {
             },
             ..link
         }
+    }
+
+    /// The fingerprint of the handle that stands in Jira, if nothing can have replaced it there: each generation was
+    /// recorded, the last one together with this handle, and no late write has been seen since.
+    ///
+    /// The column is in clear: an edited one keeps an old handle in Jira until the next look at the person.
+    pub(super) fn standing_handle(&self) -> Option<String> {
+        let settled = self.generation == self.published_generation && self.put_again == 0;
+        let together = self.handle_generation == Some(self.published_generation);
+        self.handle.clone().filter(|_| settled && together)
     }
 
     pub(super) fn link(&self) -> Link {

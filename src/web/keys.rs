@@ -13,7 +13,6 @@ use crate::app::App;
 use crate::atlassian::Viewer;
 use crate::clock::rfc3339;
 use crate::error::Error;
-use crate::keys::property::PropertyMode;
 
 /// `GET /.well-known/jwks.json` (RFC 7517): the keys that sign API keys (`EdDSA`), if keys are signed here, and those
 /// with which this app proves to the service which client it is (`ES256`), if it does so by assertions. Public keys are
@@ -35,7 +34,7 @@ pub async fn published(State(app): State<Arc<App>>) -> Result<Response, Error> {
 /// `GET /api/link/key`: the key of the viewer's own link, if the property does not hold the key. If it
 /// does, this route answers 404.
 pub async fn of_viewer(State(app): State<Arc<App>>, viewer: Viewer) -> Result<Response, Error> {
-    if app.parts.keys.property != PropertyMode::Handle {
+    if app.parts.keys.property.changes_with_renewals() {
         return Err(Error::NotFound);
     }
     app.limits.look(viewer.tenant(), viewer.account())?;

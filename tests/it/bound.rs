@@ -244,7 +244,7 @@ async fn t18_nobody_is_shown_or_given_what_was_changed(db: Db) {
     let scene = Scene::start(db, setting).await;
     let omar = scene.person("acme", OMAR);
     omar.link("u-100").await;
-    settle(&omar).await;
+    omar.settled().await;
     let key = async || scene.send(omar.call(Method::GET, "/api/link/key")).await;
     key().await.is(200);
     let shown = omar.status().await;

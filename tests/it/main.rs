@@ -29,6 +29,7 @@ mod given;
 mod gone;
 mod grants;
 mod growing;
+mod handles;
 mod hooks;
 mod ice;
 mod installing;

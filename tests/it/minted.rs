@@ -12,12 +12,13 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use latchkey::clock::rfc3339;
 use latchkey::server::Running;
 
 use crate::child::{Latchkey, Process, Run};
 use crate::on_both_databases;
 use crate::real_providers::oidc_provider;
-use crate::scene::{Answer, Db, Person, Scene, Setting};
+use crate::scene::{Answer, Db, Person, Scene, Setting, eventually};
 use crate::sim::jira::{MIA, OMAR, PAT};
 use crate::sim::service::{Endpoint, ServiceOptions};
 
@@ -659,29 +660,28 @@ async fn k5_a_handle_leads_the_vendors_frames_to_the_key(db: Db) {
     mia.link("u-200").await;
     let mut given = BTreeSet::new();
     for _ in 0..3 {
-        omar.recorded().await;
+        omar.settled().await;
+        let link = omar.stored_link().await.expect("there is one");
         let property = omar.property().expect("there is one");
-        let mut names: Vec<&String> = property.as_object().expect("an object").keys().collect();
-        names.sort();
-        let all = [
-            "displayName",
-            "expiresAt",
-            "generation",
-            "service",
-            "subject",
-            "version",
-        ];
-        assert_eq!(names, all);
+        let expected = json!({"version": 1, "service": property["service"],
+            "subject": "u-100", "displayName": property["displayName"], "linkId": link.id.as_str()});
+        assert_eq!(property, expected);
         let answer = key_of(&omar).await.is(200);
         assert_eq!(answer.headers["cache-control"], "no-cache, no-store");
         let answer = answer.json();
         let key = answer["apiKey"].as_str().expect("a key").to_owned();
         assert_eq!(scene.world.service.ledger().opens_api(&key), Some("u-100"));
-        let expected = json!({"apiKey": key, "expiresAt": property["expiresAt"],
-            "generation": property["generation"]});
+        let expires_at = link.published.expect("it is recorded").expires_at;
+        let expected = json!({"apiKey": key, "expiresAt": rfc3339(expires_at),
+            "generation": link.generation});
         assert_eq!(answer, expected);
         assert!(given.insert(key));
-        omar.renewed().await;
+        omar.renew().await.is(202);
+        eventually("the next key is recorded", async || {
+            let published = omar.stored_link().await?.published?;
+            (published.generation > link.generation).then_some(())
+        })
+        .await;
     }
     // Everybody gets their own, and whoever has none gets none.
     let theirs = key_of(&mia).await.is(200).json()["apiKey"].clone();
@@ -697,8 +697,9 @@ async fn k5_a_handle_leads_the_vendors_frames_to_the_key(db: Db) {
         .get("/api/link/key")
         .await
         .is_problem(401, "unauthorized");
-    let key = scene.world.jira.property_writes();
-    assert!(key.iter().all(|write| write.generation().is_some()));
+    let writes = scene.world.jira.property_writes();
+    let his = writes.iter().filter(|write| write.account == OMAR);
+    assert_eq!(his.count(), 1, "renewals write nothing");
     omar.disconnect().await;
     key_of(&omar).await.is_problem(404, "not-linked");
     given.insert(theirs);
@@ -707,7 +708,8 @@ async fn k5_a_handle_leads_the_vendors_frames_to_the_key(db: Db) {
     scene.restart_with("LATCHKEY_PROPERTY", "key").await;
     let mia = scene.person("acme", MIA);
     key_of(&mia).await.is_problem(404, "not-found");
-    mia.renewed().await;
+    mia.renew().await.is(202);
+    mia.property_of_generation(2).await;
     mia.key();
     mia.disconnect().await;
     scene.end().await;

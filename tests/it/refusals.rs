@@ -584,7 +584,7 @@ async fn t6_every_route_keeps_one_site_from_another(db: Db) {
     let here = scene.person("acme", MIA);
     let there = scene.person("globex", MIA);
     here.link("u-100").await;
-    here.recorded().await;
+    here.settled().await;
     let property = here.property();
     let returned = here.until_returned("u-200").await;
     let begun = there.begin().await;

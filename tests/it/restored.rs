@@ -50,14 +50,14 @@ impl Scene {
         assert_eq!(rights.mode() & 0o777, 0o600);
     }
 
-    async fn keep_a_backup(&self) {
+    pub async fn keep_a_backup(&self) {
         let mut database = Database::open(self.database_url()).await;
         database.back_up(self.database_url()).await;
         database.close().await;
     }
 
     /// The product stops, the backup is put back, and the product starts.
-    async fn put_backup_back(&mut self) {
+    pub async fn put_backup_back(&mut self) {
         let address = self.stop().await;
         Database::put_back(self.database_url()).await;
         self.start_again(address).await;
@@ -276,7 +276,7 @@ async fn f14_r27_a_drill_with_the_documented_commands(db: Db) {
 }
 
 impl Scene {
-    fn reads_of_the_property(&self) -> usize {
+    pub fn reads_of_the_property(&self) -> usize {
         let calls = self.world.jira.calls();
         let reads = calls
             .iter()

@@ -1137,6 +1137,17 @@ impl Person<'_> {
         .await
     }
 
+    /// Waits until a renewal is recorded, and says of which generation. Where the property is a handle, Jira does not
+    /// tell it.
+    pub async fn settled(&self) -> i64 {
+        eventually("the renewal is recorded", async || {
+            let link = self.stored_link().await?;
+            let published = link.published?.generation;
+            (published == link.generation).then_some(published)
+        })
+        .await
+    }
+
     /// Brings a renewal forward and waits for it.
     pub async fn renewed(&self) -> Value {
         let before = self.recorded().await;

@@ -55,6 +55,7 @@ const FAMILIES: &[(&str, &str, &[&str])] = &[
     ("latchkey_database_up", "gauge", &[]),
     ("latchkey_earliest_expiry_seconds", "gauge", &[]),
     ("latchkey_gate_closed_seconds", "gauge", &["gate"]),
+    ("latchkey_handles_total", "counter", &["outcome"]),
     (
         "latchkey_http_request_duration_seconds",
         "histogram",

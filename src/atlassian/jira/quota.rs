@@ -1,9 +1,16 @@
 //! Jira's hourly quota of points, shared by all tenants and all replicas.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use crate::clock::{Clock, Seconds};
 use crate::error::Error;
 use crate::model::Purpose;
 use crate::store::{Share, Store};
+
+/// How often Jira is asked whether the person of a link is still there, at best, in seconds.
+pub const DAY: Seconds = 24 * 3600;
+/// What a look at a person costs together with putting their handle again.
+pub const POINTS_A_LOOK: i64 = 4;
 
 /// Limits of the calls to Jira.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +43,16 @@ impl JiraLimits {
             burst,
         }
     }
+
+    /// How often each of so many people is looked at, and their handle put again, where renewals write nothing to
+    /// Jira: each day, or as often as three quarters of the points of renewals allow. The rest is for handles that
+    /// have changed.
+    #[must_use]
+    pub fn looks_every(&self, links: i64) -> Seconds {
+        let an_hour = (self.renewal * 3 / 4).max(1);
+        let seconds = links.saturating_mul(POINTS_A_LOOK * 3600) / an_hour;
+        seconds.max(DAY)
+    }
 }
 
 /// Jira's quota of points: 65,000 an hour for an app over all tenants; a write costs 1, reading a person 3.
@@ -46,6 +63,8 @@ pub struct Quota {
     store: Store,
     clock: Clock,
     limits: JiraLimits,
+    /// How many links there were when they were counted last. Negative before that.
+    links: AtomicI64,
     purse: tokio::sync::Mutex<Purse>,
 }
 
@@ -55,8 +74,8 @@ struct Purse {
     hour: i64,
     renewal: i64,
     person: i64,
-    /// Renewals get no more points in this hour.
-    renewal_used_up: bool,
+    /// So many points at once, or more, are not left for renewals in this hour.
+    renewal_refused: Option<i64>,
 }
 
 impl Purse {
@@ -77,6 +96,7 @@ impl Quota {
             store,
             clock,
             limits,
+            links: AtomicI64::new(-1),
             purse: tokio::sync::Mutex::default(),
         }
     }
@@ -85,6 +105,20 @@ impl Quota {
     #[must_use]
     pub fn limits(&self) -> JiraLimits {
         self.limits
+    }
+
+    /// Notes how many links there are. They are counted each minute.
+    pub fn serves(&self, links: i64) {
+        self.links.store(links, Ordering::Relaxed);
+    }
+
+    /// How often each person is looked at where renewals write nothing to Jira. None until the links were counted, a
+    /// minute after the start: before, nobody is looked at. Of a million links, most were not looked at within a day,
+    /// and each start would take the points of an hour.
+    #[must_use]
+    pub fn looks_every(&self) -> Option<Seconds> {
+        let links = self.links.load(Ordering::Relaxed);
+        (links >= 0).then(|| self.limits.looks_every(links))
     }
 
     /// The points that all replicas took in this hour, and how many of them for renewals.
@@ -126,7 +160,9 @@ impl Quota {
     /// Takes points from the database until the purse holds `points`, or fails if too few are left.
     async fn fill(&self, purse: &mut Purse, purpose: Purpose, points: i64) -> Result<bool, Error> {
         let (share, allotment) = match purpose {
-            Purpose::Renewal if purse.renewal_used_up => return Ok(false),
+            Purpose::Renewal if purse.renewal_refused.is_some_and(|most| points >= most) => {
+                return Ok(false);
+            }
             Purpose::Renewal => (
                 Share::Renewals(self.limits.renewal),
                 (self.limits.renewal / 200).clamp(1, 100),
@@ -151,11 +187,11 @@ impl Quota {
         match purpose {
             Purpose::Renewal => {
                 purse.renewal += taken.unwrap_or(0);
-                if taken.is_none() && points == 1 {
-                    purse.renewal_used_up = true;
-                    tracing::warn!(
-                        "Jira's points for renewals are used up; renewals resume at the hour"
-                    );
+                if taken.is_none() {
+                    purse.renewal_refused = Some(points);
+                    if points == 1 {
+                        tracing::warn!("Jira's points for renewals are used up until the hour");
+                    }
                 }
             }
             Purpose::Person => purse.person += taken.unwrap_or(0),

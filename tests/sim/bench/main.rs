@@ -15,7 +15,11 @@
 //! | `BENCH_AT_ONCE`, renewals under way | `256` |
 //! | `BENCH_DELAYS`, of each answer in milliseconds | `0,100` |
 //! | `BENCH_STATEMENTS`, if set, says on which statements PostgreSQL spent its time | |
+//! | `BENCH_GROWTH`, if set, instead of all that what `growth.rs` says, up to the most links of `BENCH_LINKS` | none |
+//! | `BENCH_HOUR`, instead of all that: for so many seconds what `hour.rs` says | none |
 
+mod growth;
+mod hour;
 mod plain;
 mod postgres;
 mod seed;
@@ -41,6 +45,7 @@ use latchkey::{App, Outside};
 use tokio::time::{Instant, sleep};
 
 use self::postgres::Postgres;
+use self::seed::Spread;
 use self::world::Counts;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -68,7 +73,7 @@ async fn main() -> Result<(), Failure> {
                 arguments.get(3).ok_or("which key?")?,
             );
             let (app, vault) = place.open().await?;
-            let tenants = seed::tenants(&app, place.world.port()).await?;
+            let tenants = seed::tenants(&app, place.world.port(), TENANTS).await?;
             app.parts.store.close().await;
             drop(app);
             let http = Outbound::new(true)?.client().clone();
@@ -93,6 +98,26 @@ async fn measure() -> Result<(), Failure> {
     let delays = numbers("BENCH_DELAYS", "0,100")?;
     let seconds = numbers("BENCH_SECONDS", "20")?[0];
     let window = Duration::from_secs(seconds.try_into()?);
+    if std::env::var_os("BENCH_GROWTH").is_some() {
+        let most = sizes.iter().copied().max().unwrap_or_default();
+        for database in databases.split(',') {
+            growth::measure(database, most).await?;
+        }
+        return Ok(());
+    }
+    if let Ok(hour) = std::env::var("BENCH_HOUR") {
+        let time = Duration::from_secs(hour.parse()?);
+        for database in databases.split(',') {
+            let postgres = match database {
+                "postgres" => Some(Postgres::start().await?),
+                _ => None,
+            };
+            for &links in &sizes {
+                hour::measure(database, postgres.as_ref(), links, time).await?;
+            }
+        }
+        return Ok(());
+    }
     println!(
         "database  links    | answers after      | keys/s  calls/s | CPU s per 1000 keys: \
          latchkey  database  world | allows keys/s | memory MB | claim ms"
@@ -108,12 +133,8 @@ async fn measure() -> Result<(), Failure> {
                 Some(postgres) => postgres.create("bench").await?,
                 None => format!("sqlite://{}", folder.path().join("bench.db").display()),
             };
-            let mut key = [0; 32];
-            aws_lc_rs::rand::fill(&mut key)?;
-            let mut world = Process::of(
-                Command::new(std::env::current_exe()?).args(["--world", &links.to_string()]),
-            )?;
-            let place = Place::of(&url, world.first_line()?.parse()?, &STANDARD.encode(key));
+            let mut world = Process::world(links)?;
+            let place = Place::of(&url, world.first_line()?.parse()?, &sealing_key()?);
             let claim = prepare(&place, links).await?;
             let runs = u64::try_from(delays.len() + 1)?;
             // Each run goes on for a moment after its last count, and the last must not run dry.
@@ -159,8 +180,8 @@ async fn measure() -> Result<(), Failure> {
 /// Fills the database; then says how long one claim takes, in milliseconds.
 async fn prepare(place: &Place, links: usize) -> Result<f64, Failure> {
     let (app, vault) = place.open().await?;
-    let tenants: Vec<Tenant> = seed::tenants(&app, place.world.port()).await?;
-    seed::links(&app, &vault, &place.url, &tenants, links).await?;
+    let tenants: Vec<Tenant> = seed::tenants(&app, place.world.port(), TENANTS).await?;
+    seed::links(&app, &vault, &place.url, &tenants, links, Spread::AllDue).await?;
     let now = app.parts.clock.now();
     let most = i64::try_from(TURNS)? * OF_EACH;
     let mut times = Vec::new();
@@ -198,8 +219,15 @@ async fn prepare(place: &Place, links: usize) -> Result<f64, Failure> {
     }
     app.parts.store.release(&app.renewing.replica, now).await?;
     app.parts.store.close().await;
+    seed::forget_time(&place.url).await?;
     times.sort_by(f64::total_cmp);
     Ok(times[CLAIMS / 2])
+}
+
+fn sealing_key() -> Result<String, Failure> {
+    let mut key = [0; 32];
+    aws_lc_rs::rand::fill(&mut key)?;
+    Ok(STANDARD.encode(key))
 }
 
 /// Where everything is.
@@ -207,6 +235,8 @@ struct Place {
     url: String,
     world: SocketAddr,
     key: String,
+    /// What Jira allows, and what else a measurement sets.
+    other: Vec<(&'static str, String)>,
 }
 
 impl Place {
@@ -215,12 +245,22 @@ impl Place {
             url: url.to_owned(),
             world: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
             key: key.to_owned(),
+            // What is allowed by default is far below what is measured.
+            other: vec![
+                ("LATCHKEY_JIRA_QUOTA", "1000000000".to_owned()),
+                ("LATCHKEY_JIRA_BURST", "1000".to_owned()),
+            ],
         }
+    }
+
+    /// The same with these settings in place of a Jira that allows everything.
+    fn with(self, other: Vec<(&'static str, String)>) -> Self {
+        Self { other, ..self }
     }
 
     fn settings(&self) -> Vec<(&'static str, String)> {
         let world = self.world;
-        vec![
+        let mut settings = vec![
             ("LATCHKEY_BASE_URL", "http://localhost:1".to_owned()),
             ("LATCHKEY_ALLOW_LOOPBACK_HTTP", "true".to_owned()),
             ("LATCHKEY_SITE_HOSTS", "*.localhost".to_owned()),
@@ -242,14 +282,13 @@ impl Place {
             ("LATCHKEY_PROVIDER_CLIENT_ID", "client".to_owned()),
             ("LATCHKEY_PROVIDER_CLIENT_SECRET", "secret".to_owned()),
             ("LATCHKEY_LOG", "warn".to_owned()),
-            // What is allowed by default is far below what is measured here.
-            ("LATCHKEY_JIRA_QUOTA", "1000000000".to_owned()),
-            ("LATCHKEY_JIRA_BURST", "1000".to_owned()),
             (
                 "LATCHKEY_PROVIDER_CONCURRENCY",
                 std::env::var("BENCH_AT_ONCE").unwrap_or_else(|_| "256".to_owned()),
             ),
-        ]
+        ];
+        settings.extend(self.other.clone());
+        settings
     }
 
     /// The app in this process, for what the product has no command for.
@@ -419,6 +458,11 @@ impl Drop for Process {
 }
 
 impl Process {
+    /// The service and Jira, for so many links.
+    fn world(links: usize) -> Result<Self, Failure> {
+        Self::of(Command::new(std::env::current_exe()?).args(["--world", &links.to_string()]))
+    }
+
     fn of(mut command: impl std::borrow::BorrowMut<Command>) -> Result<Self, Failure> {
         let child = command
             .borrow_mut()

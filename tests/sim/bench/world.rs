@@ -34,6 +34,8 @@ struct World {
     renewals: Vec<AtomicU32>,
     refreshes: AtomicU64,
     puts: AtomicU64,
+    /// Questions about people.
+    looks: AtomicU64,
     /// Requests that nobody should send, used refresh tokens among them.
     wrong: AtomicU64,
 }
@@ -43,6 +45,7 @@ struct World {
 pub struct Counts {
     pub refreshes: u64,
     pub puts: u64,
+    pub looks: u64,
     pub wrong: u64,
 }
 
@@ -56,6 +59,7 @@ impl Counts {
         Ok(Self {
             refreshes: next()??,
             puts: next()??,
+            looks: next()??,
             wrong: next()??,
         })
     }
@@ -86,6 +90,7 @@ pub async fn serve(links: usize) -> Result<(), Failure> {
         renewals: (0..links).map(|_| AtomicU32::new(0)).collect(),
         refreshes: AtomicU64::new(0),
         puts: AtomicU64::new(0),
+        looks: AtomicU64::new(0),
         wrong: AtomicU64::new(0),
     });
     loop {
@@ -135,14 +140,28 @@ impl World {
         } else if request.starts_with("PUT /rest/api/3/user/properties/") {
             self.puts.fetch_add(1, Ordering::Relaxed);
             return json("200 OK", "");
+        } else if let Some(rest) = request.strip_prefix("GET /rest/api/3/user?accountId=") {
+            self.looks.fetch_add(1, Ordering::Relaxed);
+            let account = rest.split(' ').next().unwrap_or_default();
+            let account = account.replace("%3A", ":");
+            return json(
+                "200 OK",
+                &format!(
+                    r#"{{"accountId":"{account}","accountType":"atlassian","active":true,"displayName":"Somebody"}}"#
+                ),
+            );
+        } else if request.starts_with("GET /_edge/tenant_info") {
+            // The sites of this Jira have no cloud id.
+            return json("404 Not Found", "");
         } else if request.starts_with("GET /counts") {
             let number = |count: &AtomicU64| count.load(Ordering::Relaxed);
             return json(
                 "200 OK",
                 &format!(
-                    "{} {} {}",
+                    "{} {} {} {}",
                     number(&self.refreshes),
                     number(&self.puts),
+                    number(&self.looks),
                     number(&self.wrong)
                 ),
             );
