@@ -1,5 +1,5 @@
--- A renewal changes its link's row three times: claim, tokens, record. No index has a column that the tokens change, so
--- PostgreSQL writes them without touching an index.
+-- A renewal changes its link's row three times: claim, tokens, record. The tokens change no column of an index, as a rule,
+-- so PostgreSQL can write them without touching one where the page has room.
 
 -- Whether Jira may lack the newest key, as it was when the link was last given back. A link that is claimed says nothing
 -- about it. The version before knows nothing of this column: a key that it leaves unpublished while the service may not

@@ -219,8 +219,8 @@ async fn end_unless_current(parts: &Parts, claim: &Claim) -> Progress<()> {
 /// that keys of one moment spread out; sooner if the refresh token would expire unused or the consent ends.
 /// At least a second from now.
 fn next_due(parts: &Parts, key: &ApiKey, credential: &Credential, now: Seconds) -> Seconds {
-    let life = (key.expires_at - key.requested_at).max(1);
-    let due_at = key.requested_at + life * 2 / 3 - parts.random.up_to(life / 10);
+    let (earliest, latest) = due_between(key);
+    let due_at = latest - parts.random.up_to(latest - earliest);
     let refresh = grant::due_at(credential, &parts.random);
     let consent = grant::look_at(credential.consent, now);
     [refresh, consent]
@@ -232,8 +232,15 @@ fn next_due(parts: &Parts, key: &ApiKey, credential: &Credential, now: Seconds) 
 
 /// Whether a key has reached the earliest time at which it may be due.
 pub(crate) fn is_due(key: &ApiKey, now: Seconds) -> bool {
+    let (earliest, _) = due_between(key);
+    now >= earliest
+}
+
+/// The earliest and the latest time at which a key may be due.
+fn due_between(key: &ApiKey) -> (Seconds, Seconds) {
     let life = (key.expires_at - key.requested_at).max(1);
-    now >= key.requested_at + life * 2 / 3 - life / 10
+    let latest = key.requested_at + life * 2 / 3;
+    (latest - life / 10, latest)
 }
 
 /// Makes the key that the newest generation lacks: Latchkey signs it, or the key endpoint issues it.
@@ -327,17 +334,22 @@ async fn look_for_person(parts: &Parts, claim: &Claim) -> Progress<PersonInJira>
     })
 }
 
-/// Jira did not take the key.
-async fn unpublished(parts: &Parts, job: &Job, error: JiraError) -> Progress<Decided> {
-    let now = parts.clock.now();
-    let error = match error {
-        JiraError::Forbidden => match look_for_person(parts, &job.claim).await? {
-            PersonInJira::Left => return Ok(Decided::quietly(Then::SaidGone)),
+/// Why Jira did not take a write. It refuses one for a person who left as it refuses one that nobody may make.
+async fn really(parts: &Parts, claim: &Claim, error: JiraError) -> Progress<JiraError> {
+    Ok(match error {
+        JiraError::Forbidden => match look_for_person(parts, claim).await? {
+            PersonInJira::Left => JiraError::NotFound,
             PersonInJira::NoSite(error) => error,
             PersonInJira::There | PersonInJira::Unknown(_) => JiraError::Forbidden,
         },
         error => error,
-    };
+    })
+}
+
+/// Jira did not take the key.
+async fn unpublished(parts: &Parts, job: &Job, error: JiraError) -> Progress<Decided> {
+    let now = parts.clock.now();
+    let error = really(parts, &job.claim, error).await?;
     let why = error.to_string();
     let soon_after = |until: Seconds, spread| Due::At(until + parts.random.up_to(spread));
     let failed = |outcome, due| Decided::with(outcome, Then::Again(due, GivenBack::Failed));

@@ -19,7 +19,7 @@ use crate::store::{Claim, InJira};
 
 use super::{
     PersonInJira, REST, end_unless_current, go_on_from, look_for_person, next_due, property,
-    tenant_now, unpublished,
+    really, tenant_now, unpublished,
 };
 
 /// What a renewal found out about the handle.
@@ -123,17 +123,16 @@ async fn find(parts: &Parts, claim: &Claim, value: &Property<'_>, behind: bool) 
     end_unless_current(parts, claim).await?;
     let error = match put(parts, claim, &tenant, value).await {
         Ok(in_jira) => return Ok(Found::Holds(in_jira)),
-        Err(JiraError::NotFound) => return Ok(Found::Gone),
-        Err(JiraError::Store(error)) => return Err(error.into()),
-        Err(JiraError::Forbidden) => match look_for_person(parts, claim).await? {
-            PersonInJira::Left => return Ok(Found::Gone),
-            PersonInJira::NoSite(error) => error,
-            PersonInJira::There | PersonInJira::Unknown(_) => JiraError::Forbidden,
-        },
-        Err(error) => error,
+        Err(error) => really(parts, claim, error).await?,
     };
-    minds(&place, claim, &error, now);
-    Ok(Found::PutOff(retry_after(parts, &error, retry_at)))
+    match error {
+        JiraError::NotFound => Ok(Found::Gone),
+        JiraError::Store(error) => Err(error.into()),
+        error => {
+            minds(&place, claim, &error, now);
+            Ok(Found::PutOff(retry_after(parts, &error, retry_at)))
+        }
+    }
 }
 
 /// Puts the handle, and says which stands there then.

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use self::sim::World;
 use self::sim::jira::{OMAR, Overrides};
+use self::sim::linux::free_address;
 use self::sim::load::{Failure, Measured, Pace, body, load};
-use self::sim::process::{Server, free_address, megabytes};
+use self::sim::process::{Server, megabytes};
 use self::sim::service::ServiceOptions;
 
 const ROUNDS: usize = 5;

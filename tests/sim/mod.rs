@@ -8,6 +8,7 @@
 
 pub mod forge_app;
 pub mod jira;
+pub mod linux;
 pub mod load;
 pub mod process;
 pub mod receiver;

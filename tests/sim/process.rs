@@ -1,6 +1,6 @@
-//! A server that is measured, as a process of its own. Linux only: memory and processor time are read from `/proc`.
+//! A server that is measured, as a process of its own.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use tokio::time::{Instant, sleep};
 
 use super::World;
+use super::linux::{self, free_address};
 use super::load::{Failure, body};
 
 /// How long a server may take until it is ready.
@@ -82,32 +83,14 @@ impl Server {
 
     /// Resident memory in bytes, as Linux counts it.
     pub fn memory(&self) -> Result<u64, Failure> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let resident = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .and_then(|rest| rest.trim().strip_suffix("kB"))
-            .ok_or("the kernel does not say how much memory is resident")?;
-        Ok(resident.trim().parse::<u64>()? * 1024)
+        linux::memory(self.child.id())
     }
 
     /// The processor time that all its threads have used, in user space and in the kernel.
     pub fn processor_time(&self) -> Result<Duration, Failure> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // The name in parentheses may contain spaces. After it, utime is the twelfth field and stime the thirteenth.
-        let (_, fields) = stat.rsplit_once(')').ok_or("no name in the statistics")?;
-        let mut ticks = 0;
-        for field in fields.split_whitespace().skip(11).take(2) {
-            ticks += field.parse::<u64>()?;
-        }
-        let each = rustix::param::clock_ticks_per_second();
-        Ok(Duration::from_millis(ticks * 1000 / each))
+        let [own, _] = linux::processor_time(self.child.id())?;
+        Ok(own)
     }
-}
-
-/// An address of this machine where nobody listens.
-pub fn free_address() -> Result<SocketAddr, Failure> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "it is printed with one digit")]

@@ -4,20 +4,17 @@ use std::time::Duration;
 
 use latchkey::App;
 use latchkey::model::{AccountId, Tenant};
-use latchkey::store::{ClaimKind, Lease, Sought, Turn};
+use latchkey::store::{ClaimKind, Lease, Sought};
 use tokio::time::Instant;
 
 use super::postgres::Postgres;
 use super::seed::{self, Spread};
-use super::{Failure, Place, Process};
+use super::{Failure, Place};
 
 /// How often each step is taken.
 const TIMES: usize = 50;
 /// So many links in the list of an admin, as a page of it has.
 const PAGE: i64 = 50;
-/// Tenants in one claim, and links of each.
-const TURNS: usize = 4;
-const OF_EACH: i64 = 8;
 
 /// The steps, as they are printed.
 const STEPS: [&str; 6] = [
@@ -37,15 +34,15 @@ const SIZES: [[(usize, usize); 3]; 2] = [
 
 /// Prints the time of each step at each size, and how it grows from the first of a row to the last.
 pub async fn measure(database: &str, most: usize) -> Result<(), Failure> {
-    let postgres = match database {
-        "postgres" => Some(Postgres::start().await?),
-        _ => None,
-    };
+    let postgres = super::server(database).await?;
     for sizes in SIZES {
         let sizes: Vec<_> = sizes
             .into_iter()
             .filter(|(links, _)| *links <= most)
             .collect();
+        if sizes.is_empty() {
+            continue;
+        }
         let mut columns = Vec::new();
         for (links, tenants) in &sizes {
             columns.push(times(postgres.as_ref(), *links, *tenants).await?);
@@ -75,15 +72,10 @@ async fn times(
     tenants: usize,
 ) -> Result<Vec<f64>, Failure> {
     let folder = tempfile::tempdir()?;
-    let url = match postgres {
-        Some(postgres) => postgres.create("bench").await?,
-        None => format!("sqlite://{}", folder.path().join("bench.db").display()),
-    };
-    let mut world = Process::world(1)?;
-    let place = Place::of(&url, world.first_line()?.parse()?, &super::sealing_key()?);
+    let (place, _world) = Place::empty(postgres, folder.path(), 1).await?;
     let (app, vault) = place.open().await?;
     let all = seed::tenants(&app, place.world.port(), tenants).await?;
-    seed::links(&app, &vault, &url, &all, links, Spread::AllDue).await?;
+    seed::links(&app, &vault, &place.url, &all, links, Spread::AllDue).await?;
     let mut medians = Vec::new();
     for step in 0..STEPS.len() {
         let mut times = Vec::new();
@@ -109,14 +101,7 @@ async fn take(
     let before = Instant::now();
     match step {
         0 => {
-            let turn = |turn: usize| Turn {
-                tenant: tenants[(number * TURNS + turn) % tenants.len()]
-                    .client_key
-                    .clone(),
-                most: OF_EACH,
-                rests: false,
-            };
-            let turns: Vec<Turn> = (0..TURNS).map(turn).collect();
+            let turns = super::turns(tenants, number);
             let lease = Lease {
                 owner: &app.renewing.replica,
                 until: now + 45,

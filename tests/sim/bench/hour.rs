@@ -31,18 +31,14 @@ pub async fn measure(
     time: Duration,
 ) -> Result<(), Failure> {
     let folder = tempfile::tempdir()?;
-    let url = match postgres {
-        Some(postgres) => postgres.create("bench").await?,
-        None => format!("sqlite://{}", folder.path().join("bench.db").display()),
-    };
-    let mut world = Process::world(links)?;
-    let place =
-        Place::of(&url, world.first_line()?.parse()?, &super::sealing_key()?).with(settings());
+    let (place, world) = Place::empty(postgres, folder.path(), links).await?;
+    let place = place.with(settings());
+    let url = &place.url;
     let (app, vault) = place.open().await?;
     let tenants = seed::tenants(&app, place.world.port(), TENANTS).await?;
-    seed::links(&app, &vault, &url, &tenants, links, Spread::AsAfterLong).await?;
+    seed::links(&app, &vault, url, &tenants, links, Spread::AsAfterLong).await?;
     app.parts.store.close().await;
-    seed::forget_time(&url).await?;
+    seed::forget_time(url).await?;
     let clock = app.parts.clock.clone();
     drop(app);
 
@@ -62,7 +58,7 @@ pub async fn measure(
     let (mut least, mut memory) = (i64::MAX, 0);
     while started.elapsed() < time {
         sleep(Duration::from_secs(1)).await;
-        least = least.min(next_end(&url).await? - clock.now());
+        least = least.min(next_end(url).await? - clock.now());
         memory = memory.max(product.memory()?);
     }
     let after = bench.processor(&product)?;

@@ -20,6 +20,8 @@
 
 mod growth;
 mod hour;
+#[path = "../linux.rs"]
+mod linux;
 mod plain;
 mod postgres;
 mod seed;
@@ -27,7 +29,7 @@ mod world;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -52,8 +54,6 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Sites that the links are spread over.
 const TENANTS: usize = 100;
-/// The ticks in which Linux counts processor time: 100 a second on every architecture.
-const TICKS: f64 = 100.0;
 /// How often a claim is timed.
 const CLAIMS: usize = 100;
 /// Of so many tenants.
@@ -108,10 +108,7 @@ async fn measure() -> Result<(), Failure> {
     if let Ok(hour) = std::env::var("BENCH_HOUR") {
         let time = Duration::from_secs(hour.parse()?);
         for database in databases.split(',') {
-            let postgres = match database {
-                "postgres" => Some(Postgres::start().await?),
-                _ => None,
-            };
+            let postgres = server(database).await?;
             for &links in &sizes {
                 hour::measure(database, postgres.as_ref(), links, time).await?;
             }
@@ -123,18 +120,10 @@ async fn measure() -> Result<(), Failure> {
          latchkey  database  world | allows keys/s | memory MB | claim ms"
     );
     for database in databases.split(',') {
-        let postgres = match database {
-            "postgres" => Some(Postgres::start().await?),
-            _ => None,
-        };
+        let postgres = server(database).await?;
         for &links in &sizes {
             let folder = tempfile::tempdir()?;
-            let url = match &postgres {
-                Some(postgres) => postgres.create("bench").await?,
-                None => format!("sqlite://{}", folder.path().join("bench.db").display()),
-            };
-            let mut world = Process::world(links)?;
-            let place = Place::of(&url, world.first_line()?.parse()?, &sealing_key()?);
+            let (place, world) = Place::empty(postgres.as_ref(), folder.path(), links).await?;
             let claim = prepare(&place, links).await?;
             let runs = u64::try_from(delays.len() + 1)?;
             // Each run goes on for a moment after its last count, and the last must not run dry.
@@ -186,16 +175,7 @@ async fn prepare(place: &Place, links: usize) -> Result<f64, Failure> {
     let most = i64::try_from(TURNS)? * OF_EACH;
     let mut times = Vec::new();
     for number in 0..CLAIMS {
-        // As the worker does when many tenants stand in line: some of each, one after the other.
-        let turns: Vec<Turn> = (0..TURNS)
-            .map(|turn| Turn {
-                tenant: tenants[(number * TURNS + turn) % tenants.len()]
-                    .client_key
-                    .clone(),
-                most: OF_EACH,
-                rests: false,
-            })
-            .collect();
+        let turns = turns(&tenants, number);
         let before = Instant::now();
         let claims = app
             .parts
@@ -224,10 +204,25 @@ async fn prepare(place: &Place, links: usize) -> Result<f64, Failure> {
     Ok(times[CLAIMS / 2])
 }
 
-fn sealing_key() -> Result<String, Failure> {
-    let mut key = [0; 32];
-    aws_lc_rs::rand::fill(&mut key)?;
-    Ok(STANDARD.encode(key))
+/// The turns of the claim of this number, as the worker has them when many tenants stand in line: some links of each, one
+/// tenant after the other.
+fn turns(tenants: &[Tenant], number: usize) -> Vec<Turn> {
+    let turn = |turn: usize| Turn {
+        tenant: tenants[(number * TURNS + turn) % tenants.len()]
+            .client_key
+            .clone(),
+        most: OF_EACH,
+        rests: false,
+    };
+    (0..TURNS).map(turn).collect()
+}
+
+/// The server of a database, where it has one.
+async fn server(database: &str) -> Result<Option<Postgres>, Failure> {
+    Ok(match database {
+        "postgres" => Some(Postgres::start().await?),
+        _ => None,
+    })
 }
 
 /// Where everything is.
@@ -240,6 +235,23 @@ struct Place {
 }
 
 impl Place {
+    /// An empty database, in this folder if it has no server, and a world for so many links.
+    async fn empty(
+        postgres: Option<&Postgres>,
+        folder: &Path,
+        links: usize,
+    ) -> Result<(Self, Process), Failure> {
+        let url = match postgres {
+            Some(postgres) => postgres.create("bench").await?,
+            None => format!("sqlite://{}", folder.join("bench.db").display()),
+        };
+        let mut world = Process::world(links)?;
+        let mut key = [0; 32];
+        aws_lc_rs::rand::fill(&mut key)?;
+        let place = Self::of(&url, world.first_line()?.parse()?, &STANDARD.encode(key));
+        Ok((place, world))
+    }
+
     fn of(url: &str, port: u16, key: &str) -> Self {
         Self {
             url: url.to_owned(),
@@ -308,7 +320,7 @@ impl Place {
         command
             .env_clear()
             .envs(self.settings())
-            .env("LATCHKEY_LISTEN", format!("127.0.0.1:{}", free_port()?))
+            .env("LATCHKEY_LISTEN", linux::free_address()?.to_string())
             .stderr(fs::File::create(log)?);
         Ok(command)
     }
@@ -347,7 +359,7 @@ impl Bench<'_> {
             sleep(Duration::from_millis(2)).await;
         };
         if let Some(postgres) = self.postgres {
-            postgres.forget_statements().await?;
+            postgres.forget_statements(&self.place.url).await?;
         }
         let before = (Instant::now(), self.processor(&process)?);
         let mut memory = 0;
@@ -416,16 +428,9 @@ fn number(count: u64) -> f64 {
     count as f64
 }
 
-/// Processor time of a process, and of its children that have ended.
+/// Processor time of a process, in seconds, and of its children that have ended.
 fn used(pid: u32) -> Result<[f64; 2], Failure> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // After the name, which may hold anything, come the state and 50 numbers.
-    let (_, rest) = stat.rsplit_once(") ").ok_or("no statistics")?;
-    let fields: Vec<&str> = rest.split(' ').collect();
-    let ticks = |at: usize| -> Result<f64, Failure> {
-        Ok(fields.get(at).ok_or("no statistics")?.parse::<f64>()? / TICKS)
-    };
-    Ok([ticks(11)? + ticks(12)?, ticks(13)? + ticks(14)?])
+    Ok(linux::processor_time(pid)?.map(|time| time.as_secs_f64()))
 }
 
 /// Processor time of a process and all its children.
@@ -437,12 +442,6 @@ fn family(pid: u32) -> Result<f64, Failure> {
         sum += used(child.parse()?).map_or(0.0, |times| times[0]);
     }
     Ok(sum)
-}
-
-fn free_port() -> Result<u16, Failure> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
-        .local_addr()?
-        .port())
 }
 
 /// A process that ends with this value.
@@ -481,13 +480,7 @@ impl Process {
 
     /// Resident memory in bytes.
     fn memory(&self) -> Result<u64, Failure> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let resident = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .and_then(|rest| rest.trim().strip_suffix("kB"))
-            .ok_or("the kernel does not say how much memory is resident")?;
-        Ok(resident.trim().parse::<u64>()? * 1024)
+        linux::memory(self.child.id())
     }
 
     /// Asks it to end, and waits.

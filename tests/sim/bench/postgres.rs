@@ -12,7 +12,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use tempfile::TempDir;
 use tokio::time::sleep;
 
-use super::{Failure, free_port};
+use super::{Failure, linux};
 
 pub struct Postgres {
     pub server: Child,
@@ -62,7 +62,7 @@ impl Postgres {
         if !made.success() {
             return Err("initdb failed".into());
         }
-        let port = free_port()?;
+        let port = linux::free_address()?.port();
         let server = program("postgres")
             .arg("-D")
             .arg(&data)
@@ -109,9 +109,9 @@ impl Postgres {
     }
 
     /// Counts statements from here on, if they are counted.
-    pub async fn forget_statements(&self) -> Result<(), Failure> {
+    pub async fn forget_statements(&self, database: &str) -> Result<(), Failure> {
         if std::env::var_os("BENCH_STATEMENTS").is_some() {
-            let mut connection = PgConnection::connect(&self.url("postgres")).await?;
+            let mut connection = PgConnection::connect(database).await?;
             connection
                 .execute("create extension if not exists pg_stat_statements")
                 .await?;
@@ -131,8 +131,6 @@ impl Postgres {
         )
         .fetch_one(&mut connection)
         .await?;
-        connection.close().await?;
-        let mut connection = PgConnection::connect(&self.url("postgres")).await?;
         let rows: Vec<(f64, i64, i64, i64, String)> = sqlx::query_as(
             "select total_exec_time + total_plan_time, calls, rows, cast(wal_bytes as bigint), \
              regexp_replace(query, '\\s+', ' ', 'g') \
