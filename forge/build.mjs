@@ -5,7 +5,8 @@
 // comes at run time from the server's first answer, and what only Connect's pages get is empty.
 //
 // A page is in English, and has the same in each other language in a template element. Which one is shown is decided
-// by src/language.js, once Jira has told its language; then the page's own script begins.
+// by src/language.js, once Jira has told its language; then the page's own scripts begin. A page loads one script and
+// one style sheet, and nothing after them: tests hold the number of requests and the size.
 import { FluentBundle, FluentNumber, FluentResource } from "@fluent/bundle";
 import { build } from "esbuild";
 import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -89,7 +90,7 @@ function wordsOf(tag, scripts) {
     words[id] = special.length === 1 ? forms.other : sorted(Object.fromEntries(special));
   }
   // In the order in which the server writes them.
-  return JSON.stringify(sorted(words));
+  return JSON.stringify(sorted(words)).replaceAll("<", "\\u003c");
 }
 
 const sorted = (named) => Object.fromEntries(Object.entries(named).sort(([a], [b]) => (a < b ? -1 : 1)));
@@ -138,16 +139,18 @@ function render(template, changes, scripts) {
   // Which language it is to speak is not known yet.
   blocks.set("content", `\n${opening} data-app="{{ app_name }}" hidden>${inner}</main>\n`);
   blocks.set("title", values.app_name);
-  blocks.set("scripts", '<script defer src="language.js"></script>');
+  blocks.set("scripts", '<script defer src="page.js"></script>');
   blocks.set("words", "");
   const page = read("templates/base.html")
     .replace(/\{% block (\w+) %\}[^]*?\{% endblock %\}/g, (_, name) => blocks.get(name) ?? "");
   const templates = [...languages.keys()].map((tag) => {
     const content = tag === MODEL ? "" : fill(template, inner, tag);
-    const words = escaped(wordsOf(tag, scripts));
-    return `<template lang="${tag}" dir="${direction(tag)}" data-words="${words}">${content}</template>\n`;
+    const words = `<script type="application/json" id="words">${wordsOf(tag, scripts)}</script>`;
+    return `<template lang="${tag}" dir="${direction(tag)}">${words}${content}</template>\n`;
   });
-  return fill(template, page, MODEL).replace("</body>", `${templates.join("")}</body>`);
+  const whole = fill(template, page, MODEL).replace("</body>", () => `${templates.join("")}</body>`);
+  // The indentation, in seven languages.
+  return whole.replace(/\n\s+/g, "\n");
 }
 
 const out = resolve(process.argv[2] ?? join(here, "build"));
@@ -159,16 +162,19 @@ for (const [name, { template, changes }] of Object.entries(pages)) {
   const imported = [...read(entry).matchAll(/import "(.*)";/g)];
   const scripts = imported.map(([, file]) => join(dirname(entry), file));
   writeFileSync(join(folder, "index.html"), render(template, changes, scripts));
-  for (const file of ["latchkey.css", "icon.svg"]) cpSync(join(top, "static", file), join(folder, file));
-  for (const [from, to] of [["language", "language"], [name, "page"]]) {
-    await build({
-      entryPoints: [join(here, "src", `${from}.js`)],
-      outfile: join(folder, `${to}.js`),
-      bundle: true,
-      minify: true,
-      // What the style sheet needs is newer than this.
-      target: "es2022",
-      legalComments: "none",
-    });
-  }
+  cpSync(join(top, "static", "icon.svg"), join(folder, "icon.svg"));
+  await build({
+    entryPoints: { page: join(here, "src", "language.js"), latchkey: join(top, "static", "latchkey.css") },
+    outdir: folder,
+    bundle: true,
+    minify: true,
+    // What the style sheet needs is newer than this.
+    target: "es2022",
+    legalComments: "none",
+    alias: {
+      page: join(top, entry),
+      // Of this package the bridge needs one function. The rest is as large as the page's own scripts.
+      "@forge/i18n": join(here, "node_modules", "@forge", "i18n", "out", "ensureLocale.js"),
+    },
+  });
 }

@@ -1,10 +1,10 @@
-// Chooses the language of the page, which is Jira's, and then lets the page's own script begin. The page has its markup
-// and words in each language in a template element.
+// Chooses the language of the page, which is Jira's, and then runs the page's own scripts. The page has its markup and
+// words in each language in a template element.
 const CONTEXT_WAIT = 2_000;
 
 // The package throws when it is loaded outside of Jira. door.js says so.
 try {
-  window.forgeBridge = require("@forge/bridge");
+  window.forgeBridge = require("./bridge.js");
 } catch { /* There is no bridge. */ }
 
 function context() {
@@ -28,13 +28,11 @@ function speak(wishes) {
   const page = document.getElementById("latchkey");
   const templates = [...document.querySelectorAll("template[lang]")];
   const tag = choose(wishes, templates.map(({ lang }) => lang));
-  const { lang, dir, content, dataset } = templates.find(({ lang }) => lang === tag);
+  const { lang, dir, content } = templates.find(({ lang }) => lang === tag);
   Object.assign(document.documentElement, { lang, dir });
+  document.body.append(content.getElementById("words"));
   // The markup outside of the templates is in the language that the document began with.
   if (content.childElementCount > 0) page.replaceChildren(content);
-  document.body.append(Object.assign(document.createElement("script"), {
-    type: "application/json", id: "words", textContent: dataset.words,
-  }));
   for (const template of templates) template.remove();
   page.hidden = false;
 }
@@ -46,5 +44,6 @@ function speak(wishes) {
   } catch { /* The browser's language counts. */ }
   window.forgeLocale = locale[0];
   speak([...locale, ...navigator.languages]);
-  document.head.append(Object.assign(document.createElement("script"), { src: "page.js" }));
+  // The build puts src/issue.js, finish.js or admin.js here. Those scripts begin as soon as they are loaded.
+  require("page");
 })();

@@ -105,6 +105,27 @@ test("the policy of both hosts is that of Forge", () => {
   assert.equal(policyFor(hostname), directives.join("; "));
 });
 
+test("a page takes two requests after it, and 30,000 bytes in all", async () => {
+  for (const [name, address, state] of [
+    ["issue", host.issueUrl, "unlinked"], ["finish", host.pageUrl("finish"), "failed"], ["admin", host.pageUrl("admin"), "ready"],
+  ]) {
+    const requests = [];
+    const note = (request) => { if (request.url().startsWith(host.networkUrl)) requests.push(request); };
+    page.on("requestfinished", note);
+    await open(address);
+    await shown(state);
+    page.off("requestfinished", note);
+    // Forge's own half of the bridge comes before everything of the app.
+    const files = requests.filter((request) => !request.url().endsWith("/bridge.js"));
+    const taken = await Promise.all(files.map(async (request) => [
+      request.url().slice(`${host.networkUrl}/${name}/`.length), (await request.sizes()).responseBodySize,
+    ]));
+    assert.deepEqual(taken.map(([file]) => file).sort(), ["index.html", "latchkey.css", "page.js"]);
+    const bytes = taken.reduce((sum, [, size]) => sum + size, 0);
+    assert.ok(bytes > 10_000 && bytes <= 30_000, `${name} takes ${bytes} bytes: ${taken.join(" ")}`);
+  }
+});
+
 test("Connect: the ticket is there before the click, Jira asks, and a tab opens with the linking page", async () => {
   await open(host.issueUrl);
   await shown("unlinked");

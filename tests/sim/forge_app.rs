@@ -1,7 +1,7 @@
 //! The pages of the Forge app, put together without Node: for the demo, which needs nothing but Rust.
 //!
 //! `forge/build.mjs` makes the real ones. Markup and words are the same here, by the same `pages.json`; the scripts
-//! come as they are, and instead of the package `@forge/bridge` they find the stand-in `forge_bridge.js`.
+//! come as they are, and instead of `bridge.js` they find the stand-in `forge_bridge.js`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,7 +24,6 @@ pub fn pages(naming: &Naming<'_>) -> BTreeMap<String, Vec<u8>> {
     for (name, page) in pages {
         let markup = render(name, page, &known["values"], naming);
         files.insert(format!("{name}/index.html"), markup.into_bytes());
-        files.insert(format!("{name}/language.js"), language().into_bytes());
         files.insert(format!("{name}/page.js"), script(name).into_bytes());
         for file in ["latchkey.css", "icon.svg"] {
             let content = read(&format!("static/{file}"));
@@ -61,7 +60,7 @@ fn render(name: &str, page: &Value, values: &Value, naming: &Naming<'_>) -> Stri
     let (inner, after) = inner.split_once("</main>").expect("it has an end");
     let block = |name: &str| match name {
         "title" => "{{ app_name }}".to_owned(),
-        "scripts" => r#"<script defer src="language.js"></script>"#.to_owned(),
+        "scripts" => r#"<script defer src="page.js"></script>"#.to_owned(),
         "content" => format!(
             "{before}<main {opening} data-app=\"{{{{ app_name }}}}\" hidden>{inner}</main>{after}"
         ),
@@ -73,28 +72,30 @@ fn render(name: &str, page: &Value, values: &Value, naming: &Naming<'_>) -> Stri
         block(found.split_once(" %}").expect("a block has a name").0)
     });
     let whole = fill(&whole, Language::En, values, naming);
-    // The page in the issue runs the script of the glance.
-    let script = match name {
-        "issue" => "glance.js".to_owned(),
-        name => format!("{name}.js"),
-    };
-    let scripts = ["frame.js", "door.js", &script];
+    let imported = imported(name);
+    let scripts: Vec<&str> = imported
+        .iter()
+        .filter_map(|file| file.rsplit('/').next())
+        .collect();
     let templates: String = Language::ALL
         .iter()
         .map(|&language| {
             let (tag, direction) = (language.tag(), language.direction());
             let words = Words::new(language, "{service}", "{app}").for_scripts(&scripts);
-            let words = escaped(&words.to_string());
             let content = match language {
                 Language::En => String::new(),
                 language => fill(inner, language, values, naming),
             };
             format!(
-                "<template lang=\"{tag}\" dir=\"{direction}\" data-words=\"{words}\">{content}</template>\n"
+                "<template lang=\"{tag}\" dir=\"{direction}\"><script type=\"application/json\" id=\"words\">{words}</script>{content}</template>\n"
             )
         })
         .collect();
-    whole.replace("</body>", &format!("{templates}</body>"))
+    let whole = whole.replace("</body>", &format!("{templates}</body>"));
+    // Without the indentation.
+    let lines = whole.lines().map(str::trim_start);
+    let lines = lines.filter(|line| !line.is_empty());
+    lines.map(|line| format!("{line}\n")).collect()
 }
 
 /// The part of Askama's language that these templates use, in one language.
@@ -160,30 +161,30 @@ fn escaped(text: &str) -> String {
     made
 }
 
-/// The script that chooses the language, and then lets the page's own begin.
-fn language() -> String {
+/// The script of a page: it chooses the language, and then runs the page's own scripts.
+fn script(page: &str) -> String {
     let bridge = include_str!("forge_bridge.js");
-    format!("{{\n{bridge}{}}}\n", read("forge/src/language.js"))
+    let own: String = imported(page)
+        .iter()
+        // Each keeps its names to itself, as a module does.
+        .map(|file| format!("{{\n\"use strict\";\n{}}}\n", read(file)))
+        .collect();
+    let language = read("forge/src/language.js");
+    format!("{{\n{bridge}function page() {{\n{own}}}\n{language}}}\n")
 }
 
-/// The scripts of a page in the order in which it imports them. Each keeps its names to itself, as a module does.
-fn script(page: &str) -> String {
-    let mut made = String::new();
-    let mut own = String::new();
-    for line in read(&format!("forge/src/{page}.js")).lines() {
-        let file = line
-            .strip_prefix("import \"")
-            .and_then(|rest| rest.strip_suffix("\";"));
-        match file {
-            Some(file) => {
-                let file = match file.strip_prefix("../../") {
-                    Some(file) => file.to_owned(),
-                    None => format!("forge/src/{}", file.trim_start_matches("./")),
-                };
-                made.push_str(&format!("{{\n\"use strict\";\n{}}}\n", read(&file)));
+/// The scripts of a page, in the order in which they run.
+fn imported(page: &str) -> Vec<String> {
+    read(&format!("forge/src/{page}.js"))
+        .lines()
+        .map(|line| {
+            let file = line.strip_prefix("import \"");
+            let file = file.and_then(|rest| rest.strip_suffix("\";"));
+            let file = file.unwrap_or_else(|| panic!("{page}.js only imports: {line}"));
+            match file.strip_prefix("../../") {
+                Some(file) => file.to_owned(),
+                None => format!("forge/src/{}", file.trim_start_matches("./")),
             }
-            None => own.push_str(&format!("{line}\n")),
-        }
-    }
-    format!("{made}{{\n{own}}}\n")
+        })
+        .collect()
 }

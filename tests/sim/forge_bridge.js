@@ -1,7 +1,8 @@
-// A stand-in for the package @forge/bridge, as far as the pages of this app use it. The calls that it makes to
-// Jira's page are those of the package.
+// A stand-in for what the build puts into a page's script: the page's own scripts, and the package @forge/bridge as
+// far as the pages use it. The calls that it makes to Jira's page are those of the package.
 function require(name) {
-  if (name !== "@forge/bridge") throw new Error(`no package ${name}`);
+  if (name === "page") return page();
+  if (name !== "./bridge.js") throw new Error(`nothing is named ${name}`);
   const callBridge = globalThis.__bridge?.callBridge;
   if (!callBridge) throw new Error("Unable to establish a connection with the Custom UI bridge.");
   const go = (url, type) => callBridge("navigate", { url, type });

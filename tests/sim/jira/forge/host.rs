@@ -5,6 +5,7 @@
 //! answer are as Forge has them.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::Path as FilePath;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,8 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Json, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -123,6 +126,7 @@ pub fn network_routes() -> Router<Jira> {
 async fn file(
     State(jira): State<Jira>,
     Path((label, page, file)): Path<(String, String, String)>,
+    asked: HeaderMap,
 ) -> Response {
     let (known, pages) = jira.look(|cloud| {
         let mut sites = cloud.sites.values();
@@ -163,7 +167,20 @@ async fn file(
             .into_bytes(),
         false => content.clone(),
     };
+    // It compresses, so that what a browser takes can be measured.
+    let takes = asked.get(header::ACCEPT_ENCODING);
+    if takes.is_some_and(|takes| takes.to_str().is_ok_and(|takes| takes.contains("gzip"))) {
+        let encoding = [(header::CONTENT_ENCODING, "gzip")];
+        return (headers, encoding, compressed(&content)).into_response();
+    }
     (headers, content).into_response()
+}
+
+fn compressed(content: &[u8]) -> Vec<u8> {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+    gzip.write_all(content)
+        .and_then(|()| gzip.finish())
+        .expect("memory takes it")
 }
 
 /// What stands in the issue: the title, the address of the icon and the frame. None where the app is not installed.
