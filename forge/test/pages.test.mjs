@@ -237,6 +237,18 @@ test("the panel has Jira's theme and writes dates in Jira's language", async () 
   }
 });
 
+test("where Jira never tells its language, the page has the browser's", async () => {
+  const bridge = readFileSync(new URL("../../tests/sim/jira/forge/bridge.js", import.meta.url), "utf8");
+  const silent = bridge.replace("const own = {", "const own = { getContext: () => new Promise(() => {}),");
+  assert.notEqual(silent, bridge);
+  await page.route("**/bridge.js", (route) => route.fulfill({ contentType: "text/javascript", body: silent }));
+  await page.addInitScript(() => Object.defineProperty(navigator, "languages", { value: ["fr-CA", "en"] }));
+  await open(host.issueUrl);
+  await shown("unlinked");
+  assert.equal(await app.locator("html").getAttribute("lang"), "fr");
+  await app.getByRole("button", { name: "Connecter", exact: true }).waitFor();
+});
+
 test("connected: another account is asked for with the ticket", async () => {
   backend.state.link = backend.linked();
   await open(host.issueUrl);
