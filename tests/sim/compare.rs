@@ -5,14 +5,15 @@
 mod sim;
 
 use std::fmt::{self, Display};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use self::sim::World;
 use self::sim::jira::{OMAR, Overrides};
 use self::sim::linux::free_address;
-use self::sim::load::{Failure, Measured, Pace, body, load};
+use self::sim::load::{Failure, Measured, Pace, Request, ask, load};
 use self::sim::process::{Server, megabytes};
 use self::sim::service::ServiceOptions;
 
@@ -64,6 +65,40 @@ const LOADS: [Load; 4] = [
     },
 ];
 
+/// One comparison: how both sides are asked, and what ACE has.
+#[derive(Clone, Copy, PartialEq)]
+enum Part {
+    /// The load does not ask for compression, and ACE has only what it needs.
+    Minimal,
+    /// The load asks as Chromium does, and ACE has the middleware of Atlassian's template.
+    Browser,
+}
+
+impl Part {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Minimal => "Without compression, ACE with nothing more than it needs",
+            Self::Browser => "As a browser asks, ACE with the middleware of Atlassian's template",
+        }
+    }
+
+    fn request(self, path: &str) -> Request {
+        match self {
+            Self::Minimal => Request::new(path),
+            Self::Browser => Request::as_a_browser(path),
+        }
+    }
+
+    /// The content coding of the page. ACE's `compression` prefers Brotli where the request takes both.
+    fn coding(self, subject: Subject) -> Option<&'static str> {
+        match (self, subject) {
+            (Self::Minimal, _) | (_, Subject::Bare) => None,
+            (Self::Browser, Subject::Latchkey) => Some("gzip"),
+            (Self::Browser, Subject::Ace) => Some("br"),
+        }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq)]
 enum Subject {
     /// `GET /healthz` of Latchkey.
@@ -100,42 +135,27 @@ async fn main() -> Result<(), Failure> {
     else {
         return Err("say which Latchkey, which Node and which app to compare".into());
     };
-    let folder = tempfile::tempdir()?;
-    let compared = Compared::start(&latchkey, &node, &app, folder.path()).await?;
-
-    let idle = compared.memory()?;
-    for subject in [Subject::Latchkey, Subject::Ace] {
-        compared
-            .load(subject, LOADS[0].connections, Pace::Lasting(WARMING))
-            .await?;
+    for part in [Part::Minimal, Part::Browser] {
+        println!("\n== {}", part.name());
+        let folder = tempfile::tempdir()?;
+        let compared = Compared::start(part, &latchkey, &node, &app, folder.path()).await?;
+        compared.measure().await?;
     }
-    let mut columns: Vec<Vec<Column>> = LOADS
-        .iter()
-        .map(|load| load.subjects.iter().map(|_| Column::default()).collect())
-        .collect();
-    for _ in 0..ROUNDS {
-        for (load, columns) in LOADS.iter().zip(&mut columns) {
-            for (&subject, column) in load.subjects.iter().zip(columns) {
-                let (measured, processor) =
-                    compared.load(subject, load.connections, load.pace).await?;
-                column.rate.push(measured.rate());
-                column.p50.push(measured.percentile(50));
-                column.p99.push(measured.percentile(99));
-                column.processor.push(processor);
-            }
-        }
-    }
+    Ok(())
+}
 
+/// Prints what was measured under each load.
+fn print(columns: &[Vec<Column>]) {
     println!("median of {ROUNDS} rounds (smallest to largest)");
-    for (load, columns) in LOADS.iter().zip(&columns) {
+    for (load, columns) in LOADS.iter().zip(columns) {
         println!("\n{}", load.name);
         println!(
-            "{:<16}{:>26}{:>24}{:>24}{:>28}",
+            "{:<16}{:>26}{:>26}{:>26}{:>28}",
             "", "requests a second", "p50, ms", "p99, ms", "processor ms/1000 requests"
         );
         for (subject, column) in load.subjects.iter().zip(columns) {
             println!(
-                "{:<16}{:>26}{:>24}{:>24}{:>28}",
+                "{:<16}{:>26}{:>26}{:>26}{:>28}",
                 subject.name(),
                 Spread(&column.rate, 0).to_string(),
                 Spread(&column.p50, 2).to_string(),
@@ -153,20 +173,6 @@ async fn main() -> Result<(), Failure> {
             }
         }
     }
-
-    println!("\nmemory, MB      idle   afterwards");
-    let afterwards = compared.memory()?;
-    for (name, idle, afterwards) in [
-        ("Latchkey", idle.0, afterwards.0),
-        ("ACE", idle.1, afterwards.1),
-    ] {
-        println!(
-            "{name:<14}{:>6.1}{:>13.1}",
-            megabytes(idle),
-            megabytes(afterwards)
-        );
-    }
-    Ok(())
 }
 
 impl Column {
@@ -199,6 +205,7 @@ impl Display for Spread<'_> {
 
 /// Both servers, where the same tenant is installed with the same shared secret.
 struct Compared {
+    part: Part,
     world: World,
     latchkey: Server,
     ace: Server,
@@ -206,6 +213,7 @@ struct Compared {
 
 impl Compared {
     async fn start(
+        part: Part,
         latchkey: &Path,
         node: &Path,
         app: &Path,
@@ -218,27 +226,89 @@ impl Compared {
 
         // The view of ACE's page is what Latchkey's panel answers, so both send the same page.
         let none = Overrides::none();
-        let page = body(latchkey.address, &path(&world, Subject::Latchkey, &none))?;
+        let plain = Request::new(&path(&world, Subject::Latchkey, &none));
+        let page = ask(latchkey.address, &plain)?.with_status(200)?.body()?;
         std::fs::write(folder.join("panel.hbs"), &page)?;
-        let ace = start_ace(&world, node, app, folder).await?;
-        if body(ace.address, &path(&world, Subject::Ace, &none))? != page {
-            return Err("ACE answers with another page".into());
-        }
-        println!("page: {} bytes, not compressed", page.len());
+        let ace = start_ace(part, &world, node, app, folder).await?;
 
-        // Whether both look at the signature at all. ACE reports it.
-        eprintln!("a forged token follows, which both have to refuse");
+        println!("page: {} bytes", page.len());
         let forged = Overrides::none().secret("another secret");
-        for (subject, server) in [(Subject::Latchkey, &latchkey), (Subject::Ace, &ace)] {
-            if body(server.address, &path(&world, subject, &forged)).is_ok() {
-                return Err(format!("{} accepts a forged token", subject.name()).into());
+        for (subject, server, refusal) in [
+            (Subject::Latchkey, &latchkey, 401),
+            // ACE answers 400 where it cannot decode a token, for which it checks the signature.
+            (Subject::Ace, &ace, 400),
+        ] {
+            let name = subject.name();
+            let request = part.request(&path(&world, subject, &none));
+            let answer = ask(server.address, &request)?.with_status(200)?;
+            let coding = answer.header("content-encoding");
+            if coding != part.coding(subject) {
+                return Err(format!("{name} sends the page as {coding:?}").into());
             }
+            let body = answer.body()?;
+            println!(
+                "{name} sends {} bytes of it, {}, and {} of headers and framing",
+                body.len(),
+                coding.unwrap_or("not compressed"),
+                answer.sent() - body.len(),
+            );
+            if unpacked(node, coding, body)? != page {
+                return Err(format!("{name} answers with another page").into());
+            }
+
+            // Whether it looks at the signature at all. ACE reports it.
+            eprintln!("a forged token follows, which {name} has to refuse");
+            let forged = part.request(&path(&world, subject, &forged));
+            ask(server.address, &forged)?
+                .with_status(refusal)
+                .map_err(|failure| format!("{name} and a forged token: {failure}"))?;
         }
         Ok(Self {
+            part,
             world,
             latchkey,
             ace,
         })
+    }
+
+    /// All rounds, and prints what came of them.
+    async fn measure(&self) -> Result<(), Failure> {
+        let idle = self.memory()?;
+        for subject in [Subject::Latchkey, Subject::Ace] {
+            self.load(subject, LOADS[0].connections, Pace::Lasting(WARMING))
+                .await?;
+        }
+        let mut columns: Vec<Vec<Column>> = LOADS
+            .iter()
+            .map(|load| load.subjects.iter().map(|_| Column::default()).collect())
+            .collect();
+        for _ in 0..ROUNDS {
+            for (load, columns) in LOADS.iter().zip(&mut columns) {
+                for (&subject, column) in load.subjects.iter().zip(columns) {
+                    let (measured, processor) =
+                        self.load(subject, load.connections, load.pace).await?;
+                    column.rate.push(measured.rate());
+                    column.p50.push(measured.percentile(50));
+                    column.p99.push(measured.percentile(99));
+                    column.processor.push(processor);
+                }
+            }
+        }
+        print(&columns);
+
+        println!("\nmemory, MB      idle   afterwards");
+        let afterwards = self.memory()?;
+        for (name, idle, afterwards) in [
+            ("Latchkey", idle.0, afterwards.0),
+            ("ACE", idle.1, afterwards.1),
+        ] {
+            println!(
+                "{name:<14}{:>6.1}{:>13.1}",
+                megabytes(idle),
+                megabytes(afterwards)
+            );
+        }
+        Ok(())
     }
 
     /// Asks a subject, and says how many milliseconds of processor time its process used for 1000 requests.
@@ -254,8 +324,9 @@ impl Compared {
         };
         // A new token each time: they live for three minutes.
         let path = path(&self.world, subject, &Overrides::none());
+        let request = self.part.request(&path);
         let before = server.processor_time()?;
-        let measured = load(server.address, &path, connections, pace).await?;
+        let measured = load(server.address, &request, connections, pace).await?;
         let used = server.processor_time()? - before;
         let thousands = f64::from(u32::try_from(measured.requests())?) / 1e3;
         Ok((measured, used.as_secs_f64() * 1e3 / thousands))
@@ -278,8 +349,34 @@ fn path(world: &World, subject: Subject, overrides: &Overrides) -> String {
     format!("{path}&jwt={token}")
 }
 
+/// A body without its content coding, which Node undoes.
+fn unpacked(node: &Path, coding: Option<&str>, body: Vec<u8>) -> Result<Vec<u8>, Failure> {
+    let undo = match coding {
+        None => return Ok(body),
+        Some("gzip") => "gunzipSync",
+        Some("br") => "brotliDecompressSync",
+        Some(other) => return Err(format!("nothing here undoes {other}").into()),
+    };
+    let script =
+        format!("process.stdout.write(require('zlib').{undo}(require('fs').readFileSync(0)))");
+    let mut child = Command::new(node)
+        .args(["-e", &script])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    // Node reads until the input is closed, and only then writes.
+    let written = child.stdin.take().map(|mut input| input.write_all(&body));
+    let output = child.wait_with_output()?;
+    written.ok_or("Node has no input")??;
+    if !output.status.success() {
+        return Err(format!("{undo} of Node cannot read the page").into());
+    }
+    Ok(output.stdout)
+}
+
 /// The app of tests/compare, with the view that is in this folder.
 async fn start_ace(
+    part: Part,
     world: &World,
     node: &Path,
     app: &Path,
@@ -299,6 +396,9 @@ async fn start_ace(
         .env("CLIENT_KEY", &site.client_key)
         .env("SHARED_SECRET", secret.ok_or("the site has no secret")?)
         .env("SITE", world.jira.url(SITE));
+    if part == Part::Browser {
+        command.env("MIDDLEWARE", "template");
+    }
     let base = format!("http://{address}");
     let ready = path(world, Subject::Ace, &Overrides::none());
     Server::start(command, address, base, &ready).await

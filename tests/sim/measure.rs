@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use self::sim::World;
 use self::sim::jira::{OMAR, Overrides};
-use self::sim::load::{Failure, Pace, load};
+use self::sim::load::{Failure, Pace, Request, load};
 use self::sim::process::{Server, megabytes};
 use self::sim::service::ServiceOptions;
 
@@ -66,7 +66,8 @@ async fn main() -> Result<(), Failure> {
     let mut rounds = Vec::new();
     for _ in 0..ROUNDS {
         let pace = Pace::Count(REQUESTS / ROUNDS);
-        let bare = load(product.address, "/healthz", CONNECTIONS, pace)
+        let bare = Request::new("/healthz");
+        let bare = load(product.address, &bare, CONNECTIONS, pace)
             .await?
             .rate();
         // A new token for each round: they live for three minutes.
@@ -74,8 +75,8 @@ async fn main() -> Result<(), Failure> {
         let token = world
             .jira
             .iframe_token("acme", OMAR, "GET", path, &Overrides::none());
-        let path = format!("{path}&jwt={token}");
-        let glance = load(product.address, &path, CONNECTIONS, pace)
+        let glance = Request::new(&format!("{path}&jwt={token}"));
+        let glance = load(product.address, &glance, CONNECTIONS, pace)
             .await?
             .rate();
         rounds.push((glance / bare, glance, bare));

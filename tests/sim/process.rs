@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::World;
 use super::linux::{self, free_address};
-use super::load::{Failure, body};
+use super::load::{Failure, Request, ask};
 
 /// How long a server may take until it is ready.
 const STARTING: Duration = Duration::from_secs(30);
@@ -69,11 +69,12 @@ impl Server {
             base,
         };
         let started = Instant::now();
+        let ready = Request::new(ready);
         loop {
             if let Some(status) = server.child.try_wait()? {
                 return Err(format!("it ended before it was ready: {status}").into());
             }
-            match body(address, ready) {
+            match ask(address, &ready).and_then(|answer| answer.with_status(200)) {
                 Ok(_) => return Ok(server),
                 Err(failure) if started.elapsed() > STARTING => return Err(failure),
                 Err(_) => sleep(Duration::from_millis(1)).await,
