@@ -22,8 +22,6 @@ use super::transaction::{Finish, Transaction};
 
 /// The most writes in one transaction: enough to share its cost, few enough to keep it short.
 const TOGETHER: usize = 64;
-/// The numbers of rows that statements are prepared for. A number in between is padded to the next.
-const PREPARED: [usize; 4] = [1, 4, 16, 64];
 /// Concurrent transactions. SQLite has one writer; on PostgreSQL one may write its rows while another waits
 /// for the disk.
 const AT_ONCE_SQLITE: usize = 1;
@@ -352,20 +350,9 @@ async fn about_many<'q, T, R: Readable>(
     rows: &[ForLink<'q, T>],
     bind: fn(Query<'q>, ForLink<'q, T>) -> Query<'q>,
 ) -> Result<Vec<R>, Error> {
-    let Some(last) = rows.last().copied() else {
+    let Some(query) = statement.about_all(tx.dialect(), rows, bind) else {
         return Ok(Vec::new());
     };
-    let size = PREPARED
-        .into_iter()
-        .find(|size| *size >= rows.len())
-        .unwrap_or(rows.len());
-    // Repeating the last row has no effect, because each row is changed once.
-    let filled = rows
-        .iter()
-        .copied()
-        .chain(std::iter::repeat(last))
-        .take(size);
-    let query = filled.fold(statement.about(size), bind);
     Ok(tx.all(query).await?)
 }
 

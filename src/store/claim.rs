@@ -269,19 +269,21 @@ impl Store {
         }
         let mut rows = self.claim_rows(lease, turns, most, kind, now).await?;
         rows.sort_by_key(|row| row.link.first_end);
+        let mut keys: Vec<ClientKey> = turns.iter().map(|turn| turn.tenant.clone()).collect();
+        keys.retain(|key| rows.iter().any(|row| row.link.client_key == key.as_str()));
+        let tenants = self.find_tenants(&keys).await?;
         let mut claims: Vec<Claim> = Vec::with_capacity(rows.len());
         for row in rows {
-            let found = claims
-                .iter()
-                .rev()
-                .find(|claim| claim.tenant.client_key.as_str() == row.link.client_key)
-                .map(|claim| claim.tenant.clone());
-            let tenant = match found {
-                Some(tenant) => Some(tenant),
-                None => self.tenant_of_claimed(&row, rest_until).await?,
-            };
-            if let Some(tenant) = tenant {
-                claims.push(self.opened_claim(tenant, row, kind));
+            match tenants.get(&ClientKey(row.link.client_key.clone())) {
+                Some(Ok(tenant)) => claims.push(self.opened_claim(tenant.clone(), row, kind)),
+                // Uninstalled at this moment. If the link still exists, it is due again when the lease expires.
+                None => {}
+                // The tenant is set aside, which an event reports. Only this link is set aside with it, so that
+                // no other link waits.
+                Some(Err(why)) => {
+                    let claim = row.link.claim.as_deref().unwrap_or_default();
+                    self.rest(&row.link.link(), claim, *why, rest_until).await?;
+                }
             }
         }
         Ok(claims)
@@ -325,27 +327,6 @@ impl Store {
                 Ok(Finish::Commit(rows))
             })
             .await
-    }
-
-    /// The tenant of a row that was just claimed. None if the link cannot be renewed now.
-    async fn tenant_of_claimed(
-        &self,
-        row: &ClaimedRow,
-        rest_until: Seconds,
-    ) -> Result<Option<Tenant>, Error> {
-        let row = &row.link;
-        match self.find_tenant(&ClientKey(row.client_key.clone())).await? {
-            Some(Ok(tenant)) => Ok(Some(tenant)),
-            // Uninstalled at this moment. If the link still exists, it is due again when the lease expires.
-            None => Ok(None),
-            // The tenant is set aside, which an event reports. Only this link is set aside with it, so that
-            // no other link waits.
-            Some(Err(why)) => {
-                let claim = row.claim.as_deref().unwrap_or_default();
-                self.rest(&row.link(), claim, why, rest_until).await?;
-                Ok(None)
-            }
-        }
     }
 
     fn opened_claim(&self, tenant: Tenant, claimed: ClaimedRow, kind: ClaimKind) -> Claim {

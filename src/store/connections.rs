@@ -265,7 +265,7 @@ impl Engine for Sqlite {
     const ANSWER: Duration = ANSWER_SQLITE;
 
     fn arguments(query: Query<'_>) -> Result<(SqlStr, Self::Arguments), sqlx::Error> {
-        query.for_database::<Self>(Dialect::Sqlite)
+        query.for_sqlite()
     }
 
     fn rows_affected(done: &Self::QueryResult) -> u64 {
@@ -281,7 +281,7 @@ impl Engine for Postgres {
     const ANSWER: Duration = ANSWER_POSTGRES;
 
     fn arguments(query: Query<'_>) -> Result<(SqlStr, Self::Arguments), sqlx::Error> {
-        query.for_database::<Self>(Dialect::Postgres)
+        query.for_postgres()
     }
 
     fn rows_affected(done: &Self::QueryResult) -> u64 {
@@ -621,6 +621,8 @@ async fn sqlite(file: &str, create: bool, trust: Trust) -> Result<SqlitePool, sq
         .foreign_keys(true);
     SqlitePoolOptions::new()
         .max_connections(4)
+        // Each has a thread of this process, which does not go away as a server does.
+        .test_before_acquire(false)
         .acquire_timeout(FREE_SQLITE)
         .before_acquire(move |connection, metadata| {
             let good = !connection.is_in_transaction() && trust.covers(&metadata);

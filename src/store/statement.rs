@@ -16,10 +16,14 @@
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
-use super::migrations::columns;
-use sqlx::database::Database;
+use sqlx::postgres::PgArguments;
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{
+    Arguments as _, AssertSqlSafe, Database, Encode, Postgres, SqlSafeStr as _, SqlStr, Sqlite,
+    Type,
+};
 
-use sqlx::{Arguments as _, AssertSqlSafe, Encode, SqlSafeStr as _, SqlStr, Type};
+use super::migrations::columns;
 
 /// Declares statements, and lists them in the `STATEMENTS` of the module.
 ///
@@ -56,6 +60,9 @@ macro_rules! statements {
     };
 }
 pub(super) use statements;
+
+/// The numbers of rows that statements are prepared for on SQLite. A number in between is padded to the next.
+const PREPARED: [usize; 4] = [1, 4, 16, 64];
 
 /// One of the two databases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,8 +107,9 @@ pub(super) enum StatementText {
     Sqlite(&'static str),
     /// Only PostgreSQL runs it.
     Postgres(&'static str),
-    /// About several rows at once, each with its own values. Both databases call the columns of `values`
-    /// `column1`, `column2` and so on.
+    /// About several rows at once, each with its own values, which are the columns `column1`, `column2` and so on
+    /// of `v`. SQLite gets a parameter for each value, PostgreSQL an array for each column, so that one text is
+    /// prepared and planned for any number of rows.
     Rows {
         head: &'static str,
         /// The types of one row's values.
@@ -140,8 +148,16 @@ impl Statement {
             | (StatementText::Postgres(text), Dialect::Postgres) => text,
             (StatementText::Sqlite(_), Dialect::Postgres)
             | (StatementText::Postgres(_), Dialect::Sqlite) => return None,
-            (StatementText::Rows { head, types, tail }, _) => {
-                return Some(Cow::Owned(text_about(rows, head, types, tail)));
+            (StatementText::Rows { head, types, tail }, Dialect::Sqlite) => {
+                let head = self.named[dialect as usize].get_or_init(|| with_columns(head));
+                let text = format!("{head} from {} {tail}", values(rows, types));
+                return Some(Cow::Owned(text));
+            }
+            (StatementText::Rows { head, types, tail }, Dialect::Postgres) => {
+                let named = self.named[dialect as usize].get_or_init(|| {
+                    format!("{} from {} {tail}", with_columns(head), arrays(types))
+                });
+                return Some(Cow::Borrowed(named));
             }
         };
         if !text.contains('{') {
@@ -156,8 +172,27 @@ impl Statement {
         Query::from(self).bind(value)
     }
 
+    /// The statement about these rows; `bind` adds the values of each. None if there are no rows. Each row may be there
+    /// more than once.
+    pub(super) fn about_all<'q, R: Copy>(
+        &'static self,
+        dialect: Dialect,
+        rows: &[R],
+        bind: impl Fn(Query<'q>, R) -> Query<'q>,
+    ) -> Option<Query<'q>> {
+        let last = rows.last().copied()?;
+        let size = match dialect {
+            Dialect::Sqlite => PREPARED.into_iter().find(|size| *size >= rows.len()),
+            // One text serves any number.
+            Dialect::Postgres => None,
+        };
+        let size = size.unwrap_or(rows.len());
+        let filled = rows.iter().copied().chain(std::iter::repeat(last));
+        Some(filled.take(size).fold(self.about(size), bind))
+    }
+
     /// The statement about this many rows, without values yet.
-    pub(super) fn about<'q>(&'static self, rows: usize) -> Query<'q> {
+    fn about<'q>(&'static self, rows: usize) -> Query<'q> {
         let in_a_row = match &self.form {
             StatementText::Rows { types, .. } => types.len(),
             _ => 0,
@@ -171,20 +206,27 @@ impl Statement {
 }
 
 /// The parameters are the values of the rows, row by row.
-fn text_about(rows: usize, head: &str, types: &[&str], tail: &str) -> String {
-    let mut text = format!("{head} from (values ");
-    for row in 0..rows {
-        text.push_str(if row == 0 { "(" } else { ", (" });
-        for (at, kind) in types.iter().enumerate() {
-            let comma = if at == 0 { "" } else { ", " };
-            let number = row * types.len() + at + 1;
-            text.push_str(&format!("{comma}cast(${number} as {kind})"));
-        }
-        text.push(')');
-    }
-    text.push_str(") as v ");
-    text.push_str(tail);
-    text
+fn values(rows: usize, types: &[&str]) -> String {
+    let row = |row: usize| {
+        let first = row * types.len() + 1;
+        let values = types.iter().zip(first..);
+        let values = values.map(|(kind, number)| format!("cast(${number} as {kind})"));
+        format!("({})", values.collect::<Vec<_>>().join(", "))
+    };
+    let rows: Vec<_> = (0..rows).map(row).collect();
+    format!("(values {}) as v", rows.join(", "))
+}
+
+/// The parameters are the columns.
+fn arrays(types: &[&str]) -> String {
+    let arrays = types.iter().zip(1..);
+    let arrays = arrays.map(|(kind, number)| format!("cast(${number} as {kind}[])"));
+    let columns = (1..=types.len()).map(|number| format!("column{number}"));
+    format!(
+        "unnest({}) as v ({})",
+        arrays.collect::<Vec<_>>().join(", "),
+        columns.collect::<Vec<_>>().join(", ")
+    )
 }
 
 /// A value of one of the three column types.
@@ -269,40 +311,89 @@ impl<'q> Query<'q> {
         self
     }
 
-    /// Text and values for a database.
-    pub(super) fn for_database<DB: Database>(
-        self,
-        dialect: Dialect,
-    ) -> Result<(SqlStr, DB::Arguments), sqlx::Error>
-    where
-        Option<Cow<'q, str>>: Encode<'q, DB> + Type<DB>,
-        Option<i64>: Encode<'q, DB> + Type<DB>,
-        Option<bool>: Encode<'q, DB> + Type<DB>,
-    {
-        let Self {
-            statement,
-            rows,
-            values,
-        } = self;
-        let text = match statement.text(dialect, rows) {
-            Some(Cow::Borrowed(text)) => text.into_sql_str(),
-            // It consists of literals and numbers.
-            Some(Cow::Owned(text)) => AssertSqlSafe(text).into_sql_str(),
-            None => {
-                let name = statement.name;
-                return Err(sqlx::Error::Protocol(format!("{name} is not for SQLite")));
-            }
+    /// Text and values for SQLite.
+    pub(super) fn for_sqlite(self) -> Result<(SqlStr, SqliteArguments), sqlx::Error> {
+        let text = self.text(Dialect::Sqlite)?;
+        Ok((text, one_by_one::<Sqlite>(self.values)?))
+    }
+
+    /// Text and values for PostgreSQL.
+    pub(super) fn for_postgres(self) -> Result<(SqlStr, PgArguments), sqlx::Error> {
+        let text = self.text(Dialect::Postgres)?;
+        let arguments = match &self.statement.form {
+            StatementText::Rows { types, .. } => by_column(&self.values, types)?,
+            _ => one_by_one::<Postgres>(self.values)?,
         };
-        let mut arguments = DB::Arguments::default();
-        arguments.reserve(values.len(), 0);
-        for value in values {
-            match value {
-                SqlValue::Text(text) => arguments.add(text),
-                SqlValue::Number(number) => arguments.add(number),
-                SqlValue::Truth(truth) => arguments.add(truth),
-            }
-            .map_err(sqlx::Error::Encode)?;
-        }
         Ok((text, arguments))
     }
+
+    fn text(&self, dialect: Dialect) -> Result<SqlStr, sqlx::Error> {
+        match self.statement.text(dialect, self.rows) {
+            Some(Cow::Borrowed(text)) => Ok(text.into_sql_str()),
+            // It consists of literals and numbers.
+            Some(Cow::Owned(text)) => Ok(AssertSqlSafe(text).into_sql_str()),
+            None => {
+                let name = self.statement.name;
+                let not_for = format!("{name} is not for {dialect:?}");
+                Err(sqlx::Error::Protocol(not_for))
+            }
+        }
+    }
+}
+
+/// A parameter for each value.
+fn one_by_one<'q, DB: Database>(values: Vec<SqlValue<'q>>) -> Result<DB::Arguments, sqlx::Error>
+where
+    Option<Cow<'q, str>>: Encode<'q, DB> + Type<DB>,
+    Option<i64>: Encode<'q, DB> + Type<DB>,
+    Option<bool>: Encode<'q, DB> + Type<DB>,
+{
+    let mut arguments = DB::Arguments::default();
+    arguments.reserve(values.len(), 0);
+    for value in values {
+        match value {
+            SqlValue::Text(text) => arguments.add(text),
+            SqlValue::Number(number) => arguments.add(number),
+            SqlValue::Truth(truth) => arguments.add(truth),
+        }
+        .map_err(sqlx::Error::Encode)?;
+    }
+    Ok(arguments)
+}
+
+/// An array for each column of rows with values of these types.
+fn by_column(values: &[SqlValue<'_>], types: &[&str]) -> Result<PgArguments, sqlx::Error> {
+    let mut arguments = PgArguments::default();
+    for (at, kind) in types.iter().enumerate() {
+        let column = values.iter().skip(at).step_by(types.len());
+        let wrong = || sqlx::Error::Encode(format!("value {at} of a row is no {kind}").into());
+        match *kind {
+            "text" => {
+                let texts = column.map(|value| match value {
+                    SqlValue::Text(text) => Some(text.as_deref()),
+                    _ => None,
+                });
+                let texts: Option<Vec<_>> = texts.collect();
+                arguments.add(texts.ok_or_else(wrong)?)
+            }
+            "bigint" => {
+                let numbers = column.map(|value| match value {
+                    SqlValue::Number(number) => Some(*number),
+                    _ => None,
+                });
+                let numbers: Option<Vec<_>> = numbers.collect();
+                arguments.add(numbers.ok_or_else(wrong)?)
+            }
+            _ => {
+                let truths = column.map(|value| match value {
+                    SqlValue::Truth(truth) => Some(*truth),
+                    _ => None,
+                });
+                let truths: Option<Vec<_>> = truths.collect();
+                arguments.add(truths.ok_or_else(wrong)?)
+            }
+        }
+        .map_err(sqlx::Error::Encode)?;
+    }
+    Ok(arguments)
 }

@@ -1,5 +1,6 @@
 //! Tenants: found, locked, made to wait, forgotten.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use http::Method;
@@ -27,14 +28,14 @@ statements! {
     /// An update, because it locks the row on both databases.
     TENANT_LOCK = "update tenant set updated_at = $2 where client_key = $1 returning {tenant}";
     /// With the gate of all tenants: this is read right before a call.
-    TENANT_BY_KEY = "select {tenant as t}, g.opens_at as jira_opens_at, (select r.revision from tenant_revision r \
+    TENANTS_BY_KEY = rows("select {tenant as t}, g.opens_at as jira_opens_at, (select r.revision from tenant_revision r \
         where r.client_key = t.client_key) as revision, f.installation as forge_installation, \
         f.environment as forge_environment, f.cloud_id as forge_cloud_id, f.since as forge_since, \
         f.sealed as forge_sealed, f.system_token as forge_system_token, \
-        f.system_token_ends_at as forge_system_token_ends_at \
-        from tenant t cross join gate g left join forge_installation f \
-        on f.client_key = t.client_key and f.standing = 'current' \
-        where t.client_key = $1 and g.name = 'jira'";
+        f.system_token_ends_at as forge_system_token_ends_at",
+        [text],
+        "join tenant t on t.client_key = v.column1 cross join gate g left join forge_installation f \
+        on f.client_key = t.client_key and f.standing = 'current' where g.name = 'jira'");
     TENANT_ACTS_AS_USER = "update tenant set acts_as_user = $2 where client_key = $1";
     TENANT_WAIT = "update tenant set wait_until = $2, wait_reason = $3 where client_key = $1 and wait_until < $2";
     TENANT_WAIT_PUT = "update tenant set put_wait_until = $2, wait_reason = $3 where client_key = $1 and put_wait_until < $2";
@@ -213,18 +214,18 @@ pub(super) fn open(vault: &Vault, sites: &Sites, row: TenantRow) -> Result<Tenan
 pub(super) type FoundTenant = Option<Result<Tenant, AsideReason>>;
 
 impl Store {
-    /// The tenant of a client key, while it is installed. It is read after this was called, together with others who ask
-    /// for the same: a page of an issue that many open costs no more than one.
+    /// The tenant of a client key, while it is installed. It is read after this was called, together with what others ask
+    /// for: a page of an issue that many open costs no more than one.
     ///
     /// # Errors
     /// [`Error::Internal`] for a tenant that does not open, [`Error::Unauthorized`] for one whose host is not
     /// allowed: another party may own it now.
     pub async fn tenant(&self, client_key: &ClientKey) -> Result<Option<Tenant>, Error> {
         let reader = || {
-            let (store, key) = (self.clone(), client_key.clone());
-            move || {
-                let (store, key) = (store.clone(), key.clone());
-                async move { store.find_tenant(&key).await.map_err(Arc::new) }
+            let store = self.clone();
+            move |keys: Vec<ClientKey>| {
+                let store = store.clone();
+                async move { store.find_each(keys).await }
             }
         };
         let found = self.found.ask(client_key, reader).await;
@@ -253,10 +254,40 @@ impl Store {
 
     /// The tenant of a client key, while it is installed; or why it is set aside.
     pub(super) async fn find_tenant(&self, client_key: &ClientKey) -> Result<FoundTenant, Error> {
-        let row = self.tenant_row(client_key.as_str()).await?;
-        Ok(row
-            .filter(|row| row.installed)
-            .map(|row| open(&self.sealer.vault, &self.sites, row)))
+        let mut found = self.find_tenants(std::slice::from_ref(client_key)).await?;
+        Ok(found.remove(client_key))
+    }
+
+    /// Those of these tenants that are installed, or why each is set aside.
+    pub(super) async fn find_tenants(
+        &self,
+        keys: &[ClientKey],
+    ) -> Result<HashMap<ClientKey, Result<Tenant, AsideReason>>, Error> {
+        let keys: Vec<&str> = keys.iter().map(ClientKey::as_str).collect();
+        let mut found = HashMap::with_capacity(keys.len());
+        for row in self.tenant_rows(&keys).await? {
+            let key = ClientKey(row.client_key.clone());
+            if row.installed && !found.contains_key(&key) {
+                found.insert(key, open(&self.sealer.vault, &self.sites, row));
+            }
+        }
+        Ok(found)
+    }
+
+    /// What was found about each of these tenants.
+    async fn find_each(
+        &self,
+        keys: Vec<ClientKey>,
+    ) -> HashMap<ClientKey, Result<FoundTenant, Arc<Error>>> {
+        let found = self.find_tenants(&keys).await.map_err(Arc::new);
+        let each = keys.into_iter().map(|key| {
+            let found = match &found {
+                Ok(found) => Ok(found.get(&key).cloned()),
+                Err(error) => Err(error.clone()),
+            };
+            (key, found)
+        });
+        each.collect()
     }
 
     /// The tenant's own key, even if the tenant is uninstalled. None if it was destroyed or does not open.
@@ -266,8 +297,15 @@ impl Store {
     }
 
     pub(super) async fn tenant_row(&self, client_key: &str) -> Result<Option<TenantRow>, Error> {
-        let by_key = TENANT_BY_KEY.bind(client_key);
-        Ok(self.connections.optional(by_key).await?)
+        Ok(self.tenant_rows(&[client_key]).await?.pop())
+    }
+
+    async fn tenant_rows(&self, keys: &[&str]) -> Result<Vec<TenantRow>, Error> {
+        let dialect = self.connections.dialect();
+        match TENANTS_BY_KEY.about_all(dialect, keys, |query, key| query.bind(key)) {
+            Some(by_key) => Ok(self.connections.all(by_key).await?),
+            None => Ok(Vec::new()),
+        }
     }
 
     pub(super) fn key_of(&self, row: &TenantRow) -> Option<TenantKey> {

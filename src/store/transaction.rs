@@ -16,7 +16,7 @@ use crate::error::Error;
 use super::connections::{
     Connections, Engine, Held, Pool, Readable, all, execute, in_time, optional,
 };
-use super::statement::Query;
+use super::statement::{Dialect, Query};
 
 /// How a transaction ends.
 pub(super) enum Finish<T> {
@@ -104,6 +104,14 @@ async fn finish<T>(
 }
 
 impl Transaction<'_> {
+    /// The database that it runs on.
+    pub(super) fn dialect(&self) -> Dialect {
+        match self {
+            Self::Sqlite(_) => Dialect::Sqlite,
+            Self::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
     async fn commit(self) -> Result<(), sqlx::Error> {
         match self {
             Self::Sqlite(transaction) => transaction.commit().await,

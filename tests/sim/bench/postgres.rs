@@ -70,7 +70,12 @@ impl Postgres {
             .arg(directory.path())
             .args(["-h", "127.0.0.1", "-p", &port.to_string()])
             .args(match std::env::var_os("BENCH_STATEMENTS") {
-                Some(_) => &["-c", "shared_preload_libraries=pg_stat_statements"][..],
+                Some(_) => &[
+                    "-c",
+                    "shared_preload_libraries=pg_stat_statements",
+                    "-c",
+                    "pg_stat_statements.track_planning=on",
+                ][..],
                 None => &[],
             })
             .stdout(Stdio::null())
