@@ -26,10 +26,18 @@ statements! {
             or lower(l.display_name) like $7 escape '!' or l.display_name like $8 escape '!' \
             or lower(p.display_name) like $7 escape '!' or p.display_name like $8 escape '!') \
         order by l.created_at desc, l.id desc limit $9";
-    /// All links of a tenant, those that need their person, and those whose key in Jira has run out.
-    LINKS_SUMMARY = "select count(*), count(case when state = 'reconnect' then 1 end), \
-        count(case when state <> 'reconnect' and published_generation > 0 and published_expires_at <= $3 then 1 end) \
-        from link where client_key = $1 and installation = $2";
+    /// All links of a tenant, those that are renewed, and those of them whose key in Jira has run out. The first two are
+    /// counted in an index alone, and `first_end` finds the others. While links of an installation before are still
+    /// there, each row is read.
+    LINKS_SUMMARY = "select case when t.draining \
+        then (select count(*) from link l where l.client_key = $1 and l.installation = $2) \
+        else (select count(*) from link l where l.client_key = $1) end, \
+        case when t.draining then (select count(*) from link l where l.client_key = $1 and l.installation = $2 \
+            and l.state <> 'reconnect') \
+        else (select count(*) from link l where l.client_key = $1 and l.state <> 'reconnect') end, \
+        (select count(*) from link l where l.client_key = $1 and l.state <> 'reconnect' and l.first_end <= $3 \
+            and l.installation = $2 and l.published_generation > 0 and l.published_expires_at <= $3) \
+        from tenant t where t.client_key = $1";
     LINK_OWNER = "select account_id from link where id = $1 and client_key = $2 and installation = $3";
     LINKS_OLDEST = "select id, account_id from link where client_key = $1 and installation = $2 \
         order by created_at, id limit $3";
@@ -163,10 +171,11 @@ impl Store {
             .bind(tenant.client_key.as_str())
             .bind(tenant.installation)
             .bind(now);
-        let (total, reconnect, run_out) = self.connections.one(summary).await?;
+        let counted = self.connections.optional(summary).await?;
+        let (total, renewed, run_out): (i64, i64, i64) = counted.unwrap_or_default();
         Ok(Summary {
             total,
-            reconnect,
+            reconnect: total - renewed,
             run_out,
         })
     }

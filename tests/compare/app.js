@@ -1,7 +1,7 @@
 // An app of atlassian-connect-express (ACE) with one page, which scripts/compare measures beside Latchkey's panel.
 //
 // By default it has only what ACE needs. With MIDDLEWARE=template it has the middleware of Atlassian's template for ACE, in
-// the same order (https://bitbucket.org/atlassian/atlassian-connect-express-template, app.js), except for the request log and
+// the order in which public apps that were made from the template have it, except for the request log and
 // the parts for views in React.
 //
 // The page is a Handlebars view, as ACE's README recommends, and the tenant is in the store that ACE uses by default, SQLite

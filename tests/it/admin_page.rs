@@ -136,7 +136,7 @@ async fn an_admin_reads_it_in_each_language(door: Door) {
         .execute("update link set state = 'reconnect', reason = 'revoked' where subject = 'u-crowd-0001'")
         .await;
     scene
-        .execute("update link set published_expires_at = 1700000000 where subject = 'u-crowd-0002'")
+        .execute("update link set published_expires_at = 1700000000, first_end = 1700000000 where subject = 'u-crowd-0002'")
         .await;
     let room = Room::enter(&scene, &browser, site).await;
     for language in Language::ALL {
@@ -200,7 +200,7 @@ async fn looks_round(door: Door, theme: Theme) {
         .execute("update link set trouble = 'service_away' where subject = 'u-crowd-0002'")
         .await;
     scene
-        .execute("update link set published_expires_at = 1700000000 where subject = 'u-crowd-0003'")
+        .execute("update link set published_expires_at = 1700000000, first_end = 1700000000 where subject = 'u-crowd-0003'")
         .await;
     room.open().await;
     room.inside(async || {

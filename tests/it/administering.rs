@@ -536,7 +536,7 @@ async fn an_admin_finds_people_and_turns_pages(db: Db) {
         .execute("update link set trouble = 'service_away' where id = 'seed-000008'")
         .await;
     scene
-        .execute("update link set published_expires_at = 1 where id = 'seed-000009'")
+        .execute("update link set published_expires_at = 1, first_end = 1 where id = 'seed-000009'")
         .await;
     scene
         .execute("update link set state = 'aside', reason = 'no_outcome' where id = 'seed-000010'")
@@ -545,6 +545,24 @@ async fn an_admin_finds_people_and_turns_pages(db: Db) {
         let links = mia.links(&format!("?state={state}")).await;
         assert_eq!(links.len(), count, "{state}");
     }
+    let links = async || mia.sees("/api/admin/site").await["links"].clone();
+    let counted = json!({"total": 251, "reconnect": 1, "runOut": 1});
+    assert_eq!(links().await, counted);
+    // What is left of an installation before does not count, whether it has been ended yet or not.
+    scene
+        .execute("update tenant set draining = true where installed")
+        .await;
+    assert_eq!(links().await, counted);
+    scene
+        .execute(
+            "update link set installation = installation - 1 \
+             where id in ('seed-000007', 'seed-000009', 'seed-000011')",
+        )
+        .await;
+    assert_eq!(
+        links().await,
+        json!({"total": 248, "reconnect": 0, "runOut": 0})
+    );
     let asks = [
         "after=x",
         "after=1",
@@ -1274,7 +1292,7 @@ async fn an_admin_reads_how_the_app_is(db: Db) {
     assert!(site["waits"][0]["until"].is_string());
     scene.execute("update tenant set put_wait_until = 0").await;
     scene
-        .execute("update link set published_expires_at = 1")
+        .execute("update link set published_expires_at = 1, first_end = 1")
         .await;
     let site = mia.sees("/api/admin/site").await;
     assert_eq!(site["links"]["runOut"], 1);

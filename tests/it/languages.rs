@@ -218,7 +218,7 @@ async fn each_language_has_its_way(door: Door, theme: Theme) {
         }
         // The key has run out while another try goes on; then the service has ended it, and that try is cancelled.
         scene
-            .execute("update link set published_expires_at = 1700000000, trouble = 'service_away'")
+            .execute("update link set published_expires_at = 1700000000, first_end = 1700000000, trouble = 'service_away'")
             .await;
         scene.person(site, OMAR).begin().await;
         at_jira.wake_glance().await;

@@ -515,7 +515,7 @@ async fn is_for_everybody(door: Door, theme: Theme) {
             .await;
         look("switching").await;
         scene
-            .execute("update link set published_expires_at = 1700000000, trouble = 'service_away'")
+            .execute("update link set published_expires_at = 1700000000, first_end = 1700000000, trouble = 'service_away'")
             .await;
         at_jira.wake_glance().await;
         at_jira.wait_glance("ran-out").await;
