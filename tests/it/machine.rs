@@ -79,6 +79,29 @@ fn r2_a_possibly_lost_answer_is_remembered_while_discovery_fails() {
     }
 }
 
+/// The next process starts so late that a backup may have been put back meanwhile, and the key was due by then.
+#[test]
+fn r2_a_lost_answer_is_not_taken_for_a_backup_where_there_are_handles() {
+    for db in [Db::Sqlite, Db::Postgres] {
+        replay(
+            db,
+            Kit {
+                handles: true,
+                ..Kit::of(Rotation::Strict, 1)
+            },
+            &[
+                Step::Link(0, 0, 0),
+                Step::Pass(2000),
+                Step::Service(ServiceFault::CutAfter(Endpoint::Refresh), 1),
+                Step::RenewAll(0),
+                Step::Kill(0, Deed::Nothing, 0),
+                Step::Pass(60),
+                Step::RenewAll(0),
+            ],
+        );
+    }
+}
+
 #[test]
 fn r4_a_result_after_the_claim_has_expired_is_discarded() {
     replay(
