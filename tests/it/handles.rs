@@ -554,7 +554,8 @@ async fn handle_link_whose_token_was_used_since_a_backup_says_so(db: Db) {
     scene.person("acme", MIA).reaches(next).await;
     scene.put_backup_back().await;
     let omar = scene.person("acme", OMAR);
-    omar.renew().await.is(202);
+    // It is due, and by now it may have been refused already.
+    omar.renew().await;
     let reason = omar.asked_to_reconnect().await;
     assert!(reason.contains("restored from a backup"), "{reason}");
     omar.link("u-100").await;
