@@ -56,6 +56,12 @@ fn r4_whatever_happens_no_link_is_lost_and_no_key_runs_out_on_postgres() {
 }
 
 #[test]
+fn the_short_form_has_seeds_with_handles_and_with_keys() {
+    let both = [true, false].map(|is| (1..=SEEDS).any(|seed| Dice::handles(seed) == is));
+    assert_eq!(both, [true, true]);
+}
+
+#[test]
 fn r2_a_possibly_lost_answer_is_remembered_while_discovery_fails() {
     for db in [Db::Sqlite, Db::Postgres] {
         let lost = ServiceFault::CutAfter(Endpoint::Refresh);
