@@ -87,7 +87,7 @@ fn r2_a_possibly_lost_answer_is_remembered_while_discovery_fails() {
 
 /// The next process starts so late that a backup may have been put back meanwhile, and the key was due by then.
 #[test]
-fn r2_a_lost_answer_is_not_taken_for_a_backup_where_there_are_handles() {
+fn r2_with_handles_a_lost_answer_is_not_taken_for_a_backup() {
     for db in [Db::Sqlite, Db::Postgres] {
         replay(
             db,
@@ -100,8 +100,8 @@ fn r2_a_lost_answer_is_not_taken_for_a_backup_where_there_are_handles() {
                 Step::Pass(2000),
                 Step::Service(ServiceFault::CutAfter(Endpoint::Refresh), 1),
                 Step::RenewAll(0),
-                Step::Kill(0, Deed::Nothing, 0),
                 Step::Pass(60),
+                Step::Kill(0, Deed::Nothing, 0),
                 Step::RenewAll(0),
             ],
         );
