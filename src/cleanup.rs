@@ -277,12 +277,8 @@ async fn delete_last(parts: Parts, tenant: Tenant, account: AccountId) {
 }
 
 async fn delete_property(parts: &Parts, entry: &Cleanup) -> Result<(), NotYet> {
-    // A person who has linked again keeps the property.
-    if parts
-        .store
-        .is_linked(&entry.client_key, &entry.account_id)
-        .await?
-    {
+    // An earlier try whose answer was lost may have deleted the property of a newer link.
+    if put_again_if_linked(parts, entry).await? {
         return Ok(());
     }
     let tenant = parts
@@ -304,19 +300,20 @@ async fn delete_property(parts: &Parts, entry: &Cleanup) -> Result<(), NotYet> {
     if let Err(error) = parts.jira.delete_property(&about).await {
         return Err(not_deleted(&tenant, parts.clock.now(), error));
     }
-    // If they linked while the call was running, it may have deleted the new key.
-    if parts
-        .store
-        .is_linked(&entry.client_key, &entry.account_id)
-        .await?
-    {
-        let now = parts.clock.now();
-        parts
-            .store
-            .put_again(&entry.client_key, &entry.account_id, now)
-            .await?;
-    }
+    // If they linked while the call was running, it may have deleted the property of the new link.
+    put_again_if_linked(parts, entry).await?;
     Ok(())
+}
+
+/// A person who has linked again keeps the property, and it is put again. True if they have.
+async fn put_again_if_linked(parts: &Parts, entry: &Cleanup) -> Result<bool, Error> {
+    let (store, person) = (&parts.store, (&entry.client_key, &entry.account_id));
+    if !store.is_linked(person.0, person.1).await? {
+        return Ok(false);
+    }
+    let now = parts.clock.now();
+    store.put_again(person.0, person.1, now).await?;
+    Ok(true)
 }
 
 /// Why Jira did not delete the property, with the time to wait if Jira named one.

@@ -384,9 +384,13 @@ async fn is_restored(parts: &Parts, job: &mut Job) -> Progress<bool> {
         return Ok(false);
     }
     if !parts.keys.property.changes_with_renewals() {
-        return Ok(parts
+        // Only a guess: what explains the refusal without a backup goes first.
+        let ended = grant::has_ended(job.credential.consent, parts.clock.now());
+        let is_explained = ended || job.claim.unsettled;
+        let perhaps = parts
             .store
-            .may_have_been_renewed_since_backup(link.published));
+            .may_have_been_renewed_since_backup(link.published);
+        return Ok(!is_explained && perhaps);
     }
     let tenant = parts
         .store

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use latchkey::clock::parse_rfc3339;
+use latchkey::model::AccountId;
 use latchkey::vault::Place;
 use serde_json::Value;
 
@@ -10,16 +11,18 @@ use crate::rotating::vault;
 use crate::scene::PROPERTY;
 use crate::sim::service::{Cause, Endpoint, Ledger, Outcome};
 
+use super::process::Process;
 use super::step::{Deed, PEOPLE, SITES, Step, Who};
-use super::world::{Row, SEALING_KEY, World, account_of, site_of};
+use super::world::{DONE, Row, SEALING_KEY, World, account_of, site_of};
 
 /// How it was before a step.
 pub struct Before {
     installed: [bool; SITES.len()],
-    linked: Vec<Who>,
+    /// Who was linked, and the ids of their links.
+    linked: BTreeMap<Who, String>,
 }
 
-/// A key as it stands in Jira.
+/// A key as programs get it: from Jira, or from the app where Jira has a handle.
 struct Key {
     key: String,
     grant: usize,
@@ -33,6 +36,22 @@ fn key(property: &Value) -> Option<Key> {
         grant: property["displayName"].as_str()?.parse().ok()?,
         generation: property["generation"].as_i64()?,
         expires_at: parse_rfc3339(property["expiresAt"].as_str()?)?,
+    })
+}
+
+/// A handle as it stands in Jira.
+#[derive(Debug)]
+struct Handle {
+    link: String,
+    grant: usize,
+}
+
+fn handle(property: &Value) -> Option<Handle> {
+    let has_key = property.get("apiKey").is_some() || property.get("generation").is_some();
+    (!has_key).then_some(())?;
+    Some(Handle {
+        link: property["linkId"].as_str()?.to_owned(),
+        grant: property["displayName"].as_str()?.parse().ok()?,
     })
 }
 
@@ -57,7 +76,11 @@ impl World {
     pub fn before(&self) -> Before {
         Before {
             installed: self.installed,
-            linked: self.rows.keys().copied().collect(),
+            linked: self
+                .rows
+                .iter()
+                .map(|(who, row)| (*who, row.id.clone()))
+                .collect(),
         }
     }
 
@@ -69,6 +92,9 @@ impl World {
         self.check_requests(&ended)?;
         self.check_links()?;
         self.check_calls(before)?;
+        if self.kit.handles {
+            self.check_handles(before)?;
+        }
         self.check_keys()?;
         self.check_expected()?;
         if self.steps.is_multiple_of(25) {
@@ -294,7 +320,7 @@ impl World {
             if !before.installed[site] && !self.installed[site] {
                 return Err(format!("{call} where the app is not installed"));
             }
-            if !before.linked.contains(&who) && !self.rows.contains_key(&who) {
+            if !before.linked.contains_key(&who) && !self.rows.contains_key(&who) {
                 return Err(format!("{call} for somebody who is not linked"));
             }
         }
@@ -304,25 +330,78 @@ impl World {
     /// What an app has put and not deleted stays in Jira when it is uninstalled, and is nobody's.
     pub fn leave_behind(&mut self, site: usize) {
         for who in site * PEOPLE..(site + 1) * PEOPLE {
-            if self.key_of(who).is_some() {
+            if self.property_of(who).is_some() {
                 self.left_behind.insert(who);
             }
         }
     }
 
-    fn key_of(&self, who: Who) -> Option<Key> {
+    /// What stands in Jira for a person.
+    fn property_of(&self, who: Who) -> Option<Value> {
         let (site, account) = (SITES[site_of(who)], account_of(who));
-        let found = |cloud: &crate::sim::jira::Cloud| {
-            cloud.property(site, &account, PROPERTY).and_then(key)
-        };
-        self.sim.jira.look(found)
+        self.sim.jira.property(site, &account, PROPERTY)
     }
 
-    /// What stands in Jira for somebody who is linked works to its end, unless the service ends it.
+    /// The key that programs get for a link, where it can be read now.
+    fn key_of(&self, who: Who, row: &Row) -> Option<Key> {
+        if !self.kit.handles {
+            return self.property_of(who).as_ref().and_then(key);
+        }
+        // Nothing of it may go on meanwhile.
+        let idle = |process: &&Process| {
+            !process.paused && process.under_way() == 0 && !process.is_tidying()
+        };
+        let process = self.processes.iter().find(idle)?;
+        let store = &process.app.parts.store;
+        let (client_key, account) = (self.client_key(site_of(who)), AccountId(account_of(who)));
+        let held = process.run(async {
+            let tenant = store.tenant(&client_key).await.expect(DONE)?;
+            store.api_key(&tenant, &account).await.expect(DONE)
+        });
+        let (key, generation) = held?;
+        Some(Key {
+            key: key.key.expose().to_owned(),
+            grant: row.grant,
+            generation,
+            expires_at: key.expires_at,
+        })
+    }
+
+    /// Nothing but handles is put, and none of a link that was over before the step began.
+    fn check_handles(&mut self, before: &Before) -> Checked {
+        let from = self.writes_seen;
+        let (seen, writes) = self.sim.jira.look(|cloud| {
+            let all = &cloud.property_writes;
+            (all.len(), all[from..].to_vec())
+        });
+        self.writes_seen = seen;
+        for write in writes {
+            let Some(value) = &write.value else { continue };
+            let Some(handle) = handle(value) else {
+                return Err(format!("not a handle was put: {write:?}"));
+            };
+            let site = SITES.iter().position(|site| *site == write.site);
+            let person = (0..PEOPLE).find(|who| account_of(*who) == write.account);
+            let (Some(site), Some(person)) = (site, person) else {
+                return Err(format!("a handle of nobody was put: {write:?}"));
+            };
+            let who = site * PEOPLE + person;
+            let now = self.rows.get(&who).map(|row| &row.id);
+            if ![now, before.linked.get(&who)].contains(&Some(&handle.link)) {
+                return Err(format!(
+                    "the handle of a link of {who} that was over was put: {handle:?}, and there is {:?}",
+                    self.rows.get(&who)
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The key of somebody who is linked works to its end, wherever programs get it, unless the service ends it.
     fn check_keys(&self) -> Checked {
         let now = self.sim.jira.now();
         for (who, row) in self.rows.iter().filter(|(_, row)| row.current) {
-            let Some(key) = self.key_of(*who) else {
+            let Some(key) = self.key_of(*who, row) else {
                 continue;
             };
             // Times are whole seconds on one side.
@@ -343,7 +422,7 @@ impl World {
             });
             if !fine {
                 return Err(format!(
-                    "the key of generation {} of {who} in Jira does not work, and it should for {} s more: {row:?}",
+                    "the key of generation {} of {who} does not work, and it should for {} s more: {row:?}",
                     key.generation,
                     key.expires_at - now
                 ));
@@ -387,7 +466,7 @@ impl World {
         Ok(())
     }
 
-    /// After all has been well for long enough, every link that can be renewed has its newest key in
+    /// After all has been well for long enough, every link that can be renewed has its newest key, or its handle, in
     /// Jira.
     pub fn check_well(&self) -> Checked {
         self.check_history()?;
@@ -396,16 +475,27 @@ impl World {
             if !self.enabled[site_of(*who)] || row.state == "reconnect" {
                 continue;
             }
-            let Some(key) = self.key_of(*who) else {
+            let Some(key) = self.key_of(*who, row) else {
                 return Err(format!("all was well, and {who} has no key: {row:?}"));
             };
+            if self.kit.handles {
+                let there = self.property_of(*who).as_ref().and_then(handle);
+                let own = there.as_ref().is_some_and(|handle| {
+                    (handle.link.as_str(), handle.grant) == (row.id.as_str(), row.grant)
+                });
+                if !own {
+                    return Err(format!(
+                        "all was well, and the handle of {who} in Jira is {there:?}: {row:?}"
+                    ));
+                }
+            }
             if row.state != "live"
                 || key.expires_at <= now
                 || (key.generation, key.grant) != (row.generation, row.grant)
                 || row.published != row.generation
             {
                 return Err(format!(
-                    "all was well, and the key of {who} in Jira has {} s to live and is generation {} \
+                    "all was well, and the key of {who} has {} s to live and is generation {} \
                      of grant {}: {row:?}",
                     key.expires_at - now,
                     key.generation,
@@ -430,12 +520,11 @@ impl World {
             if !self.installed[site_of(who)] {
                 continue;
             }
-            if let Some(key) = self.key_of(who)
+            if let Some(property) = self.property_of(who)
                 && !self.left_behind.contains(&who)
             {
                 return Err(format!(
-                    "{who} is not linked, and generation {} of grant {} stands in Jira",
-                    key.generation, key.grant
+                    "{who} is not linked, and this stands in Jira: {property}"
                 ));
             }
         }

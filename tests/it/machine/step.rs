@@ -246,6 +246,8 @@ pub struct Kit {
     pub service: ServiceOptions,
     pub mints: bool,
     pub processes: usize,
+    /// Whether the property in Jira holds a handle, which no renewal changes, and programs get the key from the app.
+    pub handles: bool,
     /// Which sites come by Forge from the start.
     pub forge: [bool; SITES.len()],
 }
@@ -262,6 +264,7 @@ impl Kit {
             },
             mints: false,
             processes,
+            handles: false,
             forge: [false; SITES.len()],
         }
     }
@@ -297,6 +300,11 @@ impl Dice {
         kit.mints = self.below(4) == 0;
         kit.forge = SITES.map(|_| self.below(3) == 0);
         kit
+    }
+
+    /// Whether a seed has handles: a third of all. From dice of its own, so that its steps do not depend on it.
+    pub fn handles(seed: u64) -> bool {
+        Self::new(!seed).below(3) == 0
     }
 
     fn told(&mut self) -> Told {

@@ -47,6 +47,9 @@ const TICK: Seconds = 150;
 /// All is well again after this, in seconds: an hour for Jira's quota or between two tries to clean up,
 /// and some more.
 const LONG_ENOUGH: Seconds = 4200;
+/// The same where the property holds handles, because no key waits for them: one that could not be put because Jira had
+/// asked to wait is put up to half an hour after that.
+const LONG_ENOUGH_FOR_HANDLES: Seconds = 6000;
 /// Nothing is broken for longer, in seconds: after a week the product may give up cleaning up.
 const LONGEST_TROUBLE: Seconds = 4 * 24 * 3600;
 /// How long a process that cleans up while calls are held must have done so before it is taken to wait
@@ -133,6 +136,8 @@ pub struct World {
     /// Token requests up to here were made when it was right.
     pub requests_asked: usize,
     pub calls_seen: usize,
+    /// Properties up to here were put when it was right.
+    pub writes_seen: usize,
     pub steps: usize,
     proving: BTreeMap<Who, Proving>,
     pub processes: Vec<Process>,
@@ -202,6 +207,9 @@ impl World {
             pairs.push(("LATCHKEY_API_KEY_FROM", "endpoint".to_owned()));
             pairs.push(("LATCHKEY_API_KEY_URL", sim.service.url("/keys")));
         }
+        if kit.handles {
+            pairs.push(("LATCHKEY_PROPERTY", "handle".to_owned()));
+        }
         let (directory, urls, ground) = databases(db, &sims);
         pairs.push(("LATCHKEY_DATABASE_URL", urls.of_processes.clone()));
         let settings = pairs;
@@ -257,6 +265,7 @@ impl World {
             requests_seen: 0,
             requests_asked: 0,
             calls_seen: 0,
+            writes_seen: 0,
             steps: 0,
             proving: BTreeMap::new(),
             processes: vec![first],
@@ -922,10 +931,27 @@ impl World {
         match hold {
             Hold::Nowhere => return Ok(()),
             Hold::AtTheService => self.sim.service.fault(ServiceFault::AnswerHeld.fault(2)),
-            Hold::InJira => self.sim.jira.fault(JiraFault::AnswerHeld.fault(None, 2)),
+            Hold::InJira => {
+                self.sim.jira.fault(JiraFault::AnswerHeld.fault(None, 2));
+                if self.kit.handles {
+                    self.put_again(which);
+                }
+            }
         }
         self.renew_all(which);
         self.settle()
+    }
+
+    /// As after late writes: else the renewals have no handle to put.
+    fn put_again(&self, which: usize) {
+        let process = &self.processes[which];
+        let (store, now) = (&process.app.parts.store, self.clock.now());
+        for who in self.rows.keys() {
+            let (client_key, account) =
+                (self.client_key(site_of(*who)), AccountId(account_of(*who)));
+            let again = store.put_again(&client_key, &account, now);
+            process.run(again).expect(DONE);
+        }
     }
 
     /// Only where all that a process has under way waits for an answer: a process that sleeps between a
@@ -971,7 +997,11 @@ impl World {
         self.check(&well, &before)?;
         self.scheduled = [true; SITES.len()];
         self.ticked_at = [0; SITES.len()];
-        let end = self.clock.now() + LONG_ENOUGH;
+        let long_enough = match self.kit.handles {
+            true => LONG_ENOUGH_FOR_HANDLES,
+            false => LONG_ENOUGH,
+        };
+        let end = self.clock.now() + long_enough;
         while self.clock.now() < end {
             self.advance(TICK);
             self.tick_on_schedule(0);
@@ -1044,7 +1074,11 @@ impl World {
 
 fn start(settings: &Settings, clock: &Clock, seed: u64, number: u64) -> Process {
     let random = Random::seeded(seed.wrapping_mul(1_000_003).wrapping_add(number));
-    Process::start(settings, clock, random)
+    let process = Process::start(settings, clock, random);
+    // A loop that does not run here counts the links. There are so few that, where the property holds handles, each
+    // person is looked at once a day.
+    process.app.parts.jira.quota().serves(0);
+    process
 }
 
 /// Where the database is: for the machine itself, and for the processes.
