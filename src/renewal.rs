@@ -385,12 +385,10 @@ async fn is_restored(parts: &Parts, job: &mut Job) -> Progress<bool> {
     }
     if !parts.keys.property.changes_with_renewals() {
         // Only a guess: what explains the refusal without a backup goes first.
-        let ended = grant::has_ended(job.credential.consent, parts.clock.now());
-        let is_explained = ended || job.claim.unsettled;
         let perhaps = parts
             .store
             .may_have_been_renewed_since_backup(link.published);
-        return Ok(!is_explained && perhaps);
+        return Ok(perhaps && explained(job, parts.clock.now()).is_none());
     }
     let tenant = parts
         .store
@@ -414,6 +412,15 @@ async fn is_restored(parts: &Parts, job: &mut Job) -> Progress<bool> {
     }
 }
 
+/// What the link itself knows of why its refresh token was refused.
+fn explained(job: &Job, now: Seconds) -> Option<ReconnectReason> {
+    if grant::has_ended(job.credential.consent, now) {
+        return Some(ReconnectReason::ConsentEnded);
+    }
+    // After an unknown outcome, the likely reason is that the answer with the next refresh token was lost.
+    job.claim.unsettled.then_some(ReconnectReason::RotationLost)
+}
+
 /// The service gave no tokens. `sent` says whether a token request was sent.
 fn no_tokens(parts: &Parts, job: &Job, error: RefreshError, sent: bool) -> Decided {
     let now = parts.clock.now();
@@ -423,15 +430,7 @@ fn no_tokens(parts: &Parts, job: &Job, error: RefreshError, sent: bool) -> Decid
     };
     let (outcome, wait, tried) = match &error {
         RefreshError::InvalidGrant => {
-            // After an unknown outcome, the likely reason is that the answer with the next refresh token was
-            // lost.
-            let reason = if grant::has_ended(job.credential.consent, now) {
-                ReconnectReason::ConsentEnded
-            } else if job.claim.unsettled {
-                ReconnectReason::RotationLost
-            } else {
-                ReconnectReason::Revoked
-            };
+            let reason = explained(job, now).unwrap_or(ReconnectReason::Revoked);
             return Decided::reconnect(reason);
         }
         // It costs this link, whatever it says about others: the gate decides about them.

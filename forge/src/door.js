@@ -18,9 +18,10 @@ function within(milliseconds, promise, late) {
   return Promise.race([promise, limit]).finally(() => clearTimeout(timer));
 }
 
-// What Jira's page says about this page. It may never answer.
+// Jira's page may never answer.
 const inTime = (promise) => within(CONTEXT_WAIT, promise);
 
+// What Jira's page says about this page.
 const context = async () => inTime(bridge().view.getContext());
 
 // One call to our server. Answers {data, serverTime, left}; throws a Problem, and nothing else.

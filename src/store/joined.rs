@@ -112,14 +112,16 @@ impl<K: Eq + Hash + Clone + Send + 'static, V: Clone + Send + 'static> Reading<K
         R: Future<Output = HashMap<K, V>> + Send + 'static,
     {
         loop {
-            let found = read(askers.keys().cloned().collect()).await;
-            for (what, askers) in askers {
+            let mut found = read(askers.keys().cloned().collect()).await;
+            for (what, mut askers) in askers {
+                let (Some(found), Some(last)) = (found.remove(&what), askers.pop()) else {
+                    continue;
+                };
                 for asker in askers {
-                    if let Some(found) = found.get(&what) {
-                        // Somebody who has gone away needs no answer.
-                        _ = asker.send(found.clone());
-                    }
+                    // Somebody who has gone away needs no answer.
+                    _ = asker.send(found.clone());
                 }
+                _ = last.send(found);
             }
             let mut state = self.of.lock();
             state.reads.remove(&self.number);

@@ -124,13 +124,19 @@ pub(super) struct Statement {
     form: StatementText,
     /// The text for each database with its columns named.
     named: [OnceLock<String>; 2],
+    /// The texts for SQLite about [`PREPARED`] numbers of rows.
+    prepared: [OnceLock<String>; PREPARED.len()],
 }
 
 impl Statement {
     /// For [`statements!`] alone, which registers it.
     pub(super) const fn new(name: &'static str, form: StatementText) -> Self {
-        let named = [const { OnceLock::new() }; 2];
-        Self { name, form, named }
+        Self {
+            name,
+            form,
+            named: [const { OnceLock::new() }; 2],
+            prepared: [const { OnceLock::new() }; PREPARED.len()],
+        }
     }
 
     /// Its name in the source.
@@ -149,9 +155,12 @@ impl Statement {
             (StatementText::Sqlite(_), Dialect::Postgres)
             | (StatementText::Postgres(_), Dialect::Sqlite) => return None,
             (StatementText::Rows { head, types, tail }, Dialect::Sqlite) => {
-                let head = self.named[dialect as usize].get_or_init(|| with_columns(head));
-                let text = format!("{head} from {} {tail}", values(rows, types));
-                return Some(Cow::Owned(text));
+                let text = || format!("{} from {} {tail}", with_columns(head), values(rows, types));
+                let at = PREPARED.iter().position(|prepared| *prepared == rows);
+                return Some(match at {
+                    Some(at) => Cow::Borrowed(self.prepared[at].get_or_init(text)),
+                    None => Cow::Owned(text()),
+                });
             }
             (StatementText::Rows { head, types, tail }, Dialect::Postgres) => {
                 let named = self.named[dialect as usize].get_or_init(|| {
@@ -234,6 +243,30 @@ pub(super) enum SqlValue<'q> {
     Text(Option<Cow<'q, str>>),
     Number(Option<i64>),
     Truth(Option<bool>),
+}
+
+impl SqlValue<'_> {
+    /// The text, or null. None if it is of another type.
+    fn text(&self) -> Option<Option<&str>> {
+        match self {
+            Self::Text(text) => Some(text.as_deref()),
+            _ => None,
+        }
+    }
+
+    fn number(&self) -> Option<Option<i64>> {
+        match self {
+            Self::Number(number) => Some(*number),
+            _ => None,
+        }
+    }
+
+    fn truth(&self) -> Option<Option<bool>> {
+        match self {
+            Self::Truth(truth) => Some(*truth),
+            _ => None,
+        }
+    }
 }
 
 impl<'q> From<&'q str> for SqlValue<'q> {
@@ -365,35 +398,23 @@ where
 fn by_column(values: &[SqlValue<'_>], types: &[&str]) -> Result<PgArguments, sqlx::Error> {
     let mut arguments = PgArguments::default();
     for (at, kind) in types.iter().enumerate() {
-        let column = values.iter().skip(at).step_by(types.len());
+        let column = || values.iter().skip(at).step_by(types.len());
         let wrong = || sqlx::Error::Encode(format!("value {at} of a row is no {kind}").into());
-        match *kind {
+        let array = match *kind {
             "text" => {
-                let texts = column.map(|value| match value {
-                    SqlValue::Text(text) => Some(text.as_deref()),
-                    _ => None,
-                });
-                let texts: Option<Vec<_>> = texts.collect();
+                let texts: Option<Vec<_>> = column().map(SqlValue::text).collect();
                 arguments.add(texts.ok_or_else(wrong)?)
             }
             "bigint" => {
-                let numbers = column.map(|value| match value {
-                    SqlValue::Number(number) => Some(*number),
-                    _ => None,
-                });
-                let numbers: Option<Vec<_>> = numbers.collect();
+                let numbers: Option<Vec<_>> = column().map(SqlValue::number).collect();
                 arguments.add(numbers.ok_or_else(wrong)?)
             }
             _ => {
-                let truths = column.map(|value| match value {
-                    SqlValue::Truth(truth) => Some(*truth),
-                    _ => None,
-                });
-                let truths: Option<Vec<_>> = truths.collect();
+                let truths: Option<Vec<_>> = column().map(SqlValue::truth).collect();
                 arguments.add(truths.ok_or_else(wrong)?)
             }
-        }
-        .map_err(sqlx::Error::Encode)?;
+        };
+        array.map_err(sqlx::Error::Encode)?;
     }
     Ok(arguments)
 }

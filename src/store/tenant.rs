@@ -279,10 +279,10 @@ impl Store {
         &self,
         keys: Vec<ClientKey>,
     ) -> HashMap<ClientKey, Result<FoundTenant, Arc<Error>>> {
-        let found = self.find_tenants(&keys).await.map_err(Arc::new);
+        let mut found = self.find_tenants(&keys).await.map_err(Arc::new);
         let each = keys.into_iter().map(|key| {
-            let found = match &found {
-                Ok(found) => Ok(found.get(&key).cloned()),
+            let found = match &mut found {
+                Ok(found) => Ok(found.remove(&key)),
                 Err(error) => Err(error.clone()),
             };
             (key, found)

@@ -156,11 +156,8 @@ pub struct Answer {
 impl Answer {
     /// An answer with another status is a failure.
     pub fn with_status(self, status: u16) -> Result<Self, Failure> {
-        if self.head.status == status {
-            return Ok(self);
-        }
-        let head = String::from_utf8_lossy(&self.bytes[..self.head.length]);
-        Err(format!("not {status}, but {head}").into())
+        self.head.is_status(status, &self.bytes)?;
+        Ok(self)
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -237,12 +234,7 @@ impl<S: Read + Write> Connection<S> {
 
     /// Sends a request and reads the whole answer, which has to be 200.
     fn get(&mut self, request: &Request) -> Result<(), Failure> {
-        let head = self.exchange(request)?;
-        if head.status == 200 {
-            return Ok(());
-        }
-        let head = String::from_utf8_lossy(&self.buffer[..head.length]);
-        Err(format!("not the answer that is measured: {head}").into())
+        self.exchange(request)?.is_status(200, &self.buffer)
     }
 
     /// Sends a request and reads the whole answer.
@@ -310,6 +302,15 @@ enum Framing {
 }
 
 impl Head {
+    /// A failure for another status. `bytes` are those that it was read from.
+    fn is_status(&self, status: u16, bytes: &[u8]) -> Result<(), Failure> {
+        if self.status == status {
+            return Ok(());
+        }
+        let head = String::from_utf8_lossy(&bytes[..self.length]);
+        Err(format!("not {status}, but {head}").into())
+    }
+
     /// None until all of it is here. Nothing is allocated, because each answer comes through here.
     fn parse(bytes: &[u8]) -> Result<Option<Self>, Failure> {
         let Some((first, mut at)) = line(bytes, 0) else {
