@@ -338,12 +338,7 @@ async fn handle_keys_are_renewed_while_no_points_are_left(db: Db) {
     for turn in 0..3 {
         let this = scene.clock.now().div_euclid(3600);
         for hour in [this, this + 1] {
-            scene
-                .execute(&format!(
-                    "insert into quota (hour, taken, renewal) values ({hour}, 100, 80) \
-                     on conflict (hour) do update set taken = 100, renewal = 80"
-                ))
-                .await;
+            scene.set_points(hour, 100, 80).await;
         }
         // A look is due too.
         scene.counts_links().await;

@@ -185,11 +185,6 @@ impl Scene {
         })
         .await;
     }
-
-    /// To the beginning of an hour, so that the real clock does not end it.
-    fn advance_to_the_hour(&self) {
-        self.advance(3600 - self.clock.now() % 3600 + 60);
-    }
 }
 
 /// When token requests began, oldest first, counted from the start of the service.

@@ -288,8 +288,8 @@ async fn f9_what_jira_says_counts_before_the_hour(db: Db) {
     let omar = scene.person("acme", OMAR);
     omar.link("u-100").await;
     for form in 0..4 {
-        // Early in an hour: ten minutes end before it does.
-        scene.advance(3600 - scene.clock.now() % 3600 + 60);
+        // Ten minutes end before it does.
+        scene.advance_to_the_hour();
         let before = omar.recorded().await;
         let until = scene.clock.now() + 600;
         let says = match form {

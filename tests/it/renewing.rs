@@ -828,8 +828,7 @@ async fn f_jira_429_of_all_stops_all_writes_until_the_hour(db: Db) {
     omar.link("u-100").await;
     mia.link("u-200").await;
     other.link("u-100").await;
-    // Early in an hour, so that the real clock does not end it.
-    scene.advance(3600 - scene.clock.now() % 3600 + 300);
+    scene.advance_to_the_hour();
     let hour = (jira.now() / 3600 + 1) * 3600;
     let (before, others) = (omar.recorded().await, other.recorded().await);
     jira.fault(

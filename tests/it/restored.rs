@@ -171,19 +171,17 @@ async fn f14_r27_where_points_are_scarce_generations_are_skipped(db: Db) {
         .with("LATCHKEY_JIRA_RENEWAL_SHARE", "50");
     setting.service.rotation = Rotation::None;
     let mut scene = Scene::start(db, setting).await;
+    scene.advance_to_the_hour();
     scene.person("acme", OMAR).link("u-100").await;
     scene.keep_a_backup().await;
     scene.renew_to(OMAR, 8).await;
-    scene.put_backup_back().await;
-    let omar = scene.person("acme", OMAR);
-    // Of this hour, whatever the backup says.
+    let address = scene.stop().await;
+    Database::put_back(scene.database_url()).await;
+    // Of this hour, whatever the backup says, and before a process finds that nothing is left.
     let hour = scene.clock.now().div_euclid(3600);
-    scene
-        .execute(&format!(
-            "insert into quota (hour, taken, renewal) values ({hour}, 6, 6) \
-             on conflict (hour) do update set taken = 6, renewal = 6"
-        ))
-        .await;
+    scene.set_points(hour, 6, 6).await;
+    scene.start_again(address).await;
+    let omar = scene.person("acme", OMAR);
     omar.renew().await.is(202);
     eventually("it goes on above it", async || {
         omar.generation().filter(|now| *now > 8)

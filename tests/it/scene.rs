@@ -366,6 +366,20 @@ impl Scene {
             .advance(Duration::from_secs(seconds.unsigned_abs()));
     }
 
+    /// To the beginning of an hour, so that the real clock does not end it.
+    pub fn advance_to_the_hour(&self) {
+        self.advance(3600 - self.clock.now() % 3600 + 60);
+    }
+
+    /// Writes how many of Jira's points were taken in an hour since the epoch, and how many of them for renewals.
+    pub async fn set_points(&self, hour: i64, taken: i64, renewal: i64) {
+        self.execute(&format!(
+            "insert into quota (hour, taken, renewal) values ({hour}, {taken}, {renewal}) \
+             on conflict (hour) do update set taken = {taken}, renewal = {renewal}"
+        ))
+        .await;
+    }
+
     /// So many more people on this site who have an account at the service each; their Jira accounts
     /// and their subjects.
     pub fn crowd(&self, site: &'static str, size: u64) -> Vec<(String, String)> {
