@@ -105,7 +105,7 @@ impl World {
     }
 
     /// Somebody who reads the messages, one after the other, knows what stands in the database.
-    fn check_told(&mut self) -> Checked {
+    pub fn check_told(&mut self) -> Checked {
         const MESSAGES: &str = "select client_key || ' ' || id || ' ' || link_id, sealed from webhook order by position";
         let messages = self.sims.block_on(self.database.pairs(MESSAGES));
         let vault = vault(SEALING_KEY);

@@ -77,8 +77,8 @@ pub struct Row {
     pub current: bool,
 }
 
-/// What was true of the sites when a backup was made.
-#[derive(Clone, Copy)]
+/// What was true when a backup was made.
+#[derive(Clone)]
 struct Backup {
     installed: [bool; SITES.len()],
     enabled: [bool; SITES.len()],
@@ -86,6 +86,8 @@ struct Backup {
     installation: [u64; SITES.len()],
     /// Whether the Forge app had ever been there.
     by_forge: [bool; SITES.len()],
+    /// What the receiver had been told. The messages themselves may have gone by the time it is put back.
+    told: HashMap<String, String>,
 }
 
 /// Somebody who has logged in at the service and has not confirmed.
@@ -417,7 +419,7 @@ impl World {
             Step::Wake => self.wake(),
             Step::Stop(which) => self.stop(which)?,
             Step::Stress(which, stress, hold) => self.stress(which, stress, hold)?,
-            Step::Backup => self.back_up(),
+            Step::Backup => self.back_up()?,
             Step::Restore(which) => self.restore(which)?,
             Step::Ahead(which, seconds) => self.ahead(which, seconds)?,
             Step::Recover => self.recover()?,
@@ -811,18 +813,21 @@ impl World {
         Ok(())
     }
 
-    fn back_up(&mut self) {
+    fn back_up(&mut self) -> Result<(), String> {
+        self.check_told()?;
         self.sims.block_on(self.database.back_up(&self.url));
         self.backup = Some(Backup {
             installed: self.installed,
             enabled: self.enabled,
             installation: self.installation,
             by_forge: [0, 1].map(|site| self.ever_by_forge(site)),
+            told: self.told.clone(),
         });
+        Ok(())
     }
 
     fn restore(&mut self, which: Which) -> Result<(), String> {
-        let Some(backup) = self.backup else {
+        let Some(backup) = self.backup.clone() else {
             return Ok(());
         };
         for process in std::mem::take(&mut self.processes) {
@@ -849,8 +854,9 @@ impl World {
         }
         self.look_at_doors();
         self.forget();
+        self.told.clone_from(&backup.told);
         for site in 0..SITES.len() {
-            self.tell_again(which, site, backup);
+            self.tell_again(which, site, &backup);
         }
         // Each finds out what time it is in the database.
         for process in &mut self.processes {
@@ -879,7 +885,7 @@ impl World {
     }
 
     /// What Jira has told since the backup was made, the admin of a site brings about again.
-    fn tell_again(&mut self, which: Which, site: usize, backup: Backup) {
+    fn tell_again(&mut self, which: Which, site: usize, backup: &Backup) {
         if self.has_forge(site) {
             self.tell(which, site, Told::Tick);
         } else if self.ever_by_forge(site) {
