@@ -2,8 +2,8 @@
 //! doctor`.
 //!
 //! Each figure is counted from an index that contains only the rows it needs; none scans the table of links.
-//! Only the number of live links scans an index of all of them, and the due figures scan one of due links:
-//! see [`Figures::rows`].
+//! Only the number of live links scans an index of all of them, and the due figures scan the due links of each
+//! tenant: see [`Figures::rows`].
 
 use crate::clock::Seconds;
 use crate::error::Error;
@@ -25,9 +25,14 @@ statements! {
     LINKS_LIVE = "select count(*) from link where state = 'live'";
     LINKS_RESTING = "select state, coalesce(reason, ''), count(*) from link where state <> 'live' \
         group by state, reason";
-    LINKS_DUE = "select count(*), count(case when due_at <= $2 then 1 end) from link \
-        where due_at <= $1 and state = 'live' and exists (select 1 from tenant t \
-        where t.client_key = link.client_key and t.installed and t.enabled)";
+    /// All that are due and those past due, tenant by tenant in an index alone, less those that were set aside.
+    LINKS_DUE = "select d.due - a.due, d.past_due - a.past_due from \
+        (select count(*) as due, count(case when l.due_at <= $2 then 1 end) as past_due \
+            from tenant t cross join link l where l.client_key = t.client_key and t.installed and t.enabled \
+            and l.state <> 'reconnect' and l.due_at <= $1) as d, \
+        (select count(*) as due, count(case when l.due_at <= $2 then 1 end) as past_due \
+            from link l cross join tenant t where t.client_key = l.client_key and t.installed and t.enabled \
+            and l.state <> 'live' and l.state = 'aside' and l.due_at <= $1) as a";
     LINKS_FAILING = "select count(*) from link where state = 'live' and failures > 0 \
         and exists (select 1 from tenant t \
         where t.client_key = link.client_key and t.installed and t.enabled)";

@@ -381,6 +381,24 @@ async fn r7_what_runs_out_first_and_what_is_past_due_are_figures(db: Db) {
     assert_eq!(seen("latchkey_links_past_due").await, Some(1.0));
     scene.advance(3000);
     assert_eq!(seen("latchkey_links_past_due").await, Some(2.0));
+    // Who was set aside is not due, and neither is who is at a site where the app is disabled.
+    let globex = scene.client_key("globex");
+    for (state, enabled, due) in [
+        ("aside", true, 1.0),
+        ("aside", false, 1.0),
+        ("live", false, 1.0),
+        ("live", true, 2.0),
+    ] {
+        for change in [
+            format!("update link set state = '{state}' where client_key = '{globex}'"),
+            format!("update tenant set enabled = {enabled} where client_key = '{globex}'"),
+        ] {
+            scene.execute(&change).await;
+        }
+        for name in ["latchkey_links_due", "latchkey_links_past_due"] {
+            assert_eq!(seen(name).await, Some(due), "{name}: {state}, {enabled}");
+        }
+    }
     assert_eq!(seen("latchkey_links_run_out").await, Some(0.0));
     assert_eq!(seen(of_earliest).await, Some(earliest as f64));
     scene.advance(600);
