@@ -221,30 +221,36 @@ pub(crate) async fn settle(
         trouble: outcome.and_then(Outcome::trouble),
         refused_at: refused.then_some(now),
     };
-    match then {
-        Then::Nothing => count(None),
+    let holds = match then {
+        Then::Nothing => {
+            count(None);
+            false
+        }
         Then::Again(due, tried) => {
             let due_at = due.at(parts, &claim.link.client_key, now);
             count(Some(due_at));
-            store.put_off_after(claim, due_at, tried, failure).await?;
+            store.put_off_after(claim, due_at, tried, failure).await?
         }
         Then::PerhapsPublished(due_at) => {
             count(Some(due_at));
             let trouble = failure.trouble;
             store.perhaps_published(claim, now, due_at, trouble).await?;
+            return Ok(());
         }
         Then::Aside(reason, until) => {
             count(Some(until));
-            store.set_aside(claim, reason, until).await?;
+            store.set_aside(claim, reason, until).await?
         }
         Then::TooLarge(size, until) => {
             count(Some(until));
-            store.set_aside_too_large(claim, size, until).await?;
+            store.set_aside_too_large(claim, size, until).await?
         }
         Then::Reconnect(reason) => {
-            if store.reconnect(claim, reason, now).await? {
+            let asked = store.reconnect(claim, reason, now).await?;
+            if asked {
                 count(None);
             }
+            asked
         }
         Then::SaidGone => said_gone(parts, claim).await?,
         Then::Discard(credential) => {
@@ -253,10 +259,15 @@ pub(crate) async fn settle(
             let discard = move || store.discard(claim, credential.clone(), now);
             until_written(&parts.meters, discard).await;
             parts.wake_cleanup.notify_one();
+            false
         }
         Then::Published(credential, in_jira, due_at) => {
-            record_published(parts, claim, &credential, in_jira, due_at).await?;
+            return record_published(parts, claim, &credential, in_jira, due_at).await;
         }
+    };
+    if !holds {
+        // Jira has answered all that this claim has sent, and has taken none of it.
+        store.no_late_write(claim).await?;
     }
     Ok(())
 }
@@ -389,11 +400,13 @@ async fn record_published(
 
 /// Jira may be wrong for a moment, for instance while a site is moved, and revocation cannot be undone. So
 /// nothing ends until Jira says again a minute later that the person is gone.
-async fn said_gone(parts: &Parts, claim: &Claim) -> Result<(), Error> {
+///
+/// Returns whether the claim still holds the link.
+async fn said_gone(parts: &Parts, claim: &Claim) -> Result<bool, Error> {
     let (store, now) = (&parts.store, parts.clock.now());
     let Some(since) = store.said_gone(claim, now).await? else {
         // The link has changed since it was claimed.
-        return Ok(());
+        return Ok(false);
     };
     if now - since >= SAID_AGAIN {
         parts.meters.renewal(Outcome::PersonGone, claim, None, None);
@@ -404,14 +417,14 @@ async fn said_gone(parts: &Parts, claim: &Claim) -> Result<(), Error> {
             store.unlink(&tenant, account, None, &by, now, now).await?;
         }
         parts.wake_cleanup.notify_one();
-        return Ok(());
+        // It has ended its own link.
+        return Ok(false);
     }
     let due_at = since + SAID_AGAIN;
     parts
         .meters
         .renewal(Outcome::PersonMissing, claim, None, Some(due_at));
-    store.put_off(claim, due_at, GivenBack::Untried).await?;
-    Ok(())
+    store.put_off(claim, due_at, GivenBack::Untried).await
 }
 
 /// Retries until the database accepts the write.

@@ -44,6 +44,7 @@ mod history;
 mod inspection;
 mod install_key;
 mod joined;
+mod late;
 mod life;
 mod lifecycle;
 mod link;

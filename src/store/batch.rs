@@ -15,6 +15,7 @@ use crate::model::{Link, LinkId, Revocation, StateName};
 
 use super::cleanup::Owner;
 use super::connections::{Connections, Readable};
+use super::late;
 use super::renewal::InJira;
 use super::sealer::Sealer;
 use super::statement::{Dialect, Query, Statement, statements};
@@ -420,8 +421,8 @@ impl Batches {
             .await
     }
 
-    /// Lists what was replaced to be revoked. `state` is that of the link's row; if it was not found, the key that was
-    /// put must not stay in Jira.
+    /// Lists what was replaced to be revoked. `state` is that of the link's row; if it was not found, what was put must not
+    /// stay in Jira.
     async fn after_publishing(
         &self,
         tx: &mut Transaction<'_>,
@@ -429,7 +430,13 @@ impl Batches {
         state: Option<&str>,
     ) -> Result<(), Error> {
         let Some(state) = state else {
-            return self.sealer.take_back(tx, &row.owner, row.now).await;
+            if row.in_jira.may_have_been_written() {
+                self.sealer.take_back(tx, &row.owner, row.now).await?;
+            }
+            if !row.in_jira.is_to_be_put_again() {
+                late::no_late_write(tx, row.link.id.as_str()).await?;
+            }
+            return Ok(());
         };
         if state == StateName::Reconnect.as_str() {
             self.sealer

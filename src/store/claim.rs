@@ -13,18 +13,20 @@ use crate::vault::Broken;
 use super::Store;
 use super::cleanup::Owner;
 use super::gate::Probe;
+use super::late::LATE;
 use super::link::Lease;
 use super::rows::ClaimedRow;
 use super::statement::statements;
 use super::transaction::Finish;
 
 /// Claims links for a replica: $1 now, $2 end of the lease, $3 the claim, $4 the replica, $5 how many, $6 the
-/// tenant, $7 whether the claim is the probe, $8 whether renewals go on while Jira asks to wait. A link whose key Jira
-/// has is claimed to ask the service, so its claim is its intent too. A claim that ended without a word may have asked:
-/// its intent has an unknown outcome.
+/// tenant, $7 whether the claim is the probe, $8 whether renewals go on while Jira asks to wait, $9 until when a write of
+/// an earlier claim may arrive. A link whose key Jira has is claimed to ask the service, so its claim is its intent too. A
+/// claim that ended without a word may have asked, and may have written to Jira: its intent has an unknown outcome.
 macro_rules! claim {
     () => {
         "update link set due_at = $2, claims = claims + 1, claim = $3, claimed_by = $4, \
+        late_write_until = case when claim is not null and intent_at is null then $9 else late_write_until end, \
         unsettled = (unsettled or intent_at is not null), \
         intent_at = case when published_generation < generation or put_again > 0 then null else $1 end \
         where id in (select l.id from link l where l.id in "
@@ -319,7 +321,8 @@ impl Store {
                         .bind(turn.most.min(left))
                         .bind(turn.tenant.as_str())
                         .bind(past_the_gate(turn))
-                        .bind(self.jira_waits.pass());
+                        .bind(self.jira_waits.pass())
+                        .bind(now + LATE);
                     let claimed = tx.all(claim).await?;
                     left -= i64::try_from(claimed.len()).unwrap_or(i64::MAX);
                     rows.extend(claimed);

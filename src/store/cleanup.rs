@@ -266,8 +266,21 @@ impl Sealer {
         owner: &Owner,
         due_at: Seconds,
     ) -> Result<String, Error> {
+        let id = self.random.id();
+        self.add_deletion_as(tx, id.clone(), owner, due_at).await?;
+        Ok(id)
+    }
+
+    /// The same, as an entry with this id.
+    pub(super) async fn add_deletion_as(
+        &self,
+        tx: &mut Transaction<'_>,
+        id: String,
+        owner: &Owner,
+        due_at: Seconds,
+    ) -> Result<(), Error> {
         let row = NewCleanup {
-            id: self.random.id(),
+            id,
             kind: CleanupKind::DeleteProperty,
             client_key: owner.client_key.clone(),
             installation: owner.installation,
@@ -277,9 +290,7 @@ impl Sealer {
             due_at,
             expires_at: due_at + CLEANUP_LIFE,
         };
-        let id = row.id.clone();
-        add(tx, row).await?;
-        Ok(id)
+        add(tx, row).await
     }
 
     /// Lists revocations. Returns the ids of their entries.

@@ -8,6 +8,7 @@ use crate::error::Error;
 
 use super::Store;
 use super::connections::{Connections, Pool, optional};
+use super::late::LATE;
 use super::statement::statements;
 
 statements! {
@@ -19,9 +20,10 @@ statements! {
         and cast(classid as bigint) = (cast($1 as bigint) >> 32) & 4294967295 \
         and cast(objid as bigint) = cast($1 as bigint) & 4294967295");
     OWNERS = "select distinct claimed_by from link where claim is not null and claimed_by <> $1";
-    /// Its token requests have an unknown outcome.
+    /// Its token requests have an unknown outcome, and what it has put into Jira may arrive until $3.
     RELEASE_OWNER = "update link set due_at = $2, claim = null, claimed_by = null, \
         unsettled = (unsettled or intent_at is not null), intent_at = null, \
+        late_write_until = case when intent_at is null then $3 else late_write_until end, \
         lacks_key = (published_generation < generation or put_again > 0) \
         where claimed_by = $1 and claim is not null";
     /// A lock that its connection holds: the sign of life of a replica.
@@ -58,7 +60,7 @@ impl Store {
 
     /// Frees the claims of a process that has died, so that no link waits for its leases.
     pub async fn release(&self, owner: &str, now: Seconds) -> Result<u64, Error> {
-        let release = RELEASE_OWNER.bind(owner).bind(now);
+        let release = RELEASE_OWNER.bind(owner).bind(now).bind(now + LATE);
         Ok(self.connections.execute(release).await?)
     }
 

@@ -25,6 +25,9 @@ use super::{Store, sealed, tenant};
 
 statements! {
     LINK_OF_PERSON_ANY = "select {link} from link where client_key = $1 and account_id = $2";
+    /// Locked on PostgreSQL, so that nobody claims the link between this and its end.
+    LINK_TO_REPLACE = each("select {link} from link where client_key = $1 and account_id = $2",
+        "select {link} from link where client_key = $1 and account_id = $2 for update");
     LINK_WITH_REACH = "select {link as l}, (select g.generation from link_generation g \
         where g.client_key = l.client_key and g.account_id = l.account_id) as reached from link l \
         where l.client_key = $1 and l.account_id = $2 and l.installation = $3";
@@ -172,20 +175,23 @@ impl Sealer {
         sealed::read_credential(&opened).map_err(|_| Broken)
     }
 
-    /// The generation of a person's new link, and the link that it replaces.
+    /// The generation of a person's new link, and the link that it replaces. What may still be written about that link
+    /// must not stay in Jira.
     async fn replaced(
         &self,
         tx: &mut Transaction<'_>,
         tenant: &Tenant,
         account_id: &str,
+        now: Seconds,
     ) -> Result<(i64, Option<Replaced>), Error> {
         let client_key = tenant.client_key.as_str();
         let generation = next_generation(tx, client_key, account_id).await?;
-        let of_person = LINK_OF_PERSON_ANY.bind(client_key).bind(account_id);
-        let old: Option<LinkRow> = tx.optional(of_person).await?;
+        let to_replace = LINK_TO_REPLACE.bind(client_key).bind(account_id);
+        let old: Option<LinkRow> = tx.optional(to_replace).await?;
         let Some(old) = old else {
             return Ok((generation, None));
         };
+        self.expect_late_write(tx, &old, now).await?;
         // The generation of a row that does not open is not trusted.
         let Ok(held) = self.open_credential(&tenant.key, &old, generation - 1) else {
             let replaced = Replaced {
@@ -318,7 +324,7 @@ impl Store {
                 return Ok(Finish::RollBack(false));
             }
             let account_id = attempt.account_id.as_str();
-            let (generation, replaced) = self.sealer.replaced(tx, tenant, account_id).await?;
+            let (generation, replaced) = self.sealer.replaced(tx, tenant, account_id, now).await?;
             link.generation = generation;
             let old = replaced.map(|Replaced { link, revocations }| {
                 credential.retiring.extend(revocations);
@@ -404,6 +410,8 @@ impl Store {
                     return Ok(Finish::RollBack(Vec::new()));
                 };
                 let owner = Owner::of(&ended.row);
+                // Nobody waits for this one, so its id is not among those that are returned.
+                self.sealer.expect_late_write(tx, &ended.row, now).await?;
                 let revoked = self.revoke_ended(tx, ended, past, hands_off_until).await?;
                 let mut left = revoked.unwrap_or_else(|Broken| {
                     tracing::error!(
@@ -427,7 +435,8 @@ impl Store {
             .await
     }
 
-    /// Ends one link of an uninstalled tenant at this site; its tokens are revoked later.
+    /// Ends one link of an uninstalled tenant at this site; its tokens are revoked later. Jira takes no write of an app that
+    /// is not installed, so none can be late.
     pub(super) async fn end_link(
         &self,
         link: LinkRow,

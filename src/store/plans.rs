@@ -18,7 +18,7 @@ macro_rules! register {
 
 register! {
     accounts admin attempt backup batch checks claim cleanup clock connections figures forge gate
-    health history inspection install_key life lifecycle link outbox person quota renewal
+    health history inspection install_key late life lifecycle link outbox person quota renewal
     rotation rule schema session signing silence standing sweep tenant ticket vendor
 }
 

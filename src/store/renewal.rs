@@ -77,6 +77,11 @@ impl InJira {
         matches!(self, Self::Key | Self::Handle(_))
     }
 
+    /// Whether this renewal may have written to Jira.
+    pub(super) fn may_have_been_written(&self) -> bool {
+        !matches!(self, Self::SameHandle(_))
+    }
+
     pub(super) fn is_to_be_put_again(&self) -> bool {
         *self == Self::NotTheHandle
     }
@@ -236,7 +241,8 @@ impl Store {
     }
 
     /// After a PUT with an unknown outcome: gives the claimed link back, to be put again at `due_at`. If the
-    /// link is gone or was replaced in the meantime, the key must not stay.
+    /// link is gone or was replaced in the meantime, the key must not stay. The PUT may still be on its way, so the second
+    /// deletion that was listed with the end of the link stays on the list.
     pub async fn perhaps_published(
         &self,
         claim: &Claim,
@@ -326,23 +332,24 @@ impl Store {
             .await
     }
 
-    /// Sets a link aside until `due_at`.
+    /// Sets a link aside until `due_at`. False if the claim no longer holds it.
     pub async fn set_aside(
         &self,
         claim: &Claim,
         reason: AsideReason,
         due_at: Seconds,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         self.rest(&claim.link, &claim.token, reason, due_at).await
     }
 
-    /// Sets a link aside until `due_at` because the property would have this many bytes.
+    /// Sets a link aside until `due_at` because the property would have this many bytes. False if the claim no longer
+    /// holds it.
     pub async fn set_aside_too_large(
         &self,
         claim: &Claim,
         size: usize,
         due_at: Seconds,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let size = i64::try_from(size).unwrap_or(i64::MAX);
         let reason = AsideReason::TooLarge;
         self.rest_with(&claim.link, &claim.token, reason, due_at, Some(size))
@@ -381,7 +388,7 @@ impl Store {
         claim: &str,
         reason: AsideReason,
         due_at: Seconds,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         self.rest_with(link, claim, reason, due_at, None).await
     }
 
@@ -392,7 +399,7 @@ impl Store {
         reason: AsideReason,
         due_at: Seconds,
         property_size: Option<i64>,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let set_aside = SET_ASIDE
             .bind(link.id.as_str())
             .bind(link.generation)
@@ -400,8 +407,7 @@ impl Store {
             .bind(reason.as_str())
             .bind(due_at)
             .bind(property_size);
-        self.connections.execute(set_aside).await?;
-        Ok(())
+        Ok(self.connections.execute(set_aside).await? > 0)
     }
 }
 

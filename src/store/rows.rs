@@ -141,6 +141,7 @@ pub(super) struct LinkRow {
     pub(super) property_size: Option<i64>,
     pub(super) handle: Option<String>,
     pub(super) handle_generation: Option<i64>,
+    pub(super) late_write_until: Option<i64>,
 }
 
 #[derive(FromRow)]

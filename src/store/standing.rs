@@ -38,7 +38,7 @@ statements! {
         claimed_by = excluded.claimed_by, intent_at = null, unsettled = false, \
         consented_at = excluded.consented_at, consent_ends_at = excluded.consent_ends_at, first_end = 0, \
         gone_since = null, seen_at = excluded.seen_at, trouble = null, refusals = 0, refused_since = null, \
-        property_size = null, handle = null, handle_generation = null returning created_at";
+        property_size = null, handle = null, handle_generation = null, late_write_until = null returning created_at";
     /// Of one link alone, where $3 names it: its person may have connected again in the meantime.
     LINK_DELETE = "delete from link where client_key = $1 and account_id = $2 and ($3 = '' or id = $3) \
         returning {link}";

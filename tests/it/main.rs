@@ -36,6 +36,7 @@ mod installing;
 mod kept;
 mod known;
 mod languages;
+mod late;
 mod leaving;
 mod limits;
 mod linking;

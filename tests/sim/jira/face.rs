@@ -137,6 +137,15 @@ async fn answer(
     };
     let mut response = match ordered {
         Some(response) => response,
+        None if matches!(fault, Some(FaultKind::CallHeld)) => {
+            let face = face.clone();
+            // The connection ends with the client, and this handler with the connection.
+            let later = tokio::spawn(async move {
+                face.jira.hold(cleared).await;
+                route(&face, &label, request).await
+            });
+            later.await.expect("a route does not panic")
+        }
         None => route(&face, &label, request).await,
     };
     match fault {

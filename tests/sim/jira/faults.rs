@@ -35,6 +35,8 @@ pub enum FaultKind {
     },
     /// Waits before the call is looked at.
     Delay(Duration),
+    /// Waits until the faults are cleared, and applies the call even if its client has died by then.
+    CallHeld,
     /// Waits after the call was applied, before the answer.
     DelayAnswer(Duration),
     /// Applied; answered once the faults are cleared.
