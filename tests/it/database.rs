@@ -170,6 +170,18 @@ impl Database {
     }
 
     /// Every link.
+    /// The pairs of this query, and all links, of one moment.
+    pub async fn pairs_and_links(&mut self, query: &str) -> (Vec<(String, String)>, Vec<Link>) {
+        let begin = match self {
+            Self::Sqlite(_) => "begin",
+            Self::Postgres(_) => "begin isolation level repeatable read, read only",
+        };
+        self.execute(begin).await;
+        let read = (self.pairs(query).await, self.links().await);
+        self.execute("commit").await;
+        read
+    }
+
     pub async fn links(&mut self) -> Vec<Link> {
         const LINKS: &str = "select l.id, l.client_key, l.account_id, l.display_name, l.state, \
             coalesce(l.reason, '') as reason, l.generation, l.published_generation, \

@@ -107,7 +107,9 @@ impl World {
     /// Somebody who reads the messages, one after the other, knows what stands in the database.
     pub fn check_told(&mut self) -> Checked {
         const MESSAGES: &str = "select client_key || ' ' || id || ' ' || link_id, sealed from webhook order by position";
-        let messages = self.sims.block_on(self.database.pairs(MESSAGES));
+        // A process may be ending links just now.
+        let read = self.sims.block_on(self.database.pairs_and_links(MESSAGES));
+        let (messages, links) = read;
         let vault = vault(SEALING_KEY);
         let mut told = HashMap::new();
         for (names, sealed) in messages {
@@ -128,7 +130,6 @@ impl World {
             let state = message["data"]["state"].as_str().expect("a state");
             told.insert(link.to_owned(), state.to_owned());
         }
-        let links = self.sims.block_on(self.database.links());
         for (link, state) in &told {
             if state != "ended" && !links.iter().any(|there| there.id == *link) {
                 return Err(format!("{link} has ended, and was told to be {state}"));
