@@ -128,7 +128,8 @@ impl Postgres {
         Ok(())
     }
 
-    /// The statements on which most time was spent: milliseconds, calls and rows, each for a thousand keys.
+    /// The statements on which most time was spent: milliseconds, calls, how often it was planned, and rows, each for a
+    /// thousand keys.
     pub async fn statements(&self, database: &str, keys: f64) -> Result<Vec<String>, Failure> {
         let mut connection = PgConnection::connect(database).await?;
         let (updates, hot): (i64, i64) = sqlx::query_as(
@@ -136,25 +137,28 @@ impl Postgres {
         )
         .fetch_one(&mut connection)
         .await?;
-        let rows: Vec<(f64, i64, i64, i64, String)> = sqlx::query_as(
-            "select total_exec_time + total_plan_time, calls, rows, cast(wal_bytes as bigint), \
+        let rows: Vec<(f64, i64, i64, i64, i64, String)> = sqlx::query_as(
+            "select total_exec_time + total_plan_time, calls, plans, rows, cast(wal_bytes as bigint), \
              regexp_replace(query, '\\s+', ' ', 'g') \
              from pg_stat_statements order by 1 desc limit 24",
         )
         .fetch_all(&mut connection)
         .await?;
         connection.close().await?;
-        let lines = rows.into_iter().map(|(time, calls, rows, wal, text)| {
-            let each = |number: i64| super::number(number.try_into().unwrap_or(0)) / keys * 1e3;
-            let text: String = text.chars().take(110).collect();
-            format!(
-                "{:>8.1} ms {:>7.0} calls {:>7.0} rows {:>8.0} WAL bytes  {text}",
-                time / keys * 1e3,
-                each(calls),
-                each(rows),
-                each(wal)
-            )
-        });
+        let lines = rows
+            .into_iter()
+            .map(|(time, calls, plans, rows, wal, text)| {
+                let each = |number: i64| super::number(number.try_into().unwrap_or(0)) / keys * 1e3;
+                let text: String = text.chars().take(110).collect();
+                format!(
+                    "{:>8.1} ms {:>7.0} calls {:>7.0} plans {:>7.0} rows {:>8.0} WAL bytes  {text}",
+                    time / keys * 1e3,
+                    each(calls),
+                    each(plans),
+                    each(rows),
+                    each(wal)
+                )
+            });
         let hot = format!("{updates} updates of links so far, {hot} of them without an index");
         Ok(lines.chain([hot]).collect())
     }
