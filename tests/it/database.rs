@@ -169,7 +169,6 @@ impl Database {
         places
     }
 
-    /// Every link.
     /// The pairs of this query, and all links, of one moment.
     pub async fn pairs_and_links(&mut self, query: &str) -> (Vec<(String, String)>, Vec<Link>) {
         let begin = match self {
@@ -182,6 +181,7 @@ impl Database {
         read
     }
 
+    /// Every link.
     pub async fn links(&mut self) -> Vec<Link> {
         const LINKS: &str = "select l.id, l.client_key, l.account_id, l.display_name, l.state, \
             coalesce(l.reason, '') as reason, l.generation, l.published_generation, \
